@@ -1,0 +1,38 @@
+"""Errors by who must act. Anything else that is raised is our bug and ends the daemon loudly.
+
+    EdgeharError
+    ├── OperatorError            the operator mends it: one line, exit 78, no restart
+    │   ├── ConfigError          edgehar.toml or a command's arguments
+    │   ├── ModelError           a model pair that does not fit
+    │   └── RecordingError       a file that is no recording, or holds none of what was asked
+    ├── SourceLostError          nobody acts: the source is reopened with back-off
+    └── FrameError               nobody acts: the frame is dropped and counted
+"""
+
+
+class EdgeharError(Exception):
+    """Every error that edgehar raises on purpose; its text is one line for people."""
+
+
+class OperatorError(EdgeharError):
+    """Something the operator gave cannot be used as it is."""
+
+
+class ConfigError(OperatorError):
+    """A configuration key or value, or what it points to, cannot be used."""
+
+
+class ModelError(OperatorError):
+    """A model's two files do not fit together, or not this wearer."""
+
+
+class RecordingError(OperatorError):
+    """A file is no recording, or does not hold what was asked of it."""
+
+
+class SourceLostError(EdgeharError):
+    """The link to a sensor ended or could not be opened."""
+
+
+class FrameError(EdgeharError):
+    """A packet's bytes break the wire format."""

@@ -1,0 +1,154 @@
+"""The nouns: what travels from a sensor's bytes to an activity on MQTT.
+
+Every time `t` is stream time: host monotonic seconds, as the source stamped the bytes on
+arrival. In a replay these are the recorded stamps, so nothing below a source reads a clock.
+Arrays are never written to after they were handed on.
+"""
+
+from typing import Literal
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+STANDARD_GRAVITY = 9.80665
+"""m/s² in one g (CGPM 1901)."""
+
+ACCELERATION = ("acc_x", "acc_y", "acc_z")
+"""Specific force, m/s²: a sensor at rest reads +9.81 on the axis that points up."""
+
+ANGULAR_RATE = ("gyr_x", "gyr_y", "gyr_z")
+"""Angular rate, rad/s."""
+
+IMU_CHANNELS = ACCELERATION + ANGULAR_RATE
+"""The order of an IMU's channels everywhere: on the wire, on the grid and in a model."""
+
+NoAnswer = Literal["no_signal", "not_worn"]
+"""Why there is no activity to name."""
+
+OTHER = "other"
+"""Something is done, and it is none of the model's labels with enough certainty."""
+
+FloatArray = NDArray[np.float32]
+Times = NDArray[np.float64]
+
+
+class Packet(Struct, frozen=True, eq=False):
+    """Samples of one sensor as they came over the link, with what is needed to read them."""
+
+    device: str
+    """The sensor's own id, hexadecimal."""
+    sequence: int | None
+    """Number of this packet, 0..65535 and round again; None if the sensor has none."""
+    ticks_us: int | None
+    """Device clock at the first sample, µs, wraps at 2**32; None if the sensor has no clock."""
+    period_us: int
+    """Nominal time from one sample to the next, µs."""
+    channels: tuple[str, ...]
+    """Names of the columns of `values`."""
+    values: NDArray[np.int16] | FloatArray
+    """(samples, channels), counts."""
+    scale: FloatArray
+    """(channels,), SI units per count."""
+    battery: int | None
+    """Charge, percent; None if unknown."""
+
+
+class Samples(Struct, frozen=True, eq=False):
+    """Samples of one sensor in SI units at their own, uneven times."""
+
+    placement: str
+    """Where the sensor is worn, e.g. `wrist_left` or `trouser_pocket`."""
+    t: Times
+    """(n,), stream time of each sample, s, strictly increasing."""
+    x: FloatArray
+    """(n, channels), m/s² and rad/s."""
+    channels: tuple[str, ...]
+    """Names of the columns of `x`; some sensors have only some of IMU_CHANNELS."""
+
+
+class Block(Struct, frozen=True, eq=False):
+    """Consecutive rows of a wearer's uniform grid; all sensors of the model side by side."""
+
+    t_end: float
+    """Stream time of the last row, s."""
+    x: FloatArray
+    """(rows, sensors * 6), m/s² and rad/s; zero where a sensor is not worn or has no such channel."""
+    present: NDArray[np.bool_]
+    """(rows, sensors): True where samples stood near enough to this row."""
+
+
+class Window(Struct, frozen=True, eq=False):
+    """The newest stretch of the grid, as long as the model wants it."""
+
+    t_end: float
+    """Stream time of the last row, s."""
+    x: FloatArray
+    """(length, sensors * 6), m/s² and rad/s. Valid until the next window is made."""
+    coverage: tuple[float, ...]
+    """Share of rows that rest on samples, 0..1, for each worn sensor."""
+    swing: float
+    """Largest peak-to-peak of any worn acceleration channel over the newest hop, m/s²."""
+
+
+class Prediction(Struct, frozen=True, eq=False):
+    """What the model says of one window."""
+
+    t: float
+    """End of the window, stream time, s."""
+    probabilities: FloatArray | None
+    """(labels,), sums to 1; None if the window was too incomplete to be judged."""
+    embedding: FloatArray | None
+    """Second output of the model, for personalization; None if it has none."""
+    coverage: float
+    """Coverage of the window's worst sensor, 0..1."""
+    swing: float
+    """As in `Window`, m/s²."""
+
+
+class Activity(Struct, frozen=True):
+    """What the wearer does at one moment; one for every window."""
+
+    wearer: str
+    label: str | None
+    """A label of the model, `other`, or None: no answer."""
+    no_answer: NoAnswer | None
+    """Why there is none; None exactly if there is a label."""
+    reason: str
+    """One sentence for people: what this answer rests on."""
+    confidence: float
+    """Smoothed probability of the label, 0..1; 0 where there is no answer."""
+    t: float
+    """End of the window it was decided on, stream time, s."""
+    since: float
+    """Stream time from which this state holds, s, corrected for the window's delay."""
+    coverage: float
+    """0..1, of the worst sensor."""
+
+    @property
+    def state(self) -> str:
+        """The one word that is published: a label, `other`, `no_signal` or `not_worn`."""
+        return self.label if self.label is not None else self.no_answer or "no_signal"
+
+
+class Event(Struct, frozen=True):
+    """An activity began or ended. Both carry the same id."""
+
+    id: str
+    kind: Literal["activity_started", "activity_ended"]
+    wearer: str
+    label: str
+    previous: str
+    """The state before."""
+    confidence: float
+    """Smoothed probability at detection (started) or its mean (ended), 0..1."""
+    started_at: float
+    """Stream time of the onset, s, corrected for the window's delay."""
+    detected_at: float
+    """Stream time of the window on which it was decided, s."""
+    ended_at: float | None
+    """Stream time, s; None for a start."""
+    coverage: float
+    """0..1, of the worst sensor."""
+    model: str
+    """Name and version of the model."""

@@ -1,0 +1,25 @@
+"""What many tests need: the real recordings, and the rule that CI never skips."""
+
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def lacking(what: str) -> NoReturn:
+    """Skip where something is missing, but fail under CI: there everything must be installed."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI lacks {what}")
+    pytest.skip(f"needs {what}")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real recordings (EDGEHAR_DATA, or shared/data beside the checkout)."""
+    path = Path(os.environ.get("EDGEHAR_DATA") or ROOT.parent / "shared" / "data")
+    if not (path / "imu").is_dir():
+        lacking(f"the real recordings in {path} (set EDGEHAR_DATA)")
+    return path
