@@ -1,0 +1,294 @@
+"""Sensors of one wearer, each with its own times and rate, to one uniform grid.
+
+A row stands at a whole multiple of 1 / rate. Between two samples the signal is a straight line. A
+sensor clearly faster than the grid is averaged over each row's cell (half a row to either side), so
+that what the grid cannot carry does not alias. Where neighbouring samples are too far apart, the
+rows between them are marked as not present and hold the sample before the gap; rows before the
+first sample hold the first. Training fills its losses by this same code.
+
+A block is a function of the samples around it, never of how they were cut into packets: all sums
+begin at the block's own left neighbour, all estimates are made once per block.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgehar.types import IMU_CHANNELS, Block, FloatArray, Samples, Times
+
+_FUTURE_S = 1.0
+"""Samples this far ahead of their arrival have a wrong clock."""
+_FASTER = 1.3
+"""Rate against the grid's from which cells are averaged; 60 Hz on a grid of 50 is still interpolated."""
+_GAP_PERIODS = 2.5
+_DIFFS_TO_TRUST = 4
+_PERIOD_GROWTH = 1.25
+"""Growth of a period per block while only few samples tell it: a slow sensor, or a gap."""
+_WIDTH = len(IMU_CHANNELS)
+
+
+class _Track:
+    """Channels of one sensor that come together: their samples from the last row on."""
+
+    def __init__(self, slot: int, channels: tuple[str, ...]) -> None:
+        known = [i for i, name in enumerate(channels) if name in IMU_CHANNELS]
+        self.slot = slot
+        self.channels = frozenset(channels)
+        self.newest = -math.inf
+        self._source = None if len(known) == len(channels) else known
+        self._columns = _as_slice([slot * _WIDTH + IMU_CHANNELS.index(channels[i]) for i in known])
+        self._times: list[Times] = []
+        self._values: list[FloatArray] = []
+        self._period = 0.0
+
+    def append(self, t: Times, x: FloatArray, newest: float) -> None:
+        self._times.append(t)
+        self._values.append(x if self._source is None else x[:, self._source])
+        self.newest = newest
+
+    def fill(self, rows: Times, half: float, gap_s: float, x: FloatArray) -> NDArray[np.bool_] | None:
+        """Write this track's columns of `x`; returns which rows are present, None if all are."""
+        if not self._times:
+            return np.zeros(len(rows), np.bool_)
+        t = self._times[0] if len(self._times) == 1 else np.concatenate(self._times)
+        values = self._values[0] if len(self._values) == 1 else np.concatenate(self._values)
+        right = t.searchsorted(rows, "right")
+        low, high = int(right[0]) - 1, int(right[-1])
+        around = t[max(low, 0) : high + 1]
+        spans = around[1:] - around[:-1]
+        widest = self._learn_period(spans)
+        gap_s = max(gap_s, _GAP_PERIODS * self._period)
+        present = None
+        if low >= 0 and high < len(t) and widest <= gap_s:
+            left = right - 1
+            share = (rows - t[left]) / spans[left - low]
+        else:
+            left = np.maximum(right - 1, 0)
+            right = np.minimum(right, len(t) - 1)
+            share, present = _bridge(rows, t[left], t[right], gap_s)
+        if len(t) > 1 and self._period * _FASTER < 2.0 * half:
+            filled, whole = _cell_means(rows, half, t, values)
+            whole = whole if present is None else whole & present
+            if not whole.all():
+                filled = np.where(whole[:, None], filled, _points(values, left, right, share))
+        else:
+            filled = _points(values, left, right, share)
+        x[:, self._columns] = filled
+        self._keep(t, values, float(rows[-1]) + half)
+        return present
+
+    def _learn_period(self, spans: Times) -> float:
+        """The median of the block's spans; returns the widest, s."""
+        n = len(spans)
+        if not n:
+            return 0.0
+        ordered = spans.copy()
+        ordered.sort()
+        middle = float(ordered[n // 2])
+        if n < _DIFFS_TO_TRUST and self._period:
+            middle = min(middle, self._period * _PERIOD_GROWTH)
+        self._period = middle
+        return float(ordered[-1])
+
+    def _keep(self, t: Times, values: FloatArray, edge: float) -> None:
+        """Drop what lies before the left neighbour of the next row's cell."""
+        first = max(int(t.searchsorted(edge, "right")) - 1, 0)
+        self._times, self._values = [t[first:]], [values[first:]]
+
+
+def _as_slice(columns: list[int]) -> slice | list[int]:
+    """Columns as a slice where they are neighbours: numpy copies those faster."""
+    if columns and columns == list(range(columns[0], columns[0] + len(columns))):
+        return slice(columns[0], columns[0] + len(columns))
+    return columns
+
+
+def _bridge(rows: Times, left: Times, right: Times, gap_s: float) -> tuple[Times, NDArray[np.bool_]]:
+    """Share of the right sample in each row, and which rows are present: on a sample or in no gap."""
+    span = right - left
+    near = (span > 0.0) & (span <= gap_s) & (rows >= left)
+    share = np.divide(rows - left, span, out=np.zeros(len(rows)), where=near)
+    return share, near | (rows == left)
+
+
+def _points(values: FloatArray, left: NDArray[np.intp], right: NDArray[np.intp], share: Times) -> FloatArray:
+    """The straight line between two samples each, `share` of the way."""
+    start = values.take(left, 0)
+    points = values.take(right, 0)
+    points -= start
+    points *= share.astype(np.float32)[:, None]
+    points += start
+    return points
+
+
+def _cell_means(
+    rows: Times, half: float, t: Times, values: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Mean of the piecewise linear signal over each row's cell, and whether it lies between samples."""
+    edges = np.empty(len(rows) + 1)
+    np.subtract(rows, half, out=edges[:-1])
+    edges[-1] = rows[-1] + half
+    segment = t.searchsorted(edges, "right")
+    segment -= 1
+    np.minimum(np.maximum(segment, 0, out=segment), len(t) - 2, out=segment)
+    first, last = int(segment[0]), int(segment[-1]) + 2
+    segment -= first
+    t, x = t[first:last], values[first:last].astype(np.float64)
+    span = (t[1:] - t[:-1])[:, None]
+    rise = x[1:] - x[:-1]
+    area = np.zeros_like(x)
+    np.add.accumulate((x[:-1] + 0.5 * rise) * span, axis=0, out=area[1:])
+    into = (edges - t.take(segment))[:, None]
+    integral = (0.5 * into) * (rise / span).take(segment, 0)
+    integral += x.take(segment, 0)
+    integral *= into
+    integral += area.take(segment, 0)
+    mean = (integral[1:] - integral[:-1]) / (2.0 * half)
+    whole = (edges[:-1] >= t[0]) & (edges[1:] <= t[-1])
+    return mean.astype(np.float32), whole
+
+
+class Grid:
+    """One wearer's uniform grid: irregular samples in, blocks of rows out.
+
+    A block is complete when every worn sensor has samples beyond its last row, or `wait_s` of stream
+    time after that row. After `quiet_s` without samples there are no more blocks; the next samples
+    go on at the block of their arrival, so hours of silence cost nothing.
+
+    Args:
+        slots: for each sensor of the model the placement worn there, or None.
+        rate_hz: rows per second of stream time.
+        block: rows of a block; blocks end on multiples of it.
+        wait_s: patience with a slow sensor, s.
+        gap_s: time between samples from which the rows between are not present, s; sensors slower
+            than 2.5 samples in that time get 2.5 of their periods.
+        quiet_s: empty blocks after the last samples, s; enough to see that there is no signal.
+
+    Raises:
+        ValueError: if a placement stands in two slots.
+    """
+
+    def __init__(
+        self,
+        slots: Sequence[str | None],
+        rate_hz: float,
+        block: int,
+        wait_s: float = 0.5,
+        gap_s: float = 0.25,
+        quiet_s: float = 60.0,
+    ) -> None:
+        self._slots = {placement: i for i, placement in enumerate(slots) if placement is not None}
+        if len(self._slots) != sum(placement is not None for placement in slots):
+            raise ValueError(f"a placement stands in two slots: {list(slots)}")
+        self._sensors, self._rate, self._block = len(slots), rate_hz, block
+        self._wait_s, self._gap_s, self._quiet_s = wait_s, gap_s, quiet_s
+        self._half = 0.5 / rate_hz
+        self._ramp = np.arange(1, block + 1, dtype=np.float64)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all samples and where the grid stands; the next call begins it anew."""
+        self.late = 0
+        """Samples that came after their row was emitted, or behind a newer one of their sensor."""
+        self.early = 0
+        """Samples further in the future of their arrival than any clock error can be."""
+        self._now = self._heard = -math.inf
+        self._forget()
+
+    def push(self, t_arrival: float, samples: Samples) -> list[Block]:
+        """Take samples that arrived at stream time `t_arrival`, s; returns the blocks they complete."""
+        blocks = self.advance(t_arrival)
+        if samples.placement not in self._slots or not len(samples.t):
+            return blocks
+        if self._now >= self._end + self._wait_s:
+            # Blocks had stopped: the silence is skipped.
+            self._forget()
+            self._begin(self._now)
+        self._heard = self._now
+        track = self._tracks.get((samples.placement, samples.channels)) or self._track(samples)
+        self._append(track, samples)
+        while self._is_complete():
+            blocks.append(self._emit())
+        return blocks
+
+    def advance(self, t: float) -> list[Block]:
+        """Stream time went on to `t`, s; returns blocks that need not be waited for any longer."""
+        if t > self._now:
+            if self._heard == -math.inf:
+                self._heard = t
+                self._begin(t)
+            self._now = t
+        blocks = []
+        while self._now >= self._end + self._wait_s and self._end <= self._heard + self._quiet_s:
+            blocks.append(self._emit())
+        return blocks
+
+    def _forget(self) -> None:
+        self._tracks: dict[tuple[str, tuple[str, ...]], _Track] = {}
+        self._of_slot: list[list[_Track]] = [[] for _ in range(self._sensors)]
+        self._worn = [self._of_slot[i] for i in self._slots.values()]
+
+    def _begin(self, t: float) -> None:
+        """The next block is the one that `t` falls into."""
+        self._stand_at(math.floor(t * self._rate / self._block))
+
+    def _stand_at(self, index: int) -> None:
+        self._index = index
+        self._last = index * self._block / self._rate
+        self._end = (index + 1) * self._block / self._rate
+
+    def _track(self, samples: Samples) -> _Track:
+        """A track for channels not seen yet; it takes the place of tracks that held any of them."""
+        slot = self._slots[samples.placement]
+        track = _Track(slot, samples.channels)
+        beside = [other for other in self._of_slot[slot] if not other.channels & track.channels]
+        self._of_slot[slot][:] = [*beside, track]
+        self._tracks = {
+            key: kept for key, kept in self._tracks.items() if kept.slot != slot or kept in beside
+        }
+        self._tracks[samples.placement, samples.channels] = track
+        return track
+
+    def _append(self, track: _Track, samples: Samples) -> None:
+        t, x = samples.t, samples.x
+        first, newest = float(t[0]), float(t[-1])
+        if first <= track.newest or first <= self._last or newest > self._now + _FUTURE_S:
+            behind = int(t.searchsorted(track.newest, "right"))
+            end = int(t.searchsorted(self._now + _FUTURE_S, "right"))
+            self.early += len(t) - end
+            self.late += min(max(behind, int(t.searchsorted(self._last, "right"))), end)
+            # What is late still tells where the line to the next row begins.
+            t, x = t[behind:end], x[behind:end]
+            if not len(t):
+                return
+            newest = float(t[-1])
+        track.append(t, x, newest)
+
+    def _is_complete(self) -> bool:
+        needed = self._end + self._half
+        for tracks in self._worn:
+            if not tracks:
+                return False
+            for track in tracks:
+                if track.newest < needed:
+                    return False
+        return True
+
+    def _emit(self) -> Block:
+        rows = (self._ramp + self._index * self._block) / self._rate
+        x = np.zeros((self._block, self._sensors * _WIDTH), np.float32)
+        present = np.zeros((self._block, self._sensors), np.bool_)
+        for tracks in self._worn:
+            if not tracks:
+                continue
+            column = present[:, tracks[0].slot]
+            column[:] = True
+            for track in tracks:
+                there = track.fill(rows, self._half, self._gap_s, x)
+                if there is not None:
+                    column &= there
+        end = self._end
+        self._stand_at(self._index + 1)
+        return Block(end, x, present)

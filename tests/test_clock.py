@@ -1,0 +1,344 @@
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from numpy.typing import NDArray
+
+from edgehar.clock import Clock
+from edgehar.types import ACCELERATION, Packet, Samples
+
+Array = NDArray[np.float64]
+N = 5
+PERIOD_S = 0.01
+PACKET_S = N * PERIOD_S
+WARM = 1200
+"""Packets, a minute of them."""
+
+
+def packet(
+    sequence: int | None, ticks: int | None, n: int = N, period_us: int = 10_000, device: str = "a"
+) -> Packet:
+    sequence = None if sequence is None else sequence % 65536
+    ticks = None if ticks is None else ticks % 2**32
+    values, scale = np.ones((n, 3), np.int16), np.full(3, 0.5, np.float32)
+    return Packet(device, sequence, ticks, period_us, ACCELERATION, values, scale, None)
+
+
+def link(
+    seed: int, seconds: float = 300.0, interval: float = 0.03, retries: float = 0.08
+) -> tuple[Array, Array]:
+    """True time of each packet's last sample and its arrival over BLE: retries, host jitter and spikes."""
+    rng = np.random.default_rng(seed)
+    n = int(seconds / PACKET_S)
+    true = np.arange(n, dtype=np.float64) * PACKET_S + (100.0 + rng.uniform(0, interval))
+    event = np.ceil((true + 0.001) / interval) + rng.geometric(1 - retries, n) - 1
+    arrival = event * interval + 0.004 + rng.exponential(0.0015, n)
+    spike = rng.random(n) < 0.01
+    arrival[spike] += rng.uniform(0.02, 0.2, spike.sum())
+    in_order: Array = np.maximum.accumulate(arrival)
+    return true, in_order
+
+
+def device_time(true: Array, ppm: float = 40.0, wander_ppm: float = 2.0) -> Array:
+    fast = (ppm + wander_ppm * np.sin(2 * np.pi * true / 600)) * 1e-6
+    device: Array = true + np.cumsum(np.gradient(true) * fast)
+    return device
+
+
+def ticks_of(last_sample: Array, start_s: float = 0.0) -> list[int]:
+    return [round((d - last_sample[0] + start_s) * 1e6) for d in last_sample]
+
+
+def play(clock: Clock, arrivals: Iterable[float], packets: Iterable[Packet]) -> list[Samples]:
+    return [clock.push(float(t), p) for t, p in zip(arrivals, packets, strict=True)]
+
+
+def numbered(ticks: list[int]) -> list[Packet]:
+    return [packet(i, tick) for i, tick in enumerate(ticks)]
+
+
+def last_times(samples: list[Samples]) -> Array:
+    return np.array([s.t[-1] for s in samples])
+
+
+def least_squares(device: Array, arrival: Array, width: int = 600) -> Array:
+    """Arrival as a straight line of device time over the newest 30 s, causal."""
+    out = np.empty(len(device) - width)
+    for i in range(width, len(device)):
+        x, y = device[i - width : i + 1] - device[i], arrival[i - width : i + 1]
+        out[i - width] = np.polyfit(x, y, 1)[1]
+    return out
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_spread_stays_below_a_tenth_of_a_millisecond_where_least_squares_has_over_one(seed: int) -> None:
+    true, arrival = link(seed)
+    device = device_time(true)
+    clock = Clock("wrist")
+
+    error = last_times(play(clock, arrival, numbered(ticks_of(device)))) - true
+
+    assert error[WARM:].std() <= 0.1e-3
+    assert (least_squares(device, arrival) - true[600:])[WARM - 600 :].std() > 1e-3
+    assert clock.skew_ppm == pytest.approx(40, abs=3)
+    assert clock.restarts == 0
+
+
+def test_samples_are_in_si_units_and_a_period_apart() -> None:
+    samples = Clock("wrist").push(7.0, packet(0, 123))
+
+    assert samples.placement == "wrist"
+    assert samples.channels == ACCELERATION
+    assert samples.x.dtype == np.float32
+    assert samples.x.tolist() == [[0.5] * 3] * N
+    assert samples.t == pytest.approx([6.96, 6.97, 6.98, 6.99, 7.0])
+
+
+def test_wrapping_ticks_change_nothing() -> None:
+    true, arrival = link(3, 200)
+    device = device_time(true)
+    plain = play(Clock("w"), arrival, numbered(ticks_of(device)))
+    clock = Clock("w")
+
+    wrapped = play(clock, arrival, numbered(ticks_of(device, start_s=2**32 / 1e6 - 100)))
+
+    assert clock.restarts == 0
+    assert last_times(wrapped) == pytest.approx(last_times(plain), abs=2e-6)
+
+
+def test_wraps_within_hours_out_of_reach_are_counted() -> None:
+    true, arrival = link(4, 200)
+    true[2000:] += 4 * 3600
+    arrival[2000:] += 4 * 3600
+    clock = Clock("w")
+
+    error = last_times(play(clock, arrival, numbered(ticks_of(true * (1 + 40e-6))))) - true
+
+    assert clock.restarts == 0
+    assert abs(error[2000] - error[1999]) < 0.1
+
+
+@pytest.mark.parametrize("uptime_s", [10.0, 2000.0, 4200.0])
+def test_a_reboot_starts_the_fit_anew(uptime_s: float) -> None:
+    true, arrival = link(5, 200)
+    ticks = ticks_of(true, start_s=uptime_s)
+    ticks[2000:] = ticks_of(true[2000:])
+    packets = [packet(i if i < 2000 else i - 2000, tick) for i, tick in enumerate(ticks)]
+    clock = Clock("w")
+
+    error = last_times(play(clock, arrival, packets)) - true
+
+    assert clock.restarts == 1
+    assert error[2005:].max() < 0.04
+    assert error[2005:].min() > -0.001
+
+
+@pytest.mark.parametrize("jump_s", [3.0, -3.0, 0.6, 3600.0])
+def test_a_clock_jump_is_counted_once_and_overcome(jump_s: float) -> None:
+    true, arrival = link(6, 300)
+    device = device_time(true)
+    device[3000:] += jump_s
+    clock = Clock("w")
+
+    error = last_times(play(clock, arrival, numbered(ticks_of(device)))) - true
+
+    assert clock.restarts == 1
+    assert np.abs(error[3000 + 100 :]).max() < 0.05
+
+
+def test_a_device_clock_that_falls_behind_is_followed() -> None:
+    """Ticks that lose less than a packet at a time never run backwards: only the arrival tells."""
+    true, arrival = link(6, 300)
+    device = device_time(true)
+    device[3000:] -= np.minimum(np.arange(len(device) - 3000) * 0.04, 2.0)
+    clock = Clock("w")
+
+    error = last_times(play(clock, arrival, numbered(ticks_of(device)))) - true
+
+    assert clock.restarts == 1
+    assert np.abs(error[3000 + 250 :]).max() < 0.05
+
+
+def test_a_late_burst_is_no_jump() -> None:
+    true, arrival = link(7, 200)
+    held = slice(2000, 2100)
+    arrival[held] = arrival[2100]
+    clock = Clock("w")
+
+    error = last_times(play(clock, arrival, numbered(ticks_of(device_time(true))))) - true
+
+    assert clock.restarts == 0
+    assert np.ptp(error[WARM:]) < 1e-3
+
+
+def test_one_wrong_time_stamp_spoils_only_its_own_packet() -> None:
+    true, arrival = link(8, 200)
+    ticks = ticks_of(device_time(true))
+    ticks[2000] += 60_000_000
+    packets = numbered(ticks)
+    clock = Clock("w")
+
+    samples = play(clock, arrival[:2001], packets[:2001])
+
+    assert clock.restarts == 0
+    assert samples[-1].t[-1] <= arrival[2000] + N * 1e-6
+
+
+def test_without_a_clock_the_samples_are_counted_and_the_period_learnt() -> None:
+    true, arrival = link(9)
+    packets = [packet(i, None, period_us=10_400) for i in range(len(true))]
+    clock = Clock("w")
+
+    error = last_times(play(clock, arrival, packets)) - true
+
+    assert error[WARM:].std() <= 0.1e-3
+    assert clock.skew_ppm == pytest.approx((10_400 / 10_000 - 1) * 1e6, abs=5)
+    assert clock.restarts == 0
+
+
+def test_without_a_clock_lost_packets_are_counted_too() -> None:
+    true, arrival = link(10)
+    kept = np.random.default_rng(0).random(len(true)) > 0.2
+    kept[3000:3040] = False
+    packets = [packet(i, None) for i in np.flatnonzero(kept).tolist()]
+    clock = Clock("w")
+
+    error = last_times(play(clock, arrival[kept], packets)) - true[kept]
+
+    assert clock.restarts == 0
+    assert error[WARM:].std() <= 0.1e-3
+
+
+def test_without_clock_and_numbers_a_pause_starts_the_count_anew() -> None:
+    true, arrival = link(11, 200)
+    true[2000:] += 30
+    arrival[2000:] += 30
+    clock = Clock("w")
+
+    error = last_times(play(clock, arrival, [packet(None, None) for _ in true])) - true
+
+    assert clock.restarts == 1
+    assert np.abs(error[2010:]).max() < 0.05
+
+
+def test_without_a_clock_numbers_that_begin_again_start_the_count_anew() -> None:
+    true, arrival = link(11, 200)
+    clock = Clock("w")
+
+    error = last_times(play(clock, arrival, [packet(i % 2000, None) for i in range(len(true))])) - true
+
+    assert clock.restarts == 1
+    assert np.abs(error[2010:]).max() < 0.05
+
+
+def test_samples_lost_unnoticed_are_found_by_the_arrival() -> None:
+    true, arrival = link(12, 200)
+    true[2000:] += 0.9
+    arrival[2000:] += 0.9
+    clock = Clock("w")
+
+    error = last_times(play(clock, arrival, [packet(None, None) for _ in true])) - true
+
+    assert clock.restarts == 1
+    assert np.abs(error[2100:]).max() < 0.05
+
+
+def test_the_true_sample_period_is_learnt_from_the_ticks() -> None:
+    true, arrival = link(13, 30)
+    ticks = [round(d * 1e6) for d in true - true[0]]
+    packets = [packet(i, tick, period_us=9_300) for i, tick in enumerate(ticks)]
+
+    newest = play(Clock("w"), arrival, packets)[-1]
+
+    assert np.diff(newest.t) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_another_sensor_in_its_place_inherits_nothing() -> None:
+    clock = Clock("w")
+    for i in range(600):
+        clock.push(i * 0.05, packet(i, i * 50_100))
+
+    samples = clock.push(40.0, packet(0, 5, device="b"))
+
+    assert clock.restarts == 1
+    assert clock.skew_ppm is None
+    assert samples.t[-1] == 40.0
+    assert np.diff(samples.t) == pytest.approx(0.01)
+
+
+def test_reset_forgets_everything() -> None:
+    true, arrival = link(14, 20)
+    packets = numbered(ticks_of(true))
+    clock = Clock("w")
+    first = play(clock, arrival, packets)
+    clock.reset()
+
+    assert clock.skew_ppm is None
+    assert clock.restarts == 0
+    assert last_times(play(clock, arrival, packets)).tolist() == last_times(first).tolist()
+
+
+arrivals = st.tuples(
+    st.floats(-1.0, 100.0),
+    st.one_of(st.none(), st.integers(0, 65535)),
+    st.one_of(st.none(), st.integers(0, 2**32 - 1)),
+    st.integers(1, 40),
+    st.sampled_from([1_000, 20_000, 500_000]),
+    st.sampled_from("ab"),
+)
+
+
+@given(st.lists(arrivals, max_size=40))
+def test_whatever_comes_time_runs_forward_and_never_ahead_of_the_arrival(
+    items: list[tuple[float, int | None, int | None, int, int, str]],
+) -> None:
+    clock = Clock("w")
+    now = newest = 0.0
+    arrival = -np.inf
+    samples_seen = 0
+    for wait, sequence, ticks, n, period_us, device in items:
+        now += wait
+        arrival = max(arrival, now)
+        samples_seen += n
+        t = clock.push(now, packet(sequence, ticks, n, period_us, device)).t
+        assert len(t) == n
+        assert np.all(np.diff(t) > 0)
+        assert samples_seen == n or t[0] > newest
+        assert t[-1] <= arrival + samples_seen * 1.1e-6
+        newest = t[-1]
+
+
+@given(st.integers(0, 20), st.integers(0, 2**32 - 1), st.booleans())
+def test_a_healthy_link_never_restarts(seed: int, first_tick: int, has_clock: bool) -> None:  # noqa: FBT001 - drawn
+    true, arrival = link(seed, 20)
+    clock = Clock("w")
+
+    for i, (t, tick) in enumerate(zip(arrival.tolist(), ticks_of(true), strict=True)):
+        clock.push(t, packet(i, tick + first_tick if has_clock else None))
+
+    assert clock.restarts == 0
+
+
+def test_real_bursts_become_nearly_uniform(data: Path) -> None:
+    """Wrist band that sends five rows at once: spacing by arrival spreads 35 ms around a period of 20."""
+    weda = np.load(data / "imu" / "weda_fall_acc.npz")
+    edges = np.concatenate([[0], np.cumsum(weda["n"])])
+    spread, plain = [], []
+    arrived = weda["t_ms"] / 1000.0
+    for first, end in pairwise(edges):
+        t = arrived[first:end]
+        if len(t) < 1000 or np.any(np.diff(t) < 0):
+            continue
+        clock = Clock("wrist")
+        bursts = np.split(t, np.flatnonzero(np.diff(t) > 0.01) + 1)
+        samples = [clock.push(float(b[-1]), packet(i, None, len(b), 20_161)) for i, b in enumerate(bursts)]
+        spacing = np.diff(np.concatenate([s.t for s in samples]))[150:]
+        spread.append(spacing.std())
+        plain.append(np.diff(t)[150:].std())
+        assert clock.restarts == 0
+        assert spacing.mean() == pytest.approx(0.0202, abs=0.0002)
+    assert np.median(spread) < 0.0025
+    assert np.median(plain) > 10 * np.median(spread)
