@@ -1,0 +1,135 @@
+"""A real mosquitto for tests, and somebody who listens to a broker."""
+
+import asyncio
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from conftest import lacking
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+
+PATIENCE_S = 30.0
+"""Nothing in a test takes so long, unless it fails."""
+
+
+def program(name: str) -> str:
+    """Path of a program that comes with mosquitto; Debian keeps the broker where only root looks."""
+    return (
+        shutil.which(name)
+        or shutil.which(name, path="/usr/sbin")
+        or lacking("mosquitto (apt install mosquitto)")
+    )
+
+
+def free_port() -> int:
+    """A TCP port of loopback that nobody uses now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+class Mosquitto:
+    """A broker on loopback that keeps nothing: killed, it has forgotten everything."""
+
+    def __init__(
+        self, port: int, folder: Path, *, access: str = "allow_anonymous true", listener: str = ""
+    ) -> None:
+        self.port = port
+        self._config = folder / f"mosquitto-{port}.conf"
+        # Started as root it would become a user who may not read the test's folder.
+        self._config.write_text(
+            f"user root\npersistence false\nmax_queued_messages 0\nlistener {port} 127.0.0.1\n{listener}\n{access}\n"
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Return when it takes connections."""
+        self._process = subprocess.Popen(
+            [program("mosquitto"), "-c", str(self._config)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while True:
+            assert self._process.poll() is None, f"mosquitto ended: {self._config.read_text()}"
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+            except ConnectionRefusedError:
+                continue
+            return
+
+    def freeze(self) -> None:
+        """Let it take bytes, and do nothing with them any more."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def kill9(self) -> None:
+        """End it as a power cut would."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """End it, if it still runs, as its operator would."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+
+
+class Listener:
+    """Subscribes to everything, and has the broker's word for it when it is made."""
+
+    def __init__(self, port: int, **credentials: str) -> None:
+        self.heard: list[tuple[str, str, bool]] = []
+        self._news = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._client = Client(CallbackAPIVersion.VERSION2)
+        if credentials:
+            self._client.username_pw_set(**credentials)
+        self._client.on_message = self._hear
+        subscribed = threading.Event()
+        self._client.on_subscribe = lambda *_: subscribed.set()
+        self._client.connect("127.0.0.1", port)
+        self._client.subscribe("edgehar/#", qos=1)
+        self._client.loop_start()
+        # Holds the loop on purpose: whoever publishes from it does not until somebody listens.
+        assert subscribed.wait(PATIENCE_S)
+
+    def _hear(self, _client: Client, _user: Any, message: MQTTMessage) -> None:
+        self._loop.call_soon_threadsafe(self._note, (message.topic, message.payload.decode(), message.retain))
+
+    def _note(self, message: tuple[str, str, bool]) -> None:
+        self.heard.append(message)
+        self._news.set()
+
+    def on(self, topic: str) -> list[str]:
+        """Payloads that came on one topic, in order."""
+        return [payload for where, payload, _ in self.heard if where == topic]
+
+    async def until(self, enough: Callable[[], bool]) -> None:
+        """Listen until what was heard is enough."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not enough():
+                self._news.clear()
+                await self._news.wait()
+
+    def say(self, topic: str, payload: str) -> None:
+        """Publish something after all that was heard so far."""
+        self._client.publish(topic, payload, qos=1)
+
+    def close(self) -> None:
+        """Leave."""
+        self._client.disconnect()
+        self._client.loop_stop()

@@ -1,0 +1,383 @@
+"""The publisher against a real mosquitto, killed and started again, and against brokers with faults."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import lacking
+from mosquitto import PATIENCE_S, Listener, Mosquitto, free_port, program
+from paho.mqtt.client import Client
+from test_payloads import activity, started, wall
+
+from edgehar.errors import ConfigError
+from edgehar.publishers import link as link_module, mqtt as mqtt_module
+from edgehar.publishers.broker import EmbeddedBroker
+from edgehar.publishers.link import Tls
+from edgehar.publishers.mqtt import Mqtt
+
+STATUS = "edgehar/pi/status"
+STATE = "edgehar/pi/anna/activity"
+EVENT = "edgehar/pi/anna/event"
+
+PINGRESP = bytes((0xD0, 0))
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(free_port(), tmp_path) as broker:
+        yield broker
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause between attempts, whatever they end with."""
+    monkeypatch.setattr(mqtt_module, "LONGEST_PAUSE_S", 0.0)
+
+
+def publisher(port: int, **settings: Any) -> Mqtt:
+    return Mqtt(host="127.0.0.1", port=port, gateway="pi", wall=wall, **{"heartbeat_s": 1e9, **settings})
+
+
+@contextlib.asynccontextmanager
+async def running(mqtt: Mqtt) -> AsyncIterator[Mqtt]:
+    task = asyncio.create_task(mqtt.run())
+    try:
+        yield mqtt
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@contextlib.contextmanager
+def listening(port: int, **credentials: str) -> Iterator[Listener]:
+    listener = Listener(port, **credentials)
+    try:
+        yield listener
+    finally:
+        listener.close()
+
+
+async def eventually(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        # Asked in every turn of the loop, for what is asked has no event of its own.
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+def client(mqtt: Mqtt) -> Client:
+    assert mqtt._link is not None
+    return mqtt._link._client
+
+
+def ids(listener: Listener) -> list[int]:
+    return [int(json.loads(payload)["id"].removeprefix("anna-")) for payload in listener.on(EVENT)]
+
+
+def levels(caplog: pytest.LogCaptureFixture) -> list[int]:
+    return [record.levelno for record in caplog.records if record.name == mqtt_module.__name__]
+
+
+async def test_who_listens_hears_that_it_is_online_then_states_then_events(broker: Mosquitto) -> None:
+    mqtt = publisher(broker.port)
+    mqtt.retain("info", "{}")
+    mqtt.push(started(1))
+    mqtt.push(activity())
+    with listening(broker.port) as listener:
+        async with running(mqtt):
+            await listener.until(lambda: len(listener.heard) == 5)
+    topics = [topic for topic, _, _ in listener.heard[:5]]
+    assert topics == [STATUS, "edgehar/pi/info", f"{STATE}/attributes", STATE, EVENT]
+    assert (listener.on(STATUS)[0], listener.on(STATE), ids(listener)) == ("online", ["walking"], [1])
+
+
+async def test_who_comes_later_finds_the_state_but_no_old_event(broker: Mosquitto) -> None:
+    async with running(publisher(broker.port)) as mqtt:
+        mqtt.push(started(1))
+        mqtt.push(activity())
+        assert await mqtt.drained()
+        with listening(broker.port) as listener:
+            await listener.until(lambda: bool(listener.on(STATE) and listener.on(STATUS)))
+            listener.say("edgehar/end", "")
+            await listener.until(lambda: bool(listener.on("edgehar/end")))
+    assert (STATE, "walking", True) in listener.heard
+    assert not listener.on(EVENT)
+
+
+@pytest.mark.parametrize(
+    ("heartbeat_s", "heard"), [(1e9, ["walking", "running"]), (0.0, ["walking"] * 3 + ["running"])]
+)
+async def test_an_unchanged_state_is_told_again_only_as_a_heartbeat(
+    broker: Mosquitto, heartbeat_s: float, heard: list[str]
+) -> None:
+    with listening(broker.port) as listener:
+        async with running(publisher(broker.port, heartbeat_s=heartbeat_s)) as mqtt:
+            await eventually(lambda: mqtt.connected)
+            for state in ("walking", "walking", "walking", "running"):
+                mqtt.push(activity(state))
+                await mqtt.drained()
+            await listener.until(lambda: "running" in listener.on(STATE))
+    assert listener.on(STATE) == heard
+
+
+async def test_a_broker_that_was_killed_and_forgot_all_knows_all_again(broker: Mosquitto) -> None:
+    async with running(publisher(broker.port)) as mqtt:
+        mqtt.push(activity())
+        assert await mqtt.drained()
+        broker.freeze()
+        for number in range(200):
+            mqtt.push(started(number))
+        # Some are on their way now, and nobody will ever acknowledge them; the others wait.
+        await eventually(lambda: not client(mqtt).want_write())
+        broker.kill9()
+        await eventually(lambda: not mqtt.connected)
+        for number in range(200, 400):
+            mqtt.push(started(number))
+        mqtt.push(activity("running"))
+        broker.start()
+        with listening(broker.port) as listener:
+            assert await mqtt.drained(PATIENCE_S)
+            await listener.until(lambda: 399 in ids(listener))
+    assert ids(listener) == list(range(400))
+    assert listener.on(STATUS)[0] == "online"
+    assert listener.on(STATE) == ["running"]
+    assert mqtt.dropped == 0
+
+
+async def test_while_the_broker_is_away_the_newest_events_wait_and_the_others_are_counted(
+    broker: Mosquitto,
+) -> None:
+    mqtt = publisher(broker.port, queue=3)
+    for number in range(10):
+        mqtt.push(started(number))
+    assert (mqtt.dropped, mqtt.waiting) == (7, 3)
+    with listening(broker.port) as listener:
+        async with running(mqtt):
+            await listener.until(lambda: len(ids(listener)) == 3)
+    assert ids(listener) == [7, 8, 9]
+    assert mqtt.waiting == 0
+
+
+async def test_the_last_will_tells_when_the_gateways_socket_dies(broker: Mosquitto) -> None:
+    with listening(broker.port) as listener:
+        async with running(publisher(broker.port)) as mqtt:
+            await listener.until(lambda: listener.on(STATUS) == ["online"])
+            ours = client(mqtt).socket()
+            assert isinstance(ours, socket.socket)
+            ours.shutdown(socket.SHUT_RDWR)
+            await listener.until(lambda: len(listener.on(STATUS)) == 3)
+    assert listener.on(STATUS)[:3] == ["online", "offline", "online"]
+
+
+async def test_a_clean_stop_hands_over_what_waits_and_says_offline_once(broker: Mosquitto) -> None:
+    with listening(broker.port) as listener:
+        async with running(publisher(broker.port)) as mqtt:
+            await eventually(lambda: mqtt.connected)
+            for number in range(100):
+                mqtt.push(started(number))
+        listener.say("edgehar/end", "")
+        await listener.until(lambda: bool(listener.on("edgehar/end")))
+    assert ids(listener) == list(range(100))
+    assert listener.on(STATUS) == ["online", "offline"]
+
+
+async def test_a_publisher_that_was_stopped_can_run_again(broker: Mosquitto) -> None:
+    mqtt = publisher(broker.port)
+    with listening(broker.port) as listener:
+        for _ in range(2):
+            async with running(mqtt):
+                await eventually(lambda: mqtt.connected)
+        await listener.until(lambda: len(listener.on(STATUS)) == 4)
+    assert listener.on(STATUS) == ["online", "offline"] * 2
+
+
+async def test_a_stop_without_a_broker_says_how_many_events_were_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with running(publisher(free_port())) as mqtt:
+        mqtt.push(started())
+        assert not await mqtt.drained(0)
+    assert "1 events did not reach the MQTT broker" in caplog.text
+
+
+async def test_neither_push_nor_the_loop_waits_for_a_host_that_does_not_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf:
+        port: int = deaf.getsockname()[1]
+        with contextlib.ExitStack() as full:
+            # A full backlog makes Linux ignore further attempts, as a dead host would.
+            for _ in range(2):
+                sock = full.enter_context(socket.socket())
+                sock.setblocking(False)
+                sock.connect_ex(("127.0.0.1", port))
+            async with running(publisher(port, queue=100)) as mqtt:
+                for number in range(5000):
+                    mqtt.push(started(number))
+                    await asyncio.sleep(0)
+                # The attempt of five seconds is still on: no turn of the loop waited for it.
+                assert not levels(caplog)
+                assert (mqtt.connected, mqtt.waiting, mqtt.dropped) == (False, 100, 4900)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_failure_warns_once_until_the_broker_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    port = free_port()
+    async with running(publisher(port)) as mqtt:
+        await eventually(lambda: len(levels(caplog)) >= 3)
+        with Mosquitto(port, tmp_path):
+            await eventually(lambda: mqtt.connected)
+            said = levels(caplog)
+    assert (said[0], set(said[1:-1]), said[-1]) == (logging.WARNING, {logging.DEBUG}, logging.INFO)
+    assert "refused" in caplog.messages[0]
+
+
+def guarded(folder: Path) -> Mosquitto:
+    """A broker that lets in only who knows that `pi` has the password `right`."""
+    passwords = folder / "passwords"
+    subprocess.run([program("mosquitto_passwd"), "-b", "-c", str(passwords), "pi", "right"], check=True)
+    return Mosquitto(free_port(), folder, access=f"allow_anonymous false\npassword_file {passwords}")
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("version", [5, 4])
+async def test_a_wrong_password_is_named_once_and_tried_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, version: int
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with guarded(tmp_path) as broker:
+        async with running(publisher(broker.port, username="pi", password="wrong", version=version)):
+            await eventually(lambda: len(levels(caplog)) >= 3)
+        async with running(publisher(broker.port, username="pi", password="right", version=version)) as mqtt:
+            await eventually(lambda: mqtt.connected)
+    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == 1
+    assert "refuses: Not authorized, check user name and password" in warnings[0].message
+
+
+async def test_a_topic_that_the_broker_forbids_is_named_once_and_given_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    access = tmp_path / "access"
+    access.write_text(f"topic readwrite {STATUS}\n")
+    with Mosquitto(free_port(), tmp_path, access=f"allow_anonymous true\nacl_file {access}") as broker:
+        async with running(publisher(broker.port)) as mqtt:
+            mqtt.push(started(1))
+            mqtt.push(started(2))
+            assert await mqtt.drained()
+    assert mqtt.dropped == 2
+    assert [r.message for r in caplog.records if "refuses" in r.message] == [
+        f"MQTT broker 127.0.0.1:{broker.port} refuses {EVENT}: Not authorized"
+    ]
+
+
+async def test_a_broker_that_says_it_knows_no_mqtt_5_gets_3_1_1() -> None:
+    async with EmbeddedBroker(0) as broker, running(publisher(broker.port)) as mqtt:
+        mqtt.push(started())
+        assert await mqtt.drained()
+        assert mqtt._version == 4
+
+
+async def test_a_broker_that_is_silent_to_mqtt_5_gets_3_1_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "ANSWER_S", 0.05)
+    monkeypatch.setattr(mqtt_module, "STOP_S", 0.0)
+
+    async def old(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            connect = await reader.readuntil(b"MQTT")
+            if (await reader.readexactly(1))[0] == 4:
+                assert connect[0] == 0x10
+                writer.write(bytes((0x20, 2, 0, 0)))
+            await reader.read(-1)
+
+    async with await asyncio.start_server(old, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with running(publisher(port)) as mqtt:
+            await eventually(lambda: mqtt.connected)
+            assert mqtt._version == 4
+
+
+def certificates(folder: Path) -> None:
+    """An authority, and certificates of localhost and of a gateway that it signed."""
+    openssl = shutil.which("openssl") or lacking("openssl")
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+
+    def make(name: str, *options: str) -> None:
+        command = [
+            openssl,
+            "req",
+            "-x509",
+            *key,
+            "-subj",
+            f"/CN={name}",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.crt",
+        ]
+        subprocess.run([*command, *options], cwd=folder, check=True, capture_output=True)
+
+    make("authority")
+    for name in ("broker", "gateway"):
+        signed = [
+            "-CA",
+            "authority.crt",
+            "-CAkey",
+            "authority.key",
+            "-addext",
+            "basicConstraints=critical,CA:false",
+        ]
+        make(name, *signed, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+
+
+async def test_over_tls_with_a_certificate_of_its_own(tmp_path: Path) -> None:
+    certificates(tmp_path)
+    listener = (
+        f"cafile {tmp_path}/authority.crt\ncertfile {tmp_path}/broker.crt\nkeyfile {tmp_path}/broker.key\n"
+    )
+    tls = Tls(ca=tmp_path / "authority.crt", cert=tmp_path / "gateway.crt", key=tmp_path / "gateway.key")
+    with Mosquitto(free_port(), tmp_path, listener=f"{listener}require_certificate true") as broker:
+        async with running(publisher(broker.port, tls=tls)) as mqtt:
+            for number in range(500):
+                mqtt.push(started(number))
+            assert await mqtt.drained()
+
+
+async def test_packets_that_came_in_one_tls_record_are_all_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mqtt_module, "STOP_S", 0.0)
+    certificates(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "broker.crt", tmp_path / "broker.key")
+
+    async def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            await reader.readuntil(b"edgehar-pi")
+            writer.write(bytes((0x20, 2, 0, 0)) + 8 * PINGRESP)
+            await reader.read(-1)
+
+    async with await asyncio.start_server(welcome, "127.0.0.1", 0, ssl=context) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with running(publisher(port, version=4, tls=Tls(ca=tmp_path / "authority.crt"))) as mqtt:
+            await eventually(lambda: mqtt.connected)
+            ours = client(mqtt).socket()
+            assert isinstance(ours, ssl.SSLSocket)
+            assert ours.pending() == 0
+
+
+def test_certificates_that_cannot_be_read_are_the_operators_to_mend(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.pem"):
+        publisher(8883, tls=Tls(ca=tmp_path / "nowhere.pem"))

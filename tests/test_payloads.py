@@ -1,0 +1,144 @@
+import json
+import time
+from datetime import datetime
+
+from hypothesis import given, strategies as st
+
+from edgehar.publishers import payloads
+from edgehar.types import Activity, Event
+
+EPOCH = 1_777_882_500.0
+"""Unix time at stream time 0: 2026-05-04T08:15:00Z."""
+
+times = st.floats(0, 1e6, allow_nan=False)
+words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+ratios = st.floats(0, 1)
+
+
+def wall(t: float) -> float:
+    return EPOCH + t
+
+
+def activity(label: str | None = "walking", t: float = 4.4, since: float = 3.12) -> Activity:
+    return Activity("anna", label, None if label else "not_worn", "sure enough", 0.94321, t, since, 0.99)
+
+
+def started(number: int = 42, label: str = "walking") -> Event:
+    return Event(
+        f"anna-{number}",
+        "activity_started",
+        "anna",
+        label,
+        "standing",
+        0.94,
+        3.12,
+        4.4,
+        None,
+        0.992,
+        "imu_tcn@1.0.0",
+    )
+
+
+def ended() -> Event:
+    return Event(
+        "anna-42",
+        "activity_ended",
+        "anna",
+        "walking",
+        "standing",
+        0.91,
+        3.12,
+        13.0,
+        12.5,
+        1.0,
+        "imu_tcn@1.0.0",
+    )
+
+
+def test_a_start_is_told_flat_on_the_event_topic_and_not_retained() -> None:
+    [message] = payloads.messages(started(), "edgehar/pi", wall)
+    assert message.topic == "edgehar/pi/anna/event"
+    assert not message.retain
+    assert json.loads(message.payload) == {
+        "event_type": "activity_started",
+        "schema": "edgehar.event/1",
+        "id": "anna-42",
+        "label": "walking",
+        "previous": "standing",
+        "confidence": 0.94,
+        "started_at": "2026-05-04T08:15:03.120Z",
+        "detected_at": "2026-05-04T08:15:04.400Z",
+        "latency_ms": {"decision": 1280},
+        "coverage": 0.992,
+        "model": "imu_tcn@1.0.0",
+    }
+
+
+def test_an_end_has_the_id_of_its_start_and_says_when_and_how_long() -> None:
+    said = payloads.event(ended(), wall)
+    assert said["id"] == payloads.event(started(), wall)["id"]
+    assert said["ended_at"] == "2026-05-04T08:15:12.500Z"
+    assert said["duration_s"] == 9.38
+    assert said["latency_ms"] == {"decision": 500}
+
+
+def test_a_state_is_one_bare_word_and_its_attributes_stand_apart_both_retained() -> None:
+    said = {m.topic: m for m in payloads.messages(activity(), "edgehar/pi", wall)}
+    state = said["edgehar/pi/anna/activity"]
+    assert (state.payload, state.retain) == (b"walking", True)
+    rest = said["edgehar/pi/anna/activity/attributes"]
+    assert rest.retain
+    assert json.loads(rest.payload) == {
+        "confidence": 0.943,
+        "coverage": 0.99,
+        "since": "2026-05-04T08:15:03.120Z",
+        "time": "2026-05-04T08:15:04.400Z",
+        "reason": "sure enough",
+    }
+
+
+def test_no_answer_is_published_as_its_own_word() -> None:
+    state = payloads.messages(activity(None), "edgehar/pi", wall)[-1]
+    assert state.payload == b"not_worn"
+
+
+@given(words, words, ratios, times, st.none() | times)
+def test_any_event_is_valid_json_on_one_line(
+    wearer: str, label: str, confidence: float, t: float, end: float | None
+) -> None:
+    item = Event(
+        "id",
+        "activity_started" if end is None else "activity_ended",
+        wearer,
+        label,
+        "other",
+        confidence,
+        t,
+        t + 1,
+        end,
+        confidence,
+        "m@1",
+    )
+    text = payloads.line(item, wall)
+    assert text.count("\n") == 1
+    said = json.loads(text)
+    assert (said["wearer"], said["label"]) == (wearer, label)
+    assert abs(datetime.fromisoformat(said["started_at"]).timestamp() - wall(t)) < 0.002
+
+
+def test_news_is_what_changed_for_this_wearer() -> None:
+    news = payloads.News(float("inf"))
+    told = [
+        news.is_new(item) for item in (activity(), activity(t=5.0), activity("running"), activity("running"))
+    ]
+    assert told == [True, False, True, False]
+
+
+def test_news_is_also_what_was_not_told_for_long() -> None:
+    news = payloads.News(0.0)
+    assert [news.is_new(activity()) for _ in range(2)] == [True, True]
+
+
+def test_this_host_reads_its_monotonic_clock_as_time_of_day() -> None:
+    before = time.time()
+    assert before - 1e-3 <= payloads.this_host(time.monotonic()) <= time.time() + 1e-3
