@@ -1,0 +1,319 @@
+"""What the wearer does, from what the model says of each window.
+
+    no_signal ─┐                                  an answer is taken when `patience` windows in a
+    not_worn  ─┼─▶ other ◀──▶ label ──▶ label     row call for it and a label has held `dwell_s`;
+               └──────────────▶ label             no_signal and not_worn are taken at once
+
+A label is called for when its smoothed probability leads and reaches `enter`; the label that holds
+needs only `stay`; failing both it is `other`. Only labels make events. All timing is in stream
+time, so a replay decides as the live run did.
+"""
+
+from collections.abc import Sequence
+from math import exp, inf
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from edgehar.errors import ConfigError
+from edgehar.types import OTHER, Activity, Event, Prediction
+
+NO_SIGNAL = "no_signal"
+NOT_WORN = "not_worn"
+
+_NOT_YET = inf
+"""A time that has not come: nothing is later than it, and no time has passed since."""
+
+_SETTLED = 3.0
+"""Time constants after which smoothing has done 95 % of a step, and so explains no further delay."""
+
+
+def _key(unit: str, least: float, most: float, sentence: str) -> Meta:
+    return Meta(ge=least, le=most, description=sentence, extra_json_schema={"unit": unit})
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """When an answer is changed. A model's manifest sets its own; edgehar.toml goes over them."""
+
+    smoothing_s: Annotated[
+        float,
+        _key("s", 0, 60, "Time constant of the average over probabilities; longer is calmer and later."),
+    ] = 1.0
+    enter: Annotated[
+        float,
+        _key("1", 0, 1, "Smoothed probability at which a label begins; higher: fewer false activities."),
+    ] = 0.6
+    stay: Annotated[
+        float, _key("1", 0, 1, "Smoothed probability below which a label is given up; less than `enter`.")
+    ] = 0.4
+    dwell_s: Annotated[
+        float, _key("s", 0, 3600, "Least time an activity is shown, unless the signal or the sensor is gone.")
+    ] = 1.0
+    patience: Annotated[
+        int,
+        _key("windows", 1, 100, "Windows in a row that must call for a change; a gap restarts the count."),
+    ] = 2
+    refractory_s: Annotated[
+        float, _key("s", 0, 3600, "Time for which a label that was given up cannot begin again.")
+    ] = 1.0
+    min_coverage: Annotated[
+        float, _key("1", 0, 1, "Share of samples every worn sensor needs for a window to be judged.")
+    ] = 0.8
+    no_signal_after_s: Annotated[
+        float, _key("s", 0, 3600, "Time without a judged window until `no_signal`; longer than a hop.")
+    ] = 5.0
+    # van Hees et al. 2011 (PLoS ONE 6:e22922) take 30 min within 50 mg for a sensor that is not worn,
+    # 2013 (8:e61691) 60 min. Less than 30 min takes people for a table: lying, they keep a shin within
+    # 50 mg for whole 5 min trials of DSADS, and a lower swing would be within cheap sensors' noise.
+    still_swing: Annotated[
+        float,
+        _key("m/s^2", 0, 100, "Peak-to-peak acceleration in a hop below which a sensor lies still: 50 mg."),
+    ] = 0.49
+    not_worn_after_s: Annotated[
+        float,
+        _key("s", 1, 86400, "Time all worn sensors lie still until `not_worn`; who sits is still for long."),
+    ] = 1800.0
+
+
+class Decision:
+    """One wearer's answers and events.
+
+    `window_s` and `hop_s` are the model's, s. `epoch` is the Unix time, s, at stream time 0: with it
+    an event's id is unique over restarts, and a replay that gives the recorded epoch gives the same
+    ids. ConfigError if the settings contradict one another.
+    """
+
+    def __init__(
+        self,
+        wearer: str,
+        labels: Sequence[str],
+        window_s: float,
+        hop_s: float,
+        settings: Settings,
+        model: str,
+        *,
+        epoch: float = 0.0,
+    ) -> None:
+        _check(settings, hop_s)
+        self._wearer, self._labels, self._model, self._epoch = wearer, tuple(labels), model, epoch
+        self._window_s, self._hop_s, self._settings = window_s, hop_s, settings
+        self._index = {label: i for i, label in enumerate(labels) if label != OTHER}
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything; what runs ends without an event."""
+        self._state, self._since, self._changed_at = NO_SIGNAL, _NOT_YET, _NOT_YET
+        self._started: Event | None = None
+        self._sum, self._count = 0.0, 0
+        self._given_up: dict[str, float] = {}
+        self._judged_at = self._still_since = _NOT_YET
+        self._moved = 0
+        self._restart()
+
+    def _restart(self) -> None:
+        """Forget what was smoothed and counted, not what holds."""
+        self._smoothed: list[float] = []
+        self._heard_at = self._lead_since = self._left_at = _NOT_YET
+        self._lead = -1
+        self._target, self._run, self._onset = "", 0, 0.0
+
+    def push(self, prediction: Prediction) -> list[Activity | Event]:
+        """The events that this window completes, then the one activity it stands for."""
+        p, settings = prediction, self._settings
+        events: list[Event] = []
+        if self._since == _NOT_YET:
+            self._since = p.t - self._window_s
+        if p.t - self._judged_at > settings.no_signal_after_s:
+            events += self._lose_signal(p)
+        if p.probabilities is None or p.coverage < settings.min_coverage:
+            self._target, self._run = "", 0
+            reason = self._why_unjudged(p)
+        else:
+            self._smooth(p.probabilities.tolist(), p.t)
+            self._judged_at = p.t
+            if self._is_still(p):
+                self._restart()
+                events += self._change(NOT_WORN, self._still_since, p)
+                reason = self._why_not_worn(p.t)
+            else:
+                events += self._settle(p)
+                reason = self._why(p.t)
+        return [*events, self._answer(p, reason)]
+
+    def _smooth(self, raw: list[float], t: float) -> None:
+        """Move the average towards `raw`, by the true time since the last judged window."""
+        tau = self._settings.smoothing_s
+        if not self._smoothed:
+            self._smoothed, self._heard_at = raw, t
+        else:
+            keep = exp((self._judged_at - t) / tau) if tau else 0.0
+            self._smoothed = [new + keep * (old - new) for old, new in zip(self._smoothed, raw, strict=True)]
+        lead = raw.index(max(raw))
+        if lead != self._lead:
+            self._lead, self._lead_since = lead, t
+        if self._labels[lead] == self._state:
+            self._left_at = _NOT_YET
+        elif self._left_at == _NOT_YET:
+            self._left_at = t
+
+    def _called_for(self, t: float) -> str:
+        """The state that the smoothed probabilities alone call for."""
+        best, label = self._best()
+        if best >= self._settings.enter and (label == self._state or not self._is_refractory(label, t)):
+            return label
+        held = self._index.get(self._state)
+        return self._state if held is not None and self._smoothed[held] >= self._settings.stay else OTHER
+
+    def _best(self) -> tuple[float, str]:
+        best = max(self._smoothed)
+        return best, self._labels[self._smoothed.index(best)]
+
+    def _is_refractory(self, label: str, t: float) -> bool:
+        return t - self._given_up.get(label, -inf) < self._settings.refractory_s
+
+    def _settle(self, p: Prediction) -> list[Event]:
+        """Count the windows that call for the same change, and make it when they are enough."""
+        if self._started:
+            self._sum += self._smoothed[self._index[self._state]]
+            self._count += 1
+        target = self._called_for(p.t)
+        if target == self._state:
+            self._target, self._run = "", 0
+            return []
+        if target != self._target and self._run and self._state in (NO_SIGNAL, NOT_WORN):
+            target = self._target = OTHER  # to disagree is an answer too: the signal is there
+        elif target != self._target:
+            self._target, self._run, self._onset = target, 0, self._began(target, p.t)
+        self._run += 1
+        dwells = self._started is not None and p.t - self._changed_at < self._settings.dwell_s
+        if self._run < self._settings.patience or dwells:
+            return []
+        self._given_up[self._state] = p.t
+        return self._change(target, self._onset, p)
+
+    def _began(self, target: str, t: float) -> float:
+        """When that began which is called for first at `t`, s: smoothing calls late, and so does the window."""
+        shown = t
+        if self._labels[self._lead] == target:
+            shown = self._lead_since
+        elif target == OTHER:
+            shown = min(self._left_at, t)
+        if shown == self._heard_at and self._state == NO_SIGNAL:
+            return shown - self._window_s  # under way when the signal came
+        # The arg-max flips when half of the window shows the new activity, and the first window to show
+        # it ends half a hop after that in the mean.
+        return max(shown, t - _SETTLED * self._settings.smoothing_s) - (self._window_s + self._hop_s) / 2
+
+    def _lose_signal(self, p: Prediction) -> list[Event]:
+        """The answer ends with the last judged window."""
+        if self._state != NOT_WORN:
+            # A sensor on a table stays off through a gap; one worn still may have moved unseen.
+            self._still_since = _NOT_YET
+        lost_at, self._judged_at = self._judged_at, _NOT_YET
+        self._restart()
+        return self._change(NO_SIGNAL, lost_at, p)
+
+    def _is_still(self, p: Prediction) -> bool:
+        """Whether all worn sensors have lain still for so long that they are not worn."""
+        if p.swing < self._settings.still_swing:
+            self._moved = 0
+            self._still_since = min(self._still_since, p.t - self._hop_s)
+        else:
+            self._moved += 1
+            # One bump of the table is not a wearer.
+            if self._moved >= self._settings.patience or self._state != NOT_WORN:
+                self._still_since = _NOT_YET
+        return p.t - self._still_since >= self._settings.not_worn_after_s
+
+    def _change(self, state: str, at: float, p: Prediction) -> list[Event]:
+        """Enter `state`, which began at about `at`, s, but not before the state that it ends."""
+        if state == self._state:
+            return []
+        at = max(at, self._since)
+        events = [self._end(at, p)] if self._started else []
+        self._started = self._start(state, at, p) if state in self._index else None
+        events += [self._started] if self._started else []
+        self._state, self._since, self._changed_at = state, at, p.t
+        self._target, self._run, self._left_at = "", 0, _NOT_YET
+        return events
+
+    def _start(self, label: str, at: float, p: Prediction) -> Event:
+        self._sum, self._count = self._smoothed[self._index[label]], 1
+        return Event(
+            # Of the detection: two onsets can fall on one moment, two detections cannot.
+            id=f"{self._wearer}-{round((self._epoch + p.t) * 1e6):x}",
+            kind="activity_started",
+            wearer=self._wearer,
+            label=label,
+            previous=self._state,
+            confidence=self._sum,
+            started_at=at,
+            detected_at=p.t,
+            ended_at=None,
+            coverage=p.coverage,
+            model=self._model,
+        )
+
+    def _end(self, at: float, p: Prediction) -> Event:
+        assert self._started
+        return replace(
+            self._started,
+            kind="activity_ended",
+            confidence=self._sum / self._count,
+            detected_at=p.t,
+            ended_at=at,
+            coverage=p.coverage,
+        )
+
+    def _answer(self, p: Prediction, reason: str) -> Activity:
+        state, confidence = self._state, 0.0
+        if state in self._index:
+            confidence = self._smoothed[self._index[state]]
+        elif state == OTHER:
+            best, label = self._best()
+            confidence = best if label == OTHER else 1 - best
+        return Activity(
+            wearer=self._wearer,
+            label=None if state in (NO_SIGNAL, NOT_WORN) else state,
+            no_answer="no_signal" if state == NO_SIGNAL else "not_worn" if state == NOT_WORN else None,
+            reason=reason,
+            confidence=confidence,
+            t=p.t,
+            since=self._since,
+            coverage=p.coverage,
+        )
+
+    def _why(self, t: float) -> str:
+        best, label = self._best()
+        if self._run:
+            return (
+                f"{label} leads with {best:.0%}: window {self._run} in a row that calls for {self._target}."
+            )
+        if self._state != OTHER:
+            return f"{self._state} has {self._smoothed[self._index[self._state]]:.0%}, enough to stay."
+        if best >= self._settings.enter and self._is_refractory(label, t):
+            return f"{label} has {best:.0%}, but ended less than {self._settings.refractory_s:g} s ago."
+        return f"No label is certain enough; {label} comes nearest with {best:.0%}."
+
+    def _why_unjudged(self, p: Prediction) -> str:
+        if self._state == NO_SIGNAL:
+            return f"Too little signal to judge: {p.coverage:.0%} of the newest window came."
+        gap_s = p.t - self._judged_at
+        return f"Held through a gap of {gap_s:.1f} s: {p.coverage:.0%} of the newest window came."
+
+    def _why_not_worn(self, t: float) -> str:
+        still_min = int((t - self._still_since) / 60)
+        return f"No sensor has moved by {self._settings.still_swing:g} m/s² for {still_min} min."
+
+
+def _check(settings: Settings, hop_s: float) -> None:
+    if settings.stay >= settings.enter:
+        raise ConfigError(
+            f"decision: stay = {settings.stay:g} must be less than enter = {settings.enter:g}; change one of them"
+        )
+    if settings.no_signal_after_s <= hop_s:
+        raise ConfigError(
+            f"decision: no_signal_after_s = {settings.no_signal_after_s:g} must be longer than the model's hop "
+            f"of {hop_s:g} s; raise it"
+        )

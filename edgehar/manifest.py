@@ -1,0 +1,225 @@
+"""The manifest of a model: all that is known of a network without loading it.
+
+A model is a pair: `name.tflite`, the network, and `name.json`, the manifest, which says what the
+network wants and what its outputs mean. Training writes it, the run time reads it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import msgspec
+from msgspec import Meta, Struct
+
+from edgehar.decision import Settings
+from edgehar.errors import ModelError
+from edgehar.types import IMU_CHANNELS, NoAnswer
+
+FORMAT = 1
+"""The form of manifest that is read here."""
+
+_UNITS = {"acc": "m/s^2", "gyr": "rad/s"}
+
+Positive = Annotated[float, Meta(gt=0)]
+Word = Annotated[str, Meta(min_length=1)]
+SixPositive = tuple[Positive, Positive, Positive, Positive, Positive, Positive]
+
+
+class Sensor(Struct, frozen=True, forbid_unknown_fields=True):
+    """One sensor that the model was trained with."""
+
+    name: Word
+    placements: Annotated[tuple[Word, ...], Meta(min_length=1)]
+    """Where it may be worn."""
+
+
+class Normalization(Struct, frozen=True, forbid_unknown_fields=True):
+    """Input of the network = clip(x, -clip, clip) / scale, for each IMU channel."""
+
+    scale: SixPositive
+    """m/s² and rad/s."""
+    clip: SixPositive
+    """m/s² and rad/s."""
+
+
+class Quantization(Struct, frozen=True, forbid_unknown_fields=True):
+    """Number types of the network."""
+
+    input: Word
+    output: Word
+    weights: Word
+    activations: Word
+
+
+class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """The manifest: all that the run time knows about a model."""
+
+    format: int
+    name: Word
+    version: Word
+    labels: Annotated[tuple[Word, ...], Meta(min_length=2)]
+    """One for each logit."""
+    sensors: Annotated[tuple[Sensor, ...], Meta(min_length=1)]
+    """In the order of the network's input."""
+    channels: tuple[str, ...]
+    """Of each sensor."""
+    units: dict[str, str]
+    rate_hz: Annotated[float, Meta(gt=0, le=1000)]
+    """Of the grid, Hz."""
+    window: Annotated[int, Meta(ge=2, le=10_000)]
+    """Rows of one window."""
+    hop: Annotated[int, Meta(ge=1)]
+    """Rows from one window to the next."""
+    normalization: Normalization
+    temperature: Positive
+    """Logits are divided by it before the softmax."""
+    quantization: Quantization
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    """Of the `.tflite` file."""
+    decision: Settings
+    """What the decision starts from."""
+    provenance: dict[str, Any]
+    """Where the weights come from."""
+    metrics: dict[str, Any]
+    """How good it was found to be."""
+
+    @property
+    def id(self) -> str:
+        """Name and version in one word."""
+        return f"{self.name}@{self.version}"
+
+    def slots(self, placements: Iterable[str]) -> tuple[str | None, ...]:
+        """For each sensor of the model, which of the worn `placements` fills it; ModelError if one fills none."""
+        filled: dict[str, str] = {}
+        for placement in placements:
+            sensor = next((s.name for s in self.sensors if placement in s.placements), None)
+            if sensor is None or sensor in filled:
+                accepted = "; ".join(f"{s.name}: {', '.join(s.placements)}" for s in self.sensors)
+                why = (
+                    f"shares the sensor {sensor!r} with {filled[sensor]!r}" if sensor else "is none it knows"
+                )
+                raise ModelError(
+                    f"{self.id} cannot take a sensor worn at {placement!r}, which {why}; "
+                    f"it takes at most one of each ({accepted})"
+                )
+            filled[sensor] = placement
+        return tuple(filled.get(sensor.name) for sensor in self.sensors)
+
+
+def read(path: Path | str) -> ModelSpec:
+    """The manifest of a pair, without loading its network; ModelError says what does not fit."""
+    file = file_of(path, ".json")
+    content = content_of(file)
+    mend = "mend the manifest or export the pair again"
+    raw: Any = None
+    try:
+        raw = msgspec.json.decode(content)
+        given = raw.get("format", FORMAT) if isinstance(raw, dict) else FORMAT
+        if given != FORMAT:  # before all else: another form may have other fields
+            reader = "install an edgehar that reads it"
+            raise ModelError(f"{file}: format: expected {FORMAT}, got {_short(given)}; {reader}")
+        spec = msgspec.json.decode(content, type=ModelSpec)
+    except msgspec.ValidationError as error:
+        raise ModelError(f"{file}: {_explain(str(error), raw)}; {mend}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ModelError(f"{file}: expected JSON, got something else ({error}); {mend}") from None
+    for field, expected, got in _misfits(spec):
+        raise ModelError(f"{file}: {field}: expected {expected}, got {_short(got)}; {mend}")
+    return spec
+
+
+def available() -> list[Path]:
+    """The manifests of the models that ship with edgehar, by name."""
+    return sorted(path for path in _shipped().glob("*.json") if path.with_suffix(".tflite").is_file())
+
+
+def find(name_or_path: Path | str) -> Path:
+    """The manifest of a shipped model, or of a pair given by its path; ModelError says what there is."""
+    given = file_of(name_or_path, ".json")
+    is_name = str(name_or_path) == given.stem
+    for file in (_shipped() / given, given) if is_name else (given,):
+        if file.is_file():
+            return file
+    names = ", ".join(path.stem for path in available()) or f"none in {_shipped()}"
+    raise ModelError(
+        f"no model {str(name_or_path)!r}: expected the path of a pair or a shipped model's name ({names})"
+    )
+
+
+def _shipped() -> Path:
+    """The package's own models; in a checkout they lie beside the package."""
+    package = Path(__file__).resolve().parent
+    inside = package / "models"
+    return inside if inside.is_dir() else package.parent / "models"
+
+
+def file_of(path: Path | str, suffix: str) -> Path:
+    """The pair's file with `suffix`, whichever of the pair `path` names."""
+    return Path(str(path).removesuffix(".json").removesuffix(".tflite") + suffix)
+
+
+def content_of(file: Path) -> bytes:
+    """What is in a file of a pair; ModelError if it cannot be read."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        why = f"{error.strerror}; a model is a pair of .tflite and .json"
+        raise ModelError(f"{file}: cannot be read: {why}") from error
+
+
+def _explain(message: str, raw: Any) -> str:
+    """Field, what was expected and what came, out of msgspec's message."""
+    what, _, where = " ".join(message.split()).partition(" - at `$")
+    field = where.rstrip("`").lstrip(".")
+    missing = re.search(r"missing required field `(.*)`", what)
+    if missing:
+        return f"{'.'.join(filter(None, (field, missing[1])))}: expected a value, got none"
+    unknown = re.search(r"unknown field `(.*)`", what)
+    if unknown:
+        return f"{'.'.join(filter(None, (field, unknown[1])))}: expected no such field, got one"
+    came = raw
+    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", field):
+        came = came[int(index)] if index else came[key]
+    expected = re.sub(r"^Expected |, got .*$|`", "", what)
+    return f"{field or 'manifest'}: expected {expected}, got {_short(came)}"
+
+
+def _short(value: object) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
+    """Field, what was expected and what came, of all that a type cannot say."""
+    reserved = get_args(NoAnswer)
+    placements = [placement for sensor in spec.sensors for placement in sensor.placements]
+    number, decision = spec.quantization, spec.decision
+    rules = (
+        (_once(spec.labels), "labels", "each once", spec.labels),
+        (not set(spec.labels) & set(reserved), "labels", f"none of {', '.join(reserved)}", spec.labels),
+        (
+            _once(sensor.name for sensor in spec.sensors),
+            "sensors",
+            "each name once",
+            [s.name for s in spec.sensors],
+        ),
+        (_once(placements), "sensors", "each placement once, in one sensor", placements),
+        (spec.channels == IMU_CHANNELS, "channels", _short(IMU_CHANNELS), spec.channels),
+        (spec.units == _UNITS, "units", _short(_UNITS), spec.units),
+        (spec.hop <= spec.window, "hop", f"at most the window of {spec.window}", spec.hop),
+        (number.input == "float32", "quantization.input", "float32", number.input),
+        (number.output == "float32", "quantization.output", "float32", number.output),
+        (
+            decision.stay < decision.enter,
+            "decision.stay",
+            f"less than enter = {decision.enter:g}",
+            decision.stay,
+        ),
+    )
+    return ((field, expected, got) for fits, field, expected, got in rules if not fits)
+
+
+def _once(words: Iterable[str]) -> bool:
+    words = list(words)
+    return len(set(words)) == len(words)

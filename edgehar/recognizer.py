@@ -1,0 +1,139 @@
+"""What a model says of a window.
+
+A pair that does not fit is refused when it is loaded, and the network's bytes are compared with the
+manifest's sha256 before any interpreter sees them.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from math import exp
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgehar.errors import ModelError
+from edgehar.manifest import ModelSpec, content_of, file_of, read
+from edgehar.types import IMU_CHANNELS, FloatArray, Prediction, Window
+
+
+class Recognizer:
+    """A loaded model: windows in, probabilities out."""
+
+    def __init__(self, spec: ModelSpec, interpreter: Any, min_coverage: float) -> None:
+        self.spec = spec
+        self._interpreter, self._min_coverage = interpreter, min_coverage
+        self._input, self._logits, self._embedding = _tensors(spec, interpreter)
+        # Bounds as large as the window: the same loop without broadcasting takes half the time.
+        clip = np.array(spec.normalization.clip, np.float32)
+        shape = (spec.window, len(spec.sensors))
+        self._high = np.tile(clip, shape)
+        self._low = -self._high
+        self._gain = np.tile(1 / np.array(spec.normalization.scale, np.float32), shape)
+        self._x = np.zeros((1, *self._high.shape), np.float32)
+
+    def slots(self, placements: Iterable[str]) -> tuple[str | None, ...]:
+        """As `ModelSpec.slots`."""
+        return self.spec.slots(placements)
+
+    def push(self, window: Window) -> list[Prediction]:
+        """Judge one window; without probabilities if a worn sensor's coverage is below `min_coverage`."""
+        coverage = min(window.coverage, default=0.0)
+        probabilities = embedding = None
+        if coverage >= self._min_coverage:
+            probabilities, embedding = self._judge(window.x)
+        return [Prediction(window.t_end, probabilities, embedding, coverage, window.swing)]
+
+    def _judge(self, x: FloatArray) -> tuple[FloatArray | None, FloatArray | None]:
+        rows = self._x[0]
+        np.minimum(x, self._high, out=rows)
+        np.maximum(rows, self._low, out=rows)
+        np.multiply(rows, self._gain, out=rows)
+        interpreter = self._interpreter
+        interpreter.set_tensor(self._input, self._x)
+        interpreter.invoke()
+        probabilities = _softmax(interpreter.get_tensor(self._logits)[0].tolist(), self.spec.temperature)
+        embedding = None if self._embedding is None else interpreter.get_tensor(self._embedding)[0]
+        return probabilities, embedding
+
+
+def load(path: Path | str, min_coverage: float = 0.8) -> Recognizer:
+    """The model of one pair, named by either file or without suffix; ModelError says what does not fit."""
+    spec = read(path)
+    file = file_of(path, ".tflite")
+    content = content_of(file)
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != spec.sha256:
+        raise ModelError(
+            f"{file}: sha256: expected {spec.sha256} as the manifest says, got {digest}; the two files are "
+            "not one pair or one is damaged: copy both again"
+        )
+    make = _interpreter_class()
+    try:
+        interpreter = make(model_content=content, num_threads=1)
+        interpreter.allocate_tensors()
+        recognizer = Recognizer(spec, interpreter, min_coverage)
+        # A network that cannot run is refused now, not at the first window.
+        zeros = np.zeros((spec.window, len(spec.sensors) * len(IMU_CHANNELS)), np.float32)
+        [trial] = recognizer.push(Window(0.0, zeros, (1.0,), 0.0))
+    except ModelError as error:
+        raise ModelError(f"{file}: {error}; export the pair again") from None
+    except Exception as error:  # native code makes any error of a damaged file
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise ModelError(f"{file}: cannot be run: {why}; copy or export the pair again") from error
+    if trial.probabilities is None:
+        raise ModelError(f"{file}: logits: expected numbers, got NaN for zeros; export the pair again")
+    return recognizer
+
+
+def _interpreter_class() -> Callable[..., Any]:
+    try:
+        return import_module("ai_edge_litert.interpreter").Interpreter  # type: ignore[no-any-return]
+    except ImportError as error:
+        first = error
+    try:
+        older = import_module("tflite_runtime.interpreter").Interpreter
+    except ImportError:
+        raise ModelError(
+            f"neither ai-edge-litert ({first}) nor tflite-runtime can be imported; install ai-edge-litert"
+        ) from None
+    if int(np.__version__.partition(".")[0]) >= 2:
+        # It imports, and fails only when an interpreter is made.
+        raise ModelError(
+            f"tflite-runtime: expected NumPy 1, got {np.__version__}; install ai-edge-litert, or 'numpy<2'"
+        )
+    return older  # type: ignore[no-any-return]
+
+
+def _tensors(spec: ModelSpec, interpreter: Any) -> tuple[int, int, int | None]:
+    """Indices of input, logits and embedding; ModelError if the network has others than the manifest says."""
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    wanted = f"float32 (1, {spec.window}, {len(spec.sensors) * 6})"
+    if [_form(tensor) for tensor in inputs] != [wanted]:
+        raise ModelError(f"input: expected {wanted} for window and sensors * 6, got {_forms(inputs)}")
+    wanted = f"float32 (1, {len(spec.labels)})"
+    logits = [tensor["index"] for tensor in outputs if _form(tensor) == wanted]
+    others = [tensor["index"] for tensor in outputs if _form(tensor) != wanted]
+    if len(logits) != 1 or len(others) > 1 or any(len(tensor["shape"]) != 2 for tensor in outputs):
+        expected = f"{wanted} for the labels and at most an embedding (1, another size)"
+        raise ModelError(f"outputs: expected {expected}, got {_forms(outputs)}")
+    return inputs[0]["index"], logits[0], others[0] if others else None
+
+
+def _form(tensor: dict[str, Any]) -> str:
+    return f"{np.dtype(tensor['dtype']).name} {tuple(map(int, tensor['shape']))}"
+
+
+def _forms(tensors: Iterable[dict[str, Any]]) -> str:
+    return " and ".join(map(_form, tensors)) or "none"
+
+
+def _softmax(logits: list[float], temperature: float) -> FloatArray | None:
+    """Probabilities; None if a logit is no number. Plain floats: quicker than NumPy for so few."""
+    top = max(logits)
+    powers = [exp((logit - top) / temperature) for logit in logits]
+    total = sum(powers)
+    if not total < len(logits) + 1:
+        return None
+    return np.array([power / total for power in powers], np.float32)

@@ -1,0 +1,516 @@
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings as hypothesis_settings, strategies as st
+from msgspec.structs import replace
+
+from edgehar.decision import Decision, Settings
+from edgehar.errors import ConfigError
+from edgehar.types import Activity, Event, Prediction
+
+LABELS = ("walking", "sitting", "running")
+WINDOW_S, HOP_S = 2.56, 0.64
+MOVING = 5.0
+"""A swing of somebody who does something, m/s²."""
+
+SHARP = Settings(smoothing_s=0, patience=1, dwell_s=0, refractory_s=0)
+"""Every window decides by itself."""
+
+
+def decision(settings: Settings | None = None, labels: Sequence[str] = LABELS, **more: Any) -> Decision:
+    return Decision("anna", labels, WINDOW_S, HOP_S, settings or Settings(), "toy@1", **more)
+
+
+def says(t: float, label: str | None, p: float = 0.9, *, swing: float = MOVING) -> Prediction:
+    """A window in which `label` has probability `p`; without one nothing could be judged."""
+    if label is None:
+        return Prediction(t, None, None, 0.3, swing)
+    rest = (1 - p) / (len(LABELS) - 1)
+    return Prediction(t, np.array([p if label == x else rest for x in LABELS], np.float32), None, 1.0, swing)
+
+
+def script(*parts: tuple[str | None, int], t: float = 100.0, p: float = 0.9) -> list[Prediction]:
+    """For each (label, windows) that many windows in which the model is sure of the label."""
+    words = [label for label, n in parts for _ in range(n)]
+    return [says(t + i * HOP_S, label, p) for i, label in enumerate(words)]
+
+
+def run(machine: Decision, predictions: Iterable[Prediction]) -> tuple[list[Activity], list[Event]]:
+    out = [item for prediction in predictions for item in machine.push(prediction)]
+    return [x for x in out if isinstance(x, Activity)], [x for x in out if isinstance(x, Event)]
+
+
+def states(activities: Iterable[Activity]) -> list[str]:
+    """The published words, each run of equal ones once."""
+    words = [activity.state for activity in activities]
+    return [word for i, word in enumerate(words) if i == 0 or words[i - 1] != word]
+
+
+# -- labels
+
+
+def test_a_label_is_taken_when_enough_windows_in_a_row_call_for_it() -> None:
+    activities, events = run(decision(Settings(patience=3)), script(("walking", 5)))
+    assert [a.state for a in activities] == ["no_signal", "no_signal", "walking", "walking", "walking"]
+    [started] = events
+    assert (started.kind, started.label, started.previous) == ("activity_started", "walking", "no_signal")
+    assert started.detected_at == 100 + 2 * HOP_S
+    assert started.ended_at is None
+    assert started.model == "toy@1"
+
+
+def test_what_goes_on_when_the_signal_comes_began_with_the_signal() -> None:
+    activities, [started] = run(decision(), script(("walking", 5)))
+    assert started.started_at == activities[-1].since == 100 - WINDOW_S
+
+
+def test_touching_activities_share_the_boundary_and_keep_their_ids() -> None:
+    _, events = run(decision(), script(("walking", 10), ("sitting", 10)))
+    first, end, second = events
+    assert [e.kind for e in events] == ["activity_started", "activity_ended", "activity_started"]
+    assert (end.id, end.label, end.started_at) == (first.id, "walking", first.started_at)
+    assert end.ended_at == second.started_at
+    assert second.previous == "walking"
+    assert second.id != first.id
+    assert end.detected_at == second.detected_at
+
+
+@given(phase=st.floats(0, 1), smoothing_s=st.sampled_from([0.0, 1.0, 2.0]), patience=st.integers(1, 4))
+def test_the_onset_is_found_within_half_a_hop(phase: float, smoothing_s: float, patience: int) -> None:
+    """A network that names what fills more than half of the window; the onset anywhere in a hop."""
+    onset = 120 + phase * HOP_S
+    times = [100 + i * HOP_S for i in range(60)]
+    windows = [says(t, "walking" if t - onset > WINDOW_S / 2 else "sitting", 0.95) for t in times]
+    _, events = run(decision(Settings(smoothing_s=smoothing_s, patience=patience)), windows)
+    assert [e.label for e in events] == ["sitting", "sitting", "walking"]
+    assert abs(events[-1].started_at - onset) <= HOP_S / 2 + 1e-6
+
+
+def test_a_label_that_led_long_without_being_certain_began_when_it_became_so() -> None:
+    hesitant = script(("walking", 50), p=0.5)
+    certain = script(("walking", 10), t=100 + 50 * HOP_S, p=0.9)
+    activities, [started] = run(decision(Settings(smoothing_s=1.0)), [*hesitant, *certain])
+    assert states(activities) == ["no_signal", "other", "walking"]
+    assert started.started_at > 100 + 50 * HOP_S - WINDOW_S - 3.0
+
+
+def test_an_activity_never_begins_before_the_last_one_ended() -> None:
+    """Not even if it led all the while."""
+    words = [*[("walking", 0.9)] * 10, *[("walking", 0.35)] * 8, *[("walking", 0.9)] * 6]
+    machine = decision(replace(SHARP, smoothing_s=1.5))
+    _, events = run(machine, [says(100 + i * HOP_S, *word) for i, word in enumerate(words)])
+    _, ended, again = events
+    assert ended.ended_at is not None
+    assert again.started_at >= ended.ended_at
+
+
+def test_an_activity_ends_when_it_last_stopped_leading() -> None:
+    """Not at an odd window before that."""
+    settings = replace(SHARP, smoothing_s=2.0)
+    words = [*[("walking", 0.9)] * 20, ("sitting", 0.9), *[("walking", 0.9)] * 3, *[("sitting", 0.45)] * 10]
+    _, events = run(decision(settings), [says(100 + i * HOP_S, *word) for i, word in enumerate(words)])
+    assert [e.kind for e in events] == ["activity_started", "activity_ended"]
+    assert events[-1].ended_at == pytest.approx(100 + 24 * HOP_S - WINDOW_S / 2 - HOP_S / 2)
+
+
+def test_an_activity_that_no_longer_leads_when_it_is_taken_still_has_a_length() -> None:
+    settings = replace(SHARP, smoothing_s=2.0, dwell_s=9.0)
+    words = [*[("walking", 0.9)] * 5, *[("sitting", 0.9)] * 10, *[("running", 0.45)] * 30]
+    _, events = run(decision(settings), [says(100 + i * HOP_S, *word) for i, word in enumerate(words)])
+    ended = events[-1]
+    assert (ended.kind, ended.label) == ("activity_ended", "sitting")
+    assert ended.ended_at is not None
+    assert ended.ended_at - ended.started_at > 9 * HOP_S
+
+
+def test_the_confidence_at_the_end_is_the_mean() -> None:
+    windows = [says(100, "walking", 0.9), says(101, "walking", 0.7), says(102, "sitting", 0.8)]
+    _, events = run(decision(SHARP), windows)
+    assert events[0].confidence == pytest.approx(0.9)
+    assert events[1].confidence == pytest.approx((0.9 + 0.7 + 0.1) / 3)
+
+
+# -- what keeps an answer steady
+
+
+def test_one_odd_window_changes_nothing() -> None:
+    activities, events = run(decision(), script(("walking", 10), ("sitting", 1), ("walking", 10)))
+    assert states(activities) == ["no_signal", "walking"]
+    assert len(events) == 1
+    assert activities[-1].reason == "walking has 90%, enough to stay."
+
+
+def test_the_smoothed_probability_decides_not_the_raw_one() -> None:
+    settings = replace(SHARP, smoothing_s=2.0)
+    machine = decision(settings)
+    run(machine, script(("sitting", 20)))
+    activities, _ = run(machine, script(("walking", 6), t=100 + 20 * HOP_S))
+    taken = [a.state for a in activities].index("walking")
+    keep = np.exp(-HOP_S / 2.0)
+    smoothed = [0.05 + 0.85 * (1 - keep**n) for n in range(1, 7)]
+    assert taken == next(i for i, p in enumerate(smoothed) if p >= settings.enter) == 3
+    assert activities[taken].confidence == pytest.approx(smoothed[taken], abs=1e-6)
+
+
+def test_smoothing_forgets_by_true_time() -> None:
+    """Two windows 10 s apart: nothing is left of the first."""
+    windows = [says(100, "sitting", 1.0), says(110, "walking", 0.7)]
+    activities, _ = run(decision(replace(SHARP, smoothing_s=1.0, no_signal_after_s=60)), windows)
+    assert activities[-1].confidence == pytest.approx(0.7, abs=1e-4)
+
+
+def test_a_label_needs_enter_to_begin_and_only_stay_to_hold() -> None:
+    settings = replace(SHARP, enter=0.7, stay=0.5)
+    probabilities = [0.69, 0.71, 0.6, 0.51, 0.49, 0.69]
+    windows = [says(100 + i, "walking", p) for i, p in enumerate(probabilities)]
+    activities, _ = run(decision(settings), windows)
+    assert [a.state for a in activities] == ["other", "walking", "walking", "walking", "other", "other"]
+
+
+def test_a_begun_activity_is_shown_for_the_dwell() -> None:
+    settings = replace(SHARP, dwell_s=3.0)
+    activities, events = run(decision(settings), script(("walking", 2), ("sitting", 10)))
+    assert events[-1].detected_at - events[0].detected_at == pytest.approx(5 * HOP_S)
+    assert states(activities) == ["walking", "sitting"]
+    # The boundary is where it was seen, not where the dwell ended.
+    assert events[-1].started_at == pytest.approx(100 + 2 * HOP_S - WINDOW_S / 2 - HOP_S / 2)
+
+
+def test_windows_that_call_for_a_change_count_only_in_a_row() -> None:
+    settings = replace(SHARP, patience=3)
+    activities, _ = run(decision(settings), script(("sitting", 5), *[("walking", 2), ("sitting", 1)] * 20))
+    assert states(activities) == ["no_signal", "sitting"]
+    assert "in a row" in activities[-2].reason
+    assert activities[-1].reason == "sitting has 90%, enough to stay."
+
+
+def test_a_gap_begins_the_count_anew() -> None:
+    settings = replace(SHARP, patience=2)
+    activities, _ = run(decision(settings), script(("sitting", 5), *[("walking", 1), (None, 1)] * 20))
+    assert states(activities) == ["no_signal", "sitting"]
+
+
+@pytest.mark.parametrize("between", [None, "sitting"])
+def test_spikes_hours_apart_never_add_up(between: str | None) -> None:
+    machine = decision(Settings(smoothing_s=1.0, patience=2))
+    seen = set()
+    for hour in range(10):
+        t = 100 + 3600.0 * hour
+        activities, events = run(machine, script((between, 4), ("running", 1), (between, 4), t=t))
+        seen |= {a.state for a in activities} | {e.label for e in events}
+    assert "running" not in seen
+
+
+def test_the_same_label_begins_again_only_after_the_refractory_time() -> None:
+    settings = replace(SHARP, refractory_s=5.0)
+    windows = script(("walking", 5), ("sitting", 2), ("walking", 10))
+    activities, events = run(decision(settings), windows)
+    assert states(activities) == ["walking", "sitting", "other", "walking"]
+    ended, again = events[1], events[-1]
+    assert (ended.label, again.label) == ("walking", "walking")
+    assert again.detected_at - ended.detected_at >= 5.0
+    assert "ended less than 5 s ago" in next(a.reason for a in activities if a.state == "other")
+
+
+def test_after_lost_signal_the_same_label_begins_at_once() -> None:
+    settings = replace(SHARP, refractory_s=600.0)
+    _, events = run(decision(settings), script(("walking", 5), (None, 20), ("walking", 5)))
+    assert [e.label for e in events] == ["walking"] * 3
+
+
+def test_the_same_activity_twice_is_two_events() -> None:
+    _, events = run(decision(), script(("walking", 10), ("sitting", 10), ("walking", 10)))
+    started = [e for e in events if e.kind == "activity_started"]
+    assert [e.label for e in started] == ["walking", "sitting", "walking"]
+    assert len({e.id for e in started}) == 3
+
+
+# -- other
+
+
+def test_without_a_certain_label_it_is_other_and_that_makes_no_event() -> None:
+    activities, events = run(decision(), script(("walking", 10), p=0.45))
+    assert states(activities) == ["no_signal", "other"]
+    assert activities[-1].label == "other"
+    assert activities[-1].confidence == pytest.approx(0.55)
+    assert "walking comes nearest with 45%" in activities[-1].reason
+    assert not events
+
+
+def test_a_label_that_fades_ends_into_other() -> None:
+    windows = [*script(("walking", 10)), *script(("walking", 10), t=100 + 10 * HOP_S, p=0.34)]
+    activities, events = run(decision(), windows)
+    assert states(activities) == ["no_signal", "walking", "other"]
+    assert [e.kind for e in events] == ["activity_started", "activity_ended"]
+    assert events[-1].ended_at == activities[-1].since
+
+
+def test_a_model_may_have_other_among_its_labels() -> None:
+    machine = decision(labels=("walking", "other", "running"))
+    activities, events = run(machine, script(("sitting", 10)))  # the second label
+    assert states(activities) == ["no_signal", "other"]
+    assert activities[-1].confidence == pytest.approx(0.9)
+    assert not events
+
+
+def test_windows_that_disagree_are_answered_other_not_no_signal() -> None:
+    windows = script(*[("walking", 1), ("sitting", 1)] * 10)
+    activities, _ = run(decision(replace(SHARP, patience=2)), windows)
+    assert states(activities) == ["no_signal", "other"]
+
+
+# -- no signal
+
+
+def test_a_short_gap_holds_the_answer_and_says_so() -> None:
+    activities, events = run(decision(), script(("walking", 5), (None, 6), ("walking", 5)))
+    assert states(activities) == ["no_signal", "walking"]
+    assert "Held through a gap of 3.8 s" in activities[10].reason
+    assert len(events) == 1
+
+
+def test_a_long_gap_ends_the_activity_when_the_signal_was_lost() -> None:
+    activities, events = run(decision(), script(("walking", 5), (None, 20)))
+    lost_at = 100 + 4 * HOP_S
+    ended = events[-1]
+    assert (ended.kind, ended.ended_at) == ("activity_ended", lost_at)
+    assert ended.detected_at - lost_at > Settings().no_signal_after_s
+    assert (activities[-1].state, activities[-1].label, activities[-1].since) == ("no_signal", None, lost_at)
+    assert activities[-1].confidence == 0
+    assert "30%" in activities[-1].reason
+
+
+def test_silence_without_any_window_is_a_gap_too() -> None:
+    machine = decision()
+    run(machine, script(("walking", 5)))
+    activities, events = run(machine, script(("walking", 5), t=200))
+    assert [e.kind for e in events] == ["activity_ended", "activity_started"]
+    assert events[0].ended_at == 100 + 4 * HOP_S
+    assert events[1].started_at == 200 - WINDOW_S
+    assert states(activities) == ["no_signal", "walking"]
+
+
+def test_coverage_below_the_limit_is_not_judged() -> None:
+    machine = decision()
+    run(machine, script(("walking", 5)))
+    thin = [replace(x, coverage=0.79) for x in script(("sitting", 5), t=100 + 5 * HOP_S)]
+    activities, _ = run(machine, thin)
+    assert states(activities) == ["walking"]
+
+
+# -- not worn
+
+STILL = Settings(not_worn_after_s=60)
+
+
+def still(t: float, seconds: float, label: str = "sitting", swing: float = 0.05) -> list[Prediction]:
+    return [says(t + i * HOP_S, label, swing=swing) for i in range(round(seconds / HOP_S))]
+
+
+def test_a_sensor_that_lies_still_long_enough_is_not_worn() -> None:
+    machine = decision(STILL)
+    run(machine, script(("walking", 20), t=100 - 20 * HOP_S))
+    activities, events = run(machine, still(100, 90))
+    assert states(activities) == ["walking", "sitting", "not_worn"]
+    off_at = 100 - HOP_S
+    assert activities[-1].since == pytest.approx(max(off_at, events[1].started_at))
+    assert activities[-1].no_answer == "not_worn"
+    assert "No sensor has moved by 0.49 m/s² for 1 min" in activities[-1].reason
+    assert [e.kind for e in events][-1] == "activity_ended"
+
+
+def test_half_an_hour_of_stillness_is_the_default() -> None:
+    machine = decision()
+    activities, _ = run(machine, still(100, 1790))
+    assert "not_worn" not in states(activities)
+    activities, _ = run(machine, still(100 + 2797 * HOP_S, 20))
+    assert activities[-1].state == "not_worn"
+
+
+def test_who_sits_still_and_stirs_now_and_then_is_not_taken_for_a_table() -> None:
+    machine = decision(STILL)
+    seen: set[str] = set()
+    for i in range(20):
+        windows = [*still(100 + i * 51.2, 50.56), says(100 + i * 51.2 + 50.56, "sitting", swing=0.6)]
+        seen |= set(states(run(machine, windows)[0]))
+    assert seen == {"no_signal", "sitting"}
+
+
+def test_one_bump_of_the_table_is_not_a_wearer_but_moving_on_is() -> None:
+    machine = decision(STILL)
+    run(machine, still(100, 90))
+    bumps = [says(190, "sitting"), *still(190.64, 1.28), says(191.92, "sitting"), *still(192.56, 8)]
+    activities, events = run(machine, bumps)
+    assert states(activities) == ["not_worn"]
+    activities, events = run(machine, script(("walking", 10), t=201))
+    assert states(activities) == ["not_worn", "walking"]
+    assert events[-1].previous == "not_worn"
+
+
+def test_a_sensor_on_a_table_stays_off_through_a_gap() -> None:
+    machine = decision(STILL)
+    run(machine, still(100, 90))
+    activities, events = run(machine, [*script((None, 20), t=190), *still(203, 10)])
+    assert states(activities) == ["not_worn", "no_signal", "not_worn"]
+    assert not events
+
+
+def test_stillness_before_a_gap_does_not_count_after_it() -> None:
+    machine = decision(STILL)
+    run(machine, still(100, 30))
+    activities, _ = run(machine, still(300, 30))
+    assert "not_worn" not in states(activities)
+
+
+def test_a_limit_of_zero_never_says_not_worn() -> None:
+    activities, _ = run(decision(replace(STILL, still_swing=0)), still(100, 90, swing=0.0))
+    assert states(activities) == ["no_signal", "sitting"]
+
+
+# -- settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (Settings(enter=0.4, stay=0.4), r"stay = 0\.4 must be less than enter = 0\.4"),
+        (Settings(no_signal_after_s=0.5), r"no_signal_after_s = 0\.5 must be longer"),
+    ],
+)
+def test_settings_that_contradict_one_another_are_refused(settings: Settings, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        decision(settings)
+
+
+@pytest.mark.parametrize(
+    "raw", [{"enter": 1.1}, {"patience": 0}, {"dwell_s": -1}, {"enter": "high"}, {"Enter": 0.5}]
+)
+def test_settings_out_of_bounds_or_unknown_are_refused(raw: dict[str, Any]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(raw, Settings)
+
+
+def test_every_setting_has_a_sentence_a_unit_and_bounds() -> None:
+    keys = msgspec.json.schema(Settings)["$defs"]["Settings"]["properties"]
+    assert len(keys) == 10
+    for key, schema in keys.items():
+        assert schema["description"].endswith("."), key
+        assert {"unit", "minimum", "maximum", "default"} <= schema.keys(), key
+        assert (schema["unit"] == "s") is key.endswith("_s"), key
+
+
+# -- whatever comes
+
+probabilities = st.one_of(
+    st.none(),
+    st.sampled_from([np.array(p, np.float32) for p in np.eye(3)]),
+    st.lists(st.floats(0.01, 1), min_size=3, max_size=3).map(
+        lambda p: np.array(p, np.float32) / np.float32(sum(p))
+    ),
+)
+# Dyadic times, so that a shift of the clock is exact.
+steps = st.sampled_from([0.625, 0.625, 0.625, 0.625, 1.25, 4.0, 300.0])
+swings = st.sampled_from([0.1, 0.1, 0.1, 3.0])
+coverages = st.sampled_from([1.0, 1.0, 1.0, 0.85, 0.5])
+rows = st.lists(st.tuples(steps, probabilities, coverages, swings), max_size=60)
+any_settings = st.builds(
+    Settings,
+    smoothing_s=st.sampled_from([0.0, 0.5, 1.0, 3.0]),
+    enter=st.sampled_from([0.5, 0.6, 0.9]),
+    stay=st.sampled_from([0.0, 0.3, 0.45]),
+    dwell_s=st.sampled_from([0.0, 1.0, 4.0]),
+    patience=st.integers(1, 4),
+    refractory_s=st.sampled_from([0.0, 2.0]),
+    not_worn_after_s=st.sampled_from([3.0, 10.0]),
+)
+
+
+def predictions(items: list[tuple[float, Any, float, float]], t: float = 64.0) -> list[Prediction]:
+    out = []
+    for step, p, coverage, swing in items:
+        t += step
+        out.append(Prediction(t, p, None, coverage, swing))
+    return out
+
+
+@given(rows, any_settings)
+@hypothesis_settings(max_examples=200)
+def test_whatever_comes_events_pair_up_and_time_runs_forward(
+    items: list[tuple[float, Any, float, float]], settings: Settings
+) -> None:
+    machine = decision(settings)
+    running: Event | None = None
+    boundary, shown_at, judged_at, since, state = 0.0, 0.0, 0.0, 0.0, "no_signal"
+    for prediction in predictions(items):
+        *events, activity = machine.push(prediction)
+        assert isinstance(activity, Activity)
+        assert (activity.label is None) is (activity.no_answer is not None)
+        assert since <= activity.since <= activity.t == prediction.t
+        since = activity.since
+        assert activity.reason.endswith(".")
+        assert 0 <= activity.confidence <= 1 + 1e-6
+        for event in events:
+            assert isinstance(event, Event)
+            assert event.detected_at == prediction.t
+            at = event.started_at if event.ended_at is None else event.ended_at
+            assert boundary <= at <= prediction.t
+            boundary = at
+            if event.kind == "activity_started":
+                assert running is None
+                assert event.previous in (state, "no_signal")
+                running, shown_at = event, prediction.t
+            else:
+                assert running is not None
+                assert (event.id, event.label) == (running.id, running.label)
+                assert (event.started_at, event.previous) == (running.started_at, running.previous)
+                lost = prediction.t - judged_at > settings.no_signal_after_s
+                taken_off = activity.no_answer == "not_worn"
+                assert lost or taken_off or prediction.t - shown_at >= settings.dwell_s
+                running = None
+        assert activity.state == (running.label if running else activity.state)
+        assert running is not None or activity.label in ("other", None)
+        state = activity.state
+        if prediction.probabilities is not None and prediction.coverage >= settings.min_coverage:
+            judged_at = prediction.t
+
+
+@given(rows, any_settings, st.sampled_from([-32.0, 1024.0, 2.0**20]))
+def test_a_shift_of_stream_time_shifts_the_answers_and_nothing_else(
+    items: list[tuple[float, Any, float, float]], settings: Settings, shift: float
+) -> None:
+    def shifted(item: Activity | Event, by: float) -> Activity | Event:
+        if isinstance(item, Activity):
+            return replace(item, t=item.t + by, since=item.since + by)
+        ended_at = None if item.ended_at is None else item.ended_at + by
+        times = {
+            "started_at": item.started_at + by,
+            "detected_at": item.detected_at + by,
+            "ended_at": ended_at,
+        }
+        return replace(item, id="", **times)
+
+    machine = Decision("anna", LABELS, 2.5, 0.625, settings, "toy@1")
+    here = [shifted(x, shift) for p in predictions(items) for x in machine.push(p)]
+    machine.reset()
+    there = [shifted(x, 0.0) for p in predictions(items, 64.0 + shift) for x in machine.push(p)]
+    assert here == there
+
+
+@given(rows, any_settings)
+def test_the_same_windows_give_the_same_ids(
+    items: list[tuple[float, Any, float, float]], settings: Settings
+) -> None:
+    first, second = decision(settings, epoch=1.7e9), decision(settings, epoch=1.7e9)
+    assert run(first, predictions(items)) == run(second, predictions(items))
+
+
+def test_ids_differ_between_wearers_and_between_restarts_of_the_clock() -> None:
+    machines = [
+        decision(epoch=1.7e9),
+        decision(epoch=1.8e9),
+        Decision("ben", LABELS, WINDOW_S, HOP_S, Settings(), "toy@1", epoch=1.7e9),
+    ]
+    assert len({run(machine, script(("walking", 5)))[1][0].id for machine in machines}) == 3

@@ -1,0 +1,496 @@
+import hashlib
+import json
+import math
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ROOT, lacking
+from hypothesis import given, strategies as st
+from msgspec.structs import replace
+from numpy.testing import assert_allclose, assert_array_equal
+
+from edgehar import manifest
+from edgehar.errors import ModelError
+from edgehar.manifest import available, find, read
+from edgehar.recognizer import Recognizer, _softmax, _tensors, load
+from edgehar.types import FloatArray, Window
+
+SHIPPED = ROOT / "models" / "imu_tcn.json"
+
+
+@pytest.fixture(scope="session")
+def model() -> Recognizer:
+    if not SHIPPED.is_file():
+        lacking(f"the shipped model {SHIPPED}")
+    return load(SHIPPED)
+
+
+@pytest.fixture
+def pair(tmp_path: Path, model: Recognizer) -> Path:
+    """A copy of the shipped pair that may be damaged."""
+    assert model.spec
+    for suffix in (".json", ".tflite"):
+        shutil.copy(SHIPPED.with_suffix(suffix), tmp_path)
+    return tmp_path / "imu_tcn.json"
+
+
+def window(model: Recognizer, seed: int = 0, coverage: tuple[float, ...] = (1.0,)) -> Window:
+    spec = model.spec
+    x = np.random.default_rng(seed).normal(0, 8, (spec.window, len(spec.sensors) * 6)).astype(np.float32)
+    return Window(12.5, x, coverage, 3.0)
+
+
+def refusal(file: Path) -> str:
+    """What a manifest is refused with; nothing if it is not."""
+    try:
+        read(file)
+    except ModelError as error:
+        return str(error)
+    return ""
+
+
+def rewrite(pair: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    raw = json.loads(pair.read_text())
+    change(raw)
+    pair.write_text(json.dumps(raw))
+
+
+def judged(model: Recognizer, item: Window) -> FloatArray:
+    [prediction] = model.push(item)
+    assert prediction.probabilities is not None
+    return prediction.probabilities
+
+
+def test_probabilities_sum_to_one_over_the_labels(model: Recognizer) -> None:
+    [prediction] = model.push(window(model))
+    assert prediction.probabilities is not None
+    assert prediction.probabilities.shape == (len(model.spec.labels),)
+    assert prediction.probabilities.dtype == np.float32
+    assert float(prediction.probabilities.sum()) == pytest.approx(1)
+    assert (prediction.t, prediction.swing, prediction.coverage) == (12.5, 3.0, 1.0)
+    assert prediction.embedding is not None
+    assert prediction.embedding.ndim == 1
+
+
+def test_the_same_window_gives_the_same_bits_whatever_came_between(model: Recognizer) -> None:
+    first = judged(model, window(model, 1))
+    kept = first.copy()
+    other = judged(model, window(model, 2))
+    assert not np.array_equal(first, other)
+    assert_array_equal(first, kept)
+    assert_array_equal(judged(model, window(model, 1)), kept)
+
+
+def test_the_network_sees_clipped_and_scaled_channels(model: Recognizer) -> None:
+    item = window(model)
+    x = item.x * 5
+    model.push(Window(0.0, x, (1.0,), 0.0))
+    normalization, sensors = model.spec.normalization, len(model.spec.sensors)
+    clip, scale = (np.tile(np.array(six), sensors) for six in (normalization.clip, normalization.scale))
+    seen = model._interpreter.get_tensor(model._input)[0]
+    assert_allclose(seen, np.clip(x, -clip, clip) / scale, rtol=1e-6)
+    assert (np.abs(x) > clip).any()
+
+
+def test_a_window_is_not_changed(model: Recognizer) -> None:
+    item = window(model)
+    before = item.x.copy()
+    item.x.flags.writeable = False
+    model.push(item)
+    assert_array_equal(item.x, before)
+
+
+@pytest.mark.parametrize(
+    ("coverage", "is_judged"), [((1.0, 0.8), True), ((1.0, 0.79), False), ((0.0,), False), ((), False)]
+)
+def test_the_worst_sensor_decides_whether_a_window_is_judged(
+    model: Recognizer,
+    coverage: tuple[float, ...],
+    is_judged: bool,  # noqa: FBT001  # a column of the table
+) -> None:
+    [prediction] = model.push(window(model, coverage=coverage))
+    assert (prediction.probabilities is not None) is is_judged
+    assert (prediction.embedding is not None) is is_judged
+    assert prediction.coverage == min(coverage, default=0.0)
+
+
+def test_the_demanded_coverage_is_an_argument(model: Recognizer) -> None:
+    [prediction] = load(SHIPPED, min_coverage=0.2).push(window(model, coverage=(0.3,)))
+    assert prediction.probabilities is not None
+
+
+@given(
+    st.lists(st.floats(-1e3, 1e3, width=32), min_size=2, max_size=20),
+    st.floats(0.05, 20),
+)
+def test_softmax_is_that_of_the_textbook(logits: list[float], temperature: float) -> None:
+    z = np.array(logits, np.float64) / temperature
+    want = np.exp(z - z.max()) / np.exp(z - z.max()).sum()
+    got = _softmax(logits, temperature)
+    assert got is not None
+    assert_allclose(got, want, atol=1e-6)
+
+
+def test_no_number_is_no_probability() -> None:
+    assert _softmax([0.0, math.nan], 1.0) is None
+    assert _softmax([math.nan, 0.0], 1.0) is None
+    assert _softmax([math.inf, 0.0], 1.0) is None
+
+
+# -- pairs that fit, and how they are found
+
+
+@pytest.mark.parametrize("name", ["imu_tcn", "imu_tcn.json", "imu_tcn.tflite"])
+def test_either_file_or_none_names_the_pair(pair: Path, name: str) -> None:
+    path = pair.with_name(name)
+    assert find(path) == find(str(path)) == pair
+    assert load(path).spec == read(path)
+
+
+@pytest.mark.usefixtures("model")
+def test_a_shipped_model_is_found_by_its_name() -> None:
+    assert find("imu_tcn") == SHIPPED
+    assert SHIPPED in available()
+
+
+def test_the_package_s_own_models_come_first(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = pair.parent / "edgehar"
+    shutil.copytree(pair.parent, package / "models")
+    monkeypatch.setattr(manifest, "__file__", str(package / "manifest.py"))
+    assert find("imu_tcn") == package / "models" / "imu_tcn.json"
+    assert available() == [package / "models" / "imu_tcn.json"]
+
+
+def test_a_pair_in_the_working_directory_is_found(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair.rename(pair.with_name("mine.json"))
+    monkeypatch.chdir(pair.parent)
+    assert find("mine") == Path("mine.json")
+
+
+def test_a_path_with_a_suffix_is_never_a_name(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(pair.parent)
+    assert find("imu_tcn.json") == Path("imu_tcn.json")
+    assert find("./imu_tcn") == Path("imu_tcn.json")
+    assert find("imu_tcn") == SHIPPED
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("name", ["imu_tnc", "/nowhere/imu_tcn", "no.such", ".", ""])
+def test_an_unknown_name_says_what_there_is(name: str) -> None:
+    with pytest.raises(ModelError, match=r"expected .* \(.*imu_tcn.*\)"):
+        find(name)
+
+
+def test_slots_follow_the_order_of_the_sensors(model: Recognizer) -> None:
+    sensors = model.spec.sensors
+    worn = [sensors[2].placements[-1], sensors[0].placements[0]]
+    want: list[str | None] = [None] * len(sensors)
+    want[0], want[2] = worn[1], worn[0]
+    assert model.slots(worn) == tuple(want)
+
+
+def test_a_placement_that_no_sensor_takes_is_refused_with_what_is_taken(model: Recognizer) -> None:
+    with pytest.raises(ModelError, match=r"'nose'.*wrist_left"):
+        model.slots(["nose"])
+
+
+def test_two_placements_for_one_sensor_are_refused(model: Recognizer) -> None:
+    first, second = model.spec.sensors[0].placements[:2]
+    with pytest.raises(ModelError, match=f"'{second}'.*'{first}'"):
+        model.slots([first, second])
+
+
+# -- pairs that do not fit
+
+
+def put(*path: str | int, value: object) -> Callable[[dict[str, Any]], object]:
+    def change(raw: Any) -> None:
+        for key in path[:-1]:
+            raw = raw[key]
+        raw[path[-1]] = value
+
+    return change
+
+
+def drop(key: str) -> Callable[[dict[str, Any]], object]:
+    return lambda raw: raw.pop(key)
+
+
+MISFITS = {
+    "unknown field": (put("colour", value="red"), "colour: expected no such field"),
+    "unknown inner field": (put("sensors", 1, "side", value="left"), r"sensors\[1\].side: expected no such"),
+    "unknown field of two lines": (put("two\nlines", value=1), "two lines: expected no such field"),
+    "missing field": (drop("labels"), "labels: expected a value, got none"),
+    "wrong type": (put("window", value="128"), 'window: expected int, got "128"'),
+    "fraction": (put("window", value=128.5), "window: expected int, got 128.5"),
+    "inner wrong type": (
+        put("sensors", 0, "placements", 0, value=7),
+        r"sensors\[0\].placements\[0\]: expected str, got 7",
+    ),
+    "another format": (put("format", value=2), "format: expected 1, got 2; install"),
+    "format is a word": (put("format", value="1"), 'format: expected 1, got "1"'),
+    "one label": (put("labels", value=["walking"]), "labels: expected array of length >= 2"),
+    "label twice": (lambda raw: put("labels", 1, value=raw["labels"][0])(raw), "labels: expected each once"),
+    "reserved label": (put("labels", 0, value="no_signal"), "labels: expected none of no_signal, not_worn"),
+    "label missing": (lambda raw: raw["labels"].pop(), r"outputs: expected float32 \(1, \d+\)"),
+    "label too many": (lambda raw: raw["labels"].append("flying"), r"outputs: expected float32 \(1, \d+\)"),
+    "rate of zero": (put("rate_hz", value=0), "rate_hz: expected float > 0"),
+    "hop longer than window": (put("hop", value=10_000), "hop: expected at most the window of"),
+    "hop of zero": (put("hop", value=0), "hop: expected int >= 1, got 0"),
+    "window of another length": (put("window", value=100), r"input: expected float32 \(1, 100, "),
+    "sensor missing": (lambda raw: raw["sensors"].pop(), r"input: expected float32 \(1, "),
+    "placement in two sensors": (
+        lambda raw: raw["sensors"][1]["placements"].append(raw["sensors"][0]["placements"][0]),
+        "sensors: expected each placement once",
+    ),
+    "sensor name twice": (
+        lambda raw: put("sensors", 1, "name", value=raw["sensors"][0]["name"])(raw),
+        "sensors: expected each name once",
+    ),
+    "sensor without placement": (
+        put("sensors", 0, "placements", value=[]),
+        r"sensors\[0\].placements: expected",
+    ),
+    "channels in another order": (lambda raw: raw["channels"].reverse(), "channels: expected"),
+    "channel missing": (lambda raw: raw["channels"].pop(), "channels: expected"),
+    "unit that is no word": (put("units", "acc", value=9.8), r"units\[...\]: expected str"),
+    "units in g": (put("units", "acc", value="g"), 'units: expected .*"m/s.2".*got .*"g"'),
+    "scale of zero": (
+        put("normalization", "scale", 2, value=0),
+        r"normalization.scale\[2\]: expected float > 0",
+    ),
+    "five clips": (
+        put("normalization", "clip", value=[1.0] * 5),
+        "normalization.clip: expected array of length 6",
+    ),
+    "temperature of zero": (put("temperature", value=0), "temperature: expected float > 0"),
+    "temperature below zero": (put("temperature", value=-1.5), "temperature: .*got -1.5"),
+    "int8 input": (put("quantization", "input", value="int8"), "quantization.input: expected float32"),
+    "int8 output": (put("quantization", "output", value="int8"), "quantization.output: expected float32"),
+    "sha256 is no digest": (put("sha256", value="abc"), "sha256: expected"),
+    "sha256 of another file": (put("sha256", value="0" * 64), "sha256: expected 0000.*copy both again"),
+    "decision with a wrong key": (
+        put("decision", "entry", value=0.5),
+        "decision.entry: expected no such field",
+    ),
+    "decision out of bounds": (put("decision", "enter", value=1.5), "decision.enter: expected float <= 1"),
+    "stay above enter": (
+        put("decision", value={"enter": 0.4, "stay": 0.6}),
+        "decision.stay: expected less than",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "says"), MISFITS.values(), ids=MISFITS.keys())
+def test_a_misfit_is_named_in_one_line(
+    pair: Path, change: Callable[[dict[str, Any]], object], says: str
+) -> None:
+    rewrite(pair, change)
+    with pytest.raises(ModelError, match=says) as raised:
+        load(pair)
+    text = str(raised.value)
+    assert "\n" not in text
+    assert str(pair.with_suffix("")) in text
+    assert text.count("; ") >= 1, "it says what to do"
+
+
+NO_JSON = {
+    "empty": b"",
+    "cut": b'{"format": 1, "name": "x',
+    "binary": b"\xff\xfe\x00",
+    "a list": b"[1, 2]",
+    "a number": b"1",
+    "nested without end": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("content", NO_JSON.values(), ids=NO_JSON.keys())
+def test_a_manifest_that_is_none_is_refused(pair: Path, content: bytes) -> None:
+    pair.write_bytes(content)
+    with pytest.raises(ModelError, match=r"imu_tcn\.json.*expected") as raised:
+        read(pair)
+    assert "\n" not in str(raised.value)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@pytest.mark.usefixtures("model")
+@given(st.data())
+def test_any_change_of_a_manifest_is_read_or_refused_in_one_line(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    raw = json.loads(SHIPPED.read_text())
+    inner = raw
+    while True:
+        keys = sorted(inner) if isinstance(inner, dict) else range(len(inner))
+        key = data.draw(st.sampled_from(keys))
+        if not inner[key] or not isinstance(inner[key], dict | list) or data.draw(st.booleans()):
+            break
+        inner = inner[key]
+    if isinstance(inner, dict) and data.draw(st.booleans()):
+        key = data.draw(st.text())
+    inner[key] = data.draw(json_values)
+    file = tmp_path_factory.getbasetemp() / "changed.json"
+    file.write_text(json.dumps(raw))
+    assert "\n" not in refusal(file)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".tflite"])
+def test_a_missing_file_is_named(pair: Path, suffix: str) -> None:
+    pair.with_suffix(suffix).unlink()
+    with pytest.raises(ModelError, match=rf"imu_tcn\{suffix}: cannot be read: No such file"):
+        load(pair)
+
+
+def test_a_file_that_is_a_folder_is_named(pair: Path) -> None:
+    pair.unlink()
+    pair.mkdir()
+    with pytest.raises(ModelError, match="cannot be read"):
+        load(pair)
+
+
+def test_one_flipped_bit_never_reaches_the_interpreter(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = pair.with_suffix(".tflite")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    with pytest.raises(ModelError, match="sha256"):
+        load(pair)
+
+
+def replace_network(pair: Path, content: bytes) -> None:
+    pair.with_suffix(".tflite").write_bytes(content)
+    rewrite(pair, put("sha256", value=hashlib.sha256(content).hexdigest()))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"TFL3", b"garbage" * 1000, bytes(4096), b"\x1c\0\0\0TFL3" + bytes(2000)],
+    ids=["empty", "magic", "garbage", "zeros", "zeros with magic"],
+)
+def test_a_network_that_is_none_is_refused_in_one_line(pair: Path, content: bytes) -> None:
+    replace_network(pair, content)
+    with pytest.raises(ModelError, match=r"imu_tcn\.tflite: cannot be run: ") as raised:
+        load(pair)
+    assert "\n" not in str(raised.value)
+
+
+_LOAD_ALL = """
+import sys
+from pathlib import Path
+from edgehar.errors import ModelError
+from edgehar.recognizer import load
+for path in sorted(Path(sys.argv[1]).glob("*.json")):
+    try:
+        load(path)
+    except ModelError as error:
+        assert "\\n" not in str(error)
+        print("refused")
+    else:
+        print("loaded")
+"""
+
+
+def test_damaged_networks_load_or_are_refused_but_never_crash(pair: Path, tmp_path: Path) -> None:
+    """In a process of its own: native code would take the tests down with it."""
+    whole = pair.with_suffix(".tflite").read_bytes()
+    rng = np.random.default_rng(7)
+    folder = tmp_path / "damaged"
+    for i in range(48):
+        content = bytearray(whole)
+        if i % 4 == 0:
+            del content[int(rng.integers(len(content))) :]
+        else:
+            # Half of the flips in the first 4 kB, where the graph's structure is.
+            for at in rng.integers(0, len(content) if i % 4 == 1 else 4000, int(rng.choice([1, 4, 30]))):
+                content[at] ^= 1 << int(rng.integers(8))
+        folder.mkdir(exist_ok=True)
+        copy = folder / f"{i:02}.json"
+        shutil.copy(pair, copy)
+        replace_network(copy, bytes(content))
+    ran = subprocess.run(
+        [sys.executable, "-c", _LOAD_ALL, folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    said = ran.stdout.split()
+    assert len(said) == 48
+    assert said.count("refused") >= 12
+
+
+def tensor(index: int, *shape: int, dtype: type = np.float32) -> dict[str, Any]:
+    return {"index": index, "shape": np.array(shape), "dtype": dtype}
+
+
+TENSORS = {
+    "no output": ([], None),
+    "no logits": ([tensor(8, 1, 64)], None),
+    "logits alone": ([tensor(8, 1, 9)], (0, 8, None)),
+    "logits first": ([tensor(8, 1, 9), tensor(9, 1, 64)], (0, 8, 9)),
+    "embedding first": ([tensor(8, 1, 64), tensor(9, 1, 9)], (0, 9, 8)),
+    "an embedding as long as the logits": ([tensor(8, 1, 9), tensor(9, 1, 9)], None),
+    "three outputs": ([tensor(8, 1, 9), tensor(9, 1, 64), tensor(7, 1, 32)], None),
+    "int8 logits": ([tensor(8, 1, 9, dtype=np.int8)], None),
+    "logits of every row": ([tensor(8, 1, 128, 9)], None),
+}
+
+
+@pytest.mark.parametrize(("outputs", "found"), TENSORS.values(), ids=TENSORS.keys())
+def test_outputs_are_told_apart_by_their_shape(
+    model: Recognizer, outputs: list[dict[str, Any]], found: tuple[int, int, int | None] | None
+) -> None:
+    spec = replace(model.spec, labels=tuple("abcdefghi"))
+    inputs = [tensor(0, 1, spec.window, len(spec.sensors) * 6)]
+    network = SimpleNamespace(get_input_details=lambda: inputs, get_output_details=lambda: outputs)
+    if found:
+        assert _tensors(spec, network) == found
+    else:
+        with pytest.raises(ModelError, match="outputs: expected"):
+            _tensors(spec, network)
+
+
+# -- the runtime
+
+
+def test_loading_a_manifest_needs_no_runtime(model: Recognizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    assert read(SHIPPED) == model.spec
+
+
+@pytest.mark.usefixtures("model")
+def test_without_any_runtime_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", None)
+    with pytest.raises(ModelError, match="install ai-edge-litert"):
+        load(SHIPPED)
+
+
+def test_tflite_runtime_stands_in_with_numpy_1_only(
+    model: Recognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    litert = sys.modules["ai_edge_litert.interpreter"]
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    monkeypatch.setitem(sys.modules, "tflite_runtime", litert)
+    monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", litert)
+    monkeypatch.setattr(np, "__version__", "2.4.6")
+    with pytest.raises(ModelError, match=r"expected NumPy 1, got 2\.4\.6"):
+        load(SHIPPED)
+    monkeypatch.setattr(np, "__version__", "1.26.4")
+    assert_array_equal(judged(load(SHIPPED), window(model)), judged(model, window(model)))
