@@ -1,12 +1,12 @@
 """Errors by who must act. Anything else that is raised is our bug and ends the daemon loudly.
 
-    EdgeharError
-    ├── OperatorError            the operator mends it: one line, exit 78, no restart
-    │   ├── ConfigError          edgehar.toml or a command's arguments
-    │   ├── ModelError           a model pair that does not fit
-    │   └── RecordingError       a file that is no recording, or holds none of what was asked
-    ├── SourceLostError          nobody acts: the source is reopened with back-off
-    └── FrameError               nobody acts: the frame is dropped and counted
+EdgeharError
+├── OperatorError            the operator mends it: one line, exit 78, no restart
+│   ├── ConfigError          edgehar.toml or a command's arguments
+│   ├── ModelError           a model pair that does not fit
+│   └── RecordingError       a file that is no recording, or holds none of what was asked
+├── SourceLostError          nobody acts: the source is reopened with back-off
+└── FrameError               nobody acts: the frame is dropped and counted
 """
 
 

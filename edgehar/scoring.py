@@ -1,0 +1,100 @@
+"""How well reported events meet the true boundaries of a labelled recording."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from edgehar.types import Event
+
+Segment = tuple[float, float, str]
+"""Start and end in stream time, s, and the label of what was done."""
+
+TOLERANCE_S = 2.0
+"""A reported boundary this near to the true one counts as right, s."""
+
+_ALIASES = {
+    "jogging": "running",
+    "running_treadmill": "running",
+    "lying_back": "lying",
+    "lying_right_side": "lying",
+    "walking_outdoors": "walking",
+    "walking_treadmill": "walking",
+    "walking_treadmill_incline": "walking",
+    "cycling_horizontal": "cycling",
+    "cycling_vertical": "cycling",
+    "seated": "sitting",
+}
+
+
+def common_label(label: str) -> str:
+    """The label under which models know what a data set calls `label`."""
+    return _ALIASES.get(label.lower(), label.lower())
+
+
+class Boundaries(Struct, frozen=True):
+    """Reported against true boundaries of one kind."""
+
+    true: int
+    reported: int
+    right: int
+    """Reported ones of the right label within the tolerance, each true one counted once."""
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the reported ones that are right; None if none was reported."""
+        return self.right / self.reported if self.reported else None
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the true ones that were reported; None if there are none."""
+        return self.right / self.true if self.true else None
+
+
+def merge(truth: Iterable[Segment]) -> list[Segment]:
+    """The same truth in common labels, with touching segments of one label joined."""
+    merged: list[Segment] = []
+    for start, end, label in truth:
+        name = common_label(label)
+        if merged and merged[-1][2] == name and start - merged[-1][1] < TOLERANCE_S:
+            merged[-1] = (merged[-1][0], end, name)
+        else:
+            merged.append((start, end, name))
+    return merged
+
+
+def score(
+    events: Sequence[Event], truth: Iterable[Segment], labels: Sequence[str], tolerance_s: float = TOLERANCE_S
+) -> dict[str, Boundaries]:
+    """Boundaries by kind of event; segments whose label the model lacks have no true boundary."""
+    segments = [segment for segment in merge(truth) if segment[2] in labels]
+    return {
+        "activity_started": _match(
+            [(start, label) for start, _, label in segments],
+            [(e.started_at, e.label) for e in events if e.kind == "activity_started"],
+            tolerance_s,
+        ),
+        "activity_ended": _match(
+            [(end, label) for _, end, label in segments],
+            [(e.ended_at, e.label) for e in events if e.ended_at is not None],
+            tolerance_s,
+        ),
+    }
+
+
+def _match(
+    true: list[tuple[float, str]], reported: list[tuple[float, str]], tolerance_s: float
+) -> Boundaries:
+    """Pair each true boundary with the nearest free report of its label, nearest pairs first."""
+    pairs = sorted(
+        (abs(at - t), i, j)
+        for i, (t, label) in enumerate(true)
+        for j, (at, named) in enumerate(reported)
+        if named == label and abs(at - t) <= tolerance_s
+    )
+    taken_true: set[int] = set()
+    taken_reported: set[int] = set()
+    for _, i, j in pairs:
+        if i not in taken_true and j not in taken_reported:
+            taken_true.add(i)
+            taken_reported.add(j)
+    return Boundaries(true=len(true), reported=len(reported), right=len(taken_true))
