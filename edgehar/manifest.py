@@ -4,7 +4,6 @@ A model is a pair: `name.tflite`, the network, and `name.json`, the manifest, wh
 network wants and what its outputs mean. Training writes it, the run time reads it.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -14,6 +13,7 @@ from msgspec import Meta, Struct
 
 from edgehar.decision import Settings
 from edgehar.errors import ModelError
+from edgehar.misfit import Misfit, explain, shown
 from edgehar.types import IMU_CHANNELS, NoAnswer
 
 FORMAT = 1
@@ -118,14 +118,14 @@ def read(path: Path | str) -> ModelSpec:
         given = raw.get("format", FORMAT) if isinstance(raw, dict) else FORMAT
         if given != FORMAT:  # before all else: another form may have other fields
             reader = "install an edgehar that reads it"
-            raise ModelError(f"{file}: format: expected {FORMAT}, got {_short(given)}; {reader}")
+            raise ModelError(f"{file}: format: expected {FORMAT}, got {shown(given)}; {reader}")
         spec = msgspec.json.decode(content, type=ModelSpec)
     except msgspec.ValidationError as error:
-        raise ModelError(f"{file}: {_explain(str(error), raw)}; {mend}") from None
+        raise ModelError(f"{file}: {_why(explain(error, raw))}; {mend}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(f"{file}: expected JSON, got something else ({error}); {mend}") from None
     for field, expected, got in _misfits(spec):
-        raise ModelError(f"{file}: {field}: expected {expected}, got {_short(got)}; {mend}")
+        raise ModelError(f"{file}: {field}: expected {expected}, got {shown(got)}; {mend}")
     return spec
 
 
@@ -168,26 +168,16 @@ def content_of(file: Path) -> bytes:
         raise ModelError(f"{file}: cannot be read: {why}") from error
 
 
-def _explain(message: str, raw: Any) -> str:
-    """Field, what was expected and what came, out of msgspec's message."""
-    what, _, where = " ".join(message.split()).partition(" - at `$")
-    field = where.rstrip("`").lstrip(".")
-    missing = re.search(r"missing required field `(.*)`", what)
-    if missing:
-        return f"{'.'.join(filter(None, (field, missing[1])))}: expected a value, got none"
-    unknown = re.search(r"unknown field `(.*)`", what)
-    if unknown:
-        return f"{'.'.join(filter(None, (field, unknown[1])))}: expected no such field, got one"
-    came = raw
-    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", field):
-        came = came[int(index)] if index else came[key]
-    expected = re.sub(r"^Expected |, got .*$|`", "", what)
-    return f"{field or 'manifest'}: expected {expected}, got {_short(came)}"
-
-
-def _short(value: object) -> str:
-    text = msgspec.json.encode(value).decode()
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _why(misfit: Misfit) -> str:
+    name = misfit.unknown or misfit.missing
+    field = ".".join(filter(None, (misfit.path, name))) or "manifest"
+    if misfit.unknown:
+        return f"{field}: expected no such field, got one"
+    return (
+        f"{field}: expected a value, got none"
+        if name
+        else f"{field}: expected {misfit.expected}, got {misfit.got}"
+    )
 
 
 def _misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
@@ -205,8 +195,8 @@ def _misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
             [s.name for s in spec.sensors],
         ),
         (_once(placements), "sensors", "each placement once, in one sensor", placements),
-        (spec.channels == IMU_CHANNELS, "channels", _short(IMU_CHANNELS), spec.channels),
-        (spec.units == _UNITS, "units", _short(_UNITS), spec.units),
+        (spec.channels == IMU_CHANNELS, "channels", shown(IMU_CHANNELS), spec.channels),
+        (spec.units == _UNITS, "units", shown(_UNITS), spec.units),
         (spec.hop <= spec.window, "hop", f"at most the window of {spec.window}", spec.hop),
         (number.input == "float32", "quantization.input", "float32", number.input),
         (number.output == "float32", "quantization.output", "float32", number.output),

@@ -1,0 +1,5 @@
+"""`python -m edgehar` is `edgehar`."""
+
+from edgehar.cli import main
+
+main()

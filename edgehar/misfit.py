@@ -1,0 +1,54 @@
+"""What a file says that its form does not allow, out of msgspec's error and the file's own content."""
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+_LONGEST = 60
+"""Of a value that is shown in an error, characters."""
+
+
+class Misfit(Struct, frozen=True):
+    """One place that does not fit."""
+
+    path: str
+    """As in `wearer[0].sensor[1].port`; empty at the top."""
+    unknown: str | None
+    """Name of a key that is none."""
+    missing: str | None
+    """Name of a key that has to be there."""
+    expected: str
+    got: str
+
+
+def explain(error: msgspec.ValidationError, raw: Any) -> Misfit:
+    """`raw` is the same content as plain dictionaries and lists."""
+    # A key may hold a line break, an error is one line.
+    what, _, where = " ".join(str(error).split()).partition(" - at `$")
+    path = where.rstrip("`").lstrip(".")
+    unknown = re.search(r"unknown field `(.*)`", what)
+    missing = re.search(r"missing required field `(.*)`", what)
+    expected = re.sub(r"^Expected |, got .*$|`", "", what)
+    if what.startswith("Invalid enum value"):
+        expected = "one of the values that the schema lists"
+    return Misfit(
+        path=path,
+        unknown=unknown[1] if unknown else None,
+        missing=missing[1] if missing else None,
+        expected=expected,
+        got=shown(_at(path, raw)),
+    )
+
+
+def shown(value: object) -> str:
+    """A value as JSON, shortened."""
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _at(path: str, raw: Any) -> Any:
+    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+        raw = raw[int(index)] if index else raw[key]
+    return raw

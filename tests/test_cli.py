@@ -1,0 +1,116 @@
+"""The verbs as a shell sees them: stdout, stderr and the exit code."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[1] / "deploy" / "edgehar.toml"
+VERBS = [
+    [], ["run"], ["demo"], ["replay"], ["record"], ["sim"],
+    ["models"], ["models", "list"], ["models", "info"], ["models", "verify"],
+    ["config"], ["config", "check"], ["config", "show"], ["config", "schema"],
+]  # fmt: skip
+
+
+def edgehar(*arguments: str | Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "edgehar", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+    )
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_help_begins_with_an_example(verb: list[str]) -> None:
+    done = edgehar(*verb, "--help")
+    assert done.returncode == 0
+    _, _, text = done.stdout.partition("\n\n")
+    assert text.strip().startswith("Example: edgehar " + " ".join(verb))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["models", "list"], id="models list"),
+        pytest.param(["models", "info", "imu_tcn"], id="models info"),
+        pytest.param(["models", "verify", "imu_tcn"], id="models verify"),
+        pytest.param(["config", "check", "-c", str(EXAMPLE)], id="config check"),
+        pytest.param(["config", "show", "-c", str(EXAMPLE)], id="config show"),
+    ],
+)
+def test_reports_print_for_people_and_as_json(arguments: list[str]) -> None:
+    assert edgehar(*arguments).stdout.strip()
+    assert json.loads(edgehar(*arguments, "--json").stdout)
+
+
+def test_the_schema_is_json() -> None:
+    assert "$defs" in json.loads(edgehar("config", "schema").stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        pytest.param(["fly"], 2, "No such command", id="unknown verb"),
+        pytest.param(
+            ["run", "-c", "nowhere.toml"], 78, "nowhere.toml: cannot be read", id="no configuration"
+        ),
+        pytest.param(["models", "info", "nothing"], 78, "imu_tcn", id="unknown model"),
+        pytest.param(["replay", "nowhere.ehr"], 78, "nowhere.ehr", id="no recording"),
+        pytest.param(["record", "x.ehr"], 78, "--port", id="nothing to record"),
+    ],
+)
+def test_a_refusal_is_an_exit_code_and_a_sentence_on_stderr(
+    arguments: list[str], code: int, said: str
+) -> None:
+    done = edgehar(*arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_replay_prints_a_persons_events_and_their_score(data: Path) -> None:
+    npz = data / "imu" / "motionsense.npz"
+    done = edgehar("replay", npz, "--subject", "1", "--json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {line["type"] for line in lines} == {"activity_started", "activity_ended", "time_in_states_s", "score"}
+    assert lines[-1]["activity_started"]["true"] == 12
+    assert 0 < lines[-1]["activity_started"]["recall"] <= 1
+    asked = edgehar("replay", npz)
+    assert (asked.returncode, "one subject has to be chosen" in asked.stderr) == (78, True)
+
+
+def test_a_simulated_sensor_can_be_recorded_and_replayed(tmp_path: Path) -> None:
+    out = tmp_path / "walk.ehr"
+    simulator = subprocess.Popen(
+        [sys.executable, "-m", "edgehar", "sim", "--tcp", "0", "--placement", "wrist_left"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert simulator.stdout is not None
+        url = simulator.stdout.readline().strip()
+        recorded = edgehar(
+            "record", out, "--port", url, "--placement", "wrist_left", "--seconds", "8", "--json"
+        )
+    finally:
+        simulator.send_signal(signal.SIGINT)
+        simulator.communicate()
+    counts = json.loads(recorded.stdout)
+    assert counts["packets"] > 30
+    assert counts["placements"] == ["wrist_left"]
+    replayed = edgehar("replay", out)
+    assert replayed.returncode == 0
+    assert "time in states: " in replayed.stdout
+
+
+def test_demo_works_without_a_terminal_and_stops_when_told() -> None:
+    done = edgehar("demo", "--seconds", "9", "--port", "0", "--json")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert any(line["type"] == "event" for line in lines)

@@ -1,0 +1,132 @@
+"""edgehar.toml: every mistake is one line that says where it is and what to do."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgehar import config
+from edgehar.decision import Settings
+from edgehar.errors import ConfigError
+
+GOOD = """
+[gateway]
+id = "pi"
+
+[mqtt]
+host = "localhost"
+
+[[wearer]]
+id = "anna"
+
+[[wearer.sensor]]
+placement = "wrist_left"
+port = "/dev/ttyACM0"
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("wearer = ", "not valid TOML", id="no toml"),
+        pytest.param(
+            GOOD.replace("host", "hosst"),
+            "edgehar.toml:6: [mqtt] has no key `hosst`; did you mean `host`?",
+            id="typo",
+        ),
+        pytest.param(
+            GOOD + "baude = 9600\n", "has no key `baude`; did you mean `baud`?", id="typo in a list"
+        ),
+        pytest.param(
+            GOOD.replace("[mqtt]", "[mqqt]"),
+            "[top level] has no key `mqqt`; did you mean `mqtt`?",
+            id="table",
+        ),
+        pytest.param(
+            GOOD + "[decision]\nentre = 0.5\n",
+            "[decision] has no key `entre`; did you mean `enter`?",
+            id="decision",
+        ),
+        pytest.param(
+            GOOD + "[decision]\nenter = 7\n",
+            "decision.enter: expected float <= 1.0, got 7",
+            id="decision bound",
+        ),
+        pytest.param(
+            GOOD.replace('"localhost"', '"localhost"\nport = "1883"'),
+            'edgehar.toml:7: mqtt.port: expected int, got "1883"',
+            id="type",
+        ),
+        pytest.param(
+            GOOD.replace('"localhost"', '"localhost"\npassword = "x"'),
+            "did you mean `password_file`?",
+            id="secret",
+        ),
+        pytest.param(GOOD.replace("anna", "an na"), "edgehar.toml:9: wearer[0].id", id="id in a topic"),
+        pytest.param('[gateway]\nid = "pi"\n', "lacks the key `wearer`", id="nobody"),
+        pytest.param('[[wearer]]\nid = "a"\n', "exactly one of", id="no source"),
+        pytest.param(GOOD + '[wearer.replay]\npath = "x.ehr"\n', "exactly one of", id="two kinds of source"),
+        pytest.param(GOOD + GOOD[GOOD.index("[[wearer]]") :], "two wearers are called `anna`", id="same id"),
+        pytest.param(
+            GOOD + '[[wearer.sensor]]\nplacement = "chest"\nport = "/dev/ttyACM0"\n',
+            "named by two sensors",
+            id="same port",
+        ),
+        pytest.param(
+            GOOD.replace("[[wearer]]", '[mqtt.tls]\ncert_file = "c"\n[[wearer]]', 1),
+            "key_file",
+            id="half a certificate",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_where(text: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(text)
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot be read: No such file"):
+        config.load(Path("nowhere.toml"))
+
+
+def test_the_shipped_example_is_valid() -> None:
+    example = Path(__file__).parents[1] / "deploy" / "edgehar.toml"
+    assert config.load(example).wearer[0].id == "anna"
+
+
+def test_the_password_comes_from_a_file_or_a_credential(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("s3cret\n")
+    assert config.password(config.Mqtt(host="h", password_file=str(tmp_path / "secret"))) == "s3cret"
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert config.password(config.Mqtt(host="h", password_file="secret")) == "s3cret"
+    with pytest.raises(ConfigError, match=r"mqtt\.password_file: .*absent cannot be read"):
+        config.password(config.Mqtt(host="h", password_file="absent"))
+
+
+def test_own_decision_keys_go_over_the_models() -> None:
+    parsed = config.parse(GOOD + "[decision]\npatience = 4\n")
+    found = config.settings(parsed, Settings(patience=2, enter=0.7))
+    assert (found.patience, found.enter) == (4, 0.7)
+
+
+def test_every_key_of_the_schema_has_a_sentence() -> None:
+    whole = config.schema()
+    bare = [
+        f"{name}.{key}"
+        for name, table in whole["$defs"].items()
+        for key, value in table.get("properties", {}).items()
+        if "description" not in json.dumps(value) and "$ref" not in json.dumps(value)
+    ]
+    assert not bare
+    assert {"Config", "Settings", "Mqtt", "SerialSensor"} <= whole["$defs"].keys()
+
+
+def test_every_effective_key_knows_where_it_comes_from() -> None:
+    found = {path: origin for path, _, origin in config.origins(config.parse(GOOD), GOOD)}
+    assert found["mqtt.host"] == "file"
+    assert found["mqtt.port"] == "default"
+    assert found["wearer[0].sensor[0].port"] == "file"

@@ -1,0 +1,174 @@
+"""The whole daemon as users run it: a process with a configuration, a real broker, and what goes wrong."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from mosquitto import Listener, Mosquitto, free_port
+
+from edgehar.manifest import find
+from edgehar.pipeline import Pipeline
+from edgehar.recognizer import load
+from edgehar.recording import Header, Stream, Writer, read
+from edgehar.sources.simulator import Simulator
+from edgehar.types import Event
+
+SPEED = 40
+SCRIPT = [("walking", 20.0), ("standing", 20.0), ("running", 20.0), ("sitting", 20.0)] * 6
+"""480 s of stream time are 12 s of a test."""
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated wearer's recording."""
+    path = tmp_path_factory.mktemp("recording") / "wearer.ehr"
+    with Writer(path, Header("anna", (Stream("trouser_pocket"),), epoch=1_700_000_000.0)) as writer:
+        for item in Simulator(placements=["trouser_pocket"], script=SCRIPT, seed=3).packets():
+            writer.push(*item)
+    return path
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    broker = Mosquitto(free_port(), tmp_path)
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+def configuration(tmp_path: Path, recording: Path, port: int, speed: float = SPEED) -> Path:
+    path = tmp_path / "edgehar.toml"
+    path.write_text(
+        f'[gateway]\nid = "gw"\n[mqtt]\nhost = "127.0.0.1"\nport = {port}\n'
+        f'[[wearer]]\nid = "anna"\n[wearer.replay]\npath = "{recording}"\nspeed = {speed}\n'
+    )
+    return path
+
+
+def expected_events(recording: Path) -> list[tuple[str, str]]:
+    opened = read(recording)
+    recognizer = load(find("imu_tcn"))
+    pipeline = Pipeline(
+        "anna", ["trouser_pocket"], recognizer, recognizer.spec.decision, epoch=opened.header.epoch
+    )
+    answers = [answer for item in opened for answer in pipeline.push(*item)] + pipeline.finish()
+    return [(answer.id, answer.kind) for answer in answers if isinstance(answer, Event)]
+
+
+def start(config: Path, *more: str) -> subprocess.Popen[str]:
+    """A daemon; `finished` waits for it and closes its pipes."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "edgehar", "run", "--config", str(config), *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+async def finished(daemon: subprocess.Popen[str]) -> tuple[str, str]:
+    return await asyncio.to_thread(daemon.communicate, timeout=60)
+
+
+async def test_a_killed_broker_costs_no_event_and_gets_its_states_back(
+    tmp_path: Path, recording: Path, broker: Mosquitto
+) -> None:
+    listeners = [Listener(broker.port)]
+    daemon = start(configuration(tmp_path, recording, broker.port))
+    try:
+        await listeners[0].until(lambda: len(listeners[0].on("edgehar/gw/anna/event")) >= 4)
+        before = psutil.Process(daemon.pid).memory_info().rss
+        # Frozen first: what a broker has acknowledged and not yet passed on is lost with it, and not the daemon's.
+        broker.freeze()
+        broker.kill9()
+        await asyncio.sleep(2)  # 80 s of the recording
+        # Held, the daemon cannot tell a broker to which nobody listens yet.
+        daemon.send_signal(signal.SIGSTOP)
+        broker.start()
+        listeners.append(Listener(broker.port))
+        daemon.send_signal(signal.SIGCONT)
+        states = {
+            f"edgehar/gw/{topic}" for topic in ("status", "info", "health", "anna/activity", "anna/status")
+        }
+        await listeners[1].until(lambda: states <= {topic for topic, _, _ in listeners[1].heard})
+        await listeners[1].until(lambda: len(listeners[1].on("edgehar/gw/anna/event")) >= 12)
+        after = psutil.Process(daemon.pid).memory_info().rss
+        _, errors = await finished(daemon)
+        await listeners[1].until(lambda: listeners[1].on("edgehar/gw/status")[-1] == "offline")
+    finally:
+        daemon.kill()
+        for listener in listeners:
+            listener.close()
+    assert daemon.returncode == 0, errors
+    assert after - before < 8 * 2**20
+    events = [json.loads(payload) for heard in listeners for payload in heard.on("edgehar/gw/anna/event")]
+    told = list(dict.fromkeys((event["id"], event["event_type"]) for event in events))
+    assert told == expected_events(recording)
+    assert events[0]["started_at"].startswith("2023-11-14T22:13")
+
+
+async def test_sigterm_is_a_clean_end(tmp_path: Path, recording: Path, broker: Mosquitto) -> None:
+    listener = Listener(broker.port)
+    daemon = start(configuration(tmp_path, recording, broker.port, speed=1))
+    try:
+        await listener.until(lambda: "online" in listener.on("edgehar/gw/anna/status"))
+        daemon.send_signal(signal.SIGTERM)
+        await listener.until(lambda: listener.on("edgehar/gw/status")[-1:] == ["offline"])
+        await finished(daemon)
+    finally:
+        daemon.kill()
+        listener.close()
+    assert daemon.returncode == 0
+
+
+async def test_without_a_broker_the_answers_come_as_json_lines(tmp_path: Path, recording: Path) -> None:
+    config = configuration(tmp_path, recording, 1, speed=0)
+    config.write_text(
+        "\n".join(
+            line
+            for line in config.read_text().split("\n")
+            if "mqtt" not in line and "127" not in line and line != "port = 1"
+        )
+    )
+    out, errors = await finished(start(config, "--stdout"))
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [(line["id"], line["event_type"]) for line in lines if line["type"] == "event"] == expected_events(
+        recording
+    )
+    assert lines[-1]["activity"] == "no_signal", errors
+
+
+async def test_a_refused_configuration_ends_with_78_and_one_line(tmp_path: Path, recording: Path) -> None:
+    config = configuration(tmp_path, recording, 1)
+    config.write_text(config.read_text() + '[model]\npath = "nothing"\n')
+    daemon = start(config)
+    out, errors = await finished(daemon)
+    assert (daemon.returncode, out) == (78, "")
+    assert errors.splitlines() == [errors.strip()]
+    assert "no model 'nothing'" in errors
+
+
+async def test_an_unplugged_sensor_is_waited_for_and_said(tmp_path: Path, broker: Mosquitto) -> None:
+    config = tmp_path / "edgehar.toml"
+    config.write_text(
+        f'[gateway]\nid = "gw"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n'
+        '[[wearer]]\nid = "anna"\n[[wearer.sensor]]\nplacement = "wrist"\nport = "/dev/ttyNOWHERE"\n'
+    )
+    listener = Listener(broker.port)
+    daemon = start(config)
+    try:
+        await listener.until(lambda: listener.on("edgehar/gw/anna/activity") == ["no_signal"])
+        assert listener.on("edgehar/gw/anna/status")[-1] == "offline"
+        daemon.send_signal(signal.SIGTERM)
+        _, errors = await finished(daemon)
+    finally:
+        daemon.kill()
+        listener.close()
+    warnings = [line for line in errors.splitlines() if line.startswith("WARNING")]
+    assert len(warnings) == 1
+    assert "/dev/ttyNOWHERE does not exist" in warnings[0]

@@ -1,0 +1,99 @@
+"""Real people's rows through real serial ports: the recording of the run gives the run's own answers."""
+
+import asyncio
+import os
+import time
+import tty
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from edgehar.config import SerialSensor, Wearer
+from edgehar.feed import Feed
+from edgehar.manifest import find
+from edgehar.npz import read_npz
+from edgehar.pipeline import Pipeline
+from edgehar.protocol import frame
+from edgehar.recognizer import load
+from edgehar.recording import Header, Item, Stream, Writer, read
+from edgehar.types import Activity, Event
+
+SECONDS = 14.0
+"""Real time: a sensor's clock has to run at its own speed."""
+
+
+@asynccontextmanager
+async def ports(items: Sequence[Item], count: int) -> AsyncIterator[list[str]]:
+    """Pseudo-terminals, one for each stream, on which the packets come as the sensors sent them."""
+    pairs = [os.openpty() for _ in range(count)]
+    for _, end in pairs:
+        tty.setraw(end)
+
+    async def send() -> None:
+        began = time.monotonic()
+        for t, stream, body in items:
+            await asyncio.sleep(began + t - time.monotonic())
+            os.write(pairs[stream][0], frame(body))
+
+    sending = asyncio.create_task(send())
+    try:
+        yield [os.ttyname(end) for _, end in pairs]
+    finally:
+        sending.cancel()
+        for pair in pairs:
+            for fd in pair:
+                os.close(fd)
+
+
+async def live(
+    wearer: str, track: Sequence[Item], placements: Sequence[str], out: Path
+) -> list[Activity | Event]:
+    """What a daemon's feed answers while it is recorded to `out`."""
+    recognizer = load(find("imu_tcn"))
+    answers: list[Activity | Event] = []
+    async with ports(track, len(placements)) as names:
+        sensors = [SerialSensor(placement=p, port=name) for p, name in zip(placements, names, strict=True)]
+        feed = Feed(Wearer(id=wearer, sensor=sensors), recognizer, recognizer.spec.decision)
+        header = Header(wearer, tuple(Stream(p) for p in placements), epoch=feed.epoch)
+        with Writer(out, header) as writer:
+            running = asyncio.create_task(feed.run(answers.append, lambda: None, writer.push))
+            await asyncio.sleep(SECONDS)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    return answers
+
+
+def batch(path: Path) -> list[Activity | Event]:
+    recording = read(path)
+    recognizer = load(find("imu_tcn"))
+    placements = [stream.placement for stream in recording.header.streams]
+    pipeline = Pipeline(
+        recording.header.wearer,
+        placements,
+        recognizer,
+        recognizer.spec.decision,
+        epoch=recording.header.epoch,
+    )
+    return [answer for t, stream, body in recording for answer in pipeline.push(t, stream, body)]
+
+
+@pytest.mark.parametrize(
+    ("name", "placements", "activities"),
+    [
+        pytest.param("motionsense", ["trouser_pocket"], ["jogging"], id="motionsense"),
+        pytest.param("dsads", ["chest", "wrist_left", "knee_right"], ["walking_treadmill"], id="dsads"),
+    ],
+)
+async def test_a_live_run_and_the_batch_of_its_recording_agree_to_the_bit(
+    data: Path, tmp_path: Path, name: str, placements: list[str], activities: list[str]
+) -> None:
+    npz = data / "imu" / f"{name}.npz"
+    track = list(read_npz(npz, subject="1", placements=placements, activities=activities))
+    answered = await live("w", track, placements, tmp_path / "run.ehr")
+    again = batch(tmp_path / "run.ehr")
+    assert answered == again
+    judged = [a for a in again if isinstance(a, Activity) and a.coverage == 1.0]
+    assert len(judged) > 12
+    assert any(answer.label is not None for answer in judged)
