@@ -126,6 +126,7 @@ class SimulatedWearer(Struct, frozen=True, forbid_unknown_fields=True):
 
     placements: Annotated[list[Name], Meta(min_length=1, description="Where the simulated sensors are worn.")]
     seed: Annotated[int, Meta(ge=0, description="Same seed, same wearer.")] = 1
+    longest_s: Annotated[float, Meta(ge=5, description="No activity lasts longer, s.")] = 120.0
     loss: Annotated[float, Meta(ge=0, lt=1, description="Share of packets lost, in bursts.")] = 0.0
     jitter_s: Annotated[float, Meta(ge=0, le=10, description="Mean extra delay of a packet, s.")] = 0.0
     drift_ppm: Annotated[float, Meta(ge=-1000, le=1000, description="Error of the sensor's clock, ppm.")] = (

@@ -14,6 +14,9 @@ from edgehar.publishers.jsonl import JsonLines
 from edgehar.publishers.screen import Screen
 from edgehar.sources.simulator import Simulator
 
+LONGEST_S = 15.0
+"""Who watches wants to see something happen: no activity of the demo lasts longer, s."""
+
 
 async def run(
     *, seconds: float | None, placement: str, model: str, port: int, seed: int, as_json: bool = False
@@ -25,7 +28,12 @@ async def run(
             gateway=Gateway(id="demo"),
             mqtt=Mqtt(host="127.0.0.1", port=broker.port, version=4),
             model=Model(path=model),
-            wearer=[Wearer(id="wearer", simulator=SimulatedWearer(placements=[placement], seed=seed))],
+            wearer=[
+                Wearer(
+                    id="wearer",
+                    simulator=SimulatedWearer(placements=[placement], seed=seed, longest_s=LONGEST_S),
+                )
+            ],
         )
         daemon = Daemon(config)
         if as_json:

@@ -214,4 +214,4 @@ def _simulator(asked: configuration.SimulatedWearer) -> Source:
         battery=asked.battery,
         seed=asked.seed,
     )
-    return Simulator(placements=asked.placements, seed=asked.seed, faults=faults)
+    return Simulator(placements=asked.placements, longest_s=asked.longest_s, seed=asked.seed, faults=faults)

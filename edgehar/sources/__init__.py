@@ -1,0 +1,29 @@
+"""Where packets come from: a serial port, a recording or a simulated wearer.
+
+A source has one verb, `run(deliver)`, and it is one life of one link: it opens the link, hands on
+every packet as it arrives, and cleans up after itself however it ends.
+
+- The link was lost or could not be opened: SourceLostError, whose text tells a person what to do.
+  `reopen.keep_open` starts the next life.
+- A finite source has come to its end: `run` returns.
+- `deliver` raised: that exception leaves `run` as it is.
+- It was cancelled: file descriptors, sockets and threads are closed before `run` is left.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+Deliver = Callable[[float, int, bytes], None]
+"""Takes (t, stream, body): stream time in s, which of the source's sensors, one unframed packet."""
+
+
+class Source(Protocol):
+    """Anything that can be asked for packets, one life at a time."""
+
+    async def run(self, deliver: Deliver) -> None:
+        """Deliver packets until the link is lost (SourceLostError) or the source is finished (return).
+
+        A source with one sensor delivers stream 0. `t` never decreases within a stream. May be
+        called again once it has ended, never twice at the same time.
+        """
+        ...

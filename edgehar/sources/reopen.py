@@ -1,0 +1,111 @@
+"""Open a source again and again until it has come to its own end.
+
+The pause before a new attempt is drawn evenly from 0 to a ceiling that doubles with every failure
+("full jitter": M. Brooker, Exponential Backoff And Jitter, AWS Architecture Blog, 2015), so that
+many sensors behind one hub that lost power do not all come back in the same instant.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+from msgspec import Struct
+
+from edgehar.errors import SourceLostError
+from edgehar.sources import Deliver, Source
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Delays(Struct, frozen=True):
+    """How the ceiling of the pauses grows."""
+
+    first_s: float = 0.5
+    """Ceiling after the first failure, s."""
+    longest_s: float = 30.0
+    """The ceiling never grows beyond this, s."""
+
+    def ceiling_s(self, failures: int) -> float:
+        """Ceiling of the pause after the `failures`-th failure in a row (1, 2, ...), s."""
+        # 2**32 times anything sensible is past `longest_s`; without a limit the float overflows in a week.
+        return min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 32))
+
+
+class _Link:
+    """Whether packets come, since when they do not, and what of that is worth a line in the log."""
+
+    def __init__(self, name: str, on_state: Callable[[bool], None] | None, now: Callable[[], float]) -> None:
+        self.up = False
+        self.failures = 0
+        self._name = name
+        self._on_state = on_state
+        self._now = now
+        self._lost_at = 0.0
+
+    def turn(self, up: bool) -> None:  # noqa: FBT001 - the one thing it says
+        if up != self.up:
+            self.up = up
+            if self._on_state:
+                self._on_state(up)
+
+    def heard(self) -> None:
+        if self.failures:
+            _LOGGER.info("%s: back after %.1f s", self._name, self._now() - self._lost_at)
+        self.failures = 0
+        self.turn(up=True)
+
+    def lost(self, error: SourceLostError) -> None:
+        self.failures += 1
+        if self.failures == 1:
+            self._lost_at = self._now()
+            _LOGGER.warning("%s: %s; trying again until it is back", self._name, error)
+        else:
+            _LOGGER.debug("%s: attempt %d: %s", self._name, self.failures, error)
+        self.turn(up=False)
+
+
+async def keep_open(
+    source: Source,
+    deliver: Deliver,
+    *,
+    name: str,
+    on_state: Callable[[bool], None] | None = None,
+    delays: Delays = Delays(),  # noqa: B008 - it is frozen
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    uniform: Callable[[float, float], float] = random.uniform,
+    now: Callable[[], float] = time.monotonic,
+) -> None:
+    """Run `source` life after life; return when a life ends by itself.
+
+    The first failure is a WARNING, the following ones DEBUG, the first packet after them INFO with
+    the outage's length; it also takes the pauses back to their start. Whatever else a life or
+    `deliver` raises leaves here unchanged.
+
+    Args:
+        source: What is to be kept open.
+        deliver: Takes every packet, as in `Source.run`.
+        name: What log lines call the source.
+        on_state: Called with True when packets begin to come and with False when they ended.
+        delays: Bounds of the pauses.
+        sleep: Waits that many s.
+        uniform: Draws a number between two.
+        now: Monotonic clock, s; for the outage's length.
+    """
+    link = _Link(name, on_state, now)
+
+    def hand_on(t: float, stream: int, body: bytes) -> None:
+        if not link.up:
+            link.heard()
+        deliver(t, stream, body)
+
+    while True:
+        try:
+            await source.run(hand_on)
+        except SourceLostError as error:
+            link.lost(error)
+        else:
+            link.turn(up=False)
+            return
+        await sleep(uniform(0.0, delays.ceiling_s(link.failures)))

@@ -1,0 +1,237 @@
+"""Framed packets from a serial port, or from one that is reached over the network.
+
+Three kinds of port, one behaviour:
+
+- a device, such as `/dev/serial/by-id/usb-...` or `/dev/ttyACM0`: pyserial opens it, the event
+  loop reads it;
+- `socket://host:port`, raw TCP: the event loop connects and reads;
+- every other URL of pyserial, such as `rfc2217://host:port`: pyserial blocks, so it has a thread,
+  which reads the next piece only after the last one was delivered.
+
+DTR and RTS are raised, as pyserial and Linux do: boards with USB of their own send nothing without
+DTR, and the reset circuit of ESP boards acts only while the two lines differ.
+"""
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import serial
+
+from edgehar.errors import ConfigError, SourceLostError
+from edgehar.protocol import Deframer
+from edgehar.sources import Deliver
+
+_LOGGER = logging.getLogger(__name__)
+
+CONNECT_S = 5.0
+"""A TCP port that has not answered by then is taken as lost, s."""
+
+SILENCE_S = 5.0
+"""A port that is open and has given no packet by then is worth a warning, s."""
+
+_CHUNK = 65536
+_POLL_S = 0.2  # how long a thread may be deaf to its end
+# A peer that lost power sends no goodbye: ask after 10 s of silence, give up after three asks 5 s apart.
+_KEEPALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
+
+_Read = Callable[[], Awaitable[bytes]]
+
+
+class Serial:
+    """A sensor that sends the byte stream of `protocol` over a serial port; delivers stream 0."""
+
+    def __init__(self, port: str, baud: int = 115200) -> None:
+        """Name the port; nothing is opened yet.
+
+        Args:
+            port: Path of a device, `socket://host:port`, or another URL of pyserial.
+            baud: Bits per second.
+        """
+        self.port = port
+        self.baud = baud
+        self._deframer = Deframer()
+        self._damaged = 0
+        self._bytes = 0
+        self._packets = 0
+
+    @property
+    def damaged(self) -> int:
+        """Frames that were dropped as damaged, over all lives."""
+        return self._damaged + self._deframer.damaged
+
+    async def run(self, deliver: Deliver) -> None:
+        """One life, as in `Source.run`; ConfigError if no port can have this name or this baud rate."""
+        self._damaged, self._deframer = self.damaged, Deframer()
+        self._bytes = self._packets = 0
+        async with self._open() as read:
+            silence = asyncio.get_running_loop().call_later(SILENCE_S, self._warn_of_silence)
+            try:
+                await self._pump(read, deliver)
+            finally:
+                silence.cancel()
+
+    async def _pump(self, read: _Read, deliver: Deliver) -> None:
+        while True:
+            try:
+                chunk = await read()
+            except OSError as error:
+                raise SourceLostError(f"{self.port} was lost: {error}") from error
+            if not chunk:
+                raise SourceLostError(
+                    f"{self.port} was closed by the other side: is the sensor still plugged in?"
+                )
+            t = time.monotonic()
+            self._bytes += len(chunk)
+            for body in self._deframer.push(chunk):
+                self._packets += 1
+                deliver(t, 0, body)
+
+    def _open(self) -> AbstractAsyncContextManager[_Read]:
+        if self.port.startswith("socket://"):
+            return _tcp(self.port)
+        if "://" in self.port:
+            return _in_thread(self.port, self.baud)
+        return _device(self.port, self.baud)
+
+    def _warn_of_silence(self) -> None:
+        if self._packets:
+            return
+        came = f"{self._bytes} bytes came but no intact frame" if self._bytes else "nothing came"
+        advice = f"is {self.baud} its baud rate?" if self._bytes else "is the sensor on, and does it send?"
+        _LOGGER.warning("%s is open, but %s in %.0f s: %s", self.port, came, SILENCE_S, advice)
+
+
+@asynccontextmanager
+async def _device(path: str, baud: int) -> AsyncIterator[_Read]:
+    port = serial.Serial(baudrate=baud, exclusive=True)
+    port.port = path
+    try:
+        port.open()
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except OSError as error:
+        raise SourceLostError(_why_not(path, error)) from error
+    try:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), port)
+        try:
+            yield lambda: reader.read(_CHUNK)
+        finally:
+            transport.close()
+    finally:
+        # The transport closes it one turn of the loop later: too late for a new life that wants the lock.
+        port.close()
+
+
+@asynccontextmanager
+async def _tcp(url: str) -> AsyncIterator[_Read]:
+    host, port = _address(url)
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            reader, writer = await asyncio.open_connection(host, port)
+    except OSError as error:
+        reason = str(error) or f"no answer in {CONNECT_S:.0f} s"
+        raise SourceLostError(
+            f"{url} cannot be reached: {reason}; is the other side on and listening?"
+        ) from error
+    try:
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEPALIVE:
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
+        yield lambda: reader.read(_CHUNK)
+    finally:
+        # Nothing was written, so there is nothing to wait for; abort() frees the socket in any state.
+        writer.transport.abort()
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or not port:
+        raise ConfigError(f"{url}: expected socket://host:port")
+    return host, port
+
+
+@asynccontextmanager
+async def _in_thread(url: str, baud: int) -> AsyncIterator[_Read]:
+    loop = asyncio.get_running_loop()
+    thread = ThreadPoolExecutor(1, thread_name_prefix=url)
+    port: Any = None
+
+    def open_port() -> None:
+        nonlocal port
+        port = serial.serial_for_url(url, do_not_open=True, baudrate=baud, timeout=_POLL_S)
+        port.open()
+
+    async def read() -> bytes:
+        # An empty piece is a time-out; a lost link raises.
+        while not (chunk := await loop.run_in_executor(thread, _next_piece, port)):
+            pass
+        return chunk
+
+    try:
+        try:
+            await loop.run_in_executor(thread, open_port)
+        except ValueError as error:
+            raise ConfigError(f"{url}: {error}") from error
+        except OSError as error:
+            raise SourceLostError(f"{url} cannot be opened: {error}") from error
+        yield read
+    finally:
+        # Runs after whatever the thread is at, an unfinished open_port too; a second cancel does not stop it.
+        closing = loop.run_in_executor(thread, lambda: port and port.close())
+        thread.shutdown(wait=False)
+        await asyncio.shield(closing)
+        thread.shutdown()  # it has nothing left to do: joining takes no time
+
+
+def _next_piece(port: Any) -> bytes:
+    return bytes(port.read(port.in_waiting or 1))
+
+
+def _why_not(path: str, error: OSError, dev: Path = Path("/dev")) -> str:
+    """What a person should do about a device that could not be opened."""
+    match error.errno:
+        case errno.ENOENT:
+            ports = _ports(dev)
+            there = f"there is {', '.join(ports)}" if ports else "no serial port is there"
+            return f"{path} does not exist: is the sensor plugged in? ({there})"
+        case errno.EACCES | errno.EPERM:
+            return f"{path} may not be opened: add this user to the group dialout (sudo usermod -aG dialout NAME)"
+        case errno.EBUSY | errno.EAGAIN:
+            return f"{path} is in use by {_user_of(path)}: close that first"
+    return f"{path} cannot be opened: {error}"
+
+
+def _ports(dev: Path) -> list[str]:
+    """The serial ports below `dev`, by their stable names where they have one."""
+    by_id = sorted(str(p) for p in dev.glob("serial/by-id/*"))
+    return by_id or sorted(str(p) for pattern in ("ttyACM*", "ttyUSB*") for p in dev.glob(pattern))
+
+
+def _user_of(path: str) -> str:
+    """Who holds the device open, as far as this user may see."""
+    device = os.path.realpath(path)
+    for fd in Path("/proc").glob("[0-9]*/fd/*"):
+        process = fd.parents[1]
+        try:
+            if str(fd.readlink()) == device:
+                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+        except OSError:
+            continue
+    return "another program"

@@ -1,0 +1,132 @@
+"""Replays of what is on disk and of what is not, at every pace."""
+
+import asyncio
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgehar.errors import RecordingError
+from edgehar.protocol import Decoder, encode_data
+from edgehar.recording import Header, Item, Stream, Writer
+from edgehar.sources.replay import Replay, open_recording
+
+ITEMS: list[Item] = [
+    (5000.0 + i * 0.01, i % 2, encode_data(i, i * 10_000, np.zeros((1, 6), np.int16))) for i in range(50)
+]
+HEADER = Header(wearer="anna", streams=(Stream("wrist"), Stream("waist")), epoch=1.7e9)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "walk.ehr"
+    with Writer(path, HEADER) as writer:
+        for item in ITEMS:
+            writer.push(*item)
+    return path
+
+
+async def replayed(replay: Replay) -> list[Item]:
+    items: list[Item] = []
+    await replay.run(lambda *item: items.append(item))
+    return items
+
+
+@pytest.mark.parametrize("speed", [0, math.inf, 100.0, 1.0])
+async def test_every_pace_gives_the_same_packets_and_times(recording: Path, speed: float) -> None:
+    assert await replayed(Replay(recording, speed=speed)) == ITEMS
+
+
+async def test_each_life_begins_at_the_start(recording: Path) -> None:
+    replay = Replay(open_recording(recording), speed=0)
+    assert await replayed(replay) == await replayed(replay) == ITEMS
+
+
+async def test_it_never_runs_ahead_of_its_pace() -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    ahead: list[float] = []
+    await Replay(ITEMS, speed=5).run(
+        lambda t, *_: ahead.append((t - ITEMS[0][0]) / 5 - (loop.time() - began))
+    )
+    # A timer may fire early by the clock's resolution.
+    assert max(ahead) < 0.002
+
+
+async def test_a_late_packet_does_not_delay_the_next_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop whose clock only sleeping and working move: due times stay where they were."""
+    loop = asyncio.get_running_loop()
+    clock = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: clock)
+
+    async def sleep(seconds: float) -> None:
+        nonlocal clock
+        clock += seconds
+
+    def work(_t: float, _stream: int, _body: bytes) -> None:
+        nonlocal clock
+        times.append(clock - began)
+        clock += 0.025 if len(times) == 3 else 0.004
+
+    monkeypatch.setattr("edgehar.sources.pace.asyncio.sleep", sleep)
+    times, began = list[float](), clock
+    await Replay(ITEMS[:8], speed=1).run(work)
+    assert times == pytest.approx([0, 0.01, 0.02, 0.045, 0.049, 0.053, 0.06, 0.07])
+
+
+async def test_as_fast_as_it_goes_still_lets_others_run() -> None:
+    turns = 0
+
+    async def publish() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def slow(_t: float, _stream: int, _body: bytes) -> None:
+        until = loop.time() + 0.002
+        while loop.time() < until:
+            pass
+
+    loop = asyncio.get_running_loop()
+    publishing = asyncio.create_task(publish())
+    await Replay(ITEMS, speed=0).run(slow)
+    publishing.cancel()
+    assert turns >= 10
+
+
+async def test_an_exception_of_deliver_leaves_run() -> None:
+    def deliver(_t: float, _stream: int, _body: bytes) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await Replay(ITEMS, speed=0).run(deliver)
+
+
+@pytest.mark.parametrize("choice", [{"subject": "anna"}, {"placements": ["wrist"]}])
+def test_a_recording_has_nothing_to_choose_from(recording: Path, choice: dict[str, str]) -> None:
+    with pytest.raises(RecordingError, match=r"only an \.npz set"):
+        open_recording(recording, **choice)
+
+
+def test_what_is_neither_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no recording")
+    with pytest.raises(RecordingError, match=r"notes\.txt"):
+        open_recording(tmp_path / "notes.txt")
+
+
+def test_a_recording_knows_its_wearer_and_no_truth(recording: Path) -> None:
+    track = open_recording(recording)
+    assert track.header == HEADER
+    assert track.truth == ()
+
+
+async def test_a_person_of_a_set_is_replayed_with_the_truth(data: Path) -> None:
+    track = open_recording(data / "imu" / "motionsense.npz", subject="1")
+    items = await replayed(Replay(track, speed=0))
+    assert items[-1][0] == pytest.approx(track.truth[-1][1], abs=1)
+    decoders = [Decoder() for _ in track.header.streams]
+    for _, stream, body in items:
+        decoders[stream].push(body)
+    assert all(decoder.packets > 1000 and decoder.lost == decoder.undescribed == 0 for decoder in decoders)
