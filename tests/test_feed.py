@@ -1,0 +1,71 @@
+"""A wearer's sources in the daemon: silence is a loss, and an open link must bring something."""
+
+import asyncio
+import math
+
+import pytest
+
+from edgehar import feed
+from edgehar.config import SimulatedWearer, Wearer
+from edgehar.errors import SourceLostError
+from edgehar.feed import Feed, Watched
+from edgehar.manifest import find
+from edgehar.recognizer import load
+from edgehar.sources import Deliver
+from edgehar.types import Activity, Event
+
+
+class Silent:
+    """A link that opens, brings one packet and then nothing."""
+
+    async def run(self, deliver: Deliver) -> None:
+        deliver(1.0, 0, b"x")
+        await asyncio.Event().wait()
+
+
+async def test_a_source_that_falls_silent_is_lost() -> None:
+    heard: list[bytes] = []
+    with pytest.raises(SourceLostError, match="nothing came for 0 s"):
+        await Watched(Silent(), silence_s=0.01).run(lambda _t, _stream, body: heard.append(body))
+    assert heard == [b"x"]
+
+
+class Impatient:
+    """A source with a time-out of its own."""
+
+    async def run(self, deliver: Deliver) -> None:  # noqa: ARG002 - what a source takes
+        raise TimeoutError("mine")
+
+
+async def test_a_time_out_of_the_source_itself_stays_what_it_is() -> None:
+    with pytest.raises(TimeoutError, match="mine"):
+        await Watched(Impatient(), silence_s=60).run(lambda *_: None)
+
+
+def new_feed() -> Feed:
+    recognizer = load(find("imu_tcn"))
+    wearer = Wearer(id="w", simulator=SimulatedWearer(placements=["wrist", "chest"]))
+    return Feed(wearer, recognizer, recognizer.spec.decision)
+
+
+async def test_an_error_of_the_program_is_not_swallowed() -> None:
+    def fail(_: Activity | Event) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await new_feed().run(fail, lambda: None)
+    assert caught.group_contains(ZeroDivisionError)
+
+
+def test_progress_is_data_or_a_known_absence() -> None:
+    made = new_feed()
+    assert made.makes_progress(math.inf)
+    made._up[0] = True
+    assert not made.makes_progress(made._heard[0] + 2 * feed.SILENCE_S + 1)
+    assert made.makes_progress(made._heard[0] + 1)
+
+
+def test_health_counts_by_placement() -> None:
+    found = new_feed().health()
+    assert set(found) == {"wrist", "chest"}
+    assert found["wrist"]["packets"] == 0
