@@ -40,6 +40,11 @@ class Watched:
         self._source = source
         self._silence_s = silence_s
 
+    @property
+    def damaged(self) -> int:
+        """As in `Source`."""
+        return self._source.damaged
+
     async def run(self, deliver: Deliver) -> None:
         """One life, as in `Source.run`."""
         loop = asyncio.get_running_loop()
@@ -88,20 +93,24 @@ class Feed:
 
     def health(self) -> dict[str, Any]:
         """Counters by placement."""
-        return {
-            placement: {
+        damaged = [source.damaged for source in self.sources]
+        health = {}
+        for i, placement in enumerate(self.placements):
+            decoder, clock = self.pipeline.decoders[i], self.pipeline.clocks[i]
+            health[placement] = {
                 "packets": decoder.packets,
                 "lost": decoder.lost,
-                "duplicates": decoder.duplicates,
+                # One source with many streams has no frames to damage.
+                "damaged": damaged[i] if len(damaged) == len(self.placements) else 0,
                 "malformed": decoder.malformed,
-                "battery": decoder.description.battery if decoder.description else None,
-                "skew_ppm": clock.skew_ppm,
+                "undescribed": decoder.undescribed,
+                "duplicates": decoder.duplicates,
+                "restarts": decoder.restarts,
                 "clock_restarts": clock.restarts,
+                "skew_ppm": clock.skew_ppm,
+                "battery": decoder.description.battery if decoder.description else None,
             }
-            for placement, decoder, clock in zip(
-                self.placements, self.pipeline.decoders, self.pipeline.clocks, strict=True
-            )
-        }
+        return health
 
     async def run(self, publish: Publish, on_state: Callable[[], None], tap: Tap | None = None) -> None:
         """Keep every source open; return when all of them came to their own end.

@@ -18,6 +18,8 @@ from edgehar.types import Activity, Event
 class Silent:
     """A link that opens, brings one packet and then nothing."""
 
+    damaged = 3
+
     async def run(self, deliver: Deliver) -> None:
         deliver(1.0, 0, b"x")
         await asyncio.Event().wait()
@@ -28,10 +30,13 @@ async def test_a_source_that_falls_silent_is_lost() -> None:
     with pytest.raises(SourceLostError, match="nothing came for 0 s"):
         await Watched(Silent(), silence_s=0.01).run(lambda _t, _stream, body: heard.append(body))
     assert heard == [b"x"]
+    assert Watched(Silent()).damaged == 3
 
 
 class Impatient:
     """A source with a time-out of its own."""
+
+    damaged = 0
 
     async def run(self, deliver: Deliver) -> None:  # noqa: ARG002 - what a source takes
         raise TimeoutError("mine")

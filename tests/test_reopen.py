@@ -17,6 +17,8 @@ PACKET = "packet"
 class Scripted:
     """Each life is a list of what happens in it; a life without LOST ends by itself."""
 
+    damaged = 0
+
     def __init__(self, *lives: list[str]) -> None:
         self._lives = list(lives)
 
@@ -130,6 +132,8 @@ async def test_cancelling_ends_it_in_a_pause_and_in_a_life(*, asleep: bool) -> N
         await asyncio.Event().wait()
 
     class Endless:
+        damaged = 0
+
         async def run(self, deliver: Deliver) -> None:
             deliver(0.0, 0, b"")
             await wait()

@@ -20,6 +20,11 @@ Deliver = Callable[[float, int, bytes], None]
 class Source(Protocol):
     """Anything that can be asked for packets, one life at a time."""
 
+    @property
+    def damaged(self) -> int:
+        """Frames dropped as damaged, over all lives; 0 where a link has no frames."""
+        ...
+
     async def run(self, deliver: Deliver) -> None:
         """Deliver packets until the link is lost (SourceLostError) or the source is finished (return).
 

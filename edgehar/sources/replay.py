@@ -49,6 +49,8 @@ def open_recording(
 class Replay:
     """Delivers a recording's packets with their recorded times; finite, so `run` returns."""
 
+    damaged = 0
+
     def __init__(self, recording: Iterable[Item] | Path, *, speed: float = 1.0) -> None:
         """Open what is to be replayed.
 

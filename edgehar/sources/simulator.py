@@ -83,6 +83,8 @@ class Simulator:
     speed stream time begins at 0. The wearer goes on while the link is lost.
     """
 
+    damaged = 0
+
     def __init__(
         self,
         *,
