@@ -161,6 +161,8 @@ def sim(
     corrupt: Annotated[float, typer.Option(min=0, max=0.99, help="Share of frames damaged.")] = 0.0,
     jitter_s: Annotated[float, typer.Option(min=0, help="Mean extra delay of a packet, s.")] = 0.0,
     drift_ppm: Annotated[float, typer.Option(help="Error of the sensor's clock, ppm.")] = 0.0,
+    disconnect_every_s: Annotated[float | None, typer.Option(help="Mean time between lost links, s.")] = None,
+    reboot_every_s: Annotated[float | None, typer.Option(help="Mean time between restarts, s.")] = None,
     battery: Annotated[int, typer.Option(min=0, max=100, help="Charge at the start, percent.")] = 100,
 ) -> None:
     """Example: edgehar sim --tcp 7777, then a sensor with port = "socket://127.0.0.1:7777"
@@ -172,7 +174,14 @@ def sim(
     from edgehar.sources.simulator import Simulator
 
     faults = Faults(
-        loss=loss, corrupt=corrupt, jitter_s=jitter_s, drift_ppm=drift_ppm, battery=battery, seed=seed
+        loss=loss,
+        corrupt=corrupt,
+        jitter_s=jitter_s,
+        drift_ppm=drift_ppm,
+        disconnect_every_s=disconnect_every_s,
+        reboot_every_s=reboot_every_s,
+        battery=battery,
+        seed=seed,
     )
     simulator = Simulator(placements=[placement], seed=seed, faults=faults)
     if tcp is None:

@@ -78,7 +78,12 @@ def test_replay_prints_a_persons_events_and_their_score(data: Path) -> None:
     npz = data / "imu" / "motionsense.npz"
     done = edgehar("replay", npz, "--subject", "1", "--json")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {line["type"] for line in lines} == {"activity_started", "activity_ended", "time_in_states_s", "score"}
+    assert {line["type"] for line in lines} == {
+        "activity_started",
+        "activity_ended",
+        "time_in_states_s",
+        "score",
+    }
     assert lines[-1]["activity_started"]["true"] == 12
     assert 0 < lines[-1]["activity_started"]["recall"] <= 1
     asked = edgehar("replay", npz)
@@ -114,3 +119,18 @@ def test_demo_works_without_a_terminal_and_stops_when_told() -> None:
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert any(line["type"] == "event" for line in lines)
+
+
+def test_ctrl_c_is_130() -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "edgehar", "demo", "--port", "0", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert demo.stdout is not None
+    demo.stdout.readline()
+    demo.send_signal(signal.SIGINT)
+    _, errors = demo.communicate(timeout=30)
+    assert demo.returncode == 130
+    assert "Traceback" not in errors
