@@ -11,7 +11,7 @@ error of that period is then skew like any other.
 
 import numpy as np
 
-from edgehar.types import Packet, Samples
+from edgehar.types import Packet, Samples, Times
 
 _BIN_S = 1.0
 _SPAN_S = 120.0
@@ -35,6 +35,7 @@ _SILENCE_NUMBERED_S = 60.0
 _AHEAD_S = 2.0
 """Packet numbers further ahead of the arrival than this were not lost: the numbering began anew."""
 _WRAP_US = 1 << 32
+_HALF_WRAP_US = 1 << 31
 _SMALLEST_STEP_S = 1e-6
 _PERIOD_TOLERANCE = 0.2
 _PERIOD_GAIN = 1 / 16
@@ -59,10 +60,13 @@ class Envelope:
         self._needed = bins_needed
         self._first = self._last = 0
         self._origin, self._level = d, offset
-        self._bin, self._bin_d, self._bin_offset = int(d / _BIN_S), d, offset
-        self._bin_tilt = offset
+        self._open_bin(d, offset, offset)
         self._early = self._late = 0
         self._late_since = 0.0
+
+    def _open_bin(self, d: float, offset: float, tilt: float) -> None:
+        self._bin_d, self._bin_offset, self._bin_tilt = d, offset, tilt
+        self._bin_end = (d // _BIN_S + 1.0) * _BIN_S
 
     def under(self, d: float, offset: float, t: float) -> float:
         """Offset to add to device time `d`, s, never above `offset` = arrival `t` - `d`."""
@@ -77,11 +81,10 @@ class Envelope:
         self._early = 0
         if lateness < 0.0 and not self.fitted:
             self._level = tilt
-        if int(d / _BIN_S) != self._bin:
+        if d >= self._bin_end:
             self._close_bin(d, t)
             tilt = offset - self.slope * (d - self._origin)
-            self._bin, self._bin_d, self._bin_offset = int(d / _BIN_S), d, offset
-            self._bin_tilt = tilt
+            self._open_bin(d, offset, tilt)
             if self._is_late(t):
                 self._jump(d, offset)
                 return offset
@@ -130,7 +133,9 @@ class Envelope:
         (n, sx, sy), (_, sxx, sxy), _ = (points @ points.T).tolist()
         for _ in range(_REFITS):
             rest = y - (n * sxy - sx * sy) / (n * sxx - sx * sx) * x
-            lower = points * (rest <= np.partition(rest, half)[half])
+            ordered = rest.copy()
+            ordered.partition(half)
+            lower = points * (rest <= ordered.item(half))
             (n, sx, sy), (_, sxx, sxy), _ = (lower @ points.T).tolist()
         self.slope = (n * sxy - sx * sy) / (n * sxx - sx * sx)
         self._origin, self._level = origin, level + (sy - self.slope * sx) / n
@@ -145,7 +150,7 @@ class Clock:
 
     def __init__(self, placement: str) -> None:
         self._placement = placement
-        self._ramp = np.arange(32, dtype=np.float64)
+        self._ramp: Times = np.empty(0)
         self.reset()
 
     def reset(self) -> None:
@@ -168,41 +173,38 @@ class Clock:
         return self._began_anew + self._envelope.jumps
 
     def push(self, t: float, packet: Packet) -> Samples:
-        """The packet, arrived at stream time `t`, in SI units with a time for each sample."""
+        """The packet, arrived at stream time `t`, with a time for each sample."""
         values = packet.values
         n = len(values)
         elapsed = t - self._arrival
         if elapsed < 0.0:
             elapsed, t = 0.0, self._arrival
         self._arrival = t
-        has_clock = packet.ticks_us is not None
-        if (packet.device, packet.period_us, has_clock) != self._identity:
+        ticks = packet.ticks_us
+        if (packet.device, packet.period_us, ticks is None) != self._identity:
             self._meet(t, packet)
+        elif (step := self._device_step(elapsed, packet)) is None:
+            self._began_anew += 1
+            self._begin(t, packet)
         else:
-            step = self._device_step(elapsed, packet)
-            if step is None:
-                self._began_anew += 1
-                self._begin(t, packet)
-            else:
-                self._d += step
-        self._ticks, self._sequence, self._size = packet.ticks_us, packet.sequence, n
-        times = self._times(t, n)
-        return Samples(self._placement, times, np.multiply(values, packet.scale), packet.channels)
+            self._d += step
+        self._ticks, self._sequence, self._size = ticks, packet.sequence, n
+        return Samples(self._placement, self._times(t, n), values, packet.channels, packet.scale)
 
-    def _times(self, t: float, n: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        envelope = self._envelope
-        end = self._d + (n - 1) * self._period
+    def _times(self, t: float, n: int) -> Times:
+        envelope, span = self._envelope, n - 1
+        end = self._d + span * self._period
         end += envelope.under(end, t - end, t)
         step = self._period * (1.0 + envelope.slope)
-        start = end - (n - 1) * step
+        start = end - span * step
         if start <= self._newest:
             # The line sank: press the packet together rather than let time run backwards.
             step = max((end - self._newest) / n, _SMALLEST_STEP_S)
             start = self._newest + step
-        self._newest = start + (n - 1) * step
-        if n > len(self._ramp):
+        self._newest = start + span * step
+        if n != len(self._ramp):
             self._ramp = np.arange(n, dtype=np.float64)
-        times = self._ramp[:n] * step
+        times = self._ramp * step
         times += start
         return times
 
@@ -211,7 +213,7 @@ class Clock:
         if self._identity is not None:
             self._began_anew += 1
         self._envelope.slope = 0.0
-        self._identity = (packet.device, packet.period_us, packet.ticks_us is not None)
+        self._identity = (packet.device, packet.period_us, packet.ticks_us is None)
         self._period = packet.period_us * 1e-6
         self._begin(t, packet)
 
@@ -223,19 +225,21 @@ class Clock:
 
     def _device_step(self, elapsed: float, packet: Packet) -> float | None:
         """Device time since the last packet's first sample, s; None if the clock or count began anew."""
-        lost = 0
-        if packet.sequence is not None and self._sequence is not None:
-            lost = (packet.sequence - self._sequence - 1) & 0xFFFF
-        if packet.ticks_us is None or self._ticks is None:
-            return self._count(elapsed, lost, numbered=packet.sequence is not None)
-        step = packet.ticks_us - self._ticks
-        # The wrap, or several of them in a long silence: as the arrival says.
-        step += _WRAP_US * round((elapsed * 1e6 - step) / _WRAP_US)
+        sequence, ticks, lost = packet.sequence, packet.ticks_us, 0
+        if sequence is not None and self._sequence is not None:
+            lost = (sequence - self._sequence - 1) & 0xFFFF
+        if ticks is None or self._ticks is None:
+            return self._count(elapsed, lost, numbered=sequence is not None)
+        step = ticks - self._ticks
+        missing = elapsed * 1e6 - step
+        if not -_HALF_WRAP_US <= missing <= _HALF_WRAP_US:
+            # The wrap, or several of them in a long silence: as the arrival says.
+            step += _WRAP_US * round(missing / _WRAP_US)
         if step < 0:
             return None
         seconds = step * 1e-6
         if not lost:
-            self._learn_period(seconds)
+            self._learn_period(seconds / self._size)
         return seconds
 
     def _count(self, elapsed: float, lost: int, *, numbered: bool) -> float | None:
@@ -244,8 +248,8 @@ class Clock:
         limit = _SILENCE_NUMBERED_S if numbered else _SILENCE_S
         return seconds if -_AHEAD_S < unexplained < limit else None
 
-    def _learn_period(self, seconds: float) -> None:
+    def _learn_period(self, measured: float) -> None:
         """An oscillator of the sensing element may differ from the clock that stamps its samples."""
-        error = seconds / self._size - self._period
-        if abs(error) < _PERIOD_TOLERANCE * self._period:
+        error, bound = measured - self._period, _PERIOD_TOLERANCE * self._period
+        if -bound < error < bound:
             self._period += _PERIOD_GAIN * error

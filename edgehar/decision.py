@@ -17,10 +17,11 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from edgehar.errors import ConfigError
-from edgehar.types import OTHER, Activity, Event, Prediction
+from edgehar.types import OTHER, Activity, Event, NoAnswer, Prediction
 
 NO_SIGNAL = "no_signal"
 NOT_WORN = "not_worn"
+_NO_ANSWERS: dict[str, NoAnswer] = {"no_signal": "no_signal", "not_worn": "not_worn"}
 
 _NOT_YET = inf
 """A time that has not come: nothing is later than it, and no time has passed since."""
@@ -37,12 +38,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """When an answer is changed. A model's manifest sets its own; edgehar.toml goes over them."""
 
     smoothing_s: Annotated[
-        float,
-        _key("s", 0, 60, "Time constant of the average over probabilities; longer is calmer and later."),
+        float, _key("s", 0, 60, "Time constant of the average over probabilities; longer: calmer, later.")
     ] = 1.0
     enter: Annotated[
-        float,
-        _key("1", 0, 1, "Smoothed probability at which a label begins; higher: fewer false activities."),
+        float, _key("1", 0, 1, "Smoothed probability at which a label begins; higher: fewer false ones.")
     ] = 0.6
     stay: Annotated[
         float, _key("1", 0, 1, "Smoothed probability below which a label is given up; less than `enter`.")
@@ -51,8 +50,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         float, _key("s", 0, 3600, "Least time an activity is shown, unless the signal or the sensor is gone.")
     ] = 1.0
     patience: Annotated[
-        int,
-        _key("windows", 1, 100, "Windows in a row that must call for a change; a gap restarts the count."),
+        int, _key("windows", 1, 100, "Windows in a row that must call for a change, without a gap.")
     ] = 2
     refractory_s: Annotated[
         float, _key("s", 0, 3600, "Time for which a label that was given up cannot begin again.")
@@ -67,12 +65,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     # 2013 (8:e61691) 60 min. Less than 30 min takes people for a table: lying, they keep a shin within
     # 50 mg for whole 5 min trials of DSADS, and a lower swing would be within cheap sensors' noise.
     still_swing: Annotated[
-        float,
-        _key("m/s^2", 0, 100, "Peak-to-peak acceleration in a hop below which a sensor lies still: 50 mg."),
+        float, _key("m/s^2", 0, 100, "Peak-to-peak acceleration in a hop below which a sensor lies still.")
     ] = 0.49
     not_worn_after_s: Annotated[
         float,
-        _key("s", 1, 86400, "Time all worn sensors lie still until `not_worn`; who sits is still for long."),
+        _key("s", 1, 86400, "Time all worn sensors lie still until `not_worn`; who sits is still long."),
     ] = 1800.0
 
 
@@ -115,17 +112,17 @@ class Decision:
         """Forget what was smoothed and counted, not what holds."""
         self._smoothed: list[float] = []
         self._heard_at = self._lead_since = self._left_at = _NOT_YET
-        self._lead = -1
+        self._lead, self._best, self._best_label = -1, 0.0, OTHER
         self._target, self._run, self._onset = "", 0, 0.0
 
     def push(self, prediction: Prediction) -> list[Activity | Event]:
         """The events that this window completes, then the one activity it stands for."""
         p, settings = prediction, self._settings
-        events: list[Event] = []
+        out: list[Activity | Event] = []
         if self._since == _NOT_YET:
             self._since = p.t - self._window_s
         if p.t - self._judged_at > settings.no_signal_after_s:
-            events += self._lose_signal(p)
+            out += self._lose_signal(p)
         if p.probabilities is None or p.coverage < settings.min_coverage:
             self._target, self._run = "", 0
             reason = self._why_unjudged(p)
@@ -134,12 +131,13 @@ class Decision:
             self._judged_at = p.t
             if self._is_still(p):
                 self._restart()
-                events += self._change(NOT_WORN, self._still_since, p)
+                out += self._change(NOT_WORN, self._still_since, p)
                 reason = self._why_not_worn(p.t)
             else:
-                events += self._settle(p)
+                out += self._settle(p)
                 reason = self._why(p.t)
-        return [*events, self._answer(p, reason)]
+        out.append(self._answer(p, reason))
+        return out
 
     def _smooth(self, raw: list[float], t: float) -> None:
         """Move the average towards `raw`, by the true time since the last judged window."""
@@ -149,6 +147,8 @@ class Decision:
         else:
             keep = exp((self._judged_at - t) / tau) if tau else 0.0
             self._smoothed = [new + keep * (old - new) for old, new in zip(self._smoothed, raw, strict=True)]
+        self._best = max(self._smoothed)
+        self._best_label = self._labels[self._smoothed.index(self._best)]
         lead = raw.index(max(raw))
         if lead != self._lead:
             self._lead, self._lead_since = lead, t
@@ -159,15 +159,11 @@ class Decision:
 
     def _called_for(self, t: float) -> str:
         """The state that the smoothed probabilities alone call for."""
-        best, label = self._best()
-        if best >= self._settings.enter and (label == self._state or not self._is_refractory(label, t)):
+        label = self._best_label
+        if self._best >= self._settings.enter and (label == self._state or not self._is_refractory(label, t)):
             return label
         held = self._index.get(self._state)
         return self._state if held is not None and self._smoothed[held] >= self._settings.stay else OTHER
-
-    def _best(self) -> tuple[float, str]:
-        best = max(self._smoothed)
-        return best, self._labels[self._smoothed.index(best)]
 
     def _is_refractory(self, label: str, t: float) -> bool:
         return t - self._given_up.get(label, -inf) < self._settings.refractory_s
@@ -257,39 +253,24 @@ class Decision:
 
     def _end(self, at: float, p: Prediction) -> Event:
         assert self._started
-        return replace(
-            self._started,
-            kind="activity_ended",
-            confidence=self._sum / self._count,
-            detected_at=p.t,
-            ended_at=at,
-            coverage=p.coverage,
-        )
+        ended = replace(self._started, kind="activity_ended", ended_at=at, detected_at=p.t)
+        return replace(ended, confidence=self._sum / self._count, coverage=p.coverage)
 
     def _answer(self, p: Prediction, reason: str) -> Activity:
         state, confidence = self._state, 0.0
         if state in self._index:
             confidence = self._smoothed[self._index[state]]
         elif state == OTHER:
-            best, label = self._best()
-            confidence = best if label == OTHER else 1 - best
-        return Activity(
-            wearer=self._wearer,
-            label=None if state in (NO_SIGNAL, NOT_WORN) else state,
-            no_answer="no_signal" if state == NO_SIGNAL else "not_worn" if state == NOT_WORN else None,
-            reason=reason,
-            confidence=confidence,
-            t=p.t,
-            since=self._since,
-            coverage=p.coverage,
-        )
+            confidence = self._best if self._best_label == OTHER else 1 - self._best
+        none = _NO_ANSWERS.get(state)
+        label = None if none else state
+        return Activity(self._wearer, label, none, reason, confidence, p.t, self._since, p.coverage)
 
     def _why(self, t: float) -> str:
-        best, label = self._best()
+        best, label = self._best, self._best_label
         if self._run:
-            return (
-                f"{label} leads with {best:.0%}: window {self._run} in a row that calls for {self._target}."
-            )
+            run = f"window {self._run} in a row that calls for {self._target}"
+            return f"{label} leads with {best:.0%}: {run}."
         if self._state != OTHER:
             return f"{self._state} has {self._smoothed[self._index[self._state]]:.0%}, enough to stay."
         if best >= self._settings.enter and self._is_refractory(label, t):
@@ -308,12 +289,11 @@ class Decision:
 
 
 def _check(settings: Settings, hop_s: float) -> None:
-    if settings.stay >= settings.enter:
+    stay, enter, after_s = settings.stay, settings.enter, settings.no_signal_after_s
+    if stay >= enter:
         raise ConfigError(
-            f"decision: stay = {settings.stay:g} must be less than enter = {settings.enter:g}; change one of them"
+            f"decision: stay = {stay:g} must be less than enter = {enter:g}; change one of them"
         )
-    if settings.no_signal_after_s <= hop_s:
-        raise ConfigError(
-            f"decision: no_signal_after_s = {settings.no_signal_after_s:g} must be longer than the model's hop "
-            f"of {hop_s:g} s; raise it"
-        )
+    if after_s <= hop_s:
+        longer = f"must be longer than the model's hop of {hop_s:g} s; raise it"
+        raise ConfigError(f"decision: no_signal_after_s = {after_s:g} {longer}")

@@ -30,10 +30,11 @@ _DESCRIPTION = 0x11
 
 _DATA_LAYOUT = struct.Struct("<BHI")
 _DESCRIPTION_LAYOUT = struct.Struct("<B6sIBHBBBHB")
-_SAMPLE_BYTES = 2 * len(IMU_CHANNELS)
-_DATA_LENGTHS = frozenset(_DATA_LAYOUT.size + n * _SAMPLE_BYTES for n in range(1, MAX_SAMPLES + 1))
+_COUNT = np.dtype("<i2")
+# Of the counts in a data packet of so many bytes.
+_SHAPES = {7 + 12 * n: (n, 6) for n in range(1, MAX_SAMPLES + 1)}
 
-_MAX_BODY = max(_DATA_LENGTHS)
+_MAX_BODY = max(_SHAPES)
 # CRC and the first COBS code; with at most 237 bytes no group ever reaches 254, so no other code is added.
 _MAX_FRAME = _MAX_BODY + 2 + 1
 _CODES = [bytes((code,)) for code in range(_MAX_FRAME + 1)]
@@ -119,12 +120,12 @@ def decode(body: bytes) -> Data | Description:
 
 
 def _decode_data(body: bytes) -> Data:
-    if len(body) not in _DATA_LENGTHS:
+    shape = _SHAPES.get(len(body))
+    if shape is None:
         raise FrameError(f"data packet of {len(body)} bytes; 7 + 12 per sample, 1..{MAX_SAMPLES}, expected")
     _, sequence, ticks_us = _DATA_LAYOUT.unpack_from(body)
     # The slice is a copy, and unlike the body's odd offset it is aligned.
-    counts = np.frombuffer(body[_DATA_LAYOUT.size :], np.dtype("<i2")).reshape(-1, len(IMU_CHANNELS))
-    return Data(sequence, ticks_us, counts)
+    return Data(sequence, ticks_us, np.ndarray(shape, _COUNT, body[_DATA_LAYOUT.size :]))
 
 
 def _decode_description(body: bytes) -> Description:
@@ -234,12 +235,15 @@ class Decoder:
         """Packets that came twice; the second is dropped."""
         self.restarts = 0
         """Times the sequence or the device clock began again."""
+        self._described: bytes | None = None
         self._last: Data | None = None
         self._scale: FloatArray = np.empty(0, np.float32)
-        self._columns: slice | list[int] = slice(None)
+        self._columns: slice | list[int] | None = None
 
     def push(self, body: bytes) -> list[Packet]:
         """The packet in a body, if it is whole, new and described."""
+        if body == self._described:
+            return []
         try:
             item = decode(body)
         except FrameError as error:
@@ -247,6 +251,7 @@ class Decoder:
             _LOGGER.debug("dropped a packet: %s", error)
             return []
         if isinstance(item, Description):
+            self._described = body
             self._describe(item)
             return []
         if (description := self.description) is None:
@@ -256,17 +261,12 @@ class Decoder:
             self.duplicates += 1
             return []
         self.packets += 1
-        packet = Packet(
-            device=description.device,
-            sequence=item.sequence,
-            ticks_us=item.ticks_us if description.has_clock else None,
-            period_us=description.period_us,
-            channels=description.channels,
-            values=item.counts[:, self._columns],
-            scale=self._scale,
-            battery=description.battery,
-        )
-        return [packet]
+        d = description
+        ticks = item.ticks_us if d.has_clock else None
+        values = item.counts if self._columns is None else item.counts[:, self._columns]
+        return [
+            Packet(d.device, item.sequence, ticks, d.period_us, d.channels, values, self._scale, d.battery)
+        ]
 
     def _describe(self, description: Description) -> None:
         known, self.description = self.description, description
@@ -275,6 +275,8 @@ class Decoder:
         columns = [IMU_CHANNELS.index(name) for name in description.channels]
         first, end = columns[0], columns[-1] + 1
         self._columns = slice(first, end) if len(columns) == end - first else columns
+        if description.channels == IMU_CHANNELS:
+            self._columns = None
         self._scale = description.scale()
 
     def _repeats(self, data: Data, description: Description) -> bool:
@@ -287,9 +289,8 @@ class Decoder:
         if step == 0 and not elapsed:
             return True
         # Lost packets took time: one sample each at least, half of it granted to a bad clock.
-        too_early = elapsed is not None and elapsed < (step - 1) * description.period_us // 2
-        backwards = step >= 0x8000 or (elapsed is not None and elapsed >= 0x80000000)
-        if step == 0 or backwards or too_early:
+        least = (step - 1) * description.period_us // 2
+        if step == 0 or step >= 0x8000 or not (elapsed is None or least <= elapsed < 0x80000000):
             self.restarts += 1
         else:
             self.lost += step - 1

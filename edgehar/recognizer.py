@@ -39,7 +39,7 @@ class Recognizer:
 
     def push(self, window: Window) -> list[Prediction]:
         """Judge one window; without probabilities if a worn sensor's coverage is below `min_coverage`."""
-        coverage = min(window.coverage, default=0.0)
+        coverage = min(window.coverage) if window.coverage else 0.0
         probabilities = embedding = None
         if coverage >= self._min_coverage:
             probabilities, embedding = self._judge(window.x)

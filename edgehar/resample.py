@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehar.types import IMU_CHANNELS, Block, FloatArray, Samples, Times
+from edgehar.types import IMU_CHANNELS, Block, FloatArray, Samples, Times, Values
 
 _FUTURE_S = 1.0
 """Samples this far ahead of their arrival have a wrong clock."""
@@ -40,32 +40,40 @@ class _Track:
         self._source = None if len(known) == len(channels) else known
         self._columns = _as_slice([slot * _WIDTH + IMU_CHANNELS.index(channels[i]) for i in known])
         self._times: list[Times] = []
-        self._values: list[FloatArray] = []
+        self._values: list[Values] = []
+        self._scale: FloatArray | None = None
         self._period = 0.0
 
-    def append(self, t: Times, x: FloatArray, newest: float) -> None:
+    def append(self, t: Times, values: Values, scale: FloatArray | None) -> None:
+        if scale is not self._scale:
+            self._count_in(scale)
         self._times.append(t)
-        self._values.append(x if self._source is None else x[:, self._source])
-        self.newest = newest
+        self._values.append(values)
+        self.newest = t.item(-1)
+
+    def _count_in(self, scale: FloatArray | None) -> None:
+        """What waits becomes counts of another scale."""
+        if self._values:
+            unit = np.divide(1.0 if self._scale is None else self._scale, 1.0 if scale is None else scale)
+            self._values = [values * unit.astype(np.float32) for values in self._values]
+        self._scale = scale
 
     def fill(self, rows: Times, half: float, gap_s: float, x: FloatArray) -> NDArray[np.bool_] | None:
         """Write this track's columns of `x`; returns which rows are present, None if all are."""
         if not self._times:
             return np.zeros(len(rows), np.bool_)
         t = self._times[0] if len(self._times) == 1 else np.concatenate(self._times)
-        values = self._values[0] if len(self._values) == 1 else np.concatenate(self._values)
+        counts = self._values[0] if len(self._values) == 1 else np.concatenate(self._values)
+        values = self._in_si(counts)
         right = t.searchsorted(rows, "right")
-        low, high = int(right[0]) - 1, int(right[-1])
-        around = t[max(low, 0) : high + 1]
-        spans = around[1:] - around[:-1]
-        widest = self._learn_period(spans)
+        left, low, high = right - 1, right.item(0) - 1, right.item(-1)
+        spans = t[1:] - t[:-1]
+        widest = self._learn_period(spans[max(low, 0) : high])
         gap_s = max(gap_s, _GAP_PERIODS * self._period)
-        present = None
         if low >= 0 and high < len(t) and widest <= gap_s:
-            left = right - 1
-            share = (rows - t[left]) / spans[left - low]
+            share, present = (rows - t.take(left)) / spans.take(left), None
         else:
-            left = np.maximum(right - 1, 0)
+            left = np.maximum(left, 0)
             right = np.minimum(right, len(t) - 1)
             share, present = _bridge(rows, t[left], t[right], gap_s)
         if len(t) > 1 and self._period * _FASTER < 2.0 * half:
@@ -76,8 +84,16 @@ class _Track:
         else:
             filled = _points(values, left, right, share)
         x[:, self._columns] = filled
-        self._keep(t, values, float(rows[-1]) + half)
+        # Needed is still the left neighbour of the next row's cell.
+        first, edge = max(high - 1, 0), rows.item(-1) + half
+        while first + 1 < len(t) and t.item(first + 1) <= edge:
+            first += 1
+        self._times, self._values = [t[first:]], [counts[first:]]
         return present
+
+    def _in_si(self, counts: Values) -> FloatArray:
+        x = np.asarray(counts if self._scale is None else counts * self._scale, np.float32)
+        return x if self._source is None else x[:, self._source]
 
     def _learn_period(self, spans: Times) -> float:
         """The median of the block's spans; returns the widest, s."""
@@ -86,16 +102,11 @@ class _Track:
             return 0.0
         ordered = spans.copy()
         ordered.sort()
-        middle = float(ordered[n // 2])
+        middle = ordered.item(n // 2)
         if n < _DIFFS_TO_TRUST and self._period:
             middle = min(middle, self._period * _PERIOD_GROWTH)
         self._period = middle
-        return float(ordered[-1])
-
-    def _keep(self, t: Times, values: FloatArray, edge: float) -> None:
-        """Drop what lies before the left neighbour of the next row's cell."""
-        first = max(int(t.searchsorted(edge, "right")) - 1, 0)
-        self._times, self._values = [t[first:]], [values[first:]]
+        return ordered.item(-1)
 
 
 def _as_slice(columns: list[int]) -> slice | list[int]:
@@ -186,6 +197,8 @@ class Grid:
         self._wait_s, self._gap_s, self._quiet_s = wait_s, gap_s, quiet_s
         self._half = 0.5 / rate_hz
         self._ramp = np.arange(1, block + 1, dtype=np.float64)
+        self._whole = np.array([[placement is not None for placement in slots]] * block)
+        self._whole.flags.writeable = False
         self.reset()
 
     def reset(self) -> None:
@@ -209,7 +222,7 @@ class Grid:
         self._heard = self._now
         track = self._tracks.get((samples.placement, samples.channels)) or self._track(samples)
         self._append(track, samples)
-        while self._is_complete():
+        while track.newest >= self._needed and self._is_complete():
             blocks.append(self._emit())
         return blocks
 
@@ -227,8 +240,7 @@ class Grid:
 
     def _forget(self) -> None:
         self._tracks: dict[tuple[str, tuple[str, ...]], _Track] = {}
-        self._of_slot: list[list[_Track]] = [[] for _ in range(self._sensors)]
-        self._worn = [self._of_slot[i] for i in self._slots.values()]
+        self._worn: dict[int, list[_Track]] = {slot: [] for slot in self._slots.values()}
 
     def _begin(self, t: float) -> None:
         """The next block is the one that `t` falls into."""
@@ -238,13 +250,14 @@ class Grid:
         self._index = index
         self._last = index * self._block / self._rate
         self._end = (index + 1) * self._block / self._rate
+        self._needed = self._end + self._half
 
     def _track(self, samples: Samples) -> _Track:
         """A track for channels not seen yet; it takes the place of tracks that held any of them."""
         slot = self._slots[samples.placement]
         track = _Track(slot, samples.channels)
-        beside = [other for other in self._of_slot[slot] if not other.channels & track.channels]
-        self._of_slot[slot][:] = [*beside, track]
+        beside = [other for other in self._worn[slot] if not other.channels & track.channels]
+        self._worn[slot][:] = [*beside, track]
         self._tracks = {
             key: kept for key, kept in self._tracks.items() if kept.slot != slot or kept in beside
         }
@@ -252,43 +265,36 @@ class Grid:
         return track
 
     def _append(self, track: _Track, samples: Samples) -> None:
-        t, x = samples.t, samples.x
-        first, newest = float(t[0]), float(t[-1])
-        if first <= track.newest or first <= self._last or newest > self._now + _FUTURE_S:
+        t, values = samples.t, samples.values
+        first = t.item(0)
+        if first <= track.newest or first <= self._last or t.item(-1) > self._now + _FUTURE_S:
             behind = int(t.searchsorted(track.newest, "right"))
             end = int(t.searchsorted(self._now + _FUTURE_S, "right"))
             self.early += len(t) - end
             self.late += min(max(behind, int(t.searchsorted(self._last, "right"))), end)
             # What is late still tells where the line to the next row begins.
-            t, x = t[behind:end], x[behind:end]
+            t, values = t[behind:end], values[behind:end]
             if not len(t):
                 return
-            newest = float(t[-1])
-        track.append(t, x, newest)
+        track.append(t, values, samples.scale)
 
     def _is_complete(self) -> bool:
-        needed = self._end + self._half
-        for tracks in self._worn:
-            if not tracks:
+        for tracks in self._worn.values():
+            if not tracks or min([track.newest for track in tracks]) < self._needed:
                 return False
-            for track in tracks:
-                if track.newest < needed:
-                    return False
         return True
 
     def _emit(self) -> Block:
         rows = (self._ramp + self._index * self._block) / self._rate
         x = np.zeros((self._block, self._sensors * _WIDTH), np.float32)
-        present = np.zeros((self._block, self._sensors), np.bool_)
-        for tracks in self._worn:
-            if not tracks:
-                continue
-            column = present[:, tracks[0].slot]
-            column[:] = True
-            for track in tracks:
-                there = track.fill(rows, self._half, self._gap_s, x)
+        present = self._whole
+        for slot, tracks in self._worn.items():
+            found = [track.fill(rows, self._half, self._gap_s, x) for track in tracks]
+            for there in found or [np.zeros(self._block, np.bool_)]:
                 if there is not None:
-                    column &= there
+                    # Not written to in place: all blocks without a gap share one.
+                    present = present.copy()
+                    present[:, slot] &= there
         end = self._end
         self._stand_at(self._index + 1)
         return Block(end, x, present)

@@ -30,6 +30,8 @@ OTHER = "other"
 """Something is done, and it is none of the model's labels with enough certainty."""
 
 FloatArray = NDArray[np.float32]
+Values = NDArray[np.int16 | np.float32]
+"""Counts, or SI units where nothing says how large a count is."""
 Times = NDArray[np.float64]
 
 
@@ -46,7 +48,7 @@ class Packet(Struct, frozen=True, eq=False):
     """Nominal time from one sample to the next, µs."""
     channels: tuple[str, ...]
     """Names of the columns of `values`."""
-    values: NDArray[np.int16] | FloatArray
+    values: Values
     """(samples, channels), counts."""
     scale: FloatArray
     """(channels,), SI units per count."""
@@ -55,16 +57,23 @@ class Packet(Struct, frozen=True, eq=False):
 
 
 class Samples(Struct, frozen=True, eq=False):
-    """Samples of one sensor in SI units at their own, uneven times."""
+    """Samples of one sensor at their own, uneven times."""
 
     placement: str
     """Where the sensor is worn, e.g. `wrist_left` or `trouser_pocket`."""
     t: Times
     """(n,), stream time of each sample, s, strictly increasing."""
-    x: FloatArray
-    """(n, channels), m/s² and rad/s."""
+    values: Values
+    """(n, channels), counts where there is a scale, else m/s² and rad/s."""
     channels: tuple[str, ...]
-    """Names of the columns of `x`; some sensors have only some of IMU_CHANNELS."""
+    """Names of the columns of `values`; some sensors have only some of IMU_CHANNELS."""
+    scale: FloatArray | None = None
+    """(channels,), SI units per count; None: `values` are in SI units."""
+
+    @property
+    def x(self) -> FloatArray:
+        """(n, channels), m/s² and rad/s."""
+        return np.asarray(self.values if self.scale is None else self.values * self.scale, np.float32)
 
 
 class Block(Struct, frozen=True, eq=False):

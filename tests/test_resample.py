@@ -159,6 +159,24 @@ def test_acceleration_and_angular_rate_that_come_apart_are_joined() -> None:
     assert present(blocks)[BLOCK:].all()
 
 
+def test_counts_keep_their_meaning_where_their_scale_changes() -> None:
+    t = np.arange(50, 300) / RATE
+    counts = np.repeat(np.arange(250, dtype=np.int16)[:, None], 6, axis=1)
+    coarse, fine = np.full(6, 0.5, np.float32), np.linspace(0.125, 0.25, 6, dtype=np.float32)
+    whole, scaled = Grid(["wrist"], RATE, BLOCK), Grid(["wrist"], RATE, BLOCK)
+    blocks, expected = list[Block](), list[Block]()
+    for i in range(0, 250, 10):
+        part, scale = slice(i, i + 10), None if i == 130 else coarse if i < 110 else fine
+        item = Samples("wrist", t[part], counts[part], IMU_CHANNELS, scale)
+        if scale is None:
+            item = Samples("wrist", t[part], counts[part] * fine, IMU_CHANNELS)
+        blocks += scaled.push(float(t[i + 9]), item)
+        expected += whole.push(float(t[i + 9]), Samples("wrist", t[part], item.x, IMU_CHANNELS))
+
+    for found, wanted in zip(blocks, expected, strict=True):
+        np.testing.assert_allclose(found.x, wanted.x, rtol=1e-6)
+
+
 def test_a_sensor_is_present_only_with_all_of_its_channels() -> None:
     grid = Grid(["wrist"], RATE, BLOCK)
     t = np.arange(50, 300) / RATE
