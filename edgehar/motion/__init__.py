@@ -1,0 +1,1 @@
+"""A body that moves: skeleton, activities, virtual sensors, and a wearer who performs them."""

@@ -1,0 +1,223 @@
+"""Going on foot: walking, running, stairs, each person with a way of their own.
+
+Curves are angles of the thigh against the vertical and of the knee, degrees at percent of the
+stride from foot strike, rounded after the ones in: walking, Winter, "Biomechanics and Motor Control of Human Gait"
+(1991), and Perry and Burnfield, "Gait Analysis" (2010); running, Novacheck, Gait & Posture 7 (1998);
+stairs, Riener, Rabuffetti and Frigo, Gait & Posture 15 (2002), and Protopapadaki et al., Clinical
+Biomechanics 22 (2007).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from msgspec import Struct
+
+from edgehar.motion.rhythm import Cycle, Drift, Strikes, ground_force
+from edgehar.motion.skeleton import SIDES, Array, Movement, Segments
+from edgehar.types import STANDARD_GRAVITY
+
+Range = tuple[float, float]
+
+
+class Stride(Struct, frozen=True):
+    """One way of going on foot; ranges are wide ones around healthy adults at their own pace."""
+
+    thigh: tuple[tuple[float, float], ...]
+    knee: tuple[tuple[float, float], ...]
+    cadence: Range
+    """Strides per s (two steps each)."""
+    size: Range
+    """Factor on the range of the leg's angles."""
+    duty: Range
+    """Share of the stride that a foot is on the ground."""
+    dip: Range
+    """Depth of the valley between landing and push-off, `ground_force`."""
+    early: Range
+    """Load moved from push-off to landing, `ground_force`."""
+    brake: Range
+    """Fore-aft force, body weights."""
+    strike: Range
+    """First peak of an impact at the shank, m/s²."""
+    load: Range
+    """Peak of the slower pulse that the whole body feels as it lands on the leg, m/s²."""
+    lean: Range
+    """Forward lean of the trunk, degrees."""
+    swing: Range
+    """Amplitude of the upper arm's swing, degrees."""
+    elbow: Range
+    """Mean flexion, degrees."""
+
+
+WALKING = Stride(
+    thigh=((0, 21), (10, 17), (20, 8), (30, -3), (40, -13), (50, -20), (55, -19), (60, -13), (70, 6), (80, 20), (87, 25), (95, 23)),
+    knee=((0, 5), (7, 12), (15, 18), (22, 15), (30, 9), (40, 5), (50, 12), (60, 36), (70, 61), (75, 60), (82, 42), (90, 15), (96, 4)),
+    cadence=(0.66, 1.1), size=(0.88, 1.25), duty=(0.57, 0.64), dip=(0.15, 0.4), early=(0.0, 0.1), brake=(0.12, 0.22),
+    strike=(10.0, 54.0), load=(0.5, 5.0), lean=(0.0, 7.0), swing=(4.0, 22.0), elbow=(10.0, 35.0),
+)  # fmt: skip
+RUNNING = Stride(
+    thigh=((0, 32), (8, 30), (18, 16), (28, -4), (36, -20), (42, -24), (50, -16), (60, 10), (70, 33), (80, 44), (88, 43), (95, 36)),
+    knee=((0, 18), (8, 32), (15, 42), (22, 38), (30, 24), (37, 18), (45, 35), (55, 75), (63, 95), (70, 98), (80, 68), (88, 30), (94, 14)),
+    cadence=(1.15, 1.55), size=(0.7, 1.2), duty=(0.28, 0.46), dip=(-0.15, 0.1), early=(0.0, 0.1), brake=(0.15, 0.35),
+    strike=(20.0, 90.0), load=(0.5, 6.0), lean=(3.0, 14.0), swing=(15.0, 40.0), elbow=(70.0, 115.0),
+)  # fmt: skip
+STAIRS_UP = Stride(
+    thigh=((0, 54), (8, 52), (18, 42), (28, 27), (38, 14), (46, 7), (56, 3), (63, 8), (70, 22), (78, 43), (86, 57), (93, 58)),
+    knee=((0, 62), (10, 58), (20, 46), (30, 32), (40, 20), (50, 12), (56, 10), (62, 20), (70, 60), (78, 90), (84, 93), (92, 76)),
+    cadence=(0.5, 1.05), size=(0.9, 1.3), duty=(0.58, 0.68), dip=(0.05, 0.35), early=(-0.2, 0.15), brake=(0.03, 0.1),
+    strike=(4.0, 20.0), load=(1.0, 8.0), lean=(4.0, 18.0), swing=(4.0, 20.0), elbow=(12.0, 45.0),
+)  # fmt: skip
+STAIRS_DOWN = Stride(
+    thigh=((0, 16), (8, 15), (18, 11), (30, 9), (40, 10), (50, 15), (58, 24), (65, 34), (72, 40), (80, 38), (88, 28), (95, 19)),
+    knee=((0, 12), (6, 16), (14, 24), (22, 22), (30, 20), (40, 28), (50, 45), (58, 68), (66, 88), (72, 88), (80, 62), (88, 28), (95, 12)),
+    cadence=(0.54, 1.12), size=(0.85, 1.4), duty=(0.56, 0.66), dip=(0.1, 0.35), early=(0.0, 0.3), brake=(0.03, 0.1),
+    strike=(7.5, 42.0), load=(2.0, 9.0), lean=(-3.0, 7.0), swing=(4.0, 18.0), elbow=(12.0, 45.0),
+)  # fmt: skip
+
+
+def _degrees(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(np.deg2rad(rng.uniform(low, high)))
+
+
+def _drift(rng: np.random.Generator, seconds: float, degrees: float) -> Drift:
+    return Drift(rng, seconds, float(np.deg2rad(degrees)))
+
+
+def _clock(rng: np.random.Generator, rate: float, unsteady: float) -> Movement:
+    """Phase of a rhythm that breathes by about `unsteady` of its rate."""
+    sway = Drift(rng, 1.7, unsteady * rate * 1.7 / 3.0)
+    start = rng.random()
+    return lambda t: {"phase": start + rate * t + sway(t)}
+
+
+def on_foot(stride: Stride, body: Segments, rng: np.random.Generator) -> Movement:
+    """Walking, running and stairs: legs on their curves, the pelvis pushed by both feet."""
+    rate = rng.uniform(*stride.cadence) * float(np.sqrt(0.4165 / body.thigh))
+    clock = _clock(rng, rate, 0.03)
+    size = rng.uniform(*stride.size)
+    thigh = Cycle(stride.thigh).personal(rng, size, 0.09)
+    knee = Cycle(stride.knee).personal(rng, size, 0.06)
+    thigh.mean += _degrees(rng, -6.0, 6.0)
+    live = Drift(rng, 0.8, 0.05)
+    aside = _aside(rng)
+    push = _pushes(stride, rng)
+    upper = _upper_body(stride, rng)
+    strikes = _strikes(stride, rng, rate)
+    offset = 0.5 + rng.normal(0.0, 0.012)
+
+    def movement(t: Array) -> dict[str, Array]:
+        phase = clock(t)["phase"]
+        pose = upper(t, phase)
+        grow = 1.0 + live(t)
+        for side, own in (("left", phase), ("right", phase + offset)):
+            pose[f"hip_{side}"] = thigh.mean + grow * (thigh(own) - thigh.mean) + pose["tilt"]
+            pose[f"knee_{side}"] = knee(own)
+            pose |= aside(side, t, own)
+        pose |= push(phase, phase + offset) | strikes(phase, phase + offset)
+        pose["push_z"] = pose["push_z"] + pose.pop("load")
+        return pose
+
+    return movement
+
+
+def _aside(rng: np.random.Generator) -> Callable[[str, Array, Array], dict[str, Array]]:
+    """The thigh turns and swings out as it goes: about 10 degrees each (Perry and Burnfield), far from alike."""
+    twist, out = (
+        [_degrees(rng, 1.0, high) * np.exp(2j * np.pi * rng.random()) for high in highs]
+        for highs in ((8.0, 5.0, 2.5), (5.0, 3.0, 1.5))
+    )
+    toes, wide = _degrees(rng, -5.0, 15.0), _degrees(rng, -3.0, 6.0)
+    live = _drift(rng, 0.7, 1.5)
+
+    def aside(side: str, t: Array, phase: Array) -> dict[str, Array]:
+        waves = [np.exp(2j * np.pi * k * phase) for k in (1, 2, 3)]
+        return {
+            f"hip_turn_{side}": toes + live(t) + sum((w * a).real for w, a in zip(waves, twist, strict=True)),
+            f"hip_out_{side}": wide + sum((w * a).real for w, a in zip(waves, out, strict=True)),
+        }
+
+    return aside
+
+
+def _pushes(stride: Stride, rng: np.random.Generator) -> Callable[[Array, Array], dict[str, Array]]:
+    """Acceleration of the pelvis from both feet's ground forces, in body weights times g."""
+    duty, dip, early = rng.uniform(*stride.duty), rng.uniform(*stride.dip), rng.uniform(*stride.early)
+    brake, aside = rng.uniform(*stride.brake), rng.uniform(0.02, 0.07)
+
+    def push(left: Array, right: Array) -> dict[str, Array]:
+        force = [ground_force(phase, duty, dip, early) for phase in (left, right)]
+        back = [
+            f * np.sin(2.0 * np.pi * (p - np.floor(p)) / duty)
+            for f, p in zip(force, (left, right), strict=True)
+        ]
+        return {
+            "push_x": -STANDARD_GRAVITY * brake * (back[0] + back[1]),
+            "push_y": STANDARD_GRAVITY * aside * (force[1] - force[0]),
+            "push_z": STANDARD_GRAVITY * (force[0] + force[1] - 1.0),
+        }
+
+    return push
+
+
+def _strikes(
+    stride: Stride, rng: np.random.Generator, rate: float
+) -> Callable[[Array, Array], dict[str, Array]]:
+    """Heel strikes, the lesser jolt when the leg is whipped forward, and the body's weight coming down."""
+    peak, load = (float(np.exp(rng.uniform(*np.log(span)))) for span in (stride.strike, stride.load))
+    hertz, decay = np.exp(rng.uniform(*np.log((4.5, 13.0)))), rng.uniform(0.03, 0.07)
+    heel = {side: Strikes(rng, peak, hertz, decay, 0.2) for side in SIDES}
+    whip = Strikes(rng, peak * rng.uniform(-0.6, 0.6), rng.uniform(4.0, 9.0), 0.06, 0.2)
+    # A peak of about 0.5 stays of a sine that is damped so soon.
+    weight = Strikes(rng, 2.0 * load, rng.uniform(2.0, 4.0), rng.uniform(0.06, 0.12), 0.15)
+    leave = rng.uniform(*stride.duty) - rng.uniform(0.0, 0.1)
+    return lambda left, right: {
+        "strike_left": heel["left"](left, rate) + whip(left - leave, rate),
+        "strike_right": heel["right"](right, rate) + whip(right - leave, rate),
+        "load": weight(left, rate) + weight(right, rate),
+    }
+
+
+def _upper_body(stride: Stride, rng: np.random.Generator) -> Callable[[Array, Array], dict[str, Array]]:
+    """Pelvis, trunk and arms; the arm swings against the leg of its side."""
+    lean, swing = _degrees(rng, *stride.lean), _degrees(rng, *stride.swing)
+    nod, rock, yaw = (_degrees(rng, *r) for r in ((0.5, 2.5), (2.0, 6.0), (3.0, 9.0)))
+    heading, sway = _drift(rng, 4.0, rng.uniform(5.0, 60.0)), _drift(rng, 1.0, 1.5)
+    arms = [_arm(stride, rng, swing) for _ in SIDES]
+
+    def upper(t: Array, phase: Array) -> dict[str, Array]:
+        wave = 2.0 * np.pi * phase
+        pose = {
+            "yaw": heading(t) - yaw * np.cos(wave),
+            "tilt": 0.3 * lean + nod * np.sin(2.0 * wave) + 0.3 * sway(t),
+            "roll": rock * np.sin(wave + 0.6),
+            "lean": 0.7 * lean + 0.7 * sway(t) + nod * np.cos(2.0 * wave),
+            "twist": 1.6 * yaw * np.cos(wave),
+            "bend": -0.8 * rock * np.sin(wave + 0.6),
+        }
+        return pose | arms[0]("left", t, phase + 0.5) | arms[1]("right", t, phase)
+
+    return upper
+
+
+def _arm(
+    stride: Stride, rng: np.random.Generator, swing: float
+) -> Callable[[str, Array, Array], dict[str, Array]]:
+    """One arm: free, quietened (a bag, a pocket) or held in front (a phone, a rail)."""
+    kind = rng.choice(3, p=(0.76, 0.12, 0.12))
+    swing *= (1.0, 0.3, 0.3)[kind] * rng.uniform(0.8, 1.2)
+    elbow = _degrees(rng, *(stride.elbow if kind < 2 else (60.0, 100.0)))
+    mean = _degrees(rng, -6.0, 6.0) if kind < 2 else _degrees(rng, 15.0, 50.0)
+    out, palm = _degrees(rng, 3.0, 15.0), _degrees(rng, -40.0, 60.0)
+    late, bend = rng.uniform(-0.06, 0.06), rng.uniform(0.2, 0.6)
+    wander, second = _drift(rng, 1.2, 3.0), rng.uniform(-0.15, 0.15)
+
+    def arm(side: str, t: Array, phase: Array) -> dict[str, Array]:
+        wave = 2.0 * np.pi * (phase + late)
+        forward = np.cos(wave) + second * np.cos(2.0 * wave)
+        return {
+            f"arm_{side}": mean + swing * forward + wander(t),
+            f"arm_out_{side}": out + 0.15 * swing * np.sin(wave),
+            f"elbow_{side}": elbow + bend * swing * np.cos(wave - 0.5),
+            f"palm_{side}": palm + 0.3 * swing * np.cos(wave),
+        }
+
+    return arm

@@ -1,0 +1,250 @@
+"""Virtual sensors: from segments over time to what an IMU on the limb's surface reads.
+
+Specific force is f = Rt (p'' - g), angular rate the rotation vector from one row to the next but one.
+In between stand the strap or pocket that holds the device, and the device itself.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from msgspec import Struct
+
+from edgehar.motion.skeleton import Array, Figure, Pose, Segments, about
+from edgehar.types import STANDARD_GRAVITY
+
+RATE = 200.0
+"""Rows per second inside the simulation."""
+
+_KERNEL_ROWS = 80
+
+
+class Site(Struct, frozen=True):
+    """Where on a body a sensor may sit, and what holds it there."""
+
+    segment: str
+    """Of `skeleton`; `*` stands for the side."""
+    along: tuple[float, float]
+    """Below the proximal joint, in lengths of the segment (above the hips in m on pelvis and thorax)."""
+    radius: tuple[float, float]
+    """From the segment's axis to the sensor, m."""
+    azimuth: tuple[float, float]
+    """Of the outward normal, degrees: 0 in front, 90 outward."""
+    hertz: tuple[float, float]
+    """Natural frequency of device and tissue on the bone, Hz."""
+    damping: tuple[float, float]
+    """Share of critical damping."""
+    wobble: float
+    """How far it tips, rad per m/s² at the natural frequency."""
+    jolt: tuple[float, float] = (0.5, 1.3)
+    """What of an impact on the bone reaches the device: a loose phone slaps, a tight strap damps."""
+    free: float = 0.1
+    """Share of wearers who mount it in any orientation at all."""
+    portrait: float = 0.5
+    """Share of the others who mount its long axis along the limb."""
+
+
+# A pocket's fabric and the thigh's soft tissue let a phone resonate at a few Hz and amplify what the bone
+# does; a strapped band follows the skin, whose wobble lies at 8 to 20 Hz.
+SITES: Mapping[str, Site] = {
+    "wrist": Site(
+        "forearm_*", (0.82, 0.98), (0.025, 0.04), (60, 120), (10, 22), (0.25, 0.6), 0.0005, portrait=0.15
+    ),
+    "trouser_pocket": Site(
+        "thigh_*",
+        (0.12, 0.5),
+        (0.06, 0.1),
+        (-5, 85),
+        (3.5, 8),
+        (0.08, 0.35),
+        0.004,
+        jolt=(1.0, 3.0),
+        free=0.08,
+        portrait=0.93,
+    ),
+    "waist": Site("pelvis", (-0.05, 0.12), (0.1, 0.15), (-180, 180), (6, 14), (0.2, 0.5), 0.0015),
+    "chest": Site("thorax", (0.28, 0.42), (0.09, 0.13), (-25, 25), (8, 18), (0.25, 0.6), 0.0008),
+    "lower_leg": Site("shank_*", (0.02, 0.95), (0.035, 0.06), (-20, 120), (8, 20), (0.25, 0.6), 0.0006),
+    "knee": Site("thigh_*", (0.75, 0.98), (0.05, 0.08), (60, 120), (8, 18), (0.25, 0.6), 0.0008),
+}
+
+# What is left of a strike on its way up from the shank: own leg, other leg. That shocks fade towards the
+# head is in Lafortune, Lake and Hennig, J. Biomechanics 29 (1996); the shares are round numbers.
+_SHARE = {
+    "shank": (1.0, 0.15),
+    "thigh": (0.75, 0.25),
+    "pelvis": (0.3, 0.3),
+    "thorax": (0.18, 0.18),
+    "forearm": (0.1, 0.1),
+}
+
+
+class Placed(Struct, frozen=True, eq=False):
+    """A sensor as one wearer wears it."""
+
+    segment: str
+    offset: Array
+    """(3,), in the segment's frame, m."""
+    axes: Array
+    """(3, 3), sensor (x right, y up along the limb, z out of the body) to segment."""
+    kernels: Array
+    """(3, rows), what the mounting makes of the bone's motion on each axis."""
+    tip: Array
+    """(3, rows), rad per m/s²: what tips the device about each axis."""
+    jolt: Array
+    """(3,), direction of an impact in the world, about upward."""
+
+
+def surface(site: Site, side: str, lengths: Segments, rng: np.random.Generator) -> Placed:
+    """Put a sensor somewhere within the site's ranges."""
+    segment = site.segment.replace("*", side)
+    name = site.segment.removesuffix("_*")
+    left = -1.0 if side == "right" and "*" in site.segment else 1.0
+    along, angle = rng.uniform(*site.along), left * np.deg2rad(rng.uniform(*site.azimuth))
+    height = (
+        along
+        if name in {"pelvis", "thorax"}
+        else -along * {"thigh": lengths.thigh, "shank": lengths.shank}.get(name, lengths.forearm)
+    )
+    radius = rng.uniform(*site.radius)
+    normal = np.array([np.cos(angle), np.sin(angle), 0.0])
+    axes = np.stack([np.cross([0.0, 0.0, 1.0], normal), [0.0, 0.0, 1.0], normal], axis=1)
+    hertz = np.exp(rng.uniform(np.log(site.hertz[0]), np.log(site.hertz[1]), 3))
+    damping = rng.uniform(*site.damping, size=3)
+    tip = rng.normal(0.0, site.wobble, 3)
+    kernels = np.stack([_follow(h, d) for h, d in zip(hertz, damping, strict=True)])
+    return Placed(
+        segment=segment,
+        offset=radius * normal + np.array([0.0, 0.0, height]),
+        axes=axes @ small_turns(rng, 6.0, 1)[0],
+        kernels=kernels,
+        tip=tip[:, None] * kernels,
+        jolt=np.exp(rng.uniform(np.log(site.jolt[0]), np.log(site.jolt[1])))
+        * np.array([rng.normal(-0.2, 0.3), rng.normal(0.0, 0.2), 1.0]),
+    )
+
+
+def _follow(hertz: float, damping: float) -> Array:
+    """Impulse response of a mass that rides on spring and damper on a moving base; sums to 1."""
+    t = np.arange(_KERNEL_ROWS) / RATE
+    natural = 2.0 * np.pi * hertz
+    ring = natural * np.sqrt(1.0 - damping**2)
+    cosine = 2.0 * damping * natural * np.cos(ring * t)
+    sine = natural**2 * (1.0 - 2.0 * damping**2) / ring * np.sin(ring * t)
+    kernel = np.exp(-damping * natural * t) * (cosine + sine)
+    return np.asarray(kernel / kernel.sum())
+
+
+def kinematics(position: Array, rotation: Array, rate: float) -> tuple[Array, Array]:
+    """(rows, 3) m and (rows, 3, 3) at `rate` Hz -> specific force m/s² and angular rate rad/s, two rows less."""
+    acceleration = (position[2:] - 2.0 * position[1:-1] + position[:-2]) * rate**2
+    acceleration[:, 2] += STANDARD_GRAVITY
+    force = np.einsum("nji,nj->ni", rotation[1:-1], acceleration)
+    return force, _rotation_vectors(np.swapaxes(rotation[:-2], 1, 2) @ rotation[2:]) * (0.5 * rate)
+
+
+def _rotation_vectors(r: Array) -> Array:
+    """Log map: (n, 3, 3) -> (n, 3), rad; for turns well below half a circle."""
+    axis = np.stack([r[:, 2, 1] - r[:, 1, 2], r[:, 0, 2] - r[:, 2, 0], r[:, 1, 0] - r[:, 0, 1]], axis=1)
+    # |axis| = 2 sin(angle) keeps small angles exact, where the trace alone would round them away.
+    sine = 0.5 * np.sqrt(np.sum(axis**2, axis=1))
+    angle = np.arctan2(sine, 0.5 * (np.trace(r, axis1=1, axis2=2) - 1.0))
+    return np.asarray(axis * (0.5 * angle / np.maximum(sine, 1e-12))[:, None])
+
+
+def read(figure: Figure, pose: Pose, placed: Placed) -> tuple[Array, Array]:
+    """Specific force and angular rate in the sensor's frame, two rows less than the pose."""
+    frame = figure.frame(placed.segment)
+    rotation = frame.rotation @ placed.axes
+    force, rate = kinematics(frame.origin + frame.rotation @ placed.offset, rotation, RATE)
+    extra = _jolts(placed, pose, len(rotation)) + _pushes(pose, len(rotation))
+    force += np.einsum("nji,nj->ni", rotation, extra)[1:-1]
+    return _held(force, rate, placed)
+
+
+def _pushes(pose: Pose, rows: int) -> Array:
+    """Acceleration of the pelvis beyond its modelled path, in the world, m/s²."""
+    zero = np.zeros(rows)
+    return _ahead(pose, *(zero + pose.get(f"push_{axis}", 0.0) for axis in "xyz"))
+
+
+def _ahead(pose: Pose, x: Array, y: Array, z: Array) -> Array:
+    """(rows, 3) from the heading's frame to the world's."""
+    yaw = pose.get("yaw", 0.0)
+    c, s = np.cos(yaw), np.sin(yaw)
+    return np.stack([c * x - s * y, s * x + c * y, z], axis=1)
+
+
+def _jolts(placed: Placed, pose: Pose, rows: int) -> Array:
+    name, _, side = placed.segment.partition("_")
+    own, other = _SHARE[name]
+    zero = np.zeros(rows)
+    left, right = (zero + pose.get(f"strike_{foot}", 0.0) for foot in ("left", "right"))
+    size = own * right + other * left if side == "right" else own * left + other * right
+    return _ahead(pose, *(size * share for share in placed.jolt))
+
+
+def _held(force: Array, rate: Array, placed: Placed) -> tuple[Array, Array]:
+    """What strap, pocket and soft tissue make of it: each axis rings, and the device tips."""
+    ringing = _filtered(force, placed.kernels)
+    # A force along the limb tips the device about x and z, one across it about y.
+    tip = 0.6 * np.tanh(_filtered((ringing - force)[:, [1, 0, 1]], placed.tip) / 0.6)
+    tipping = np.gradient(tip, 1.0 / RATE, axis=0)
+    return ringing + np.cross(ringing, tip), rate + np.cross(rate, tip) + tipping
+
+
+def _filtered(x: Array, kernels: Array) -> Array:
+    """Each column by a causal kernel of its own; the first rows see only a part of it."""
+    columns = [np.convolve(column, kernel)[: len(x)] for column, kernel in zip(x.T, kernels, strict=True)]
+    return np.stack(columns, axis=1)
+
+
+def small_turns(rng: np.random.Generator, degrees: float, count: int) -> Array:
+    """(count, 3, 3) rotations by about `degrees` about chance axes."""
+    angles = rng.normal(0.0, np.deg2rad(degrees), (3, count))
+    return about(0, angles[0], count) @ about(1, angles[1], count) @ about(2, angles[2], count)
+
+
+def any_turns(rng: np.random.Generator, count: int) -> Array:
+    """(count, 3, 3) rotations, uniform over all orientations (Haar)."""
+    q, r = np.linalg.qr(rng.standard_normal((count, 3, 3)))
+    q = q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
+    return np.asarray(q * np.linalg.det(q)[:, None, None])
+
+
+def mountings(site: Site, rng: np.random.Generator, count: int) -> Array:
+    """(count, 3, 3), device to sensor axes of `Placed`: flat on the limb, any side up, mostly lengthwise."""
+    upside_down, inside_out = np.pi * rng.integers(0, 2, count), np.pi * rng.integers(0, 2, count)
+    across = 0.5 * np.pi * (rng.random(count) > site.portrait)
+    flat = about(1, inside_out, count) @ about(2, upside_down + across, count)
+    tilted = small_turns(rng, 7.0, count) @ about(2, rng.normal(0.0, 0.17, count), count) @ flat
+    return np.where((rng.random(count) < site.free)[:, None, None], any_turns(rng, count), tilted)
+
+
+class Hardware(Struct, frozen=True, eq=False):
+    """One device's own errors."""
+
+    bias: Array
+    """(6,), m/s² and rad/s."""
+    gain: Array
+    """(6,), about 1."""
+    noise: Array
+    """(6,), rms of one sample, m/s² and rad/s."""
+    limit: Array
+    """(6,), full scale, m/s² and rad/s; 16 bit."""
+
+    def measure(self, x: Array, rng: np.random.Generator) -> Array:
+        """What the device reports of the true (rows, 6)."""
+        noisy = x * self.gain + self.bias + rng.standard_normal(x.shape) * self.noise
+        step = self.limit / 32768.0
+        return np.asarray(np.clip(np.round(noisy / step), -32768, 32767) * step)
+
+
+def hardware(rng: np.random.Generator) -> Hardware:
+    """Draw a current MEMS part: 100 to 400 µg/rtHz and 0.005 to 0.01 deg/s/rtHz in 25 Hz, as data sheets have it."""
+    acc, gyr = rng.uniform(0.005, 0.03), rng.uniform(0.0004, 0.0015)
+    return Hardware(
+        bias=np.concatenate([rng.normal(0.0, 0.12, 3), rng.normal(0.0, 0.012, 3)]),
+        gain=1.0 + rng.normal(0.0, 0.008, 6),
+        noise=np.repeat([acc, gyr], 3),
+        limit=np.repeat([rng.choice([4, 8, 16]) * STANDARD_GRAVITY, np.deg2rad(rng.choice([1000, 2000]))], 3),
+    )

@@ -1,0 +1,133 @@
+"""A linked skeleton: segment lengths from body height, positions and rotations from joint angles.
+
+World and segment frames: x forward, y left, z up, metres. With every angle zero the body stands
+upright, arms hanging, and all segment frames coincide with the world's.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Pose = Mapping[str, Array | float]
+"""Angles in rad (flexion and abduction positive, forward lean positive), `root_*` in m,
+`push_*` (acceleration of the pelvis in its heading's frame) and `strike_*` in m/s²; a name that
+is missing is zero. Names of paired joints end in `_left` or `_right`."""
+
+Movement = Callable[[Array], dict[str, Array]]
+"""Times in s -> a `Pose` over these times."""
+
+SIDES = ("left", "right")
+
+
+class Segments(Struct, frozen=True):
+    """Lengths, m. Fractions of body height: Drillis and Contini 1966, as in Winter, "Biomechanics"."""
+
+    thigh: float
+    shank: float
+    trunk: float
+    upper_arm: float
+    forearm: float
+    hip_half: float
+    shoulder_half: float
+
+
+def segments(height: float) -> Segments:
+    """Segment lengths for a body height in m."""
+    return Segments(
+        thigh=0.245 * height,
+        shank=0.246 * height,
+        trunk=0.288 * height,
+        upper_arm=0.186 * height,
+        forearm=0.146 * height,
+        # Half the distance of the hip joints; the table's 0.191 is the breadth over the skin.
+        hip_half=0.052 * height,
+        shoulder_half=0.129 * height,
+    )
+
+
+def about(axis: int, angle: NDArray[np.floating[Any]] | float, rows: int) -> Array:
+    """Rotations (rows, 3, 3) by `angle` rad about coordinate axis 0, 1 or 2."""
+    r = np.zeros((rows, 3, 3))
+    c, s = np.cos(angle), np.sin(angle)
+    j, k = (axis + 1) % 3, (axis + 2) % 3
+    r[:, axis, axis] = 1.0
+    r[:, j, j], r[:, k, k] = c, c
+    r[:, j, k], r[:, k, j] = -s, s
+    return r
+
+
+class Frame(Struct, frozen=True, eq=False):
+    """One segment over time."""
+
+    origin: Array
+    """(rows, 3), its proximal joint (the mid-hip for pelvis and thorax), m."""
+    rotation: Array
+    """(rows, 3, 3), segment to world."""
+
+
+def _along(rotation: Array, offset: tuple[float, float, float]) -> Array:
+    return np.asarray(rotation @ np.asarray(offset), dtype=np.float64)
+
+
+class Figure:
+    """The skeleton in a pose over time; works out only the segments that are asked for."""
+
+    def __init__(self, lengths: Segments, pose: Pose, rows: int) -> None:
+        self._lengths, self._pose, self._rows = lengths, pose, rows
+        self._known: dict[str, Frame] = {}
+
+    def frame(self, segment: str) -> Frame:
+        """`pelvis`, `thorax`, or `thigh`, `shank`, `upper_arm`, `forearm` with `_left` or `_right`."""
+        if segment not in self._known:
+            name, _, side = segment.rpartition("_")
+            make = {"thigh": self._thigh, "shank": self._shank, "arm": self._arm, "forearm": self._forearm}
+            if segment in {"pelvis", "thorax"}:
+                self._known[segment] = self._pelvis() if segment == "pelvis" else self._thorax()
+            else:
+                self._known[segment] = make[name.removeprefix("upper_")](
+                    side, 1.0 if side == "left" else -1.0
+                )
+        return self._known[segment]
+
+    def _turn(self, axis: int, name: str, sign: float = 1.0) -> Array:
+        return about(axis, sign * self._pose.get(name, 0.0), self._rows)
+
+    def _pelvis(self) -> Frame:
+        origin = np.empty((self._rows, 3))
+        for axis, name in enumerate(("root_x", "root_y", "root_z")):
+            origin[:, axis] = self._pose.get(name, 0.0)
+        upright = self._turn(2, "yaw") @ self._turn(1, "tilt") @ self._turn(0, "roll")
+        return Frame(origin, upright @ self._turn(2, "turn"))
+
+    def _thorax(self) -> Frame:
+        pelvis = self.frame("pelvis")
+        bend = self._turn(1, "lean") @ self._turn(0, "bend") @ self._turn(2, "twist")
+        return Frame(pelvis.origin, pelvis.rotation @ bend)
+
+    def _thigh(self, side: str, left: float) -> Frame:
+        pelvis = self.frame("pelvis")
+        joint = pelvis.origin + _along(pelvis.rotation, (0.0, left * self._lengths.hip_half, 0.0))
+        out = self._turn(0, f"hip_out_{side}", left) @ self._turn(2, f"hip_turn_{side}", left)
+        return Frame(joint, pelvis.rotation @ self._turn(1, f"hip_{side}", -1.0) @ out)
+
+    def _shank(self, side: str, _left: float) -> Frame:
+        thigh = self.frame(f"thigh_{side}")
+        joint = thigh.origin + _along(thigh.rotation, (0.0, 0.0, -self._lengths.thigh))
+        return Frame(joint, thigh.rotation @ self._turn(1, f"knee_{side}"))
+
+    def _arm(self, side: str, left: float) -> Frame:
+        thorax = self.frame("thorax")
+        lengths = self._lengths
+        joint = thorax.origin + _along(thorax.rotation, (0.0, left * lengths.shoulder_half, lengths.trunk))
+        out = self._turn(0, f"arm_out_{side}", left) @ self._turn(2, f"arm_turn_{side}", left)
+        return Frame(joint, thorax.rotation @ self._turn(1, f"arm_{side}", -1.0) @ out)
+
+    def _forearm(self, side: str, left: float) -> Frame:
+        arm = self.frame(f"upper_arm_{side}")
+        joint = arm.origin + _along(arm.rotation, (0.0, 0.0, -self._lengths.upper_arm))
+        bent = self._turn(1, f"elbow_{side}", -1.0) @ self._turn(2, f"palm_{side}", left)
+        return Frame(joint, arm.rotation @ bent)
