@@ -1,0 +1,82 @@
+"""Keras model -> a pair: int8 `.tflite` with float32 input and output, and its manifest."""
+
+import hashlib
+import io
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from edgehar.decision import Settings
+from edgehar.manifest import FORMAT, ModelSpec, Quantization, Sensor
+from edgehar.training.recipe import Recipe
+from edgehar.training.tcn import build
+from edgehar.types import IMU_CHANNELS, FloatArray
+
+
+def to_int8(model: Any, recipe: Recipe, representative: FloatArray) -> bytes:
+    """Quantize weights and activations on the (n, window, channels) windows; the file's bytes."""
+    import tensorflow as tf  # noqa: PLC0415  # loads in seconds, and only desktops have it
+
+    # A batch of one: with a free batch the dilated convolutions would be slower.
+    fixed = build(recipe.network, recipe.window, recipe.channels, len(recipe.labels), batch=1)
+    fixed.set_weights(model.get_weights())
+
+    def windows() -> Iterator[list[FloatArray]]:
+        for x in representative:
+            yield [np.ascontiguousarray(x[None], dtype=np.float32)]
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(fixed)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = windows
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    # It prints where its own intermediate files were.
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        # It misses statistics that only a quantized input would need.
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
+        return bytes(converter.convert())
+
+
+def describe(recipe: Recipe, content: bytes, provenance: dict[str, Any]) -> ModelSpec:
+    """The manifest of a network that was made by this recipe."""
+    return ModelSpec(
+        format=FORMAT,
+        name=recipe.name,
+        version=recipe.version,
+        labels=recipe.labels,
+        sensors=tuple(Sensor(sensor.name, sensor.placements) for sensor in recipe.sensors),
+        channels=IMU_CHANNELS,
+        units={"acc": "m/s^2", "gyr": "rad/s"},
+        rate_hz=recipe.rate_hz,
+        window=recipe.window,
+        hop=recipe.hop,
+        normalization=recipe.normalization,
+        temperature=1.0,
+        quantization=Quantization("float32", "float32", "int8", "int8"),
+        sha256=hashlib.sha256(content).hexdigest(),
+        decision=Settings(),
+        provenance=provenance,
+        metrics={},
+    )
+
+
+def write_manifest(stem: Path, spec: ModelSpec) -> None:
+    """Write `stem.json`, whole or not at all."""
+    _replace(stem.with_name(stem.name + ".json"), msgspec.json.format(msgspec.json.encode(spec)) + b"\n")
+
+
+def write_pair(stem: Path, content: bytes, spec: ModelSpec) -> None:
+    """Write `stem.tflite` and `stem.json`, each whole or not at all."""
+    _replace(stem.with_name(stem.name + ".tflite"), content)
+    write_manifest(stem, spec)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    new = path.with_name(f".{path.name}.new")
+    new.write_bytes(content)
+    os.replace(new, path)  # noqa: PTH105  # the atomic one, by its own name
