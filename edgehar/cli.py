@@ -90,7 +90,7 @@ def demo(
     placement: Annotated[str, typer.Option(help="Where the simulated sensor is worn.")] = "trouser_pocket",
     model: ModelOption = "imu_tcn",
     port: Annotated[int, typer.Option(help="Port of the embedded broker; a free one if taken.")] = 1883,
-    seed: Annotated[int, typer.Option(help="Same seed, same wearer.")] = 1,
+    seed: Annotated[int, typer.Option(help="Same seed, same wearer.")] = 5,
     as_json: JsonOption = False,
 ) -> None:
     """Example: edgehar demo
