@@ -29,9 +29,13 @@ _EARLY_PACKETS = 5
 _LATE_BINS = 3
 _LATE_S = 2.0
 """A burst that was held back arrives within moments; a clock that jumped stays late for longer."""
-_SILENCE_S = 1.0
-_SILENCE_NUMBERED_S = 60.0
-"""Unexplained pause after which counting samples means nothing, without and with packet numbers."""
+_STEEPEST_CLOCK = 0.05
+_STEEPEST_COUNT = 0.35
+"""Slopes beyond which a line lies under two clocks: an uncalibrated RC oscillator is off by a few percent
+and a young line by the link's jitter on top, a nominal sample period may be wrong by a quarter."""
+_STOOD_STILL_S = 1.5
+"""Time unexplained by a count and a wrong period, from which the sensor did not count. What a link held
+back for so long comes too late for the grid anyway; links that bundle every second stay below."""
 _AHEAD_S = 2.0
 """Packet numbers further ahead of the arrival than this were not lost: the numbering began anew."""
 _WRAP_US = 1 << 32
@@ -52,12 +56,12 @@ class Envelope:
         """Times that the device clock proved to be another one than the line was fitted to."""
         # Rows: 1, device time, offset of each minimum; the moments of a fit are then one product.
         self._points = np.ones((3, 4 * int(_SPAN_S / _BIN_S)))
-        self.restart(0.0, 0.0, _BINS_CLOCK)
+        self.restart(0.0, 0.0, _BINS_CLOCK, _STEEPEST_CLOCK)
 
-    def restart(self, d: float, offset: float, bins_needed: int) -> None:
+    def restart(self, d: float, offset: float, bins_needed: int, steepest: float) -> None:
         """Forget all minima and begin at one offset; the slope stays, a crystal or a period keeps it."""
         self.fitted = False
-        self._needed = bins_needed
+        self._needed, self._steepest = bins_needed, steepest
         self._first = self._last = 0
         self._origin, self._level = d, offset
         self._open_bin(d, offset, offset)
@@ -83,18 +87,20 @@ class Envelope:
             self._level = tilt
         if d >= self._bin_end:
             self._close_bin(d, t)
-            tilt = offset - self.slope * (d - self._origin)
-            self._open_bin(d, offset, tilt)
-            if self._is_late(t):
+            if self._is_late(t) or abs(self.slope) > self._steepest:
                 self._jump(d, offset)
                 return offset
+            tilt = offset - self.slope * (d - self._origin)
+            self._open_bin(d, offset, tilt)
         elif tilt < self._bin_tilt:
             self._bin_d, self._bin_offset, self._bin_tilt = d, offset, tilt
         return min(offset, self._level + offset - tilt)
 
     def _jump(self, d: float, offset: float) -> None:
         self.jumps += 1
-        self.restart(d, offset, self._needed)
+        if abs(self.slope) > self._steepest:
+            self.slope = 0.0
+        self.restart(d, offset, self._needed, self._steepest)
 
     def _is_late(self, t: float) -> bool:
         return self._late >= _LATE_BINS and t - self._late_since >= _LATE_S
@@ -169,7 +175,7 @@ class Clock:
 
     @property
     def restarts(self) -> int:
-        """Times that the fit began anew: reboot, clock jump, host suspend, pause without numbers."""
+        """Times that the fit began anew: reboot, clock jump, host suspend, pause without counting."""
         return self._began_anew + self._envelope.jumps
 
     def push(self, t: float, packet: Packet) -> Samples:
@@ -221,7 +227,10 @@ class Clock:
         """Device time 0 is the first sample of this packet."""
         self._d = 0.0
         end = (len(packet.values) - 1) * self._period
-        self._envelope.restart(end, t - end, _BINS_COUNT if packet.ticks_us is None else _BINS_CLOCK)
+        if packet.ticks_us is None:
+            self._envelope.restart(end, t - end, _BINS_COUNT, _STEEPEST_COUNT)
+        else:
+            self._envelope.restart(end, t - end, _BINS_CLOCK, _STEEPEST_CLOCK)
 
     def _device_step(self, elapsed: float, packet: Packet) -> float | None:
         """Device time since the last packet's first sample, s; None if the clock or count began anew."""
@@ -229,7 +238,7 @@ class Clock:
         if sequence is not None and self._sequence is not None:
             lost = (sequence - self._sequence - 1) & 0xFFFF
         if ticks is None or self._ticks is None:
-            return self._count(elapsed, lost, numbered=sequence is not None)
+            return self._count(elapsed, lost)
         step = ticks - self._ticks
         missing = elapsed * 1e6 - step
         if not -_HALF_WRAP_US <= missing <= _HALF_WRAP_US:
@@ -242,10 +251,10 @@ class Clock:
             self._learn_period(seconds / self._size)
         return seconds
 
-    def _count(self, elapsed: float, lost: int, *, numbered: bool) -> float | None:
+    def _count(self, elapsed: float, lost: int) -> float | None:
         seconds = (lost + 1) * self._size * self._period
         unexplained = elapsed - seconds * (1.0 + self._envelope.slope)
-        limit = _SILENCE_NUMBERED_S if numbered else _SILENCE_S
+        limit = _STOOD_STILL_S + _STEEPEST_COUNT * seconds
         return seconds if -_AHEAD_S < unexplained < limit else None
 
     def _learn_period(self, measured: float) -> None:

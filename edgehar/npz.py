@@ -220,6 +220,8 @@ def _choose(file: _File, wishes: dict[str, Sequence[object] | None]) -> _Chosen:
         if wanted:
             chosen = chosen[np.isin(there, file.require(key, wanted, there))]
     rows, ends = trials["n"][chosen].tolist(), np.cumsum(trials["n"])[chosen].tolist()
+    if not rows or min(rows) < 1:
+        raise RecordingError(f"{file.path}: {'a trial' if rows else 'a set'} with nothing in it")
     return _Chosen(
         subject=str(trials["subject"][chosen[0]]),
         spans=[(end - count, end) for count, end in zip(rows, ends, strict=True)],

@@ -173,11 +173,10 @@ def frame(body: bytes) -> bytes:
 
 def _unframe(stuffed: bytes) -> bytes | None:
     """The body of what stood between two 0x00; None if COBS or CRC say that it is damaged."""
-    end = len(stuffed)
+    end, at = len(stuffed), 0
     if not 3 < end <= _MAX_FRAME:
         return None
     raw = bytearray(stuffed)
-    at = 0
     while at < end:
         code = raw[at]
         raw[at] = 0
@@ -236,6 +235,7 @@ class Decoder:
         self.restarts = 0
         """Times the sequence or the device clock began again."""
         self._described: bytes | None = None
+        self._devices: set[str] = set()
         self._last: Data | None = None
         self._scale: FloatArray = np.empty(0, np.float32)
         self._columns: slice | list[int] | None = None
@@ -254,14 +254,13 @@ class Decoder:
             self._described = body
             self._describe(item)
             return []
-        if (description := self.description) is None:
+        if (d := self.description) is None:
             self.undescribed += 1
             return []
-        if self._repeats(item, description):
+        if self._repeats(item, d):
             self.duplicates += 1
             return []
         self.packets += 1
-        d = description
         ticks = item.ticks_us if d.has_clock else None
         values = item.counts if self._columns is None else item.counts[:, self._columns]
         return [
@@ -272,6 +271,9 @@ class Decoder:
         known, self.description = self.description, description
         if known is None or known.device != description.device:
             self._last = None
+        if known is not None and description.device not in self._devices:
+            _LOGGER.warning("the link of device %s now also brings %s", known.device, description.device)
+        self._devices.add(description.device)
         columns = [IMU_CHANNELS.index(name) for name in description.channels]
         first, end = columns[0], columns[-1] + 1
         self._columns = slice(first, end) if len(columns) == end - first else columns

@@ -26,6 +26,8 @@ _GAP_PERIODS = 2.5
 _DIFFS_TO_TRUST = 4
 _PERIOD_GROWTH = 1.25
 """Growth of a period per block while only few samples tell it: a slow sensor, or a gap."""
+_STALE_S = 5.0
+"""Channels that bring nothing for so long while others of their sensor do are no longer sent by it."""
 _WIDTH = len(IMU_CHANNELS)
 
 
@@ -127,11 +129,7 @@ def _bridge(rows: Times, left: Times, right: Times, gap_s: float) -> tuple[Times
 def _points(values: FloatArray, left: NDArray[np.intp], right: NDArray[np.intp], share: Times) -> FloatArray:
     """The straight line between two samples each, `share` of the way."""
     start = values.take(left, 0)
-    points = values.take(right, 0)
-    points -= start
-    points *= share.astype(np.float32)[:, None]
-    points += start
-    return points
+    return start + (values.take(right, 0) - start) * share.astype(np.float32)[:, None]
 
 
 def _cell_means(
@@ -157,8 +155,7 @@ def _cell_means(
     integral *= into
     integral += area.take(segment, 0)
     mean = (integral[1:] - integral[:-1]) / (2.0 * half)
-    whole = (edges[:-1] >= t[0]) & (edges[1:] <= t[-1])
-    return mean.astype(np.float32), whole
+    return mean.astype(np.float32), (edges[:-1] >= t[0]) & (edges[1:] <= t[-1])
 
 
 class Grid:
@@ -172,7 +169,7 @@ class Grid:
         slots: for each sensor of the model the placement worn there, or None.
         rate_hz: rows per second of stream time.
         block: rows of a block; blocks end on multiples of it.
-        wait_s: patience with a slow sensor, s.
+        wait_s: patience with a late sensor, s; more than the second that its packets may span.
         gap_s: time between samples from which the rows between are not present, s; sensors slower
             than 2.5 samples in that time get 2.5 of their periods.
         quiet_s: empty blocks after the last samples, s; enough to see that there is no signal.
@@ -186,7 +183,7 @@ class Grid:
         slots: Sequence[str | None],
         rate_hz: float,
         block: int,
-        wait_s: float = 0.5,
+        wait_s: float = 1.2,
         gap_s: float = 0.25,
         quiet_s: float = 60.0,
     ) -> None:
@@ -257,12 +254,13 @@ class Grid:
         slot = self._slots[samples.placement]
         track = _Track(slot, samples.channels)
         beside = [other for other in self._worn[slot] if not other.channels & track.channels]
-        self._worn[slot][:] = [*beside, track]
-        self._tracks = {
-            key: kept for key, kept in self._tracks.items() if kept.slot != slot or kept in beside
-        }
+        self._keep(slot, [*beside, track])
         self._tracks[samples.placement, samples.channels] = track
         return track
+
+    def _keep(self, slot: int, tracks: list[_Track]) -> None:
+        self._worn[slot] = tracks
+        self._tracks = {key: t for key, t in self._tracks.items() if t.slot != slot or t in tracks}
 
     def _append(self, track: _Track, samples: Samples) -> None:
         t, values = samples.t, samples.values
@@ -279,10 +277,8 @@ class Grid:
         track.append(t, values, samples.scale)
 
     def _is_complete(self) -> bool:
-        for tracks in self._worn.values():
-            if not tracks or min([track.newest for track in tracks]) < self._needed:
-                return False
-        return True
+        worn = self._worn.values()
+        return all(tracks and min([track.newest for track in tracks]) >= self._needed for tracks in worn)
 
     def _emit(self) -> Block:
         rows = (self._ramp + self._index * self._block) / self._rate
@@ -295,6 +291,9 @@ class Grid:
                     # Not written to in place: all blocks without a gap share one.
                     present = present.copy()
                     present[:, slot] &= there
+            fresh = [track for track in tracks if track.newest > self._end - _STALE_S]
+            if 0 < len(fresh) < len(tracks):
+                self._keep(slot, fresh)
         end = self._end
         self._stand_at(self._index + 1)
         return Block(end, x, present)

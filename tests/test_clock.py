@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
 from edgehar.clock import Clock
-from edgehar.types import ACCELERATION, Packet, Samples
+from edgehar.types import ACCELERATION, Packet, Samples, Times
 
 Array = NDArray[np.float64]
 N = 5
@@ -232,6 +232,171 @@ def test_without_a_clock_numbers_that_begin_again_start_the_count_anew() -> None
 
     assert clock.restarts == 1
     assert np.abs(error[2010:]).max() < 0.05
+
+
+def paused(seed: int, up_s: float, pause_s: float, seconds: float = 120.0) -> tuple[Array, Array, int]:
+    """A link that is silent from `up_s` on for `pause_s`: true time, arrival, first packet after it."""
+    true, arrival = link(seed, seconds)
+    first = int(up_s / PACKET_S)
+    true[first:] += pause_s
+    arrival[first:] += pause_s
+    return true, arrival, first
+
+
+@pytest.mark.parametrize("up_s", [1.0, 2.0, 3.0, 5.0, 60.0])
+@pytest.mark.parametrize("pause_s", [2.0, 5.0, 30.0])
+@pytest.mark.parametrize("has_number", [True, False])
+def test_a_pause_without_counting_begins_anew_at_once(
+    up_s: float,
+    pause_s: float,
+    has_number: bool,  # noqa: FBT001 (a parametrized case)
+) -> None:
+    true, arrival, first = paused(21, up_s, pause_s)
+    packets = [packet(i if has_number else None, None) for i in range(len(true))]
+    clock = Clock("w")
+
+    error = last_times(play(clock, arrival, packets)) - true
+
+    assert clock.restarts == 1
+    assert np.abs(error[first:]).max() < 0.15
+    assert error[-600:].std() <= 0.1e-3
+
+
+def test_a_pause_of_a_sensor_that_loses_one_packet_and_stops_counting_begins_anew_at_once() -> None:
+    true, arrival, first = paused(21, 60.0, 8.0)
+    clock = Clock("w")
+
+    error = (
+        last_times(play(clock, arrival, [packet(i + (i >= first), None) for i in range(len(true))])) - true
+    )
+
+    assert clock.restarts == 1
+    assert np.abs(error[first:]).max() < 0.15
+
+
+def test_a_burst_that_a_link_held_back_for_a_second_leaves_the_count_alone() -> None:
+    true, arrival = link(22, 100)
+    arrival[1200:1224] = arrival[1224]
+    clock = Clock("w")
+
+    error = last_times(play(clock, arrival, [packet(i, None) for i in range(len(true))])) - true
+
+    assert clock.restarts == 0
+    assert np.ptp(error[WARM:]) < 1e-3
+
+
+def test_minutes_of_lost_packets_are_counted_before_a_wrong_period_is_learnt() -> None:
+    true, arrival = link(23, 200)
+    kept = np.ones(len(true), np.bool_)
+    kept[20:1500] = False
+    packets = [packet(i, None, period_us=9_000) for i in np.flatnonzero(kept).tolist()]
+    clock = Clock("w")
+
+    play(clock, arrival[kept], packets)
+
+    assert clock.restarts == 0
+    assert clock.skew_ppm == pytest.approx(-100_000, abs=100)
+
+
+@pytest.mark.parametrize("up_s", [1.0, 2.0, 5.0, 7.0, 12.0, 20.0])
+@pytest.mark.parametrize("still_s", [1.0, 3.0, 30.0])
+def test_a_device_clock_that_stood_still_in_its_first_seconds_is_one_restart(
+    up_s: float, still_s: float
+) -> None:
+    true, arrival, first = paused(24, up_s, still_s)
+    device = true.copy()
+    device[first:] -= still_s
+    clock = Clock("w")
+
+    error = last_times(play(clock, arrival, numbered(ticks_of(device)))) - true
+
+    assert clock.restarts == 1
+    assert np.abs(error[first + int(8.0 / PACKET_S) :]).max() < 0.05
+    assert clock.skew_ppm == pytest.approx(0, abs=30)
+
+
+@pytest.mark.parametrize("up_s", [1.0, 2.0, 3.0, 4.0])
+def test_a_short_pause_in_the_first_seconds_of_a_count_is_outlived(up_s: float) -> None:
+    true, arrival, first = paused(25, up_s, 1.3)
+    clock = Clock("w")
+
+    error = last_times(play(clock, arrival, [packet(i, None) for i in range(len(true))])) - true
+
+    assert clock.restarts <= 1
+    assert np.abs(error[first + int(8.0 / PACKET_S) :]).max() < 0.05
+
+
+@pytest.mark.parametrize("off", [-30_000.0, 30_000.0])
+def test_an_uncalibrated_oscillator_is_followed(off: float) -> None:
+    true, arrival = link(26, 60)
+    clock = Clock("w")
+
+    play(clock, arrival, numbered(ticks_of(device_time(true, ppm=off))))
+
+    assert clock.restarts == 0
+    assert clock.skew_ppm == pytest.approx(off, abs=30)
+
+
+@pytest.mark.parametrize("period_us", [7_600, 12_400])
+def test_a_nominal_period_may_be_wrong_by_a_quarter(period_us: int) -> None:
+    true, arrival = link(27, 60)
+    clock = Clock("w")
+
+    play(clock, arrival, [packet(i, None, period_us=period_us) for i in range(len(true))])
+
+    assert clock.restarts == 0
+    assert clock.skew_ppm == pytest.approx((period_us / 10_000 - 1) * 1e6, rel=1e-2)
+
+
+def test_a_link_that_is_slow_for_two_seconds_is_no_jump() -> None:
+    true, arrival = link(28, 100)
+    slow = slice(1200, 1245)
+    arrival[slow] += 0.6
+    arrival = np.maximum.accumulate(arrival)
+    clock = Clock("w")
+
+    play(clock, arrival, numbered(ticks_of(device_time(true))))
+
+    assert clock.restarts == 0
+
+
+def test_seldom_early_time_stamps_never_add_up_to_a_jump() -> None:
+    true: Times = 100.0 + np.arange(1500, dtype=np.float64) * 0.4
+    arrival = true + 0.004 + np.random.default_rng(29).exponential(0.001, len(true))
+    ticks = ticks_of(true)
+    for i in range(100, len(ticks), 100):
+        ticks[i] += 300_000
+    clock = Clock("w")
+
+    error = (
+        last_times(play(clock, arrival, [packet(i, tick, 10, 40_000) for i, tick in enumerate(ticks)])) - true
+    )
+
+    assert clock.restarts == 0
+    assert np.abs(error).max() < 0.02
+
+
+def test_a_crystal_that_warms_up_is_followed() -> None:
+    true, arrival = link(30, 600)
+    device = device_time(true, ppm=0.0)
+    device += np.maximum(true - true[0] - 200.0, 0.0) * 100e-6
+    clock = Clock("w")
+
+    error = last_times(play(clock, arrival, numbered(ticks_of(device)))) - true
+
+    assert clock.skew_ppm == pytest.approx(100, abs=5)
+    assert np.ptp(error[-2000:]) < 1e-3
+
+
+def test_an_old_line_is_fitted_often_enough_to_keep_up() -> None:
+    true, arrival = link(31, 300)
+    device = device_time(true, ppm=0.0)
+    device += np.maximum(true - true[0] - 150.0, 0.0) * 500e-6
+    clock = Clock("w")
+
+    error = last_times(play(clock, arrival, numbered(ticks_of(device)))) - true
+
+    assert np.abs(np.diff(error[WARM:])).max() < 8e-3
 
 
 def test_samples_lost_unnoticed_are_found_by_the_arrival() -> None:

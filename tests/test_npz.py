@@ -173,6 +173,7 @@ def test_what_is_not_there_is_refused_with_what_is(tmp_path: Path, asked: dict[s
         ({"scale": np.ones(8)}, "x, scale and columns differ in width"),
         ({"trial": np.ones(3)}, "n, subject, activity, trial differ in length"),
         ({"n": np.array([30, 30, 30, 31])}, "array x: "),
+        ({"n": np.array([30, 30, 0, 60])}, "a trial with nothing in it"),
         ({"x": np.zeros((120, 9), np.int16, order="F")}, "array x: stored by columns, expected by rows"),
         ({"subject": np.array([1, 1, 1, None], object)}, "array subject: Object arrays cannot be loaded"),
         ({"rate_hz": np.float32(0)}, "rate_hz 0.0"),
@@ -188,6 +189,16 @@ def test_a_set_of_another_form_is_refused_in_words(
 
     assert str(caught.value).startswith(f"{path}: {words}")
     assert "\n" not in str(caught.value)
+
+
+def test_a_set_without_trials_is_refused_in_words(tmp_path: Path) -> None:
+    none = {key: np.array([], int) for key in ("n", "subject", "activity", "trial")}
+    path = made(tmp_path / "set.npz", x=np.zeros((0, 9), np.int16), **none)
+
+    with pytest.raises(RecordingError) as caught:
+        read_npz(path)
+
+    assert str(caught.value) == f"{path}: a set with nothing in it"
 
 
 def test_a_file_that_is_no_npz_is_refused_in_words(tmp_path: Path) -> None:

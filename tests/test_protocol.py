@@ -156,6 +156,25 @@ def test_a_golden_stream_gives_its_bodies_however_it_is_cut(vector: dict[str, An
     assert deframer.damaged == vector["damaged"]
 
 
+@vectors("sequences")
+def test_a_golden_sequence_is_counted_packet_by_packet(vector: dict[str, Any]) -> None:
+    sensor = Decoder()
+
+    for step in vector["steps"]:
+        sensor.push(bytes.fromhex(step["body"]))
+        counters = {name: getattr(sensor, name) for name in ("packets", "lost", "duplicates", "restarts")}
+        assert counters == {name: step[name] for name in counters}, step["why"]
+
+
+def test_golden_sequences_reach_every_rule() -> None:
+    last = [vector["steps"][-1] for vector in VECTORS["sequences"]]
+    assert all(any(step[counter] for step in last) for counter in ("lost", "duplicates", "restarts"))
+    readme = (ROOT / "firmware_bridge" / "README.md").read_text()
+    keys = {key for kind in ("descriptions", "data", "sequences") for key in VECTORS[kind][0]}
+    keys |= set(VECTORS["sequences"][0]["steps"][0])
+    assert [key for key in sorted(keys) if f"`{key}`" not in readme] == []
+
+
 # Codec
 
 
@@ -469,6 +488,36 @@ def test_the_same_number_at_another_time_is_a_restart() -> None:
 
     assert len(push_all(sensor, [data(0, 1_000), data(0, 2_000)])) == 2
     assert (sensor.duplicates, sensor.restarts) == (0, 1)
+
+
+@pytest.mark.parametrize(("elapsed", "lost", "restarts"), [(50_000, 5, 0), (49_999, 0, 1), (30_000, 0, 1)])
+def test_lost_packets_take_half_their_samples_time_at_least(elapsed: int, lost: int, restarts: int) -> None:
+    sensor = decoder()
+
+    push_all(sensor, [data(10, 1_000_000), data(16, 1_000_000 + elapsed)])
+
+    assert (sensor.lost, sensor.restarts) == (lost, restarts)
+
+
+def test_two_devices_on_one_link_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    other = Description("aaaaaaaaaaaa", 20_000, 16, 2000)
+    sensor = decoder()
+    for _ in range(3):
+        push_all(sensor, [encode_description(other), data(1), encode_description(SENSOR), data(2)])
+
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "c0ffee123456" in record.message
+    assert "aaaaaaaaaaaa" in record.message
+    push_all(sensor, [encode_description(Description("bbbbbbbbbbbb", 20_000, 16, 2000))])
+    assert len(caplog.records) == 2
+
+
+def test_a_device_that_describes_itself_anew_is_no_other_device(caplog: pytest.LogCaptureFixture) -> None:
+    sensor = decoder()
+    sensor.push(encode_description(Description("c0ffee123456", 10_000, 8, 1000)))
+
+    assert not caplog.records
 
 
 def test_another_sensor_on_the_same_link_starts_its_own_count() -> None:

@@ -198,6 +198,69 @@ def test_other_channels_take_the_place_of_the_ones_before() -> None:
     assert blocks[-1].t_end > t[-1] - 2 * BLOCK / RATE
 
 
+def test_channels_that_are_no_longer_sent_do_not_make_a_sensor_absent_for_ever() -> None:
+    grid = Grid(["wrist"], RATE, BLOCK)
+    t = np.arange(50, 1050) / RATE
+    feed(grid, t[:200], t[:200], channels=ACCELERATION)
+
+    blocks = feed(grid, t[200:], t[200:], channels=ANGULAR_RATE)
+
+    at, there = times(blocks), present(blocks)
+    assert not there[(at > 5.0) & (at < 9.0)].any()
+    assert there[at > 11.5].all()
+    assert not rows(blocks, 0)[at > 11.5].any()
+    assert rows(blocks, 3)[at > 11.5] == pytest.approx(at[at > 11.5], abs=1e-5)
+
+    again = feed(grid, t[:200] + 20.0, t[:200], channels=ACCELERATION)
+    assert len(grid._tracks) == 2
+    assert again[-1].x[-1, 0] > 0
+
+
+def test_channels_that_fall_silent_together_stay_and_come_again_together() -> None:
+    grid = Grid(["wrist"], RATE, BLOCK)
+    t = np.arange(50, 150) / RATE
+    for start in (0.0, 20.0):
+        blocks: list[Block] = []
+        for i in range(0, len(t), 10):
+            part = start + t[i : i + 10]
+            blocks += grid.push(part[-1], samples(part, part, channels=ACCELERATION))
+            blocks += grid.push(part[-1], samples(part, part, channels=ANGULAR_RATE))
+
+        assert len(grid._tracks) == 2
+        assert present(blocks)[-BLOCK:].all()
+
+
+@pytest.mark.parametrize("packet_s", [0.38, 0.95])
+def test_a_packet_may_span_a_second_and_an_answer_never_waits_longer_than_for_it(packet_s: float) -> None:
+    grid, n = Grid(["wrist"], RATE, BLOCK), 19
+    t = 1.0 + np.arange(40 * n) * packet_s / n
+    grid.advance(t[0])
+    blocks, delays = list[Block](), list[float]()
+    for i in range(0, len(t), n):
+        arrival = float(t[i + n - 1]) + 0.01
+        found = grid.push(arrival, samples(t[i : i + n], t[i : i + n]))
+        delays += [arrival - block.t_end for block in found]
+        blocks += found
+
+    assert grid.late == 0
+    assert present(blocks)[2 * BLOCK :].all()
+    assert max(delays[2:]) < packet_s + 0.04
+
+
+def test_a_link_that_bundles_every_second_loses_nothing() -> None:
+    grid = Grid(["wrist"], RATE, BLOCK)
+    t = np.arange(50, 1000) / RATE
+    grid.advance(t[0])
+    blocks = [
+        block
+        for i in range(0, len(t), 10)
+        for block in grid.push(float(np.ceil(t[i + 9] + 0.01)), samples(t[i : i + 10], t[i : i + 10]))
+    ]
+
+    assert grid.late == 0
+    assert present(blocks)[2 * BLOCK :].all()
+
+
 def test_the_slower_link_is_waited_for() -> None:
     grid = Grid(["wrist", "ankle"], RATE, BLOCK)
     t = np.arange(65, 100) / RATE
@@ -230,7 +293,7 @@ def test_without_any_sample_there_are_empty_blocks() -> None:
 
 def test_late_samples_are_counted_and_change_nothing() -> None:
     t = np.arange(50, 400) / RATE
-    grid = Grid(["wrist"], RATE, BLOCK)
+    grid = Grid(["wrist"], RATE, BLOCK, wait_s=0.5)
     feed(grid, t[:100], t[:100])
     emitted = grid.advance(5.0)[-1].t_end
     late = t[(t > t[99]) & (t < 5.0)]
