@@ -9,15 +9,16 @@ needs only `stay`; failing both it is `other`. Only labels make events. All timi
 time, so a replay decides as the live run did.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import exp, inf
-from typing import Annotated
 
-from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from edgehar.errors import ConfigError
+from edgehar.settings import Settings
 from edgehar.types import OTHER, Activity, Event, NoAnswer, Prediction
+
+__all__ = ["NOT_WORN", "NO_SIGNAL", "Decision", "Settings"]
 
 NO_SIGNAL = "no_signal"
 NOT_WORN = "not_worn"
@@ -26,51 +27,11 @@ _NO_ANSWERS: dict[str, NoAnswer] = {"no_signal": "no_signal", "not_worn": "not_w
 _NOT_YET = inf
 """A time that has not come: nothing is later than it, and no time has passed since."""
 
+_UNSEEN_S = 60.0
+"""A gap longer than this hides that a sensor was picked up; the flaky link of one on a table has shorter ones."""
+
 _SETTLED = 3.0
 """Time constants after which smoothing has done 95 % of a step, and so explains no further delay."""
-
-
-def _key(unit: str, least: float, most: float, sentence: str) -> Meta:
-    return Meta(ge=least, le=most, description=sentence, extra_json_schema={"unit": unit})
-
-
-class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """When an answer is changed. A model's manifest sets its own; edgehar.toml goes over them."""
-
-    smoothing_s: Annotated[
-        float, _key("s", 0, 60, "Time constant of the average over probabilities; longer: calmer, later.")
-    ] = 1.0
-    enter: Annotated[
-        float, _key("1", 0, 1, "Smoothed probability at which a label begins; higher: fewer false ones.")
-    ] = 0.6
-    stay: Annotated[
-        float, _key("1", 0, 1, "Smoothed probability below which a label is given up; less than `enter`.")
-    ] = 0.4
-    dwell_s: Annotated[
-        float, _key("s", 0, 3600, "Least time an activity is shown, unless the signal or the sensor is gone.")
-    ] = 1.0
-    patience: Annotated[
-        int, _key("windows", 1, 100, "Windows in a row that must call for a change, without a gap.")
-    ] = 2
-    refractory_s: Annotated[
-        float, _key("s", 0, 3600, "Time for which a label that was given up cannot begin again.")
-    ] = 1.0
-    min_coverage: Annotated[
-        float, _key("1", 0, 1, "Share of samples every worn sensor needs for a window to be judged.")
-    ] = 0.8
-    no_signal_after_s: Annotated[
-        float, _key("s", 0, 3600, "Time without a judged window until `no_signal`; longer than a hop.")
-    ] = 5.0
-    # van Hees et al. 2011 (PLoS ONE 6:e22922) take 30 min within 50 mg for a sensor that is not worn,
-    # 2013 (8:e61691) 60 min. Less than 30 min takes people for a table: lying, they keep a shin within
-    # 50 mg for whole 5 min trials of DSADS, and a lower swing would be within cheap sensors' noise.
-    still_swing: Annotated[
-        float, _key("m/s^2", 0, 100, "Peak-to-peak acceleration in a hop below which a sensor lies still.")
-    ] = 0.49
-    not_worn_after_s: Annotated[
-        float,
-        _key("s", 1, 86400, "Time all worn sensors lie still until `not_worn`; who sits is still long."),
-    ] = 1800.0
 
 
 class Decision:
@@ -78,7 +39,7 @@ class Decision:
 
     `window_s` and `hop_s` are the model's, s. `epoch` is the Unix time, s, at stream time 0: with it
     an event's id is unique over restarts, and a replay that gives the recorded epoch gives the same
-    ids. ConfigError if the settings contradict one another.
+    ids. `placements` names the model's sensors as worn. ConfigError if the settings contradict one another.
     """
 
     def __init__(
@@ -91,10 +52,13 @@ class Decision:
         model: str,
         *,
         epoch: float = 0.0,
+        placements: Sequence[str | None] = (),
     ) -> None:
         _check(settings, hop_s)
         self._wearer, self._labels, self._model, self._epoch = wearer, tuple(labels), model, epoch
         self._window_s, self._hop_s, self._settings = window_s, hop_s, settings
+        self._starved_s = settings.no_signal_after_s + window_s + hop_s
+        self._placements = placements
         self._index = {label: i for i, label in enumerate(labels) if label != OTHER}
         self.reset()
 
@@ -104,7 +68,7 @@ class Decision:
         self._started: Event | None = None
         self._sum, self._count = 0.0, 0
         self._given_up: dict[str, float] = {}
-        self._judged_at = self._still_since = _NOT_YET
+        self._judged_at = self._came_at = self._seen_at = self._still_since = _NOT_YET
         self._moved = 0
         self._restart()
 
@@ -117,16 +81,21 @@ class Decision:
 
     def push(self, prediction: Prediction) -> list[Activity | Event]:
         """The events that this window completes, then the one activity it stands for."""
-        p, settings = prediction, self._settings
+        p = prediction
         out: list[Activity | Event] = []
         if self._since == _NOT_YET:
             self._since = p.t - self._window_s
-        if p.t - self._judged_at > settings.no_signal_after_s:
+        has_come = p.is_fresh or p.probabilities is not None
+        silent_until = p.t - self._hop_s if has_come else p.t
+        if silent_until - self._came_at >= self._settings.no_signal_after_s or self._is_starved(p):
             out += self._lose_signal(p)
-        if p.probabilities is None or p.coverage < settings.min_coverage:
-            self._target, self._run = "", 0
+        if has_come:
+            self._came_at = p.t
+        if p.probabilities is None:
             reason = self._why_unjudged(p)
         else:
+            if p.t - self._judged_at > self._window_s:
+                self._target, self._run = "", 0  # nothing is in a row over more than a window unseen
             self._smooth(p.probabilities.tolist(), p.t)
             self._judged_at = p.t
             if self._is_still(p):
@@ -136,6 +105,8 @@ class Decision:
             else:
                 out += self._settle(p)
                 reason = self._why(p.t)
+            if p.missing:
+                reason = f"{reason[:-1]}; without {self._names(p.missing)}."
         out.append(self._answer(p, reason))
         return out
 
@@ -201,17 +172,23 @@ class Decision:
         # it ends half a hop after that in the mean.
         return max(shown, t - _SETTLED * self._settings.smoothing_s) - (self._window_s + self._hop_s) / 2
 
+    def _is_starved(self, p: Prediction) -> bool:
+        """Whether too little to judge came for longer than the longest gap that is held and a window's refill."""
+        return p.probabilities is None and p.t - self._judged_at > self._starved_s
+
     def _lose_signal(self, p: Prediction) -> list[Event]:
         """The answer ends with the last judged window."""
-        if self._state != NOT_WORN:
-            # A sensor on a table stays off through a gap; one worn still may have moved unseen.
-            self._still_since = _NOT_YET
-        lost_at, self._judged_at = self._judged_at, _NOT_YET
+        if self._state == NOT_WORN:
+            self._seen_at = _NOT_YET  # a sensor on a table stays off through any gap
+        lost_at, self._judged_at, self._came_at = self._judged_at, _NOT_YET, _NOT_YET
         self._restart()
         return self._change(NO_SIGNAL, lost_at, p)
 
     def _is_still(self, p: Prediction) -> bool:
-        """Whether all worn sensors have lain still for so long that they are not worn."""
+        """Whether all sensors in use have lain still for so long that they are not worn."""
+        if self._state != NOT_WORN and p.t - self._seen_at > _UNSEEN_S:
+            self._still_since = _NOT_YET
+        self._seen_at = p.t
         if p.swing < self._settings.still_swing:
             self._moved = 0
             self._still_since = min(self._still_since, p.t - self._hop_s)
@@ -264,7 +241,8 @@ class Decision:
             confidence = self._best if self._best_label == OTHER else 1 - self._best
         none = _NO_ANSWERS.get(state)
         label = None if none else state
-        return Activity(self._wearer, label, none, reason, confidence, p.t, self._since, p.coverage)
+        missing = tuple([self._placements[i] or "" for i in p.missing]) if p.missing else ()
+        return Activity(self._wearer, label, none, reason, confidence, p.t, self._since, p.coverage, missing)
 
     def _why(self, t: float) -> str:
         best, label = self._best, self._best_label
@@ -282,6 +260,10 @@ class Decision:
             return f"Too little signal to judge: {p.coverage:.0%} of the newest window came."
         gap_s = p.t - self._judged_at
         return f"Held through a gap of {gap_s:.1f} s: {p.coverage:.0%} of the newest window came."
+
+    def _names(self, missing: Mapping[int, float]) -> str:
+        shares = ((self._placements[i], share) for i, share in missing.items())
+        return ", ".join(f"{name} ({share:.0%} of its samples came)" for name, share in shares)
 
     def _why_not_worn(self, t: float) -> str:
         still_min = int((t - self._still_since) / 60)

@@ -40,7 +40,7 @@ class Pipeline:
         self.clocks = [Clock(placement) for placement in placements]
         self._silence_s = settings.no_signal_after_s + FLUSH_S + (spec.window + 2 * spec.hop) / spec.rate_hz
         self.grid = Grid(slots, spec.rate_hz, spec.hop, quiet_s=max(60.0, 2 * self._silence_s))
-        self._windows = Windows(spec.window, worn)
+        self._windows = Windows(spec.window, worn, settings.min_coverage)
         self._t = 0.0
         self._recognizer = recognizer
         self._decision = Decision(
@@ -51,6 +51,7 @@ class Pipeline:
             settings,
             spec.id,
             epoch=epoch,
+            placements=slots,
         )
 
     def push(self, t: float, stream: int, body: bytes) -> list[Activity | Event]:

@@ -17,13 +17,14 @@ from edgehar.errors import ModelError
 from edgehar.manifest import ModelSpec, content_of, file_of, read
 from edgehar.types import IMU_CHANNELS, FloatArray, Prediction, Window
 
+_WIDTH = len(IMU_CHANNELS)
+
 
 class Recognizer:
     """A loaded model: windows in, probabilities out."""
 
-    def __init__(self, spec: ModelSpec, interpreter: Any, min_coverage: float) -> None:
-        self.spec = spec
-        self._interpreter, self._min_coverage = interpreter, min_coverage
+    def __init__(self, spec: ModelSpec, interpreter: Any) -> None:
+        self.spec, self._interpreter = spec, interpreter
         self._input, self._logits, self._embedding = _tensors(spec, interpreter)
         # Bounds as large as the window: the same loop without broadcasting takes half the time.
         clip = np.array(spec.normalization.clip, np.float32)
@@ -38,18 +39,25 @@ class Recognizer:
         return self.spec.slots(placements)
 
     def push(self, window: Window) -> list[Prediction]:
-        """Judge one window; without probabilities if a worn sensor's coverage is below `min_coverage`."""
-        coverage = min(window.coverage) if window.coverage else 0.0
-        probabilities = embedding = None
-        if coverage >= self._min_coverage:
-            probabilities, embedding = self._judge(window.x)
-        return [Prediction(window.t_end, probabilities, embedding, coverage, window.swing)]
+        """Judge one window by the sensors that are not missing; without probabilities if all are."""
+        w, missing = window, window.missing
+        coverage, probabilities, embedding = max(w.coverage, default=0.0), None, None
+        if len(missing) < len(w.coverage):
+            # Whatever is missing has less than whatever is not.
+            coverage = sorted(w.coverage)[len(missing)]
+            probabilities, embedding = self._judge(w.x, missing)
+        return [Prediction(w.t_end, probabilities, embedding, coverage, w.swing, missing, w.is_fresh)]
 
-    def _judge(self, x: FloatArray) -> tuple[FloatArray | None, FloatArray | None]:
+    def _judge(
+        self, x: FloatArray, missing: Iterable[int] = ()
+    ) -> tuple[FloatArray | None, FloatArray | None]:
         rows = self._x[0]
         np.minimum(x, self._high, out=rows)
         np.maximum(rows, self._low, out=rows)
         np.multiply(rows, self._gain, out=rows)
+        for sensor in missing:
+            # As training shows a sensor that is not worn.
+            rows[:, sensor * _WIDTH : (sensor + 1) * _WIDTH] = 0.0
         interpreter = self._interpreter
         interpreter.set_tensor(self._input, self._x)
         interpreter.invoke()
@@ -58,7 +66,7 @@ class Recognizer:
         return probabilities, embedding
 
 
-def load(path: Path | str, min_coverage: float = 0.8) -> Recognizer:
+def load(path: Path | str) -> Recognizer:
     """The model of one pair, named by either file or without suffix; ModelError says what does not fit."""
     spec = read(path)
     file = file_of(path, ".tflite")
@@ -73,9 +81,9 @@ def load(path: Path | str, min_coverage: float = 0.8) -> Recognizer:
     try:
         interpreter = make(model_content=content, num_threads=1)
         interpreter.allocate_tensors()
-        recognizer = Recognizer(spec, interpreter, min_coverage)
+        recognizer = Recognizer(spec, interpreter)
         # A network that cannot run is refused now, not at the first window.
-        zeros = np.zeros((spec.window, len(spec.sensors) * len(IMU_CHANNELS)), np.float32)
+        zeros = np.zeros((spec.window, len(spec.sensors) * _WIDTH), np.float32)
         [trial] = recognizer.push(Window(0.0, zeros, (1.0,), 0.0))
     except ModelError as error:
         raise ModelError(f"{file}: {error}; export the pair again") from None

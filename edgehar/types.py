@@ -5,6 +5,7 @@ arrival. In a replay these are the recorded stamps, so nothing below a source re
 Arrays are never written to after they were handed on.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -97,7 +98,11 @@ class Window(Struct, frozen=True, eq=False):
     coverage: tuple[float, ...]
     """Share of rows that rest on samples, 0..1, for each worn sensor."""
     swing: float
-    """Largest peak-to-peak of any worn acceleration channel over the newest hop, m/s²."""
+    """Largest peak-to-peak of any acceleration channel in use over the newest hop, m/s²; inf if there is none."""
+    missing: Mapping[int, float] = {}
+    """Worn sensors of too little coverage to be used, and that coverage; all others are in use."""
+    is_fresh: bool = True
+    """Whether any sample came for the newest hop."""
 
 
 class Prediction(Struct, frozen=True, eq=False):
@@ -110,9 +115,13 @@ class Prediction(Struct, frozen=True, eq=False):
     embedding: FloatArray | None
     """Second output of the model, for personalization; None if it has none."""
     coverage: float
-    """Coverage of the window's worst sensor, 0..1."""
+    """0..1, of the worst sensor in use; where none is, of the best."""
     swing: float
     """As in `Window`, m/s²."""
+    missing: Mapping[int, float] = {}
+    """As in `Window`: what the model was not shown."""
+    is_fresh: bool = True
+    """As in `Window`."""
 
 
 class Activity(Struct, frozen=True):
@@ -132,7 +141,9 @@ class Activity(Struct, frozen=True):
     since: float
     """Stream time from which this state holds, s, corrected for the window's delay."""
     coverage: float
-    """0..1, of the worst sensor."""
+    """0..1, of the worst sensor in use; where none is, of the best."""
+    missing: tuple[str, ...] = ()
+    """Placements left out of this answer, because too few of their samples came."""
 
     @property
     def state(self) -> str:
@@ -158,6 +169,6 @@ class Event(Struct, frozen=True):
     ended_at: float | None
     """Stream time, s; None for a start."""
     coverage: float
-    """0..1, of the worst sensor."""
+    """As in `Activity`."""
     model: str
     """Name and version of the model."""

@@ -1,6 +1,7 @@
 """Blocks of the grid to windows as long as the model wants them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from edgehar.types import ACCELERATION, IMU_CHANNELS, Block, FloatArray, Window
 _BLOCKS_TO_SHIFT = 16
 """Blocks written before the newest rows move to the front: a move costs as much as a block then."""
 _WIDTH = len(IMU_CHANNELS)
+_NONE: Mapping[int, float] = {}
 
 
 class Windows:
@@ -18,14 +20,20 @@ class Windows:
     Args:
         length: rows of a window.
         worn: sensors (columns of `Block.present`) whose coverage counts.
+        min_coverage: share of a window's rows below which a sensor is left out of it, 0..1. A sensor is
+            back as soon as it has that share again: were more asked of it, one on a lossy link would
+            stay out for good, and an odd window on its return is what the decision's patience is for.
     """
 
-    def __init__(self, length: int, worn: Sequence[int]) -> None:
-        self._length = length
+    def __init__(self, length: int, worn: Sequence[int], min_coverage: float = 0.0) -> None:
+        self._length, self._min_coverage = length, min_coverage
         self._worn = tuple(worn)
         first = min(worn, default=0)
         self._between = slice(first * _WIDTH, max(worn, default=0) * _WIDTH + len(ACCELERATION))
-        self._accelerations = [(i - first) * _WIDTH + k for i in worn for k in range(len(ACCELERATION))]
+        self._accelerations = {
+            i: [(i - first) * _WIDTH + k for k in range(len(ACCELERATION))] for i in self._worn
+        }
+        self._all_accelerations = [column for three in self._accelerations.values() for column in three]
         self.reset()
 
     def reset(self) -> None:
@@ -45,7 +53,20 @@ class Windows:
         # As bytes: Python counts so few of them faster than numpy.
         present = self._present
         coverage = tuple([present[i, first:end].tobytes().count(1) / length for i in self._worn])
-        return [Window(block.t_end, self._rows[first:end], coverage, self._swing(block.x))]
+        missing: Mapping[int, float] = _NONE
+        if coverage and min(coverage) < self._min_coverage:
+            shares = zip(self._worn, coverage, strict=True)
+            missing = {i: share for i, share in shares if share < self._min_coverage}
+        n = len(block.x)
+        # With more present rows than there are older ones there is no need to look.
+        is_fresh = (max(coverage) if coverage else 0.0) * length > length - n or self._is_fresh(n)
+        x, swing = self._rows[first:end], self._swing(block.x, missing)
+        return [Window(block.t_end, x, coverage, swing, missing, is_fresh)]
+
+    def _is_fresh(self, n: int) -> bool:
+        """Whether any of the newest `n` rows rests on samples of a worn sensor."""
+        newest = self._present[:, self._end - n : self._end]
+        return any(newest[i].any() for i in self._worn)
 
     def _add(self, block: Block) -> None:
         n = len(block.x)
@@ -71,8 +92,16 @@ class Windows:
             present[:, :kept] = self._present[:, self._end - kept : self._end]
         self._rows, self._present, self._end = rows, present, kept
 
-    def _swing(self, x: FloatArray) -> float:
+    def _swing(self, x: FloatArray, missing: Mapping[int, float]) -> float:
+        columns = self._all_accelerations
+        if missing:
+            columns = [k for i, three in self._accelerations.items() if i not in missing for k in three]
         # From the first worn sensor to the last: the fewer columns, the faster.
         x = x[:, self._between]
-        spread = (np.maximum.reduce(x) - np.minimum.reduce(x)).tolist()
-        return max([spread[i] for i in self._accelerations], default=0.0)
+        top = np.maximum.reduce(x)
+        spread = (top - np.minimum.reduce(x)).tolist()
+        swing: float = max([spread[i] for i in columns], default=0.0)
+        # Gravity is never zero: who reads nothing but zeros has no accelerometer.
+        if not swing and not any(top.item(i) for i in columns):
+            return inf
+        return swing

@@ -20,7 +20,9 @@ def wall(t: float) -> float:
 
 
 def activity(label: str | None = "walking", t: float = 4.4, since: float = 3.12) -> Activity:
-    return Activity("anna", label, None if label else "not_worn", "sure enough", 0.94321, t, since, 0.99)
+    return Activity(
+        "anna", label, None if label else "not_worn", "sure enough", 0.94321, t, since, 0.99, ("chest",)
+    )
 
 
 def started(number: int = 42, label: str = "walking") -> Event:
@@ -91,6 +93,7 @@ def test_a_state_is_one_bare_word_and_its_attributes_stand_apart_both_retained()
     assert json.loads(rest.payload) == {
         "confidence": 0.943,
         "coverage": 0.99,
+        "missing": ["chest"],
         "since": "2026-05-04T08:15:03.120Z",
         "time": "2026-05-04T08:15:04.400Z",
         "reason": "sure enough",

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from edgehar.errors import ModelError
 from edgehar.manifest import find
 from edgehar.pipeline import Pipeline
-from edgehar.protocol import Deframer, frame
+from edgehar.protocol import Deframer, Description, decode, encode_description, frame
 from edgehar.recognizer import load
 from edgehar.recording import Item
-from edgehar.sources.faults import Faults
+from edgehar.sources.faults import Faults, inject
 from edgehar.sources.simulator import Simulator
-from edgehar.types import Activity, Event
+from edgehar.types import ANGULAR_RATE, Activity, Event
 
 SCRIPT = [("walking", 15.0), ("sitting", 15.0), ("running", 15.0)]
 
@@ -77,6 +78,84 @@ def test_lost_packets_lower_the_coverage_and_silence_is_said() -> None:
     assert {a.state for a in found if 28 < a.t < 31} == {"no_signal"}
     assert min(a.coverage for a in found if 28 < a.t < 31) == 0.0
     assert next(a for a in found if a.t > 36).coverage == 1.0
+
+
+def walk(placements: Sequence[str], seconds: float = 40.0) -> list[Item]:
+    simulator = Simulator(placements=list(placements), script=[("walking", seconds)], seed=2)
+    return list(simulator.packets())
+
+
+def played(items: Sequence[Item], fed: Pipeline) -> tuple[list[Activity], list[Event]]:
+    """Activities and events; time is told between the packets, as in a live run."""
+    found: list[Activity | Event] = []
+    for (t, stream, body), (after, _, _) in zip(items, [*items[1:], items[-1]], strict=True):
+        found += fed.push(t, stream, body)
+        for i in range(1, int((after - t) / 0.25) + 1):
+            found += fed.advance(t + 0.25 * i)
+    activities = [x for x in found if isinstance(x, Activity)]
+    return activities, [x for x in found if isinstance(x, Event)]
+
+
+TWO = ("trouser_pocket", "chest")
+
+
+@pytest.mark.parametrize("since", [0.0, 20.0], ids=["never came", "stops"])
+def test_a_dead_sensor_is_left_out_and_named_while_the_other_goes_on(since: float) -> None:
+    items = [item for item in walk(TWO) if item[1] == 0 or item[0] < since]
+    activities, events = played(items, pipeline(TWO))
+    last = activities[-1]
+    assert (last.state, last.missing, last.coverage) == ("walking", ("chest",), 1.0)
+    assert last.reason.endswith("; without chest (0% of its samples came).")
+    assert [event.kind for event in events] == ["activity_started"]
+
+
+def test_a_dead_sensor_answers_as_if_it_were_not_worn() -> None:
+    items = [item for item in walk(TWO) if item[1] == 0]
+    with_dead, _ = played(items, pipeline(TWO))
+    alone, _ = played(items, pipeline(TWO[:1]))
+    assert [(a.t, a.state, a.confidence) for a in with_dead] == [
+        (a.t, a.state, a.confidence) for a in alone[: len(with_dead)]
+    ]
+
+
+def test_the_limit_is_that_of_the_settings() -> None:
+    recognizer = load(find("imu_tcn"))
+    items = list(inject(Faults(loss=0.5, burst=3.0), walk(TWO[:1])))
+    for limit, is_answered in ((0.1, True), (1.0, False)):
+        settings = replace(recognizer.spec.decision, min_coverage=limit)
+        activities, _ = played(items, Pipeline("w", TWO[:1], recognizer, settings))
+        assert any(a.label for a in activities) is is_answered
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.2, 0.4])
+@pytest.mark.parametrize(("gap_s", "is_held"), [(3.0, True), (4.9, True), (6.0, False)])
+def test_five_seconds_of_silence_are_no_signal_and_less_is_not(
+    phase: float, gap_s: float, *, is_held: bool
+) -> None:
+    begins = 20.0 + phase
+    items = [item for item in walk(TWO[:1]) if not begins <= item[0] < begins + gap_s]
+    activities, events = played(items, pipeline(TWO[:1]))
+    lost = [a.t for a in activities if a.t > 15 and a.state == "no_signal"]
+    assert (not lost) is is_held
+    assert len(events) == (1 if is_held else 3)
+    if lost:
+        assert begins + 4.8 < lost[0] < begins + 6.0, "announced while it is silent"
+
+
+def without_acceleration(item: Item) -> Item:
+    t, stream, body = item
+    message = decode(body)
+    if isinstance(message, Description):
+        body = encode_description(replace(message, channels=ANGULAR_RATE))
+    return t, stream, body
+
+
+def test_a_sensor_without_acceleration_is_never_taken_for_one_on_a_table() -> None:
+    recognizer = load(find("imu_tcn"))
+    settings = replace(recognizer.spec.decision, not_worn_after_s=10.0)
+    items = [without_acceleration(item) for item in walk(TWO[:1])]
+    activities, _ = played(items, Pipeline("w", TWO[:1], recognizer, settings))
+    assert {a.no_answer for a in activities if a.t > 5} == {None}
 
 
 def test_a_placement_the_model_does_not_know_is_refused() -> None:

@@ -107,23 +107,37 @@ def test_a_window_is_not_changed(model: Recognizer) -> None:
     assert_array_equal(item.x, before)
 
 
-@pytest.mark.parametrize(
-    ("coverage", "is_judged"), [((1.0, 0.8), True), ((1.0, 0.79), False), ((0.0,), False), ((), False)]
-)
-def test_the_worst_sensor_decides_whether_a_window_is_judged(
-    model: Recognizer,
-    coverage: tuple[float, ...],
-    is_judged: bool,  # noqa: FBT001  # a column of the table
+COVERAGES = {
+    "both": ((0.9, 0.8), (), 0.8),
+    "the second is left out": ((0.9, 0.79), (1,), 0.9),
+    "the first is left out": ((0.0, 0.9), (0,), 0.9),
+    "none is left": ((0.3, 0.7), (0, 1), 0.7),
+    "nothing came": ((0.0,), (0,), 0.0),
+    "nothing is worn": ((), (), 0.0),
+}
+
+
+@pytest.mark.parametrize(("coverage", "out", "tells"), COVERAGES.values(), ids=COVERAGES.keys())
+def test_a_window_is_judged_while_a_sensor_is_left(
+    model: Recognizer, coverage: tuple[float, ...], out: tuple[int, ...], tells: float
 ) -> None:
-    [prediction] = model.push(window(model, coverage=coverage))
+    missing = {i: coverage[i] for i in out}
+    [prediction] = model.push(replace(window(model, coverage=coverage), missing=missing))
+    is_judged = len(out) < len(coverage)
     assert (prediction.probabilities is not None) is is_judged
     assert (prediction.embedding is not None) is is_judged
-    assert prediction.coverage == min(coverage, default=0.0)
+    assert prediction.coverage == tells
+    assert prediction.missing == missing
 
 
-def test_the_demanded_coverage_is_an_argument(model: Recognizer) -> None:
-    [prediction] = load(SHIPPED, min_coverage=0.2).push(window(model, coverage=(0.3,)))
-    assert prediction.probabilities is not None
+@pytest.mark.parametrize("sensor", [0, 1])
+def test_the_network_sees_a_missing_sensor_as_one_that_is_not_worn(model: Recognizer, sensor: int) -> None:
+    item = window(model, coverage=(0.9,) * 2)
+    unworn = item.x.copy()
+    unworn[:, sensor * 6 : sensor * 6 + 6] = 0.0
+    without = judged(model, replace(item, missing={sensor: 0.5}))
+    assert_array_equal(without, judged(model, replace(item, x=unworn)))
+    assert not np.array_equal(without, judged(model, item))
 
 
 @given(

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -55,6 +57,56 @@ def test_swing_is_the_largest_peak_to_peak_acceleration_of_the_newest_block() ->
     (window,) = windows.push(Block(1.28, quiet, present))
 
     assert window.swing == pytest.approx(0.5)
+
+
+def swing_of(x: list[float], *, present: Sequence[bool] = (True, True), min_coverage: float = 0.8) -> float:
+    """Of two sensors that read the same `x` at every row but for noise on the rates."""
+    rows = np.tile(np.array(x, np.float32), (32, 1))
+    rows[::2, [3, 9]] += 1.0
+    windows = Windows(32, [0, 1], min_coverage)
+    (window,) = windows.push(Block(0.64, rows, np.tile(np.array(present), (32, 1))))
+    return window.swing
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "present", "lies_still"),
+    [
+        (9.81, 9.81, (True, True), True),
+        (0.0, 9.81, (True, True), True),
+        (0.0, 0.0, (True, True), False),
+        (0.0, 9.81, (True, False), False),
+        (9.81, 0.0, (True, False), True),
+        (9.81, 9.81, (False, False), False),
+    ],
+)
+def test_only_a_sensor_with_acceleration_that_is_in_use_can_lie_still(
+    first: float, second: float, present: Sequence[bool], *, lies_still: bool
+) -> None:
+    x = [0, 0, first, 0, 0, 0, 0, 0, second, 0, 0, 0]
+    assert swing_of(x, present=present) == (0.0 if lies_still else np.inf)
+
+
+def test_a_sensor_is_left_out_below_the_limit_and_back_at_it() -> None:
+    windows = Windows(64, [0, 2], min_coverage=0.5)
+    x, there = np.ones((32, 18), np.float32), np.ones((32, 3), np.bool_)
+    gone = there & np.array([True, True, False])
+    missing = [
+        dict(window.missing)
+        for i, present in enumerate([there, there, gone, gone, there])
+        for window in windows.push(Block(0.64 * (i + 1), x, present))
+    ]
+    assert missing == [{}, {}, {2: 0.0}, {}]
+
+
+@given(st.lists(st.integers(0, 32), min_size=4, max_size=12))
+def test_a_window_is_fresh_if_a_worn_sensor_has_any_row_of_the_newest_block(rows: list[int]) -> None:
+    windows = Windows(128, [1])
+    for i, n in enumerate(rows):
+        present = np.zeros((32, 2), np.bool_)
+        present[:, 0] = True  # a sensor that is not worn tells nothing
+        present[:n, 1] = True
+        for window in windows.push(Block(0.64 * (i + 1), np.zeros((32, 12), np.float32), present)):
+            assert window.is_fresh is (n > 0)
 
 
 def test_reset_forgets_the_rows() -> None:
