@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edgehar.decision import Settings
 from edgehar.manifest import FORMAT, ModelSpec, Quantization, Sensor
 from edgehar.training.recipe import Recipe
 from edgehar.training.tcn import build
@@ -59,7 +58,7 @@ def describe(recipe: Recipe, content: bytes, provenance: dict[str, Any]) -> Mode
         temperature=1.0,
         quantization=Quantization("float32", "float32", "int8", "int8"),
         sha256=hashlib.sha256(content).hexdigest(),
-        decision=Settings(),
+        decision=recipe.decision,
         provenance=provenance,
         metrics={},
     )

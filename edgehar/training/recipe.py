@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct, field
 
+from edgehar.decision import Settings
 from edgehar.errors import ConfigError
 from edgehar.manifest import Normalization
 from edgehar.motion.activities import CATALOGUE
@@ -83,6 +84,8 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     views: Views
     network: Network
     fit: Fit
+    decision: Settings = Settings()
+    """What the manifest will tell the decision."""
 
     @property
     def channels(self) -> int:
