@@ -3,10 +3,11 @@
 import asyncio
 import json
 import logging
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import msgspec
 import typer
@@ -36,8 +37,8 @@ config_app = typer.Typer(
     rich_markup_mode=None,
     help="Example: edgehar config check --config edgehar.toml\n\nThe configuration file.",
 )
-app.add_typer(models_app, name="models")
-app.add_typer(config_app, name="config")
+app.add_typer(models_app, name="models", short_help="The models at hand.")
+app.add_typer(config_app, name="config", short_help="The configuration file.")
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -46,29 +47,29 @@ ModelOption = Annotated[
 ]
 SubjectOption = Annotated[str | None, typer.Option(help="Which person of an .npz set.")]
 DEFAULT_CONFIG = Path("edgehar.toml")
+T = TypeVar("T")
 
 
-@app.callback(invoke_without_command=True)
-def root(
-    context: typer.Context,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also say what is normal.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Set up logging, or answer what needs no verb."""
-    if version:
+def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it with the flag
+    if asked:
         typer.echo(__version__)
         raise typer.Exit
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        stream=sys.stderr,
-        format="%(levelname)s %(name)s: %(message)s",
-    )
 
 
-@app.command()
+@app.callback()
+def root(
+    *,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also say what is normal.")] = False,
+    version: Annotated[  # noqa: ARG001 - its callback answers
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Set up logging."""
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+
+
+@app.command(short_help="The daemon: read the sensors, recognize, publish.")
 def run(
     config: ConfigOption = DEFAULT_CONFIG,
     stdout: Annotated[
@@ -81,15 +82,17 @@ def run(
     """
     from edgehar import config as configuration, daemon
 
-    asyncio.run(daemon.run(configuration.load(config), stdout=sys.stdout if stdout else None))
+    _run(daemon.run(configuration.load(config), stdout=sys.stdout if stdout else None))
 
 
-@app.command()
+@app.command(short_help="A simulated wearer, recognized live on this terminal.")
 def demo(
     seconds: Annotated[float | None, typer.Option(help="Stop after this time, s.")] = None,
     placement: Annotated[str, typer.Option(help="Where the simulated sensor is worn.")] = "trouser_pocket",
     model: ModelOption = "imu_tcn",
-    port: Annotated[int, typer.Option(help="Port of the embedded broker; a free one if taken.")] = 1883,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the embedded broker; a free one if taken.")
+    ] = 1883,
     seed: Annotated[int, typer.Option(help="Same seed, same wearer.")] = 5,
     as_json: JsonOption = False,
 ) -> None:
@@ -99,12 +102,12 @@ def demo(
     """
     from edgehar import demo as showing
 
-    asyncio.run(
+    _run(
         showing.run(seconds=seconds, placement=placement, model=model, port=port, seed=seed, as_json=as_json)
     )
 
 
-@app.command()
+@app.command(short_help="A recording's events, and how well they meet the truth.")
 def replay(
     path: Annotated[Path, typer.Argument(help="An .ehr recording, or an .npz set.")],
     subject: SubjectOption = None,
@@ -126,7 +129,7 @@ def replay(
     )
 
 
-@app.command()
+@app.command(short_help="Write the packets of one wearer's sensors to a file.")
 def record(
     out: Annotated[Path, typer.Argument(help="The recording to write or to append to.")],
     port: Annotated[str | None, typer.Option(help="Serial port or URL of one sensor.")] = None,
@@ -144,13 +147,16 @@ def record(
     """
     from edgehar import report
 
-    counts = asyncio.run(
+    counts = _run(
         report.record(out, port=port, placement=placement, config=config, wearer=wearer, seconds=seconds)
     )
+    assert counts is not None  # told to end, it still counts
     _print(counts, as_json)
+    if not counts["packets"]:
+        raise typer.Exit(EXIT_FAILED)
 
 
-@app.command()
+@app.command(short_help="A simulated sensor on a port, with faults if you like.")
 def sim(
     placement: Annotated[str, typer.Option(help="Where the simulated sensor is worn.")] = "trouser_pocket",
     tcp: Annotated[
@@ -161,8 +167,12 @@ def sim(
     corrupt: Annotated[float, typer.Option(min=0, max=0.99, help="Share of frames damaged.")] = 0.0,
     jitter_s: Annotated[float, typer.Option(min=0, help="Mean extra delay of a packet, s.")] = 0.0,
     drift_ppm: Annotated[float, typer.Option(help="Error of the sensor's clock, ppm.")] = 0.0,
-    disconnect_every_s: Annotated[float | None, typer.Option(help="Mean time between lost links, s.")] = None,
-    reboot_every_s: Annotated[float | None, typer.Option(help="Mean time between restarts, s.")] = None,
+    disconnect_every_s: Annotated[
+        float | None, typer.Option(min=1, help="Mean time between lost links, s.")
+    ] = None,
+    reboot_every_s: Annotated[
+        float | None, typer.Option(min=1, help="Mean time between restarts, s.")
+    ] = None,
     battery: Annotated[int, typer.Option(min=0, max=100, help="Charge at the start, percent.")] = 100,
 ) -> None:
     """Example: edgehar sim --tcp 7777, then a sensor with port = "socket://127.0.0.1:7777"
@@ -185,9 +195,9 @@ def sim(
     )
     simulator = Simulator(placements=[placement], seed=seed, faults=faults)
     if tcp is None:
-        asyncio.run(serve_pty(simulator, announce=typer.echo))
+        _run(serve_pty(simulator, announce=typer.echo))
     else:
-        asyncio.run(serve_tcp(simulator, "127.0.0.1", tcp, announce=typer.echo))
+        _run(serve_tcp(simulator, "127.0.0.1", tcp, announce=typer.echo))
 
 
 @models_app.command("list")
@@ -245,17 +255,18 @@ def config_check(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption =
 def config_show(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
     """Example: edgehar config show --config edgehar.toml
 
-    Every effective key and whether it comes from the file or is a default.
+    Every effective key and whether it comes from the file, the model or is a default.
     """
-    from edgehar import config as configuration
+    from edgehar import config as configuration, manifest
 
     effective = configuration.load(config)
-    rows = list(configuration.origins(effective, config.read_text("utf-8")))
+    model = manifest.read(manifest.find(effective.model.path)).decision
+    rows = list(configuration.origins(effective, config.read_text("utf-8"), model))
     if as_json:
         _print({path: {"value": value, "origin": origin} for path, value, origin in rows}, as_json)
         return
     for path, value, origin in rows:
-        typer.echo(f"{path} = {json.dumps(value)}" + ("  # default" if origin == "default" else ""))
+        typer.echo(f"{path} = {json.dumps(value)}" + ("" if origin == "file" else f"  # {origin}"))
 
 
 @config_app.command("schema")
@@ -280,13 +291,15 @@ def _print(value: Any, as_json: bool) -> None:  # noqa: FBT001 - what the flag s
 def _lines(value: Any, indent: str = "") -> Iterator[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            if isinstance(inner, dict) or (isinstance(inner, list) and inner and isinstance(inner[0], dict)):
+            if isinstance(inner, dict) or (
+                isinstance(inner, list | tuple) and inner and isinstance(inner[0], dict)
+            ):
                 yield f"{indent}{key}:"
                 yield from _lines(inner, indent + "  ")
             else:
-                text = ", ".join(map(str, inner)) if isinstance(inner, list) else inner
+                text = ", ".join(map(str, inner)) if isinstance(inner, list | tuple) else inner
                 yield f"{indent}{key}: {text}"
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         for i, inner in enumerate(value):
             yield from ([""] if i else [])
             yield from _lines(inner, indent)
@@ -294,16 +307,43 @@ def _lines(value: Any, indent: str = "") -> Iterator[str]:
         yield f"{indent}{value}"
 
 
+def _run(work: Coroutine[Any, Any, T]) -> T | None:
+    """Run it until its end, Ctrl-C (exit code 130) or SIGTERM, which a service's stop is: success."""
+
+    async def until_terminated() -> T | None:
+        task = asyncio.current_task()
+        assert task is not None
+        terminated = asyncio.Event()
+
+        def terminate() -> None:
+            terminated.set()
+            task.cancel()
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not terminated.is_set():
+                raise
+            return None
+
+    return asyncio.run(until_terminated())
+
+
 def main() -> None:
     """Run a verb; every expected failure is one line on stderr and an exit code."""
+    refusal: BaseException | None = None
     try:
         app()
-    except OperatorError as error:
-        _fail(f"{error}", EXIT_REFUSED)
-    except EdgeharError as error:
-        _fail(f"{error}", EXIT_FAILED)
-    except ModuleNotFoundError as error:
-        _fail(f"the package `{error.name}` is missing; install edgehar again with pip", EXIT_MISSING)
+    # Tasks wrap what they raise in groups.
+    except* (EdgeharError, ModuleNotFoundError) as group:
+        refusal = group
+    while isinstance(refusal, BaseExceptionGroup):
+        refusal = refusal.exceptions[0]
+    if isinstance(refusal, ModuleNotFoundError):
+        _fail(f"the package `{refusal.name}` is missing; install edgehar again with pip", EXIT_MISSING)
+    if refusal is not None:
+        _fail(f"{refusal}", EXIT_REFUSED if isinstance(refusal, OperatorError) else EXIT_FAILED)
 
 
 def _fail(sentence: str, code: int) -> NoReturn:

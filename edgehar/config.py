@@ -271,6 +271,8 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield f"the port {port} is named by two sensors; one port carries one sensor"
     if config.mqtt and config.mqtt.tls and bool(config.mqtt.tls.cert_file) != bool(config.mqtt.tls.key_file):
         yield "[mqtt.tls] needs cert_file and key_file together"
+    if config.mqtt and config.mqtt.password_file and config.mqtt.username is None:
+        yield "[mqtt] has a password_file but no username; give both"
 
 
 def password(mqtt: Mqtt) -> str | None:
@@ -284,7 +286,10 @@ def password(mqtt: Mqtt) -> str | None:
         return path.read_text("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"mqtt.password_file: {path} cannot be read: {reason}") from error
+        where = (
+            "" if path.name != mqtt.password_file else " (a bare name is a systemd credential; use a path)"
+        )
+        raise ConfigError(f"mqtt.password_file: {path} cannot be read: {reason}{where}") from error
 
 
 def settings(config: Config, model: Settings) -> Settings:
@@ -307,11 +312,13 @@ def schema() -> dict[str, Any]:
     return whole
 
 
-def origins(config: Config, text: str) -> Iterator[tuple[str, Any, str]]:
-    """Every effective key as (path, value, `file` or `default`)."""
+def origins(config: Config, text: str, model: Settings) -> Iterator[tuple[str, Any, str]]:
+    """Every effective key as (path, value, `file`, `model` or `default`)."""
     given = dict(_flatten(tomllib.loads(text)))
-    for path, value in _flatten(msgspec.to_builtins(config)):
-        yield path, value, "file" if path in given else "default"
+    effective = msgspec.to_builtins(config) | {"decision": msgspec.to_builtins(settings(config, model))}
+    for path, value in _flatten(effective):
+        other = "model" if path.startswith("decision.") else "default"
+        yield path, value, "file" if path in given else other
 
 
 def _flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

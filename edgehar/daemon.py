@@ -8,9 +8,9 @@ import asyncio
 import hashlib
 import logging
 import resource
-import signal
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,6 +18,7 @@ import msgspec
 
 from edgehar import __version__, config as configuration, manifest, recognizer, systemd
 from edgehar.config import Config
+from edgehar.errors import EdgeharError
 from edgehar.feed import Feed
 from edgehar.publishers import Publisher
 from edgehar.publishers.jsonl import JsonLines
@@ -42,14 +43,18 @@ class Daemon:
         self._config = config
         pair = manifest.find(config.model.path)
         settings = configuration.settings(config, manifest.read(pair).decision)
-        self.recognizer = recognizer.load(pair, settings.min_coverage)
+        self.recognizer = recognizer.load(pair)
         self.feeds = [Feed(wearer, self.recognizer, settings) for wearer in config.wearer]
         self.mqtt = open_mqtt(config)
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
         self._started = time.monotonic()
 
     async def run(self) -> None:
-        """Work until cancelled, or until every source came to its own end (replays do)."""
+        """Work until cancelled, or until every source came to its own end (replays do).
+
+        EdgeharError if a replay's events could not be told to the broker.
+        """
+        reached = True
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._watch(), name="watch")]
             if self.mqtt:
@@ -59,13 +64,16 @@ class Daemon:
             try:
                 async with asyncio.TaskGroup() as feeding:
                     for feed in self.feeds:
-                        feeding.create_task(feed.run(self._publish, self._announce), name=feed.id)
+                        changed = partial(self._announce, feed)
+                        feeding.create_task(feed.run(self._publish, changed), name=feed.id)
                 if self.mqtt:
-                    await self.mqtt.drained()
+                    reached = await self.mqtt.drained()
             finally:
                 systemd.notify("STOPPING=1")
                 for task in background:
                     task.cancel()
+        if not reached:
+            raise EdgeharError("the replay ended, but the MQTT broker did not take all of its events")
 
     def status(self) -> str:
         """How it goes, in words."""
@@ -77,7 +85,7 @@ class Daemon:
         """Counters since the start, for people and dashboards."""
         return {
             "uptime_s": round(time.monotonic() - self._started),
-            "rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "rss_mb": _resident_mb(),
             "events_dropped": self.mqtt.dropped if self.mqtt else 0,
             "wearers": {feed.id: feed.health() for feed in self.feeds},
         }
@@ -86,11 +94,10 @@ class Daemon:
         for publisher in self.publishers:
             publisher.push(item)
 
-    def _announce(self) -> None:
-        """Tell the broker which wearers are heard."""
+    def _announce(self, feed: Feed) -> None:
+        """Tell the broker whether a wearer is heard."""
         if self.mqtt:
-            for feed in self.feeds:
-                self.mqtt.retain(f"{feed.id}/status", "online" if feed.is_up else "offline")
+            self.mqtt.retain(f"{feed.id}/status", "online" if feed.is_up else "offline")
 
     def _describe(self, mqtt: Mqtt) -> None:
         spec = self.recognizer.spec
@@ -104,7 +111,8 @@ class Daemon:
             "config_sha256": hashlib.sha256(public).hexdigest(),
         }
         mqtt.retain("info", msgspec.json.encode(info).decode())
-        self._announce()
+        for feed in self.feeds:
+            self._announce(feed)
 
     async def _watch(self) -> None:
         """Feed systemd's watchdog from progress, and publish health."""
@@ -117,6 +125,12 @@ class Daemon:
                 self.mqtt.retain("health", msgspec.json.encode(self.health()).decode())
                 next_health = now + HEALTH_S
             await asyncio.sleep(WATCH_S)
+
+
+def _resident_mb() -> float:
+    """Memory of this process now, MB, as Linux tells it (proc(5))."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return round(pages * resource.getpagesize() / 2**20, 1)
 
 
 def open_mqtt(config: Config) -> Mqtt | None:
@@ -158,20 +172,12 @@ def check(config: Config) -> dict[str, Any]:
 
 
 async def run(config: Config, stdout: TextIO | None = None) -> None:
-    """`edgehar run`: until SIGTERM, SIGINT, or the end of the last replay."""
-    publishers = [JsonLines(stdout)] if stdout else []
-    task = asyncio.current_task()
-    assert task is not None
-    terminated = asyncio.Event()
-
-    def terminate() -> None:
-        terminated.set()
-        task.cancel()
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+    """`edgehar run`: until cancelled, or the end of the last replay."""
+    if stdout is None:
+        await Daemon(config).run()
+        return
+    lines = JsonLines(stdout)
     try:
-        await Daemon(config, publishers).run()
-    except asyncio.CancelledError:
-        # A service's stop is a success; Ctrl-C goes on to the exit code that tells of it.
-        if not terminated.is_set():
-            raise
+        await Daemon(config, [lines]).run()
+    finally:
+        lines.close()

@@ -37,7 +37,9 @@ async def run(
         )
         daemon = Daemon(config)
         if as_json:
-            daemon.publishers.append(JsonLines(sys.stdout))
+            lines = JsonLines(sys.stdout)
+            stack.callback(lines.close)
+            daemon.publishers.append(lines)
         else:
             (simulator,) = daemon.feeds[0].sources
             assert isinstance(simulator, Simulator)

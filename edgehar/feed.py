@@ -86,18 +86,18 @@ class Feed:
         return any(self._up)
 
     def makes_progress(self, now: float) -> bool:
-        """Whether every source either delivers or is known to be away; `now` is host monotonic s."""
-        return all(
+        """Whether every live source either delivers or is known to be away; `now` is host monotonic s."""
+        return not self._live or all(
             not up or now - heard < 2 * SILENCE_S for up, heard in zip(self._up, self._heard, strict=True)
         )
 
     def health(self) -> dict[str, Any]:
-        """Counters by placement."""
+        """Counters of the wearer, and of each sensor by its placement."""
         damaged = [source.damaged for source in self.sources]
-        health = {}
+        sensors = {}
         for i, placement in enumerate(self.placements):
             decoder, clock = self.pipeline.decoders[i], self.pipeline.clocks[i]
-            health[placement] = {
+            sensors[placement] = {
                 "packets": decoder.packets,
                 "lost": decoder.lost,
                 # One source with many streams has no frames to damage.
@@ -110,7 +110,8 @@ class Feed:
                 "skew_ppm": clock.skew_ppm,
                 "battery": decoder.description.battery if decoder.description else None,
             }
-        return health
+        grid = self.pipeline.grid
+        return {"sensors": sensors, "late_samples": grid.late, "early_samples": grid.early}
 
     async def run(self, publish: Publish, on_state: Callable[[], None], tap: Tap | None = None) -> None:
         """Keep every source open; return when all of them came to their own end.
@@ -121,15 +122,25 @@ class Feed:
             tap: Takes all that the pipeline takes, for a recording.
         """
         self._publish = publish if self._live else self._dated(publish)
-        async with asyncio.TaskGroup() as tasks:
-            ticking = tasks.create_task(self._tick(tap), name=f"{self.id} tick") if self._live else None
-            async with asyncio.TaskGroup() as sources:
-                for i, source in enumerate(self.sources):
-                    name = f"{self.id}/{self.placements[i]}" if len(self.sources) > 1 else self.id
-                    sources.create_task(self._keep(i, source, name, on_state, tap), name=name)
-            if ticking:
-                ticking.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                ticking = tasks.create_task(self._tick(tap), name=f"{self.id} tick") if self._live else None
+                async with asyncio.TaskGroup() as sources:
+                    for i, source in enumerate(self.sources):
+                        name = f"{self.id}/{self.placements[i]}" if len(self.sources) > 1 else self.id
+                        sources.create_task(self._keep(i, source, name, on_state, tap), name=name)
+                if ticking:
+                    ticking.cancel()
+        except asyncio.CancelledError:
+            self._close(on_state)
+            raise
+        self._close(on_state)
+
+    def _close(self, on_state: Callable[[], None]) -> None:
+        """Leave nothing standing that nobody will renew: what runs ends, and nobody is heard."""
         self._tell(self.pipeline.finish())
+        self._up = [False] * len(self.sources)
+        on_state()
 
     async def _keep(
         self, i: int, source: Source, name: str, on_state: Callable[[], None], tap: Tap | None

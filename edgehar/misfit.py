@@ -32,7 +32,7 @@ def explain(error: msgspec.ValidationError, raw: Any) -> Misfit:
     missing = re.search(r"missing required field `(.*)`", what)
     expected = re.sub(r"^Expected |, got .*$|`", "", what)
     if what.startswith("Invalid enum value"):
-        expected = "one of the values that the schema lists"
+        expected = "one of the values that `edgehar config schema` lists"
     return Misfit(
         path=path,
         unknown=unknown[1] if unknown else None,

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from msgspec import ValidationError, convert
 
 from edgehar import __version__, config as configuration
-from edgehar.config import Config, SerialSensor, Wearer
+from edgehar.config import Config, Wearer
 from edgehar.errors import ConfigError
 from edgehar.feed import open_sources
 from edgehar.manifest import find
@@ -152,11 +153,17 @@ def _wearer(config: Config | None, port: str | None, placement: str, wearer: str
     if config is None:
         if port is None:
             raise ConfigError("record needs either --port with --placement, or --config; neither came")
-        return Wearer(id=wearer or "wearer", sensor=[SerialSensor(placement=placement, port=port)])
+        raw = {"id": wearer or "wearer", "sensor": [{"placement": placement, "port": port}]}
+        try:
+            return convert(raw, Wearer)
+        except ValidationError as error:
+            raise ConfigError(f"--wearer, --placement or --port: {error}") from error
     if port is not None:
         raise ConfigError("record takes --port or --config, not both; leave one out")
     named = [w for w in config.wearer if wearer in (None, w.id)]
     if len(named) != 1:
         known = ", ".join(w.id for w in config.wearer)
         raise ConfigError(f"--wearer must name one of {known}; it came as {wearer or 'nothing'}")
+    if named[0].replay:
+        raise ConfigError(f"wearer `{named[0].id}` is a recording already; record a live one")
     return named[0]

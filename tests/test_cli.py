@@ -63,6 +63,14 @@ def test_the_schema_is_json() -> None:
         pytest.param(["models", "info", "nothing"], 78, "imu_tcn", id="unknown model"),
         pytest.param(["replay", "nowhere.ehr"], 78, "nowhere.ehr", id="no recording"),
         pytest.param(["record", "x.ehr"], 78, "--port", id="nothing to record"),
+        pytest.param(
+            ["record", "x.ehr", "--port", "p", "--placement", "a b/+"], 78, "placement", id="no placement"
+        ),
+        pytest.param(["record", "x.ehr", "--port", "foo://x:1"], 78, "foo://x:1", id="no port"),
+        pytest.param(["demo", "--port", "99999"], 2, "65535", id="port out of range"),
+        pytest.param(
+            ["sim", "--disconnect-every-s", "-20"], 2, "--disconnect-every-s", id="time out of range"
+        ),
     ],
 )
 def test_a_refusal_is_an_exit_code_and_a_sentence_on_stderr(
@@ -128,9 +136,25 @@ def test_ctrl_c_is_130() -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert demo.stdout is not None
-    demo.stdout.readline()
-    demo.send_signal(signal.SIGINT)
-    _, errors = demo.communicate(timeout=30)
+    try:
+        assert demo.stdout is not None
+        demo.stdout.readline()
+        demo.send_signal(signal.SIGINT)
+        _, errors = demo.communicate(timeout=30)
+    finally:
+        demo.kill()
     assert demo.returncode == 130
     assert "Traceback" not in errors
+
+
+def test_a_recording_is_not_recorded_again(tmp_path: Path) -> None:
+    config = tmp_path / "edgehar.toml"
+    config.write_text('[[wearer]]\nid = "a"\n[wearer.replay]\npath = "x.ehr"\n')
+    done = edgehar("record", tmp_path / "out.ehr", "--config", config)
+    assert (done.returncode, "is a recording already" in done.stderr) == (78, True)
+
+
+def test_a_recording_of_nothing_is_a_failure(tmp_path: Path) -> None:
+    done = edgehar("record", tmp_path / "out.ehr", "--port", "/dev/ttyNOWHERE", "--seconds", "0.5")
+    assert done.returncode == 1
+    assert "packets: 0" in done.stdout

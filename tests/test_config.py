@@ -126,7 +126,8 @@ def test_every_key_of_the_schema_has_a_sentence() -> None:
 
 
 def test_every_effective_key_knows_where_it_comes_from() -> None:
-    found = {path: origin for path, _, origin in config.origins(config.parse(GOOD), GOOD)}
+    found = {path: origin for path, _, origin in config.origins(config.parse(GOOD), GOOD, Settings())}
     assert found["mqtt.host"] == "file"
     assert found["mqtt.port"] == "default"
     assert found["wearer[0].sensor[0].port"] == "file"
+    assert found["decision.enter"] == "model"

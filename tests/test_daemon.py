@@ -113,12 +113,17 @@ async def test_a_killed_broker_costs_no_event_and_gets_its_states_back(
 
 
 async def test_sigterm_is_a_clean_end(tmp_path: Path, recording: Path, broker: Mosquitto) -> None:
+    """What runs is ended, nobody is said to be heard, and the exit code is a success."""
     listener = Listener(broker.port)
-    daemon = start(configuration(tmp_path, recording, broker.port, speed=1))
+    daemon = start(configuration(tmp_path, recording, broker.port, speed=4))
     try:
-        await listener.until(lambda: "online" in listener.on("edgehar/gw/anna/status"))
+        await listener.until(lambda: bool(listener.on("edgehar/gw/anna/event")))
         daemon.send_signal(signal.SIGTERM)
         await listener.until(lambda: listener.on("edgehar/gw/status")[-1:] == ["offline"])
+        kinds = [json.loads(event)["event_type"] for event in listener.on("edgehar/gw/anna/event")]
+        assert kinds == ["activity_started", "activity_ended"] * (len(kinds) // 2)
+        assert listener.on("edgehar/gw/anna/activity")[-1] == "no_signal"
+        assert listener.on("edgehar/gw/anna/status")[-1] == "offline"
         await finished(daemon)
     finally:
         daemon.kill()
@@ -127,20 +132,35 @@ async def test_sigterm_is_a_clean_end(tmp_path: Path, recording: Path, broker: M
 
 
 async def test_without_a_broker_the_answers_come_as_json_lines(tmp_path: Path, recording: Path) -> None:
-    config = configuration(tmp_path, recording, 1, speed=0)
-    config.write_text(
-        "\n".join(
-            line
-            for line in config.read_text().split("\n")
-            if "mqtt" not in line and "127" not in line and line != "port = 1"
-        )
-    )
+    config = tmp_path / "edgehar.toml"
+    config.write_text(f'[[wearer]]\nid = "anna"\n[wearer.replay]\npath = "{recording}"\nspeed = 0\n')
     out, errors = await finished(start(config, "--stdout"))
     lines = [json.loads(line) for line in out.splitlines()]
-    assert [(line["id"], line["event_type"]) for line in lines if line["type"] == "event"] == expected_events(
-        recording
-    )
+    told = [(line["id"], line["event_type"]) for line in lines if line["type"] == "event"]
+    assert told == expected_events(recording)
     assert lines[-1]["activity"] == "no_signal", errors
+
+
+async def test_events_that_no_broker_took_are_told(tmp_path: Path, recording: Path) -> None:
+    config = configuration(tmp_path, recording, free_port(), speed=0)
+    config.write_text(config.read_text().replace("[mqtt]", "[mqtt]\nqueue = 3"))
+    daemon = start(config)
+    _, errors = await finished(daemon)
+    assert daemon.returncode == 1
+    assert "the oldest events are dropped" in errors
+    assert f"{len(expected_events(recording))} events did not reach the MQTT broker" in errors
+    assert errors.splitlines()[-1].startswith("edgehar: the replay ended")
+
+
+@pytest.mark.parametrize("port", ["socket://localhost", "foo://localhost:1"])
+async def test_a_port_that_can_never_be_opened_is_refused(tmp_path: Path, port: str) -> None:
+    config = tmp_path / "edgehar.toml"
+    config.write_text(f'[[wearer]]\nid = "anna"\n[[wearer.sensor]]\nplacement = "wrist"\nport = "{port}"\n')
+    daemon = start(config)
+    _, errors = await finished(daemon)
+    assert daemon.returncode == 78
+    assert port in errors.splitlines()[-1]
+    assert "Traceback" not in errors
 
 
 async def test_a_refused_configuration_ends_with_78_and_one_line(tmp_path: Path, recording: Path) -> None:

@@ -132,6 +132,21 @@ def test_outages_silence_the_link_as_announced() -> None:
     assert all(((arrived >= b) & (arrived < b + 0.5)).any() for b in back if b < 390)
 
 
+@pytest.mark.parametrize("amount", [-1.0, 0.0, float("nan")])
+@pytest.mark.parametrize("name", ["disconnect_every_s", "reboot_every_s"])
+def test_what_happens_every_so_often_does_so_after_a_time(name: str, amount: float) -> None:
+    with pytest.raises(ValueError, match=name):
+        Faults(**{name: amount})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "name", ["loss", "burst", "jitter_s", "disconnect_for_s", "corrupt", "battery", "boot_s"]
+)
+def test_no_fault_is_less_than_none(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        Faults(**{name: -1})
+
+
 def test_the_battery_drains_and_an_empty_sensor_is_silent() -> None:
     seen = descriptions_of(inject(Faults(battery=10, battery_drain=360), ideal(1000)))
     assert seen[0][1].battery == 10

@@ -2,15 +2,17 @@
 
 import asyncio
 import math
+from pathlib import Path
 
 import pytest
 
 from edgehar import feed
-from edgehar.config import SimulatedWearer, Wearer
+from edgehar.config import Replay, SimulatedWearer, Wearer
 from edgehar.errors import SourceLostError
 from edgehar.feed import Feed, Watched
 from edgehar.manifest import find
 from edgehar.recognizer import load
+from edgehar.recording import Header, Stream, Writer
 from edgehar.sources import Deliver
 from edgehar.types import Activity, Event
 
@@ -70,7 +72,17 @@ def test_progress_is_data_or_a_known_absence() -> None:
     assert made.makes_progress(made._heard[0] + 1)
 
 
+def test_a_pause_in_a_replay_is_no_stall(tmp_path: Path) -> None:
+    path = tmp_path / "w.ehr"
+    Writer(path, Header("w", (Stream("wrist"),), epoch=0.0)).close()
+    recognizer = load(find("imu_tcn"))
+    made = Feed(Wearer(id="w", replay=Replay(path=str(path))), recognizer, recognizer.spec.decision)
+    made._up[0] = True
+    assert made.makes_progress(made._heard[0] + 3600)
+
+
 def test_health_counts_by_placement() -> None:
     found = new_feed().health()
-    assert set(found) == {"wrist", "chest"}
-    assert found["wrist"]["packets"] == 0
+    assert set(found["sensors"]) == {"wrist", "chest"}
+    assert found["sensors"]["wrist"]["packets"] == 0
+    assert found["late_samples"] == 0

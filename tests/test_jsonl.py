@@ -1,21 +1,36 @@
+import contextlib
 import io
 import json
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TextIO
 
 import pytest
 from test_payloads import activity, started, wall
 
-from edgehar.publishers.jsonl import JsonLines
+from edgehar.publishers.jsonl import LINES, JsonLines
 from edgehar.types import Activity, Event
 
 ITEMS: tuple[Activity | Event, ...] = (activity(), activity(t=5.0), started(), activity("running"))
 
 
+@contextlib.contextmanager
+def pipe() -> Iterator[tuple[TextIO, TextIO]]:
+    """Both ends of a pipe, the reading one first."""
+    ours, theirs = os.pipe()
+    with os.fdopen(ours) as reader, os.fdopen(theirs, "w") as stream:
+        yield reader, stream
+
+
 def lines(*items: Activity | Event, every: bool) -> list[dict[str, object]]:
     stream = io.StringIO()
-    publisher = JsonLines(stream, wall, every=every)
-    for item in items:
-        publisher.push(item)
+    with JsonLines(stream, wall, every=every) as publisher:
+        for item in items:
+            publisher.push(item)
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
@@ -39,17 +54,115 @@ def test_every_window_is_a_line_if_asked_for() -> None:
 
 
 def test_a_reader_sees_a_line_at_once() -> None:
-    ours, theirs = os.pipe()
-    with os.fdopen(ours) as reader, os.fdopen(theirs, "w") as stream:
-        JsonLines(stream, wall).push(started())
+    with pipe() as (reader, stream), JsonLines(stream, wall) as publisher:
+        publisher.push(started())
         assert json.loads(reader.readline())["id"] == "anna-42"
 
 
-def test_a_closed_pipe_rises_as_it_is() -> None:
-    ours, theirs = os.pipe()
-    os.close(ours)
-    stream = os.fdopen(theirs, "w")
-    with pytest.raises(BrokenPipeError):
-        JsonLines(stream, wall).push(started())
-    with pytest.raises(BrokenPipeError):
+@pytest.mark.timeout(10)
+def test_a_reader_that_has_stopped_holds_nobody_up_and_loses_the_oldest(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pipe() as (reader, stream):
+        publisher = JsonLines(stream, wall)
+        pushed = 5 * LINES
+        for number in range(pushed):
+            publisher.push(started(number))
+        assert publisher.dropped > LINES
         stream.close()
+        # It reads on: what had waited comes, up to the newest.
+        with ThreadPoolExecutor() as threads:
+            read = threads.submit(reader.readlines)
+            publisher.close(timeout_s=5.0)
+            ids = [json.loads(line)["id"] for line in read.result()]
+    assert len(ids) == pushed - publisher.dropped
+    assert ids[-LINES:] == [f"anna-{number}" for number in range(pushed - LINES, pushed)]
+    assert f"{publisher.dropped} JSON lines were dropped" in caplog.text
+
+
+def test_a_burst_loses_nothing_while_the_reader_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A busy machine may not come to run the reader for longer than is waited for one.
+    monkeypatch.setattr("edgehar.publishers.jsonl.PATIENCE_S", 30.0)
+    with pipe() as (reader, stream), ThreadPoolExecutor() as threads:
+        read = threads.submit(reader.readlines)
+        with JsonLines(stream, wall) as publisher:
+            stream.close()
+            for number in range(5 * LINES):
+                publisher.push(started(number))
+        assert [json.loads(line)["id"] for line in read.result()] == [
+            f"anna-{number}" for number in range(5 * LINES)
+        ]
+    assert publisher.dropped == 0
+
+
+@pytest.mark.timeout(10)
+def test_an_end_does_not_wait_for_a_reader_that_has_stopped() -> None:
+    with pipe() as (reader, stream):
+        publisher = JsonLines(stream, wall)
+        for number in range(LINES):
+            publisher.push(started(number))
+        publisher.close(timeout_s=0.01)
+        assert publisher.dropped > 0
+        reader.close()
+        publisher.close()  # its thread ends before the next test does
+
+
+def test_a_reader_that_went_away_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    with pipe() as (reader, stream):
+        reader.close()
+        publisher = JsonLines(stream, wall)
+        for number in range(3):
+            publisher.push(started(number))
+        publisher.close()
+        publisher.push(started())
+    (told,) = caplog.records
+    assert told.levelname == "WARNING"
+    assert told.message.startswith("nobody reads stdout any more: JSON lines end")
+
+
+def test_a_stream_that_was_closed_is_a_reader_that_went_away(caplog: pytest.LogCaptureFixture) -> None:
+    stream = io.StringIO()
+    stream.close()
+    with JsonLines(stream, wall) as publisher:
+        publisher.push(started())
+    assert "nobody reads stdout any more" in caplog.text
+
+
+PROGRAM = """
+import sys
+from edgehar.publishers.jsonl import LINES, JsonLines
+from test_payloads import started
+
+publisher = JsonLines(sys.stdout)
+print("begun", flush=True)
+sys.stdin.readline()
+for number in range(2 * LINES):
+    publisher.push(started(number))
+publisher.close(timeout_s=0.1)
+if sys.argv[1] == "gone":
+    print("the last word")
+"""
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("reader", ["stopped", "gone"])
+def test_a_program_ends_well_whatever_its_reader_does(reader: str) -> None:
+    root = Path(__file__).resolve().parents[1]
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, reader],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": f"{root}:{root / 'tests'}"},
+    ) as program:
+        assert program.stdin
+        assert program.stdout
+        assert program.stderr
+        assert program.stdout.readline() == "begun\n"
+        if reader == "gone":
+            program.stdout.close()
+        program.stdin.close()
+        (told,) = program.stderr.readlines()
+        assert program.wait() == 0
+    assert ("nobody reads" if reader == "gone" else "was not read in time") in told

@@ -253,6 +253,28 @@ async def test_an_open_but_silent_port_is_worth_one_line(
     assert "9600" in caplog.text
 
 
+async def test_silence_is_news_once_until_a_packet_comes(
+    plug: Plug, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgehar.sources.serial.SILENCE_S", 0.01)
+    caplog.set_level(logging.DEBUG, "edgehar")
+    source, listener = Serial(str(plug.link)), Listener()
+
+    async def silent_lives(*levels: int) -> None:
+        for level in levels:
+            caplog.clear()
+            async with running(source, listener.deliver):
+                await until(lambda: bool(caplog.records))
+            assert [record.levelno for record in caplog.records] == [level]
+
+    await silent_lives(logging.WARNING, logging.DEBUG, logging.DEBUG)
+    async with running(source, listener.deliver):
+        await opened(plug.link)
+        plug.send(STREAM)
+        await listener.until(len(BODIES))
+    await silent_lives(logging.WARNING, logging.DEBUG)
+
+
 @contextlib.asynccontextmanager
 async def tcp(*pieces: bytes) -> AsyncIterator[str]:
     """A server that sends the pieces to each client and then closes; without pieces it stays silent."""
@@ -308,9 +330,19 @@ async def test_a_refused_connection_is_a_lost_source() -> None:
 
 
 @pytest.mark.parametrize("url", ["socket://", "socket://host", "socket://host:port", "nonsense://host:1"])
-async def test_a_url_that_cannot_be_right_is_a_configuration_error(url: str) -> None:
+def test_a_url_that_cannot_be_right_is_refused_before_it_is_opened(url: str) -> None:
     with pytest.raises(ConfigError, match=url):
-        await Serial(url).run(Listener().deliver)
+        Serial(url)
+
+
+@pytest.mark.parametrize("url", ["socket://host:1", "rfc2217://host:1", "LOOP://", "spy:///dev/ttyACM0"])
+def test_a_url_of_a_known_kind_is_taken(url: str) -> None:
+    assert Serial(url).port == url
+
+
+async def test_what_pyserial_does_not_take_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigError, match="loop://"):
+        await Serial("loop://", baud=0).run(Listener().deliver)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import math
 import os
+import socket
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from edgehar.sources import Deliver
 from edgehar.sources.faults import Faults
 from edgehar.sources.reopen import Delays, keep_open
 from edgehar.sources.serial import Serial
-from edgehar.sources.serve import serve_pty, serve_tcp
+from edgehar.sources.serve import _Client, _Clients, serve_pty, serve_tcp
 from edgehar.sources.simulator import _LASTS_S, _NEXT, Simulator, some_day
 from edgehar.types import STANDARD_GRAVITY
 
@@ -162,7 +163,7 @@ async def test_a_disconnect_loses_the_source_and_the_rest_comes_in_the_next_life
 
 async def test_out_of_reach_it_cannot_be_opened_and_what_was_sent_meanwhile_is_lost() -> None:
     faults = Faults(disconnect_every_s=20.0, disconnect_for_s=10.0)
-    simulator = Simulator(placements=["wrist"], script=[("walking", 100.0)], faults=faults, speed=100)
+    simulator = Simulator(placements=["wrist"], script=[("walking", 100.0)], faults=faults, speed=40)
     told: list[str] = []
     lives: list[tuple[float, list[float]]] = []
     finished = False
@@ -241,6 +242,30 @@ async def test_nobody_reading_does_not_stop_the_wearer(tmp_path: Path) -> None:
     simulator = Simulator(placements=["wrist"], script=[("walking", 120.0)], speed=0)
     await serve_pty(simulator, [tmp_path / "wrist"], announce=lambda _port: None)
     assert simulator.truth == [(0.0, 120.0, "walking")]
+
+
+@pytest.mark.timeout(10)
+async def test_a_client_that_does_not_read_holds_up_no_end() -> None:
+    clients, sent = _Clients(), 20_000_000
+    server = await asyncio.get_running_loop().create_server(partial(_Client, clients), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    while not clients.connected:  # noqa: ASYNC110 - it is the loop's next turns that make it true
+        await asyncio.sleep(0)
+    clients.write(bytes(sent))
+    server.close()
+    clients.unplug()
+    await server.wait_closed()
+    with contextlib.suppress(ConnectionResetError):
+        assert len(await reader.read()) < sent
+    writer.close()
+
+
+async def test_a_tcp_port_that_is_taken_is_told_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        simulator = Simulator(placements=["wrist"], script=SCRIPT)
+        with pytest.raises(ConfigError, match=f"^TCP port {port} cannot be served on: .*$"):
+            await serve_tcp(simulator, "127.0.0.1", port, announce=lambda _port: None)
 
 
 @pytest.mark.parametrize("speed", [-1.0, math.nan])

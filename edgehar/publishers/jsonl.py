@@ -1,29 +1,129 @@
-"""JSON lines on a stream: one object per line, told apart by `type` (`activity` or `event`)."""
+"""JSON lines on a stream: one object per line, told apart by `type` (`activity` or `event`).
 
+A reader may be slow, be stopped or go away; none of that may hold up who pushes, so a thread of
+the publisher's own writes, from a queue that drops its oldest lines.
+"""
+
+import contextlib
+import logging
 import math
-from typing import TextIO
+import os
+import threading
+from collections import deque
+from contextlib import AbstractContextManager
+from typing import Self, TextIO
 
 from edgehar.publishers import payloads
 from edgehar.types import Activity, Event
+
+_LOGGER = logging.getLogger(__name__)
+
+LINES = 1000
+"""So many lines wait for a reader before the oldest is dropped."""
+
+PATIENCE_S = 0.05
+"""A push waits at most this long for room, s; after a wait in vain none does until a line was taken."""
+
+GOODBYE_S = 2.0
+"""How long an end waits for a reader to take the rest, s."""
 
 
 class JsonLines:
     """Writes events, and states when they change, to a text stream.
 
-    A reader that closes its end shows as the stream's own BrokenPipeError, which is left to rise:
-    with nobody to read, a command whose output this is has nothing left to do.
+    A reader that has closed its end is told of once, and nothing is written from then on.
     """
 
     def __init__(
         self, stream: TextIO, wall: payloads.Wall = payloads.this_host, *, every: bool = False
     ) -> None:
         """`every`: also states that did not change, one line for every window."""
+        self.dropped = 0
+        """Lines that no reader took in time."""
         self._stream = stream
         self._wall = wall
         self._news = payloads.News(0.0 if every else math.inf)
+        self._lines: deque[str] = deque(maxlen=LINES)
+        self._changed = threading.Condition()
+        self._is_read = True
+        self._has_ended = False
+        self._thread = threading.Thread(target=self._write, args=(_opened_again(stream),), daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        """Nothing is opened: the stream is the caller's."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close, whatever happened."""
+        self.close()
 
     def push(self, item: Activity | Event) -> None:
-        """Write one line and flush it, so that a reader sees it now; an unchanged state writes none."""
-        if isinstance(item, Event) or self._news.is_new(item):
-            self._stream.write(payloads.line(item, self._wall))
-            self._stream.flush()
+        """Have one line written at once; an unchanged state is none, and after the end nothing is.
+
+        Never raises and never waits, but for a queue filled in a burst: up to `PATIENCE_S`, and
+        only as long as the reader takes lines.
+        """
+        if self._has_ended or not (isinstance(item, Event) or self._news.is_new(item)):
+            return
+        line = payloads.line(item, self._wall)
+        with self._changed:
+            if self._is_full() and self._is_read:
+                self._is_read = self._changed.wait_for(lambda: not self._is_full(), PATIENCE_S)
+            if self._has_ended:
+                return
+            self.dropped += self._is_full()
+            self._lines.append(line)
+            self._changed.notify()
+
+    def close(self, timeout_s: float = GOODBYE_S) -> None:
+        """Take no more lines, and wait at most `timeout_s` until the others are written; not the stream's end."""
+        with self._changed:
+            self._has_ended = True
+            self._changed.notify()
+        self._thread.join(timeout_s)
+        with self._changed:
+            self.dropped += len(self._lines)
+            self._lines.clear()
+        if self.dropped:
+            _LOGGER.warning("stdout was not read in time: %d JSON lines were dropped", self.dropped)
+
+    def _is_full(self) -> bool:
+        return len(self._lines) == LINES
+
+    def _write(self, opened: AbstractContextManager[TextIO]) -> None:
+        with opened as stream:
+            try:
+                while line := self._next():
+                    stream.write(line)
+                    stream.flush()
+            except (OSError, ValueError) as error:
+                self._give_up(stream, error)
+
+    def _next(self) -> str | None:
+        """Wait for a line; None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._lines or self._has_ended)
+            line = self._lines.popleft() if self._lines else None
+            self._is_read = True
+            self._changed.notify()
+            return line
+
+    def _give_up(self, stream: TextIO, error: Exception) -> None:
+        with self._changed:
+            self._has_ended = True
+            self._lines.clear()
+            self._changed.notify()
+        _LOGGER.warning("nobody reads stdout any more: JSON lines end (%s)", error)
+        # What is left in a buffer is flushed when the interpreter ends, and would fail once more.
+        with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
+            for broken in (stream, self._stream):
+                os.dup2(nowhere.fileno(), broken.fileno())
+
+
+def _opened_again(stream: TextIO) -> AbstractContextManager[TextIO]:
+    """The same file with a buffer of its own: an interpreter that ends waits for the lock of stdout's."""
+    try:
+        return open(os.dup(stream.fileno()), "w", encoding="utf-8")  # noqa: PTH123 - a descriptor
+    except (OSError, ValueError):
+        return contextlib.nullcontext(stream)  # in memory, or closed already

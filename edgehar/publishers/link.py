@@ -54,7 +54,7 @@ class Tls(Struct, frozen=True):
     key: Path | None = None
     """Its private key, not encrypted; None if it stands in `cert`."""
 
-    def context(self) -> ssl.SSLContext:
+    def load(self) -> ssl.SSLContext:
         """Load the files; ConfigError if they cannot be used."""
         try:
             context = ssl.create_default_context(cafile=self.ca)

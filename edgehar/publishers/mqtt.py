@@ -69,7 +69,7 @@ class Mqtt:
         # Some brokers take neither dots nor spaces in it.
         self._client_id = re.sub(r"[^A-Za-z0-9_-]", "-", f"{prefix}-{gateway}")
         self._username, self._password = username, password
-        self._tls = tls.context() if tls else None
+        self._tls = tls.load() if tls else None
         self._version = self._newest = version
         self._wall = wall
         self._news = payloads.News(heartbeat_s)
@@ -78,6 +78,8 @@ class Mqtt:
         self._link: Link | None = None
         self._complained: set[bool] = set()
         self._refused: set[str] = set()
+        self._told_dropped = 0
+        self._is_dropping = False
         self.retain("status", "online")
 
     @property
@@ -100,6 +102,7 @@ class Mqtt:
         if isinstance(item, Event) or self._news.is_new(item):
             for message in payloads.messages(item, self.base, self._wall):
                 self._outbox.push(message)
+            self._tell_of_drops()
             self._pump()
 
     def retain(self, suffix: str, payload: str) -> None:
@@ -131,8 +134,8 @@ class Mqtt:
                     attempts = 1 if time.monotonic() - began > STABLE_S else attempts + 1
                     await asyncio.sleep(_pause_s(error, attempts))
         finally:
-            if self.waiting:
-                _LOGGER.warning("%d events did not reach the MQTT broker", self.waiting)
+            if self.waiting + self.dropped:
+                _LOGGER.warning("%d events did not reach the MQTT broker", self.waiting + self.dropped)
 
     async def _live(self) -> None:
         """One connection, from the first packet until it is lost, which raises OSError or UnicodeError."""
@@ -141,6 +144,7 @@ class Mqtt:
             await link.open(self._host, self._port)
             _LOGGER.info("MQTT broker %s:%d connected, %s", self._host, self._port, NAMES[self._version])
             self._complained.clear()
+            self._is_dropping = False
             self._link = link
             self._pump()
             await link.stay()
@@ -178,6 +182,17 @@ class Mqtt:
             self._empty.set()
         else:
             self._empty.clear()
+
+    def _tell_of_drops(self) -> None:
+        """Say the first loss of an outage; the health message counts them all."""
+        if self._outbox.dropped > self._told_dropped and not self._is_dropping:
+            self._is_dropping = True
+            _LOGGER.warning(
+                "MQTT broker %s:%d is away and the queue is full: the oldest events are dropped",
+                self._host,
+                self._port,
+            )
+        self._told_dropped = self._outbox.dropped
 
     def _acknowledged(self, number: int, reason: ReasonCode) -> None:
         message = self._outbox.acknowledged(number)

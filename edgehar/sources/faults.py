@@ -17,10 +17,21 @@ from edgehar.protocol import Data, Description, decode, encode_data, encode_desc
 from edgehar.recording import Item
 
 _WRAP = 0xFFFFFFFF
+_AMOUNTS = (
+    "loss",
+    "burst",
+    "jitter_s",
+    "connection_interval_s",
+    "disconnect_for_s",
+    "corrupt",
+    "battery",
+    "battery_drain",
+    "boot_s",
+)
 
 
 class Faults(Struct, frozen=True):
-    """What goes wrong, and how much of it; nothing by default."""
+    """What goes wrong, and how much of it; nothing by default. ValueError names what cannot be."""
 
     loss: float = 0.0
     """Share of packets lost, 0..1, in bursts (Gilbert-Elliott: a link is good or bad, and bad loses all)."""
@@ -48,6 +59,15 @@ class Faults(Struct, frozen=True):
     """How long a restart takes, s."""
     seed: int = 0
     """Same seed, same faults."""
+
+    def __post_init__(self) -> None:
+        for name in ("disconnect_every_s", "reboot_every_s"):
+            every_s = getattr(self, name)
+            if every_s is not None and not every_s > 0:
+                raise ValueError(f"{name} must be above 0 s, or None for never; not {every_s}")
+        for name in _AMOUNTS:
+            if not (getattr(self, name) or 0) >= 0:
+                raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
 
 
 def inject(faults: Faults, items: Iterable[Item]) -> Iterator[Item]:

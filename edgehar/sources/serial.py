@@ -40,6 +40,7 @@ SILENCE_S = 5.0
 """A port that is open and has given no packet by then is worth a warning, s."""
 
 _CHUNK = 65536
+_SCHEMES = ("socket", "rfc2217", "loop", "spy", "hwgrep", "alt", "cp2110")  # what pyserial can open
 _POLL_S = 0.2  # how long a thread may be deaf to its end
 # A peer that lost power sends no goodbye: ask after 10 s of silence, give up after three asks 5 s apart.
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
@@ -51,18 +52,20 @@ class Serial:
     """A sensor that sends the byte stream of `protocol` over a serial port; delivers stream 0."""
 
     def __init__(self, port: str, baud: int = 115200) -> None:
-        """Name the port; nothing is opened yet.
+        """Name the port; nothing is opened yet. ConfigError if no port can have this name.
 
         Args:
             port: Path of a device, `socket://host:port`, or another URL of pyserial.
             baud: Bits per second.
         """
+        _check(port)
         self.port = port
         self.baud = baud
         self._deframer = Deframer()
         self._damaged = 0
         self._bytes = 0
         self._packets = 0
+        self._is_silent = False
 
     @property
     def damaged(self) -> int:
@@ -72,6 +75,7 @@ class Serial:
     async def run(self, deliver: Deliver) -> None:
         """One life, as in `Source.run`; ConfigError if no port can have this name or this baud rate."""
         self._damaged, self._deframer = self.damaged, Deframer()
+        self._is_silent = self._is_silent and not self._packets
         self._bytes = self._packets = 0
         async with self._open() as read:
             silence = asyncio.get_running_loop().call_later(SILENCE_S, self._warn_of_silence)
@@ -108,7 +112,10 @@ class Serial:
             return
         came = f"{self._bytes} bytes came but no intact frame" if self._bytes else "nothing came"
         advice = f"is {self.baud} its baud rate?" if self._bytes else "is the sensor on, and does it send?"
-        _LOGGER.warning("%s is open, but %s in %.0f s: %s", self.port, came, SILENCE_S, advice)
+        # A silent port is opened again and again; only the first time since its last packet is news.
+        level = logging.DEBUG if self._is_silent else logging.WARNING
+        self._is_silent = True
+        _LOGGER.log(level, "%s is open, but %s in %.0f s: %s", self.port, came, SILENCE_S, advice)
 
 
 @asynccontextmanager
@@ -154,6 +161,14 @@ async def _tcp(url: str) -> AsyncIterator[_Read]:
     finally:
         # Nothing was written, so there is nothing to wait for; abort() frees the socket in any state.
         writer.transport.abort()
+
+
+def _check(port: str) -> None:
+    scheme, is_url, _ = port.partition("://")
+    if is_url and scheme.lower() not in _SCHEMES:
+        raise ConfigError(f"{port}: expected the path of a device, or one of {'://, '.join(_SCHEMES)}://")
+    if port.startswith("socket://"):
+        _address(port)
 
 
 def _address(url: str) -> tuple[str, int]:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from edgehar.errors import ConfigError
 from edgehar.sources.faults import wire
 from edgehar.sources.reopen import Delays, keep_open
 from edgehar.sources.simulator import Simulator
@@ -42,13 +43,20 @@ async def serve_tcp(simulator: Simulator, host: str, port: int, *, announce: Ann
         host: Address to listen on.
         port: Port of the first sensor.
         announce: Called with each sensor's `socket://` URL once all of them can be opened.
+
+    Raises:
+        ConfigError: A port cannot be served on, as when another program does.
     """
     loop = asyncio.get_running_loop()
     clients = [_Clients() for _ in simulator.placements]
     async with contextlib.AsyncExitStack() as stack:
         urls = []
         for i, served in enumerate(clients):
-            server = await loop.create_server(partial(_Client, served), host, port + i if port else 0)
+            number = port + i if port else 0
+            try:
+                server = await loop.create_server(partial(_Client, served), host, number)
+            except (OSError, OverflowError) as error:
+                raise ConfigError(f"TCP port {number} cannot be served on: {error}") from error
             stack.push_async_callback(server.wait_closed)
             stack.callback(served.unplug)
             stack.callback(server.close)
@@ -109,7 +117,8 @@ class _Clients:
 
     def unplug(self) -> None:
         while self.connected:
-            self.connected.pop().close()
+            # A client that does not read would hold up a close(), and who waits for it, for ever.
+            self.connected.pop().abort()
 
 
 class _Client(asyncio.Protocol):
