@@ -10,9 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -82,6 +83,45 @@ def pipeline_costs() -> None:
         )
 
 
+def stage_costs() -> None:
+    """Where a window's µs go: the least of each stage over the rounds, timed apart."""
+    recognizer = load(find(MODEL))
+    items = list(Simulator(placements=[PLACEMENT], script=SCRIPT, seed=1).packets())
+    least: dict[str, float] = {}
+    for _ in range(ROUNDS):
+        spent, windows = stages_of_one_run(
+            Pipeline("w", [PLACEMENT], recognizer, recognizer.spec.decision), items
+        )
+        least = {stage: min(s / windows * 1e6, least.get(stage, 1e9)) for stage, s in spent.items()}
+    print("of that, µs per window: " + ", ".join(f"{stage} {us:.1f}" for stage, us in least.items()))
+
+
+def stages_of_one_run(pipeline: Pipeline, items: list[Item]) -> tuple[dict[str, float], int]:
+    """Seconds spent in each stage, and how many windows came out."""
+    stages: dict[str, Callable[[float, Any], Iterable[object]]] = {
+        "grid": pipeline.grid.push,
+        "windows": lambda _, block: pipeline._windows.push(block),  # noqa: SLF001 - its stages are what is timed
+        "recognizer": lambda _, window: pipeline._recognizer.push(window),  # noqa: SLF001 - the same
+        "decision": lambda _, prediction: pipeline._decision.push(prediction),  # noqa: SLF001 - the same
+    }
+    spent = dict.fromkeys(["decoder", "clock", *stages], 0.0)
+    windows = 0
+    for t, stream, body in items:
+        began = time.perf_counter()
+        packets = pipeline.decoders[stream].push(body)
+        decoded = time.perf_counter()
+        held: list[object] = [pipeline.clocks[stream].push(t, packet) for packet in packets]
+        clocked = time.perf_counter()
+        spent["decoder"] += decoded - began
+        spent["clock"] += clocked - decoded
+        for name, stage in stages.items():
+            began = time.perf_counter()
+            held = [made for one in held for made in stage(t, one)]
+            spent[name] += time.perf_counter() - began
+            windows += len(held) if name == "recognizer" else 0
+    return spent, windows
+
+
 @contextmanager
 def mosquitto(folder: Path) -> Iterator[None]:
     """A real broker on loopback."""
@@ -140,4 +180,5 @@ def daemon_costs() -> None:
 
 
 pipeline_costs()
+stage_costs()
 daemon_costs()

@@ -85,7 +85,8 @@ class Block(Struct, frozen=True, eq=False):
     x: FloatArray
     """(rows, sensors * 6), m/s² and rad/s; zero where a sensor is not worn or has no such channel."""
     present: NDArray[np.bool_]
-    """(rows, sensors): True where samples stood near enough to this row."""
+    """(rows, sensors): True where the samples around this row stood at most 0.25 s apart, or 2.5 periods
+    of a slower sensor; a shorter loss is drawn straight and counts as present."""
 
 
 class Window(Struct, frozen=True, eq=False):
@@ -96,7 +97,7 @@ class Window(Struct, frozen=True, eq=False):
     x: FloatArray
     """(length, sensors * 6), m/s² and rad/s. Valid until the next window is made."""
     coverage: tuple[float, ...]
-    """Share of rows that rest on samples, 0..1, for each worn sensor."""
+    """Share of rows that lie in no gap, 0..1, for each worn sensor."""
     swing: float
     """Largest peak-to-peak of any acceleration channel in use over the newest hop, m/s²; inf if there is none."""
     missing: Mapping[int, float] = {}

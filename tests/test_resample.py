@@ -228,6 +228,8 @@ def test_channels_that_fall_silent_together_stay_and_come_again_together() -> No
 
         assert len(grid._tracks) == 2
         assert present(blocks)[-BLOCK:].all()
+        silent = grid.advance(start + 15.0)
+        assert silent[-1].x[-1] == pytest.approx(start + t[-1])
 
 
 @pytest.mark.parametrize("packet_s", [0.38, 0.95])
