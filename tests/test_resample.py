@@ -477,7 +477,7 @@ def test_real_bursts_do_not_bend_a_sine(data: Path) -> None:
             packet = Packet("a", i, None, 20_161, ACCELERATION, values, np.ones(3, np.float32), None)
             straight += even.push(now, clock.push(now, packet))
             strictly = t[rows_] + np.arange(len(rows_)) * 1e-6
-            bent += plain.push(now, samples(strictly, values, channels=ACCELERATION))
+            bent += plain.push(now, samples(strictly, values.astype(np.float64), channels=ACCELERATION))
         by_clock.append(bend(straight, t[0] + 5.0, 2.0))
         by_arrival.append(bend(bent, t[0] + 5.0, 2.0))
 
