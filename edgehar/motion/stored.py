@@ -1,0 +1,50 @@
+"""Arrays by their names, out of npz and MATLAB files."""
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+from numpy.typing import NDArray
+
+from edgehar.errors import RecordingError
+
+Arrays = dict[str, NDArray[Any]]
+
+_FAULTS = (ValueError, TypeError, AttributeError, EOFError, KeyError, IndexError, NotImplementedError)
+"""What NumPy and SciPy raise, among other things, of a damaged file."""
+
+
+def npz(path: Path, *names: str) -> Arrays:
+    """These arrays; RecordingError if the file is none, or lacks one."""
+    try:
+        # NumPy leaves a file open that it opened itself and cannot read.
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            _require(path, file, names)
+            return {name: np.asarray(file[name]) for name in names}
+    except OSError as error:
+        raise RecordingError(f"{path}: {error.strerror or error}") from error
+    except (*_FAULTS, zipfile.BadZipFile, zlib.error) as error:
+        raise RecordingError(f"{path}: no npz file, or a damaged one: {error}") from error
+
+
+def matlab(path: Path, *names: str) -> Arrays:
+    """These variables of a .mat file up to version 7; RecordingError if the file is none, or lacks one."""
+    try:
+        found = scipy.io.loadmat(str(path), appendmat=False)
+    except OSError as error:
+        raise RecordingError(f"{path}: {error.strerror or error}") from error
+    except (*_FAULTS, scipy.io.matlab.MatReadError, zlib.error) as error:
+        raise RecordingError(f"{path}: no MATLAB file, or a damaged one: {error}") from error
+    there = {name: value for name, value in found.items() if not name.startswith("__")}
+    _require(path, there, names)
+    return {name: np.asarray(there[name]) for name in names}
+
+
+def _require(path: Path, there: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    missing = [name for name in names if name not in there]
+    if missing:
+        raise RecordingError(f"{path}: lacks {', '.join(missing)}; it holds {', '.join(there) or 'nothing'}")
