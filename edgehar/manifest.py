@@ -31,7 +31,9 @@ class Sensor(Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Word
     placements: Annotated[tuple[Word, ...], Meta(min_length=1)]
-    """Where it may be worn."""
+    """Where it may be worn. Two sensors of the same placements are two of a kind: both wrists."""
+    labels: tuple[Word, ...] = ()
+    """What it can tell apart on its own; empty: all of the model's labels."""
 
 
 class Normalization(Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,20 +93,26 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
     def slots(self, placements: Iterable[str]) -> tuple[str | None, ...]:
         """For each sensor of the model, which of the worn `placements` fills it; ModelError if one fills none."""
-        filled: dict[str, str] = {}
+        filled: list[str | None] = [None] * len(self.sensors)
         for placement in placements:
-            sensor = next((s.name for s in self.sensors if placement in s.placements), None)
-            if sensor is None or sensor in filled:
+            fitting = [i for i, sensor in enumerate(self.sensors) if placement in sensor.placements]
+            free = [i for i in fitting if filled[i] is None]
+            if not free or placement in filled:
                 accepted = "; ".join(f"{s.name}: {', '.join(s.placements)}" for s in self.sensors)
-                why = (
-                    f"shares the sensor {sensor!r} with {filled[sensor]!r}" if sensor else "is none it knows"
-                )
+                taken = " and ".join(repr(filled[i]) for i in fitting)
+                why = f"finds {taken} in its place" if fitting else "is none it knows"
                 raise ModelError(
                     f"{self.id} cannot take a sensor worn at {placement!r}, which {why}; "
                     f"it takes at most one of each ({accepted})"
                 )
-            filled[sensor] = placement
-        return tuple(filled.get(sensor.name) for sensor in self.sensors)
+            filled[free[0]] = placement
+        return tuple(filled)
+
+    def offered(self, sensors: Iterable[int]) -> tuple[int, ...]:
+        """Indices of the labels that these sensors (indices) can tell apart together; of none given, all."""
+        known = [set(self.sensors[i].labels or self.labels) for i in sensors] or [set(self.labels)]
+        union = set().union(*known)
+        return tuple(i for i, label in enumerate(self.labels) if label in union)
 
 
 def read(path: Path | str) -> ModelSpec:
@@ -183,7 +191,7 @@ def _why(misfit: Misfit) -> str:
 def _misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
     """Field, what was expected and what came, of all that a type cannot say."""
     reserved = get_args(NoAnswer)
-    placements = [placement for sensor in spec.sensors for placement in sensor.placements]
+    unknown = {label for sensor in spec.sensors for label in sensor.labels} - set(spec.labels)
     number, decision = spec.quantization, spec.decision
     rules = (
         (_once(spec.labels), "labels", "each once", spec.labels),
@@ -194,7 +202,13 @@ def _misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
             "each name once",
             [s.name for s in spec.sensors],
         ),
-        (_once(placements), "sensors", "each placement once, in one sensor", placements),
+        (
+            all(_once(sensor.placements) for sensor in spec.sensors),
+            "sensors",
+            "each placement once in a sensor",
+            [s.placements for s in spec.sensors],
+        ),
+        (not unknown, "sensors", "labels of the model", sorted(unknown)),
         (spec.channels == IMU_CHANNELS, "channels", shown(IMU_CHANNELS), spec.channels),
         (spec.units == _UNITS, "units", shown(_UNITS), spec.units),
         (spec.hop <= spec.window, "hop", f"at most the window of {spec.window}", spec.hop),

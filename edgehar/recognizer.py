@@ -33,6 +33,7 @@ class Recognizer:
         self._low = -self._high
         self._gain = np.tile(1 / np.array(spec.normalization.scale, np.float32), shape)
         self._x = np.zeros((1, *self._high.shape), np.float32)
+        self._offered: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[int, ...]] = {}
 
     def slots(self, placements: Iterable[str]) -> tuple[str | None, ...]:
         """As `ModelSpec.slots`."""
@@ -45,11 +46,11 @@ class Recognizer:
         if len(missing) < len(w.coverage):
             # Whatever is missing has less than whatever is not.
             coverage = sorted(w.coverage)[len(missing)]
-            probabilities, embedding = self._judge(w.x, missing)
+            probabilities, embedding = self._judge(w.x, w.worn, tuple(missing))
         return [Prediction(w.t_end, probabilities, embedding, coverage, w.swing, missing, w.is_fresh)]
 
     def _judge(
-        self, x: FloatArray, missing: Iterable[int] = ()
+        self, x: FloatArray, worn: tuple[int, ...], missing: tuple[int, ...]
     ) -> tuple[FloatArray | None, FloatArray | None]:
         rows = self._x[0]
         np.minimum(x, self._high, out=rows)
@@ -61,9 +62,18 @@ class Recognizer:
         interpreter = self._interpreter
         interpreter.set_tensor(self._input, self._x)
         interpreter.invoke()
-        probabilities = _softmax(interpreter.get_tensor(self._logits)[0].tolist(), self.spec.temperature)
+        logits = interpreter.get_tensor(self._logits)[0].tolist()
+        probabilities = _softmax(logits, self.spec.temperature, self._labels_of(worn, missing))
         embedding = None if self._embedding is None else interpreter.get_tensor(self._embedding)[0]
         return probabilities, embedding
+
+    def _labels_of(self, worn: tuple[int, ...], missing: tuple[int, ...]) -> tuple[int, ...]:
+        """Indices of the labels that the sensors in use can tell apart."""
+        known = self._offered.get((worn, missing))
+        if known is None:
+            known = self.spec.offered([sensor for sensor in worn if sensor not in missing])
+            self._offered[worn, missing] = known
+        return known
 
 
 def load(path: Path | str) -> Recognizer:
@@ -137,10 +147,12 @@ def _forms(tensors: Iterable[dict[str, Any]]) -> str:
     return " and ".join(map(_form, tensors)) or "none"
 
 
-def _softmax(logits: list[float], temperature: float) -> FloatArray | None:
-    """Probabilities; None if a logit is no number. Plain floats: quicker than NumPy for so few."""
-    top = max(logits)
-    powers = [exp((logit - top) / temperature) for logit in logits]
+def _softmax(logits: list[float], temperature: float, offered: tuple[int, ...]) -> FloatArray | None:
+    """Probabilities, 0 for what is not offered; None if a logit is no number. Plain floats: quicker than NumPy."""
+    top = max([logits[i] for i in offered])
+    powers = [0.0] * len(logits)
+    for i in offered:
+        powers[i] = exp((logits[i] - top) / temperature)
     total = sum(powers)
     if not total < len(logits) + 1:
         return None

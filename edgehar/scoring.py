@@ -23,6 +23,21 @@ _ALIASES = {
     "cycling_horizontal": "cycling",
     "cycling_vertical": "cycling",
     "seated": "sitting",
+    "sit_down": "sitting_down",
+    "stand_to_sit": "sitting_down",
+    "stand_up": "standing_up",
+    "sit_to_stand": "standing_up",
+    "jumping_in_place": "jumping",
+    "wave": "waving",
+    "waving_one_hand_(right)": "waving",
+    "waving_two_hands": "waving",
+    "clap": "clapping",
+    "clapping_hands": "clapping",
+    "boxing": "punching",
+    "throw": "throwing",
+    "throwing_a_ball": "throwing",
+    "squat": "squatting",
+    "lunge": "lunging",
 }
 
 

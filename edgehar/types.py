@@ -104,6 +104,8 @@ class Window(Struct, frozen=True, eq=False):
     """Worn sensors of too little coverage to be used, and that coverage; all others are in use."""
     is_fresh: bool = True
     """Whether any sample came for the newest hop."""
+    worn: tuple[int, ...] = ()
+    """Worn sensors, indices into the model's; `coverage` is theirs."""
 
 
 class Prediction(Struct, frozen=True, eq=False):

@@ -61,7 +61,7 @@ class Windows:
         # With more present rows than there are older ones there is no need to look.
         is_fresh = (max(coverage) if coverage else 0.0) * length > length - n or self._is_fresh(n)
         x, swing = self._rows[first:end], self._swing(block.x, missing)
-        return [Window(block.t_end, x, coverage, swing, missing, is_fresh)]
+        return [Window(block.t_end, x, coverage, swing, missing, is_fresh, self._worn)]
 
     def _is_fresh(self, n: int) -> bool:
         """Whether any of the newest `n` rows rests on samples of a worn sensor."""

@@ -147,15 +147,21 @@ def test_the_network_sees_a_missing_sensor_as_one_that_is_not_worn(model: Recogn
 def test_softmax_is_that_of_the_textbook(logits: list[float], temperature: float) -> None:
     z = np.array(logits, np.float64) / temperature
     want = np.exp(z - z.max()) / np.exp(z - z.max()).sum()
-    got = _softmax(logits, temperature)
+    got = _softmax(logits, temperature, tuple(range(len(logits))))
     assert got is not None
     assert_allclose(got, want, atol=1e-6)
 
 
+def test_a_label_that_is_not_offered_has_no_probability() -> None:
+    got = _softmax([1.0, 9.0, 2.0], 1.0, (0, 2))
+    assert got is not None
+    assert_allclose(got, [1 / (1 + math.e), 0.0, math.e / (1 + math.e)], rtol=1e-6)
+
+
 def test_no_number_is_no_probability() -> None:
-    assert _softmax([0.0, math.nan], 1.0) is None
-    assert _softmax([math.nan, 0.0], 1.0) is None
-    assert _softmax([math.inf, 0.0], 1.0) is None
+    assert _softmax([0.0, math.nan], 1.0, (0, 1)) is None
+    assert _softmax([math.nan, 0.0], 1.0, (0, 1)) is None
+    assert _softmax([math.inf, 0.0], 1.0, (0, 1)) is None
 
 
 # -- pairs that fit, and how they are found
@@ -216,9 +222,32 @@ def test_a_placement_that_no_sensor_takes_is_refused_with_what_is_taken(model: R
 
 
 def test_two_placements_for_one_sensor_are_refused(model: Recognizer) -> None:
-    first, second = model.spec.sensors[0].placements[:2]
+    first, second = next(s.placements[:2] for s in model.spec.sensors if s.name == "trouser_pocket")
     with pytest.raises(ModelError, match=f"'{second}'.*'{first}'"):
         model.slots([first, second])
+
+
+def test_two_of_a_kind_fill_two_slots_in_the_order_they_are_given(model: Recognizer) -> None:
+    kinds = [i for i, sensor in enumerate(model.spec.sensors) if "wrist" in sensor.placements]
+    slots = model.slots(["wrist_right", "wrist_left"])
+    assert [slots[i] for i in kinds] == ["wrist_right", "wrist_left"]
+    with pytest.raises(ModelError, match=r"'wrist'.*'wrist_right' and 'wrist_left'"):
+        model.slots(["wrist_right", "wrist_left", "wrist"])
+    with pytest.raises(ModelError, match=r"'wrist_left'.*'wrist_left'"):
+        model.slots(["wrist_left", "wrist_left"])
+
+
+def test_only_labels_that_a_worn_sensor_can_tell_have_probability(model: Recognizer) -> None:
+    sensors = model.spec.sensors
+    pocket = next(i for i, s in enumerate(sensors) if s.name == "trouser_pocket")
+    wrist = next(i for i, s in enumerate(sensors) if s.name == "wrist")
+    own = judged(model, replace(window(model), worn=(pocket,)))
+    assert {model.spec.labels[i] for i in np.flatnonzero(own)} <= set(sensors[pocket].labels)
+    assert "lying" not in sensors[pocket].labels
+    both = replace(window(model, coverage=(1.0, 1.0)), worn=(wrist, pocket))
+    assert judged(model, both)[model.spec.labels.index("lying")] > 0
+    lost = judged(model, replace(both, missing={wrist: 0.1}))
+    assert lost[model.spec.labels.index("lying")] == 0
 
 
 # -- pairs that do not fit
@@ -260,9 +289,13 @@ MISFITS = {
     "hop of zero": (put("hop", value=0), "hop: expected int >= 1, got 0"),
     "window of another length": (put("window", value=100), r"input: expected float32 \(1, 100, "),
     "sensor missing": (lambda raw: raw["sensors"].pop(), r"input: expected float32 \(1, "),
-    "placement in two sensors": (
-        lambda raw: raw["sensors"][1]["placements"].append(raw["sensors"][0]["placements"][0]),
+    "placement twice in a sensor": (
+        lambda raw: raw["sensors"][1]["placements"].append(raw["sensors"][1]["placements"][0]),
         "sensors: expected each placement once",
+    ),
+    "a sensor's label that the model lacks": (
+        put("sensors", 0, "labels", value=["flying"]),
+        'sensors: expected labels of the model, got .*"flying"',
     ),
     "sensor name twice": (
         lambda raw: put("sensors", 1, "name", value=raw["sensors"][0]["name"])(raw),

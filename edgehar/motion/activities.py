@@ -5,14 +5,27 @@ from functools import partial
 
 import numpy as np
 
+from edgehar.motion.carried import handled, on_table, riding
+from edgehar.motion.exercise import (
+    jumping_jacks,
+    lunging,
+    rowing,
+    sitting_down_standing_up,
+    squatting,
+    two_links,
+)
+from edgehar.motion.falls import falling
 from edgehar.motion.gait import RUNNING, STAIRS_DOWN, STAIRS_UP, WALKING, on_foot
+from edgehar.motion.gestures import clapping, hitting, punching, throwing, waving
+from edgehar.motion.handwork import arm_work, fidgeting
+from edgehar.motion.near_falls import collapsing, reaching_jump, stumbling
 from edgehar.motion.postures import lying, sitting, standing
 from edgehar.motion.rhythm import Drift, Strikes, ground_force
 from edgehar.motion.skeleton import SIDES, Array, Movement, Segments
 from edgehar.types import STANDARD_GRAVITY
 
 
-def jumping(_body: Segments, rng: np.random.Generator) -> Movement:
+def jumping(body: Segments, rng: np.random.Generator) -> Movement:
     """On the spot, both feet: a half sine of force on the ground, free fall in the air."""
     rate, duty, dip = rng.uniform(1.2, 2.6), rng.uniform(0.45, 0.9), rng.uniform(-0.25, 0.0)
     # Some hardly leave the ground.
@@ -50,6 +63,7 @@ def jumping(_body: Segments, rng: np.random.Generator) -> Movement:
             pose[f"arm_{side}"], pose[f"elbow_{side}"] = arms, elbow + 0.3 * (arms - rest)
             pose[f"arm_out_{side}"] = np.full(t.shape, 0.2)
             pose[f"strike_{side}"] = strikes[side](phase, rate)
+        pose["root_z"] = np.full(t.shape, body.thigh + body.shank)
         pose["push_z"] = STANDARD_GRAVITY * strength * (2.0 * ground_force(phase, duty, dip, 0.0) - 1.0)
         return pose
 
@@ -68,7 +82,9 @@ def cycling(body: Segments, rng: np.random.Generator) -> Movement:
         + 2 * body.thigh * body.shank * np.cos(np.deg2rad(rng.uniform(20.0, 40.0)))
     )
     line = np.deg2rad(rng.uniform(70.0, 95.0) if recumbent else rng.uniform(10.0, 24.0))
+    # The pedals' lowest point is some 10 cm above the ground.
     far = leg - crank
+    high = 0.1 + leg * np.cos(line)
     lean = np.deg2rad(rng.uniform(-35.0, -5.0) if recumbent else rng.uniform(5.0, 45.0))
     arm = np.deg2rad(rng.uniform(-10.0, 40.0) if recumbent else rng.uniform(35.0, 85.0)) + max(lean, 0.0)
     elbow, palm = np.deg2rad(rng.uniform(5.0, 50.0)), np.deg2rad(rng.uniform(-100.0, -20.0))
@@ -84,11 +100,12 @@ def cycling(body: Segments, rng: np.random.Generator) -> Movement:
             "roll": rock * np.sin(wave),
             "bend": -0.7 * rock * np.sin(wave),
             "yaw": turn * np.cos(wave + late),
+            "root_z": np.full(t.shape, high),
         }
         for side, own in (("left", wave), ("right", wave + np.pi)):
             x = far * np.sin(line) + crank * np.sin(own)
             down = far * np.cos(line) - crank * np.cos(own)
-            hip, knee = _two_links(x, down, body)
+            hip, knee = two_links(x, down, body)
             pose[f"hip_{side}"], pose[f"knee_{side}"] = hip + pose["tilt"], knee
             pose[f"arm_{side}"] = arm + live(t + 17.0) + 0.3 * pose["roll"]
             pose[f"elbow_{side}"] = elbow + 0.5 * live(t + 29.0)
@@ -96,15 +113,6 @@ def cycling(body: Segments, rng: np.random.Generator) -> Movement:
         return pose
 
     return movement
-
-
-def _two_links(x: Array, down: Array, body: Segments) -> tuple[Array, Array]:
-    """Thigh angle against the vertical and knee flexion that put the ankle at (x, down) from the hip."""
-    reach = np.hypot(x, down)
-    cosine = (reach**2 - body.thigh**2 - body.shank**2) / (2.0 * body.thigh * body.shank)
-    knee = np.arccos(np.clip(cosine, -0.999, 0.999))
-    behind = np.arctan2(body.shank * np.sin(knee), body.thigh + body.shank * np.cos(knee))
-    return np.asarray(np.arctan2(x, down) + behind), np.asarray(knee)
 
 
 CATALOGUE: dict[str, Callable[[Segments, np.random.Generator], Movement]] = {
@@ -117,4 +125,23 @@ CATALOGUE: dict[str, Callable[[Segments, np.random.Generator], Movement]] = {
     "lying": lying,
     "jumping": jumping,
     "cycling": cycling,
+    "rowing": rowing,
+    "squatting": squatting,
+    "lunging": lunging,
+    "sitting_down_standing_up": sitting_down_standing_up,
+    "jumping_jacks": jumping_jacks,
+    "waving": waving,
+    "clapping": clapping,
+    "punching": punching,
+    "throwing": throwing,
+    "arm_work": arm_work,
+    "fidgeting": fidgeting,
+    "riding": riding,
+    "on_table": on_table,
+    "handled": handled,
+    "falling": falling,
+    "stumbling": stumbling,
+    "collapsing": collapsing,
+    "reaching_jump": reaching_jump,
+    "hitting": hitting,
 }

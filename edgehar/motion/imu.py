@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 from msgspec import Struct
 
-from edgehar.motion.skeleton import Array, Figure, Pose, Segments, about
+from edgehar.motion.knocks import impact
+from edgehar.motion.skeleton import Array, Body, Pose, Segments, about
 from edgehar.types import STANDARD_GRAVITY
 
 RATE = 200.0
@@ -24,11 +25,12 @@ class Site(Struct, frozen=True):
     segment: str
     """Of `skeleton`; `*` stands for the side."""
     along: tuple[float, float]
-    """Below the proximal joint, in lengths of the segment (above the hips in m on pelvis and thorax)."""
+    """Below the proximal joint, in lengths of the segment; in m above the hips on pelvis and thorax, above the
+    base of the neck on the head, before the ankle on the foot."""
     radius: tuple[float, float]
     """From the segment's axis to the sensor, m."""
     azimuth: tuple[float, float]
-    """Of the outward normal, degrees: 0 in front, 90 outward."""
+    """Of the outward normal, degrees: 0 in front (on top of the foot), 90 outward."""
     hertz: tuple[float, float]
     """Natural frequency of device and tissue on the bone, Hz."""
     damping: tuple[float, float]
@@ -37,6 +39,8 @@ class Site(Struct, frozen=True):
     """How far it tips, rad per m/s² at the natural frequency."""
     jolt: tuple[float, float] = (0.5, 1.3)
     """What of an impact on the bone reaches the device: a loose phone slaps, a tight strap damps."""
+    touch: tuple[float, float] = (0.0, 0.0)
+    """What of the bone's quick motion reaches the device past spring and damper: it lies against the limb."""
     free: float = 0.1
     """Share of wearers who mount it in any orientation at all."""
     portrait: float = 0.5
@@ -57,7 +61,8 @@ SITES: Mapping[str, Site] = {
         (3.5, 8),
         (0.08, 0.35),
         0.004,
-        jolt=(1.0, 3.0),
+        jolt=(1.0, 4.0),
+        touch=(0.2, 1.2),
         free=0.08,
         portrait=0.93,
     ),
@@ -65,16 +70,11 @@ SITES: Mapping[str, Site] = {
     "chest": Site("thorax", (0.28, 0.42), (0.09, 0.13), (-25, 25), (8, 18), (0.25, 0.6), 0.0008),
     "lower_leg": Site("shank_*", (0.02, 0.95), (0.035, 0.06), (-20, 120), (8, 20), (0.25, 0.6), 0.0006),
     "knee": Site("thigh_*", (0.75, 0.98), (0.05, 0.08), (60, 120), (8, 18), (0.25, 0.6), 0.0008),
-}
-
-# What is left of a strike on its way up from the shank: own leg, other leg. That shocks fade towards the
-# head is in Lafortune, Lake and Hennig, J. Biomechanics 29 (1996); the shares are round numbers.
-_SHARE = {
-    "shank": (1.0, 0.15),
-    "thigh": (0.75, 0.25),
-    "pelvis": (0.3, 0.3),
-    "thorax": (0.18, 0.18),
-    "forearm": (0.1, 0.1),
+    "upper_arm": Site("upper_arm_*", (0.3, 0.75), (0.04, 0.06), (30, 140), (8, 20), (0.25, 0.6), 0.0008),
+    "thigh_strap": Site("thigh_*", (0.3, 0.75), (0.06, 0.09), (-20, 120), (6, 15), (0.25, 0.6), 0.001),
+    "ankle": Site("shank_*", (0.78, 0.97), (0.03, 0.05), (-20, 120), (10, 22), (0.25, 0.6), 0.0005),
+    "foot": Site("foot_*", (0.02, 0.12), (0.02, 0.04), (-30, 90), (12, 25), (0.3, 0.6), 0.0004),
+    "head": Site("head", (0.12, 0.3), (0.07, 0.1), (-180, 180), (8, 20), (0.3, 0.6), 0.0005),
 }
 
 
@@ -100,27 +100,34 @@ def surface(site: Site, side: str, lengths: Segments, rng: np.random.Generator) 
     name = site.segment.removesuffix("_*")
     left = -1.0 if side == "right" and "*" in site.segment else 1.0
     along, angle = rng.uniform(*site.along), left * np.deg2rad(rng.uniform(*site.azimuth))
-    height = (
-        along
-        if name in {"pelvis", "thorax"}
-        else -along * {"thigh": lengths.thigh, "shank": lengths.shank}.get(name, lengths.forearm)
-    )
+    height = along * _downward(name, lengths)
     radius = rng.uniform(*site.radius)
     normal = np.array([np.cos(angle), np.sin(angle), 0.0])
     axes = np.stack([np.cross([0.0, 0.0, 1.0], normal), [0.0, 0.0, 1.0], normal], axis=1)
     hertz = np.exp(rng.uniform(np.log(site.hertz[0]), np.log(site.hertz[1]), 3))
     damping = rng.uniform(*site.damping, size=3)
     tip = rng.normal(0.0, site.wobble, 3)
-    kernels = np.stack([_follow(h, d) for h, d in zip(hertz, damping, strict=True)])
+    # The foot's long axis points forward.
+    limb = about(1, -0.5 * np.pi, 1)[0] if name == "foot" else np.eye(3)
+    touch = rng.uniform(*site.touch)
+    kernels = np.stack([_follow(h, d) - touch * _follow(h, 0.7) for h, d in zip(hertz, damping, strict=True)])
+    kernels[:, 0] += touch
     return Placed(
         segment=segment,
-        offset=radius * normal + np.array([0.0, 0.0, height]),
-        axes=axes @ small_turns(rng, 6.0, 1)[0],
+        offset=limb @ (radius * normal + np.array([0.0, 0.0, height])),
+        axes=limb @ axes @ small_turns(rng, 6.0, 1)[0],
         kernels=kernels,
         tip=tip[:, None] * kernels,
         jolt=np.exp(rng.uniform(np.log(site.jolt[0]), np.log(site.jolt[1])))
         * np.array([rng.normal(-0.2, 0.3), rng.normal(0.0, 0.2), 1.0]),
     )
+
+
+def _downward(name: str, lengths: Segments) -> float:
+    """What 1 of `Site.along` is upward on this segment, m."""
+    limbs = {"thigh": lengths.thigh, "shank": lengths.shank, "upper_arm": lengths.upper_arm}
+    limbs |= {"forearm": lengths.forearm, "foot": 1.0}
+    return -limbs.get(name, -1.0)
 
 
 def _follow(hertz: float, damping: float) -> Array:
@@ -151,12 +158,17 @@ def _rotation_vectors(r: Array) -> Array:
     return np.asarray(axis * (0.5 * angle / np.maximum(sine, 1e-12))[:, None])
 
 
-def read(figure: Figure, pose: Pose, placed: Placed) -> tuple[Array, Array]:
+def read(body: Body, pose: Pose, placed: Placed) -> tuple[Array, Array]:
     """Specific force and angular rate in the sensor's frame, two rows less than the pose."""
-    frame = figure.frame(placed.segment)
+    frame = body.frame(placed.segment)
     rotation = frame.rotation @ placed.axes
-    force, rate = kinematics(frame.origin + frame.rotation @ placed.offset, rotation, RATE)
-    extra = _jolts(placed, pose, len(rotation)) + _pushes(pose, len(rotation))
+    position = frame.origin + frame.rotation @ placed.offset
+    if "unworn" in pose:
+        root = body.frame("pelvis").origin
+        position = root + (1.0 - np.reshape(pose["unworn"], (-1, 1))) * (position - root)
+    force, rate = kinematics(position, rotation, RATE)
+    felt = (np.zeros(len(rotation)) + part for part in impact(placed.segment, placed.jolt, pose))
+    extra = _pushes(pose, len(rotation)) + _ahead(pose, *felt)
     force += np.einsum("nji,nj->ni", rotation, extra)[1:-1]
     return _held(force, rate, placed)
 
@@ -172,15 +184,6 @@ def _ahead(pose: Pose, x: Array, y: Array, z: Array) -> Array:
     yaw = pose.get("yaw", 0.0)
     c, s = np.cos(yaw), np.sin(yaw)
     return np.stack([c * x - s * y, s * x + c * y, z], axis=1)
-
-
-def _jolts(placed: Placed, pose: Pose, rows: int) -> Array:
-    name, _, side = placed.segment.partition("_")
-    own, other = _SHARE[name]
-    zero = np.zeros(rows)
-    left, right = (zero + pose.get(f"strike_{foot}", 0.0) for foot in ("left", "right"))
-    size = own * right + other * left if side == "right" else own * left + other * right
-    return _ahead(pose, *(size * share for share in placed.jolt))
 
 
 def _held(force: Array, rate: Array, placed: Placed) -> tuple[Array, Array]:

@@ -136,7 +136,11 @@ def _bouncing(seated: Movement, rng: np.random.Generator) -> Movement:
 
 def lying(_body: Segments, rng: np.random.Generator) -> Movement:
     """On the back, either side, or the belly."""
-    kind = rng.choice(4, p=(0.45, 0.2, 0.2, 0.15))
+    return lying_on(int(rng.choice(4, p=(0.45, 0.2, 0.2, 0.15))), rng)
+
+
+def lying_on(kind: int, rng: np.random.Generator) -> Movement:
+    """On the back (0), the left (1) or right (2) side, or the belly (3)."""
     turn = (0.0, 90.0, -90.0, 180.0)[kind] + rng.normal(0.0, 10.0)
     arms, _ = _arms(rng, ("flat", "flat", "belly", "head") if kind == 0 else ("flat", "head", "lap"))
     still = arms | {"tilt": np.deg2rad(-90.0 + rng.normal(0.0, 5.0)), "turn": np.deg2rad(turn)}
@@ -157,3 +161,31 @@ def lying(_body: Segments, rng: np.random.Generator) -> Movement:
     # Breath lifts the chest by about a degree, 12 to 20 times a minute.
     sizes = {"turn": sway, "lean": 0.5} | {f"hip_{side}": sway for side in SIDES}
     return _alive(rng, still, sizes | _hands(rng, busy=False), rng.uniform(0.5, 6.0))
+
+
+def aim(rng: np.random.Generator, ranges: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+    """One value of each range of degrees, rad."""
+    return {name: float(np.deg2rad(rng.uniform(*span))) for name, span in ranges.items()}
+
+
+def toward(pose: dict[str, Array], target: Mapping[str, float], share: Array | float, side: str = "") -> None:
+    """Bring the pose by `share` (0 to 1) to the target's angles, of one side if their names lack it."""
+    for name, value in target.items():
+        full = f"{name}_{side}" if side else name
+        old = pose.get(full, 0.0)
+        pose[full] = np.asarray(old + share * (value - old))
+
+
+def mixed(old: Mapping[str, Array], new: Mapping[str, Array], share: Array) -> dict[str, Array]:
+    """Between two poses: the old one at share 0, the new one at 1."""
+    names = dict.fromkeys((*old, *new))
+    return {name: (1.0 - share) * old.get(name, 0.0) + share * new.get(name, 0.0) for name in names}
+
+
+def planted(body: Segments, thigh: Array, knee: Array) -> tuple[Array, Array]:
+    """Where the hip is, before and above an ankle that stays; angle of the thigh against the vertical, rad."""
+    shank = knee - thigh
+    return (
+        body.shank * np.sin(shank) - body.thigh * np.sin(thigh),
+        body.thigh * np.cos(thigh) + body.shank * np.cos(shank),
+    )

@@ -3,9 +3,11 @@
 Everything is a pure function of time, so a stretch of movement is the same however it is cut.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
 
 from edgehar.motion.skeleton import Array
 
@@ -95,12 +97,17 @@ def ground_force(phase: Array, duty: float, dip: float, early: float) -> Array:
 
 
 class Strikes:
-    """What the skeleton feels of each foot strike: damped oscillations that start at whole phases."""
+    """What the skeleton feels of each foot strike: damped oscillations that start at whole phases.
+
+    `peak` is the height of the first swing, m/s², `spread` how far strikes differ from it.
+    """
 
     def __init__(
         self, rng: np.random.Generator, peak: float, hertz: float, decay: float, spread: float
     ) -> None:
-        self._peaks = peak * np.exp(rng.normal(0.0, spread, _KNOTS))
+        turn = 2.0 * np.pi * hertz * decay
+        highest = np.exp(-np.arctan(turn) / turn) * turn / np.hypot(1.0, turn)
+        self._peaks = peak / highest * np.exp(rng.normal(0.0, spread, _KNOTS))
         self._hertz, self._decay = hertz, decay
 
     def __call__(self, phase: Array, rate: float) -> Array:
@@ -112,3 +119,133 @@ class Strikes:
             ring = np.exp(-since / self._decay) * np.sin(2.0 * np.pi * self._hertz * since)
             total += self._peaks[(count.astype(np.int64) - back) % _KNOTS] * ring
         return total
+
+
+def smooth(t: Array, start: float, seconds: float) -> Array:
+    """From 0 to 1 between start and start + seconds with least jerk (Flash and Hogan, J. Neuroscience 5, 1985)."""
+    u = np.clip((t - start) / seconds, 0.0, 1.0)
+    return np.asarray(u**3 * (10.0 - 15.0 * u + 6.0 * u**2))
+
+
+def there_and_back(u: Array, up: float, down: float) -> Array:
+    """From 0 to 1 in the first `up` of 0..1, and back in its last `down`."""
+    return smooth(u, 0.0, up) - smooth(u, 1.0 - down, down)
+
+
+def knock(since: Array, seconds: float) -> Array:
+    """A pulse of about `seconds` that dies away and peaks at 1; zero before."""
+    u = np.maximum(since, 0.0) / seconds
+    # 0.6377 is the highest point of exp(-u) sin(pi u).
+    return np.asarray(np.exp(-u) * np.sin(np.pi * u) / 0.6377)
+
+
+def accelerate(path: Callable[[Array], Array], t: Array) -> Array:
+    """Second derivative of a smooth path at times t, per s²."""
+    step = 0.005
+    return np.asarray((path(t + step) - 2.0 * path(t) + path(t - step)) / step**2)
+
+
+class Beat(Struct, frozen=True, eq=False):
+    """Where in a repetition one is."""
+
+    u: Array
+    """From 0 to 1 while it is done, then 1 until the next."""
+    since: Array
+    """s since it began."""
+    move: Array
+    """s that it takes."""
+    count: NDArray[np.int64]
+    """Which one it is; 0..511, then again."""
+    size: Array
+    """About 1, one for each."""
+
+
+class Repeats:
+    """An action done again and again, none quite like the last, with pauses or without.
+
+    Args:
+        rng: where chance comes from.
+        move: s that one takes.
+        pause: range of rests after it, s.
+        spread: of their durations, as a share.
+        first: s at which the first begins; somewhere in the middle of them if None.
+    """
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        move: float,
+        pause: tuple[float, float] = (0.0, 0.0),
+        spread: float = 0.05,
+        first: float | None = None,
+    ) -> None:
+        self._move = move * np.exp(rng.normal(0.0, spread, _KNOTS)) if spread else np.full(_KNOTS, move)
+        self._at = np.concatenate([[0.0], np.cumsum(self._move + rng.uniform(*pause, _KNOTS))])
+        self._size = np.exp(rng.normal(0.0, 0.08, _KNOTS))
+        self._first = -rng.uniform(0.0, self._at[-1]) if first is None else first
+
+    def __call__(self, t: Array) -> Beat:
+        """Where one is at times t, s."""
+        t = (t - self._first) % self._at[-1]
+        count = np.clip(np.searchsorted(self._at, t, side="right") - 1, 0, _KNOTS - 1)
+        since, move = t - self._at[count], self._move[count]
+        return Beat(np.minimum(since / move, 1.0), since, move, count, self._size[count])
+
+
+class Hops:
+    """From one chance value to the next, each reached in one beat."""
+
+    def __init__(self, rng: np.random.Generator, low: float, high: float) -> None:
+        self._values = rng.uniform(low, high, _KNOTS)
+
+    def __call__(self, beat: Beat) -> Array:
+        """Value at these beats."""
+        old, new = self._values[beat.count - 1], self._values[beat.count]
+        return np.asarray(old + (new - old) * smooth(beat.u, 0.0, 1.0))
+
+
+class Landing:
+    """From 0 to 1 as something falls: ever faster, stopped by a half sine of force, a small bounce.
+
+    Args:
+        end: s, the middle of the impact.
+        seconds: from the first motion to the impact's begin.
+        ramp: share of them over which the pull grows to its full size.
+        width: s that the impact lasts.
+        rebound: share of the speed that is thrown back.
+    """
+
+    def __init__(self, end: float, seconds: float, ramp: float, width: float, rebound: float) -> None:
+        self.start = end - 0.5 * width - seconds
+        self._ramp, self._free, self._width = ramp * seconds, (1.0 - ramp) * seconds, width
+        self._rebound = rebound
+        square, straight = _way(ramp, width, rebound)
+        self._pull = 1.0 / (square * seconds**2 + straight * seconds)
+
+    @staticmethod
+    def seconds(drop: float, pull: float, ramp: float, width: float, rebound: float) -> float:
+        """How long it takes to fall `drop` m where the pull grows to `pull` m/s²."""
+        square, straight = _way(ramp, width, rebound)
+        return float((np.sqrt(straight**2 + 4.0 * square * drop / pull) - straight) / (2.0 * square))
+
+    def __call__(self, t: Array) -> Array:
+        """How far it is at times t, s."""
+        r, free, w, a, e = self._ramp, self._free, self._width, self._pull, self._rebound
+        since = t - self.start
+        s = np.clip(since, 0.0, r)
+        way = 0.5 * a * (0.5 * s**2 + (r / np.pi) ** 2 * (np.cos(np.pi * s / r) - 1.0))
+        s = np.clip(since - r, 0.0, free)
+        way = way + 0.5 * a * r * s + 0.5 * a * s**2
+        speed = a * (0.5 * r + free)
+        s = np.clip(since - r - free, 0.0, w)
+        way += speed * s - 0.5 * (1.0 + e) * speed * (s - w / np.pi * np.sin(np.pi * s / w))
+        s = np.maximum(since - r - free - w, 0.0)
+        # What was thrown back returns with the pull that it fell with.
+        return np.asarray(way - e * speed * s * np.exp(-0.5 * a / (max(e, 0.01) * speed) * s))
+
+
+def _way(ramp: float, width: float, rebound: float) -> tuple[float, float]:
+    """What a unit of pull makes of the time fallen, squared and straight."""
+    free = 1.0 - ramp
+    square = ramp**2 * (0.25 - 1.0 / np.pi**2) + 0.5 * ramp * free + 0.5 * free**2
+    return float(square), 0.5 * (0.5 * ramp + free) * width * (1.0 - rebound)

@@ -5,7 +5,7 @@ upright, arms hanging, and all segment frames coincide with the world's.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from msgspec import Struct
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Pose = Mapping[str, Array | float]
 """Angles in rad (flexion and abduction positive, forward lean positive), `root_*` in m,
-`push_*` (acceleration of the pelvis in its heading's frame) and `strike_*` in m/s²; a name that
-is missing is zero. Names of paired joints end in `_left` or `_right`."""
+`push_*` (acceleration of the pelvis in its heading's frame), `strike_*` (of a foot) and `hit_x_*`,
+`hit_y_*`, `hit_z_*` (what knocks a segment, in the heading's frame) in m/s², `unworn` from 0 (on the
+body) to 1 (every sensor is at the root, no body between them); a name that is missing is zero. Names of paired joints end in `_left` or `_right`."""
 
 Movement = Callable[[Array], dict[str, Array]]
 """Times in s -> a `Pose` over these times."""
@@ -64,9 +65,17 @@ class Frame(Struct, frozen=True, eq=False):
     """One segment over time."""
 
     origin: Array
-    """(rows, 3), its proximal joint (the mid-hip for pelvis and thorax), m."""
+    """(rows, 3), its proximal joint (the mid-hip for pelvis and thorax, the base of the neck for the head), m."""
     rotation: Array
     """(rows, 3, 3), segment to world."""
+
+
+class Body(Protocol):
+    """Anything whose segments can be looked up: a modelled `Figure`, or a recorded one (`track.Track`)."""
+
+    def frame(self, segment: str) -> Frame:
+        """Of a segment of this module, such as `pelvis` or `forearm_left`."""
+        ...
 
 
 def _along(rotation: Array, offset: tuple[float, float, float]) -> Array:
@@ -81,16 +90,21 @@ class Figure:
         self._known: dict[str, Frame] = {}
 
     def frame(self, segment: str) -> Frame:
-        """`pelvis`, `thorax`, or `thigh`, `shank`, `upper_arm`, `forearm` with `_left` or `_right`."""
+        """`pelvis`, `thorax`, `head`, or `thigh`, `shank`, `foot`, `upper_arm`, `forearm` with `_left` or `_right`."""
         if segment not in self._known:
             name, _, side = segment.rpartition("_")
-            make = {"thigh": self._thigh, "shank": self._shank, "arm": self._arm, "forearm": self._forearm}
-            if segment in {"pelvis", "thorax"}:
-                self._known[segment] = self._pelvis() if segment == "pelvis" else self._thorax()
+            single = {"pelvis": self._pelvis, "thorax": self._thorax, "head": self._head}
+            paired = {
+                "thigh": self._thigh,
+                "shank": self._shank,
+                "foot": self._foot,
+                "upper_arm": self._arm,
+                "forearm": self._forearm,
+            }
+            if segment in single:
+                self._known[segment] = single[segment]()
             else:
-                self._known[segment] = make[name.removeprefix("upper_")](
-                    side, 1.0 if side == "left" else -1.0
-                )
+                self._known[segment] = paired[name](side, 1.0 if side == "left" else -1.0)
         return self._known[segment]
 
     def _turn(self, axis: int, name: str, sign: float = 1.0) -> Array:
@@ -108,6 +122,12 @@ class Figure:
         bend = self._turn(1, "lean") @ self._turn(0, "bend") @ self._turn(2, "twist")
         return Frame(pelvis.origin, pelvis.rotation @ bend)
 
+    def _head(self) -> Frame:
+        thorax = self.frame("thorax")
+        neck = thorax.origin + _along(thorax.rotation, (0.0, 0.0, self._lengths.trunk))
+        turned = self._turn(2, "head_turn") @ self._turn(1, "nod") @ self._turn(0, "head_bend")
+        return Frame(neck, thorax.rotation @ turned)
+
     def _thigh(self, side: str, left: float) -> Frame:
         pelvis = self.frame("pelvis")
         joint = pelvis.origin + _along(pelvis.rotation, (0.0, left * self._lengths.hip_half, 0.0))
@@ -118,6 +138,11 @@ class Figure:
         thigh = self.frame(f"thigh_{side}")
         joint = thigh.origin + _along(thigh.rotation, (0.0, 0.0, -self._lengths.thigh))
         return Frame(joint, thigh.rotation @ self._turn(1, f"knee_{side}"))
+
+    def _foot(self, side: str, _left: float) -> Frame:
+        shank = self.frame(f"shank_{side}")
+        joint = shank.origin + _along(shank.rotation, (0.0, 0.0, -self._lengths.shank))
+        return Frame(joint, shank.rotation @ self._turn(1, f"ankle_{side}", -1.0))
 
     def _arm(self, side: str, left: float) -> Frame:
         thorax = self.frame("thorax")

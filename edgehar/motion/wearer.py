@@ -37,6 +37,11 @@ def blend(before: Movement, after: Movement, start: float, seconds: float) -> Mo
     return movement
 
 
+def _later(movement: Movement, start: float) -> Movement:
+    """A movement begins at its own time 0: let it begin at `start`."""
+    return lambda t: movement(t - start)
+
+
 class _Sensor(Struct, frozen=True, eq=False):
     placed: Placed
     mounting: Array
@@ -102,7 +107,7 @@ class Wearer:
         return self._measure(t) if count else []
 
     def _begin(self, activity: str) -> None:
-        new = CATALOGUE[activity](self._lengths, self._rng)
+        new = _later(CATALOGUE[activity](self._lengths, self._rng), self.t)
         before = self._current if self.t - _PAST / RATE > self._settled else self._movement
         seconds = 2.5 if "lying" in {activity, self._activity} else 1.2
         if self._activity is None:
@@ -134,6 +139,5 @@ _SITE_OF = {
     "hip": "waist",
     "pelvis": "waist",
     "lower_back": "waist",
-    "ankle": "lower_leg",
     "shank": "lower_leg",
 }

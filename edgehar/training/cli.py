@@ -1,25 +1,32 @@
 """The verbs of `edgehar-train`: parse, call, print. stdout is data, stderr is messages."""
 
 import hashlib
+import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from edgehar import __version__, manifest, recognizer
+from edgehar import manifest, recognizer
 from edgehar.errors import ConfigError, OperatorError
-from edgehar.training import evaluate as scoring, export, recipe as recipes
+from edgehar.training import evaluate as scoring, export, publish, recipe as recipes, work
+
+if TYPE_CHECKING:
+    from edgehar.training.build import Build
 
 EXIT_REFUSED = 78
 """EX_CONFIG of sysexits.h, as `edgehar` has it."""
-_BEGIN, _END = "<!-- scores -->", "<!-- /scores -->"
+EXIT_STOPPED = 130
+"""128 and the number of SIGINT, as shells have it."""
+_WORKERS = os.cpu_count() or 1
+_WORK = "Folder for what is kept on the way; else build/NAME."
 
 app = typer.Typer(
     add_completion=False,
@@ -33,53 +40,123 @@ app = typer.Typer(
 
 @app.command(
     help="Example: edgehar-train build models/imu_tcn.toml\n\n"
-    "Simulate people, fit the network, quantize it, write NAME.tflite and NAME.json. Needs edgehar[train]."
+    "Simulate people, fit the network, quantize it, write NAME.tflite and NAME.json. Needs edgehar[train]. "
+    "After Ctrl-C the same command goes on where it was stopped."
 )
 def build(
     path: Annotated[Path, typer.Argument(metavar="RECIPE", help="Such as models/imu_tcn.toml.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the pair; else beside the recipe.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that simulate people.")] = os.cpu_count()
-    or 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that simulate people.")] = _WORKERS,
+    folder: Annotated[Path | None, typer.Option("--work", help=_WORK)] = None,
+    fresh: Annotated[bool, typer.Option(help="Start over, whatever is kept.")] = False,  # noqa: FBT002  # typer's form of a flag
 ) -> None:
     """Recipe to model pair."""
-    made = recipes.load(path)
-    with _progress() as progress:
-        content, provenance = _make(made, workers, progress)
-    stem = (out or path.parent) / made.name
-    provenance["recipe_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    spec = export.describe(made, content, provenance)
+    with _building(path, folder, workers) as made:
+        if fresh:
+            made.forget()
+        content, spec = made.pair()
+    stem = (out or path.parent) / spec.name
+    spec.provenance["recipe_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     export.write_pair(stem, content, spec)
     typer.echo(f"{stem}.json")
 
 
 @app.command(
     help="Example: edgehar-train evaluate models/imu_tcn.json --data ../shared/data\n\n"
-    "Score the int8 network on people with the recognizer of the run time. Needs no TensorFlow."
+    "Score the int8 network on people with the recognizer of the run time. Needs no TensorFlow. "
+    "Writes results.json, confusion.png, the manifest's metrics and README.md's tables beside the model."
 )
 def evaluate(
     model: Annotated[str, typer.Argument(help="A manifest's path, or a shipped model's name.")],
-    data: Annotated[Path, typer.Option(help="Folder with imu/motionsense.npz and imu/dsads.npz.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print scores and confusions as JSON.")] = False,  # noqa: FBT002  # typer's form of a flag
-    write: Annotated[bool, typer.Option(help="Write the scores to the manifest and its README.md.")] = True,  # noqa: FBT002  # typer's form of a flag
+    data: Annotated[Path, typer.Option(help="Folder that holds the recordings, imu/*.npz.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,  # noqa: FBT002  # typer's form of a flag
+    write: Annotated[bool, typer.Option(help="Write what was found beside the model.")] = True,  # noqa: FBT002  # typer's form of a flag
+    only: Annotated[
+        str, typer.Option(metavar="SETS", help="Such as motionsense,dsads; nothing is written then.")
+    ] = "",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that score.")] = _WORKERS,
 ) -> None:
     """Model pair and recordings to scores."""
     path = manifest.find(model)
-    loaded = recognizer.load(path)
-    scores = scoring.evaluate(loaded, data)
+    recognizer.load(path)  # a pair that cannot run is refused at once
+    chosen = [name.strip() for name in only.split(",") if name.strip()]
+    with _progress() as progress:
+        found = scoring.evaluate(path, data, only=chosen, workers=workers, tick=_bars(progress))
+    if write and not chosen:
+        publish.publish(path, found)
+    typer.echo(msgspec.json.encode(found).decode() if as_json else publish.document(found))
+
+
+@app.command(
+    help="Example: edgehar-train baselines models/imu_tcn.toml --data ../shared/data\n\n"
+    "Score what the network of a recipe is measured against: a random forest on the same windows, and the "
+    "same network untrained. Adds them to results.json and README.md beside the recipe. Needs edgehar[train]."
+)
+def baselines(
+    path: Annotated[Path, typer.Argument(metavar="RECIPE", help="Such as models/imu_tcn.toml.")],
+    data: Annotated[Path, typer.Option(help="Folder that holds the recordings, imu/*.npz.")],
+    write: Annotated[bool, typer.Option(help="Write what was found beside the recipe.")] = True,  # noqa: FBT002  # typer's form of a flag
+    only: Annotated[
+        str, typer.Option(metavar="SETS", help="Such as motionsense,dsads; nothing is written then.")
+    ] = "",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that simulate and score.")] = _WORKERS,
+    folder: Annotated[Path | None, typer.Option("--work", help=_WORK)] = None,
+) -> None:
+    """Recipe and recordings to scores."""
+    chosen = [name.strip() for name in only.split(",") if name.strip()]
+    scoring.set_names(data, chosen)  # a wrong folder is refused before minutes of simulation
+    with _building(path, folder, workers) as made:
+        from edgehar.training import baselines as against  # noqa: PLC0415
+
+        found = {
+            baseline.stem: against.score(baseline, data, chosen, workers, made.say)
+            for baseline in (made.forest(), made.untrained())
+        }
+    table = against.publish(path.with_suffix(""), found, write=write and not chosen)
+    typer.echo(table)
+
+
+@app.command(
+    help="Example: edgehar-train ablate models/imu_tcn.toml --data ../shared/data\n\n"
+    "Fit the recipe's network to sensors mounted by habit and anyhow, shown in several axes, and score each on "
+    "the people whose recordings design decisions are taken on. Needs edgehar[train]."
+)
+def ablate(
+    path: Annotated[Path, typer.Argument(metavar="RECIPE", help="Such as models/imu_tcn.toml.")],
+    data: Annotated[Path, typer.Option(help="Folder with imu/motionsense.npz and imu/dsads.npz.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Of fitting for each way.")] = 6,
+    write: Annotated[bool, typer.Option(help="Write what was found beside the recipe.")] = True,  # noqa: FBT002  # typer's form of a flag
+    workers: Annotated[int, typer.Option(min=1, help="Processes that simulate.")] = _WORKERS,
+    folder: Annotated[Path | None, typer.Option("--work", help=_WORK)] = None,
+) -> None:
+    """Recipe and recordings to a table."""
+    scoring.set_names(data, ["motionsense", "dsads"])
+    with _building(path, folder, workers) as made:
+        from edgehar.training import ablate as against  # noqa: PLC0415
+
+        found = against.ablate(made.recipe, made.windows(), data, epochs, made.say)
+    table = against.markdown(found)
     if write:
-        metrics = scoring.metrics(scores)
-        export.write_manifest(path.with_suffix(""), msgspec.structs.replace(loaded.spec, metrics=metrics))
-        _rewrite(path.with_name("README.md"), loaded.spec.name, scoring.markdown(scores))
-    typer.echo(msgspec.json.encode(scores).decode() if as_json else scoring.markdown(scores))
+        publish.add(path.with_suffix(""), "mounting", found, table)
+    typer.echo(table)
 
 
 def main() -> None:
     """Run the command line; what the operator can mend is one line on stderr and exit code 78."""
+    logging.basicConfig(level=logging.WARNING, handlers=[_Lines()])
     try:
         app()
     except OperatorError as error:
         typer.echo(f"edgehar-train: {error}", err=True)
         sys.exit(EXIT_REFUSED)
+
+
+class _Lines(logging.Handler):
+    """Our own warnings as lines between the bars; those of TensorFlow are for who works on it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.partition(".")[0] == "edgehar":
+            typer.echo(f"edgehar-train: {record.getMessage()}", err=True)
 
 
 @contextmanager
@@ -89,51 +166,45 @@ def _progress() -> Iterator[Progress]:
         yield progress
 
 
-def _make(made: recipes.Recipe, workers: int, progress: Progress) -> tuple[bytes, dict[str, Any]]:
-    """The network's bytes, and where they come from."""
-    # numpy only, but the fit below needs TensorFlow: say so before minutes of simulation.
-    from edgehar.training import synthesize  # noqa: PLC0415
+@contextmanager
+def _building(path: Path, folder: Path | None, workers: int) -> Iterator["Build"]:
+    """A build with a progress bar; Ctrl-C ends it with one line on what is kept."""
+    recipe = recipes.load(path)
+    made = None
+    try:
+        with _progress() as progress:
+            versions = _versions()
+            from edgehar.training import build as building  # noqa: PLC0415
 
-    tensorflow, fitting = _tensorflow()
-    bar = progress.add_task("simulating windows", total=made.synthesis.windows)
-    data = synthesize.synthesize(made, workers, lambda windows: progress.advance(bar, windows))
-    total = fitting.steps(made, len(data.x))
-    bar = progress.add_task("fitting", total=total)
-    smooth = [0.0]
-
-    def tick(_loss: float, accuracy: float) -> None:
-        smooth[0] = accuracy
-        progress.update(bar, advance=1, description=f"fitting, {smooth[0]:.1%} of the epoch right")
-
-    model = fitting.fit(made, data, tick)
-    content = export.to_int8(model, made, fitting.representative(made, data))
-    return content, {
-        "training_data": "synthetic only: the procedural body of edgehar.motion, no recordings of people",
-        "seed": made.seed,
-        "windows": len(data.x),
-        "parameters": int(model.count_params()),
-        "edgehar": __version__,
-        "tensorflow": tensorflow,
-    }
+            where = work.make(folder or Path("build") / recipe.name)
+            made = building.Build(recipe, where, workers, versions, _bars(progress))
+            yield made
+    except KeyboardInterrupt:
+        kept = made.kept() if made else "nothing was done yet"
+        typer.echo(f"edgehar-train: stopped; {kept}", err=True)
+        raise typer.Exit(EXIT_STOPPED) from None
 
 
-def _tensorflow() -> tuple[str, Any]:
+def _bars(progress: Progress) -> Callable[[str, int, int], None]:
+    """One bar for each stage; what stands behind a comma in its name may change."""
+    bars: dict[str, TaskID] = {}
+
+    def say(stage: str, done: int, total: int) -> None:
+        name = stage.partition(",")[0]
+        if name not in bars:
+            bars[name] = progress.add_task(stage)
+        progress.update(bars[name], description=stage, completed=done, total=total)
+
+    return say
+
+
+def _versions() -> str:
+    """Of the libraries that fit; ConfigError if there are none, before minutes of simulation."""
     # Its C++ side reports each start on stderr, in the middle of the progress bar.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        import tensorflow as tf  # noqa: PLC0415  # loads in seconds; only `build` needs it
-
-        from edgehar.training import fit  # noqa: PLC0415
+        import keras  # noqa: PLC0415  # loads in seconds; only a build needs it
+        import tensorflow as tf  # noqa: PLC0415
     except ImportError as error:
         raise ConfigError(f"building needs TensorFlow: pip install 'edgehar[train]' ({error})") from error
-    return str(tf.__version__), fit
-
-
-def _rewrite(readme: Path, name: str, table: str) -> None:
-    """Put the table between the marks of a README that has such."""
-    begin, end = f"{_BEGIN.removesuffix(' -->')} {name} -->", _END
-    text = readme.read_text() if readme.is_file() else ""
-    before, found, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
-    if found and closed:
-        readme.write_text(f"{before}{begin}\n{table}\n{end}{after}")
+    return f"tensorflow {tf.__version__}, keras {keras.__version__}"

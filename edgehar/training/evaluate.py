@@ -1,188 +1,231 @@
 """Scores of a model pair on recordings of real people, by the code that runs on the device.
 
-Windows lie wholly inside one trial and follow each other at half their length; the answer is the
-plain arg-max over all labels of the model; macro-F1 pools all windows of a row. Needs no TensorFlow.
+Needs no TensorFlow. What is scored stands in `rows`, the figures in `measures`, the tables in `results`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import as_completed
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from edgehar import manifest, recognizer
 from edgehar.errors import RecordingError
 from edgehar.manifest import ModelSpec
-from edgehar.motion.imu import any_turns
 from edgehar.recognizer import Recognizer
-from edgehar.resample import Grid
-from edgehar.scoring import common_label
-from edgehar.types import FloatArray, Samples, Window
-from edgehar.windows import Windows
+from edgehar.training import work
+from edgehar.training.further import FURTHER, find
+from edgehar.training.measures import Score, calibration, score
+from edgehar.training.results import RULE, TURNED, Line, Results, Swept, group_means
+from edgehar.training.rows import DECIDED_ON, NO_ANSWER, Answers, Row, Run, answer, offered, plan
+from edgehar.training.sets import Trial, has_form, read_set, set_files
 
-_PACKET_S = 0.2
+SETS = ("motionsense", "dsads", "sp_sw_har", "utd_mhad", "berkeley_mhad", "weda_fall")
+"""In the order of the table; every other file of the common form is a set of its own behind them."""
+_WORK = "openpack"
+"""None of its activities is one that a model here knows: it counts among the events and false alarms."""
 
-
-class Row(Struct, frozen=True):
-    """One line of the table: which recordings, and what of them."""
-
-    data: str
-    people: tuple[int, ...]
-    placements: tuple[str, ...]
-    turned: bool = False
-    """Every trial in another random orientation."""
-
-    @property
-    def name(self) -> str:
-        """Such as `motionsense 1-6 trouser_pocket`."""
-        turned = ", any orientation" if self.turned else ""
-        return f"{self.data} {self.people[0]}-{self.people[-1]} {' + '.join(self.placements)}{turned}"
+_Tick = Callable[[str, int, int], None]
+"""Is told what is going on, how many passes are done, and of how many."""
 
 
-class Score(Struct, frozen=True):
-    """Of one row."""
-
-    macro_f1: float
-    weighted_f1: float
-    windows: int
-    f1: dict[str, float]
-    confusion: dict[str, dict[str, int]]
-    """Windows by true and by recognized label."""
-
-
-def table() -> list[Row]:
-    """All rows: design decisions were taken on the first people of a set, the others only scored."""
-    rows = []
-    for people in (tuple(range(1, 7)), tuple(range(7, 13))):
-        rows += [Row("motionsense", people, ("trouser_pocket",), turned) for turned in (False, True)]
-    together = ("chest", "wrist_left", "knee_right")
-    alone = (("chest",), ("wrist_left",), ("wrist_right",), ("knee_left",), ("knee_right",))
-    for people in ((1, 2), (3, 4)):
-        rows += [Row("dsads", people, placements) for placements in (together, *alone)]
-    return rows
-
-
-class Trials(Struct, frozen=True, eq=False):
-    """An npz set in memory."""
-
-    x: NDArray[np.int16]
-    scale: FloatArray
-    columns: tuple[str, ...]
-    ends: NDArray[np.int64]
-    subject: NDArray[np.int64]
-    activity: tuple[str, ...]
-    rate_hz: float
-
-    def samples(self, trial: int, placement: str) -> Samples:
-        """What one sensor measured in one trial, from time 0."""
-        own = [i for i, name in enumerate(self.columns) if name.rpartition(".")[0] == placement]
-        if not own:
-            raise RecordingError(f"no sensor at {placement}")
-        channels = tuple(self.columns[i].rpartition(".")[2] for i in own)
-        rows = slice(int(self.ends[trial - 1]) if trial else 0, int(self.ends[trial]))
-        x = (self.x[rows][:, own] * self.scale[own]).astype(np.float32)
-        return Samples(placement, np.arange(len(x)) / self.rate_hz, x, channels)
-
-
-def open_trials(path: Path) -> Trials:
-    """Read a set of `x`, `scale`, `columns`, `n`, `subject`, `activity`, `rate_hz`; RecordingError if it is none."""
-    try:
-        with np.load(path) as file:
-            return Trials(
-                x=file["x"],
-                scale=file["scale"],
-                columns=tuple(str(name) for name in file["columns"]),
-                ends=np.cumsum(file["n"], dtype=np.int64),
-                subject=file["subject"].astype(np.int64),
-                activity=tuple(common_label(str(name)) for name in file["activity"]),
-                rate_hz=float(file["rate_hz"]),
-            )
-    except (OSError, KeyError, ValueError) as error:
-        raise RecordingError(f"{path}: no set of trials: {error}") from error
-
-
-def cut(spec: ModelSpec, tracks: Sequence[Samples]) -> Iterator[Window]:
-    """Windows of one trial, each half a window after the last, by the run-time grid."""
-    slots = spec.slots([track.placement for track in tracks])
-    grid = Grid(slots, spec.rate_hz, spec.window // 2)
-    windows = Windows(spec.window, [i for i, placement in enumerate(slots) if placement is not None])
-    end = max(float(track.t[-1]) for track in tracks)
-    first = [0] * len(tracks)
-    for now in np.arange(_PACKET_S, end + _PACKET_S, _PACKET_S).tolist():
-        for i, track in enumerate(tracks):
-            rows = slice(first[i], int(np.searchsorted(track.t, now)))
-            first[i] = rows.stop
-            packet = Samples(track.placement, track.t[rows], track.x[rows], track.channels)
-            for block in grid.push(now, packet):
-                yield from (window for window in windows.push(block) if min(window.coverage) == 1.0)
-
-
-def answers(recognizer: Recognizer, trials: Trials, row: Row) -> Iterator[tuple[str, str]]:
-    """True and recognized label of each window of the row."""
-    spec, rng = recognizer.spec, np.random.default_rng(0)
-    for trial, activity in enumerate(trials.activity):
-        turn = any_turns(rng, 1)[0].astype(np.float32)
-        if activity not in spec.labels or trials.subject[trial] not in row.people:
-            continue
-        tracks = [trials.samples(trial, placement) for placement in row.placements]
-        if row.turned:
-            tracks = [
-                Samples(s.placement, s.t, (s.x.reshape(-1, 2, 3) @ turn).reshape(-1, 6), s.channels)
-                for s in tracks
-            ]
-        for window in cut(spec, tracks):
-            for prediction in recognizer.push(window):
-                if prediction.probabilities is not None:
-                    yield activity, spec.labels[int(np.argmax(prediction.probabilities))]
-
-
-def score(pairs: Sequence[tuple[str, str]]) -> Score:
-    """F1 over the labels that truly occur; any other answer is an error.
-
-    Raises:
-        RecordingError: if there is no window at all.
-    """
-    if not pairs:
-        raise RecordingError("no windows to score")
-    confusion: dict[str, dict[str, int]] = {}
-    for true, said in pairs:
-        of = confusion.setdefault(true, {})
-        of[said] = of.get(said, 0) + 1
-    there = {label: sum(of.values()) for label, of in confusion.items()}
-    answered = {label: sum(of.get(label, 0) for of in confusion.values()) for label in confusion}
-    f1 = {label: 2.0 * of.get(label, 0) / (there[label] + answered[label]) for label, of in confusion.items()}
-    return Score(
-        macro_f1=round(sum(f1.values()) / len(f1), 4),
-        weighted_f1=round(sum(f1[label] * there[label] for label in f1) / len(pairs), 4),
-        windows=len(pairs),
-        f1={label: round(value, 3) for label, value in f1.items()},
-        confusion=confusion,
+def evaluate(
+    model: Path, folder: Path, *, only: Sequence[str] = (), workers: int = 1, tick: _Tick | None = None
+) -> Results:
+    """The whole table of what is in `folder`/imu, or that of some sets; RecordingError if one is broken."""
+    spec = manifest.read(model)
+    names = set_names(folder, only)
+    plans = plan(spec, {name: read_set(folder, name) for name in names})
+    further = [name for name in FURTHER if not only or name in only]
+    runs = dict.fromkeys(run for row in plans.rows for run in row.runs)
+    answers: dict[Run, Answers] = {}
+    more: dict[str, Any] = {}
+    jobs: list[Run | str] = [*further, *runs]
+    for done, (job, found) in enumerate(_done(model, folder, jobs, workers), start=1):
+        if isinstance(job, Run):
+            answers[job] = found
+        else:
+            more[job] = found
+        if tick:
+            tick(f"scoring, {job.data if isinstance(job, Run) else job}", done, len(jobs))
+    collected = _collect(spec, plans.rows, plans.skipped, answers)
+    why = {name: more[name] for name in further if isinstance(more[name], str)}
+    absent = {} if only else {name: "there are no such recordings" for name in SETS if name not in names}
+    return replace(
+        collected,
+        skipped=collected.skipped | absent | why,
+        more={name: more[name] for name in further if name not in why},
     )
 
 
-def evaluate(recognizer: Recognizer, folder: Path) -> dict[str, Score]:
-    """The whole table; `folder` holds `imu/motionsense.npz` and `imu/dsads.npz`."""
-    rows = table()
-    sets = {
-        name: open_trials(folder / "imu" / f"{name}.npz") for name in dict.fromkeys(row.data for row in rows)
-    }
-    return {row.name: score(list(answers(recognizer, sets[row.data], row))) for row in rows}
+def set_names(folder: Path, only: Sequence[str] = ()) -> list[str]:
+    """The sets of the table and the other files of their form in `folder`/imu, or those among `only`.
+
+    RecordingError names what is neither a set that is there nor a further measurement.
+    """
+    if not (folder / "imu").is_dir():
+        raise RecordingError(f"{folder}/imu: no such folder; --data takes the folder that holds imu/*.npz")
+    files = {name: _files(folder, name) for name in (*SETS, _WORK)}
+    grouped = {path for paths in files.values() for path in paths}
+    others = sorted(
+        path.stem for path in (folder / "imu").glob("*.npz") if path not in grouped and has_form(path)
+    )
+    there = [name for name in SETS if files[name]] + others
+    unknown = [name for name in only if name not in (*there, *FURTHER)]
+    if unknown or not there:
+        known = ", ".join((*there, *FURTHER))
+        raise RecordingError(
+            f"{folder}/imu: nothing to score by the name {', '.join(unknown)}; choose of {known}"
+        )
+    return [name for name in there if not only or name in only]
 
 
-def metrics(scores: dict[str, Score]) -> dict[str, Any]:
-    """As they stand in a manifest: without the confusion."""
-    return {name: {k: v for k, v in to_builtins(s).items() if k != "confusion"} for name, s in scores.items()}
+def _files(folder: Path, name: str) -> list[Path]:
+    try:
+        return set_files(folder, name)
+    except RecordingError:
+        return []
 
 
-def markdown(scores: dict[str, Score]) -> str:
-    """As they stand in `models/README.md`."""
-    labels = list(dict.fromkeys(label for s in scores.values() for label in s.f1))
-    lines = [
-        f"| recordings | windows | macro-F1 | weighted F1 | {' | '.join(labels)} |",
-        "| --- |" + " ---: |" * (3 + len(labels)),
-    ]
-    for name, s in scores.items():
-        per = " | ".join(f"{s.f1[label]:.2f}" if label in s.f1 else "" for label in labels)
-        lines.append(f"| {name} | {s.windows} | **{s.macro_f1:.3f}** | {s.weighted_f1:.3f} | {per} |")
-    return "\n".join(lines)
+def _done(
+    model: Path, folder: Path, jobs: Sequence[Run | str], workers: int
+) -> Iterator[tuple[Run | str, Any]]:
+    """Each job and what it found, as they end: passes over sets, and further measurements by their name."""
+    if workers == 1:
+        yield from ((job, _job(model, folder, job)) for job in jobs)
+        return
+    with work.processes(workers) as pool:
+        waiting = {pool.submit(_job, model, folder, job): job for job in jobs}
+        yield from ((waiting[one], one.result()) for one in as_completed(waiting))
+
+
+def _job(model: Path, folder: Path, job: Run | str) -> Any:
+    if isinstance(job, str):
+        return find(job, _model(model), folder)
+    return answer(_model(model), _trials(folder, job.data), job)
+
+
+@cache
+def _model(path: Path) -> Recognizer:
+    return recognizer.load(path)
+
+
+@lru_cache(maxsize=1)
+def _trials(folder: Path, name: str) -> list[Trial]:
+    return read_set(folder, name)
+
+
+def _collect(
+    spec: ModelSpec, rows: Sequence[Row], skipped: Mapping[str, str], answers: Mapping[Run, Answers]
+) -> Results:
+    why = dict(skipped)
+    lines: dict[str, Line] = {}
+    sweeps: dict[str, dict[str, Swept]] = {}
+    for row in rows:
+        pooled = pool([answers[run] for run in row.runs], row.labels)
+        if not len(pooled.true):
+            why[row.name] = "no window lies wholly in one of its activities"
+        elif row.of:
+            condition = row.name.removeprefix(f"{row.of}, ")
+            sweeps.setdefault(row.of, {})[condition] = _swept(row, pooled, lines[row.of].everybody)
+        else:
+            lines[row.name] = line_of(spec, row, pooled)
+    plain = [row for row in rows if row.name in lines and is_plain(row)]
+    return Results(
+        model=spec.id,
+        sha256=spec.sha256,
+        command=f"edgehar-train evaluate {spec.name} --data DIR",
+        rule=RULE,
+        lines=lines,
+        means=group_means(lines, _alone(rows, lines)),
+        sweeps=sweeps,
+        calibration={
+            row.name: calibration(pooled.true, pooled.probabilities, spec.labels, spec.temperature)
+            for row in plain
+            for pooled in [pool([answers[run] for run in row.runs], row.labels)]
+        },
+        evidence={
+            label: {
+                row.name: lines[row.name].everybody.f1[label]
+                for row in plain
+                if label in lines[row.name].everybody.f1 and not row.runs[0].greater_part
+            }
+            for label in spec.labels
+        },
+        skipped=why,
+    )
+
+
+def pool(answers: Sequence[Answers], labels: Sequence[str]) -> Answers:
+    """All windows of several passes whose truth is one of `labels`."""
+    kept = [np.isin(one.true, labels) for one in answers]
+
+    def column(name: str) -> NDArray[np.str_]:
+        return np.concatenate([getattr(one, name)[rows] for one, rows in zip(answers, kept, strict=True)])
+
+    probabilities = [one.probabilities[rows] for one, rows in zip(answers, kept, strict=True)]
+    return Answers(
+        column("person"), column("true"), column("said"), column("state"), np.concatenate(probabilities)
+    )
+
+
+def line_of(spec: ModelSpec, row: Row, pooled: Answers) -> Line:
+    """The scores of everybody, and of the people decided on and the others where a set has both."""
+    looked_at = [f"{name} {who}" for name, people in DECIDED_ON.items() for who in people]
+    mine = np.isin(pooled.person, looked_at)
+    placements = tuple(placement for run in row.runs for placement in run.placements)
+    whole = Line(
+        placements,
+        max(len(offered(spec, run.placements)) for run in row.runs),
+        _scored(pooled, np.ones(len(mine), np.bool_)),
+    )
+    if row.runs[0].data not in DECIDED_ON:
+        return whole
+    return replace(
+        whole,
+        decided_on=_scored(pooled, mine) if mine.any() else None,
+        apart=_scored(pooled, ~mine) if not mine.all() else None,
+    )
+
+
+def _scored(pooled: Answers, rows: NDArray[np.bool_]) -> Score:
+    person, true = pooled.person[rows], pooled.true[rows]
+    raw = score(person, true, pooled.said[rows])
+    if not all(pooled.state):
+        return raw
+    return replace(raw, decided=score(person, true, pooled.state[rows]))
+
+
+def _swept(row: Row, pooled: Answers, whole: Score) -> Swept:
+    judged = pooled.said != NO_ANSWER
+    macro, of_answered = (
+        score(pooled.person[rows], pooled.true[rows], pooled.said[rows]).macro_f1 if rows.any() else 0.0
+        for rows in (np.ones_like(judged), judged)
+    )
+    decided = None
+    if row.runs[0].is_decided:
+        decided = score(pooled.person, pooled.true, pooled.state).macro_f1
+    ratio = macro / whole.macro_f1 if whole.macro_f1 else 0.0
+    return Swept(macro, round(ratio, 4), round(float(judged.mean()), 4), of_answered, decided)
+
+
+def is_plain(row: Row) -> bool:
+    """Whether it shows people as they were recorded."""
+    return not row.of and not any(run.turned for run in row.runs)
+
+
+def _alone(rows: Sequence[Row], lines: Mapping[str, Line]) -> dict[str, list[str]]:
+    """Rows of one sensor each, by set and orientation, where a set has several sensors and activities."""
+    members: dict[str, list[str]] = {}
+    for row in rows:
+        [first, *others] = row.runs
+        if row.name not in lines or others or len(first.placements) > 1 or first.greater_part:
+            continue
+        if len(lines[row.name].everybody.f1) > 1:
+            name = f"{first.data}{TURNED}" if first.turned else first.data
+            members.setdefault(name, []).append(row.name)
+    return {name: found for name, found in members.items() if len(found) > 1}

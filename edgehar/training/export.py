@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -15,6 +14,7 @@ import numpy as np
 from edgehar.manifest import FORMAT, ModelSpec, Quantization, Sensor
 from edgehar.training.recipe import Recipe
 from edgehar.training.tcn import build
+from edgehar.training.work import write
 from edgehar.types import IMU_CHANNELS, FloatArray
 
 
@@ -41,21 +41,23 @@ def to_int8(model: Any, recipe: Recipe, representative: FloatArray) -> bytes:
         return bytes(converter.convert())
 
 
-def describe(recipe: Recipe, content: bytes, provenance: dict[str, Any]) -> ModelSpec:
+def describe(
+    recipe: Recipe, content: bytes, provenance: dict[str, Any], temperature: float = 1.0
+) -> ModelSpec:
     """The manifest of a network that was made by this recipe."""
     return ModelSpec(
         format=FORMAT,
         name=recipe.name,
         version=recipe.version,
         labels=recipe.labels,
-        sensors=tuple(Sensor(sensor.name, sensor.placements) for sensor in recipe.sensors),
+        sensors=tuple(Sensor(sensor.name, sensor.placements, sensor.labels) for sensor in recipe.sensors),
         channels=IMU_CHANNELS,
         units={"acc": "m/s^2", "gyr": "rad/s"},
         rate_hz=recipe.rate_hz,
         window=recipe.window,
         hop=recipe.hop,
         normalization=recipe.normalization,
-        temperature=1.0,
+        temperature=temperature,
         quantization=Quantization("float32", "float32", "int8", "int8"),
         sha256=hashlib.sha256(content).hexdigest(),
         decision=recipe.decision,
@@ -66,16 +68,11 @@ def describe(recipe: Recipe, content: bytes, provenance: dict[str, Any]) -> Mode
 
 def write_manifest(stem: Path, spec: ModelSpec) -> None:
     """Write `stem.json`, whole or not at all."""
-    _replace(stem.with_name(stem.name + ".json"), msgspec.json.format(msgspec.json.encode(spec)) + b"\n")
+    content = msgspec.json.format(msgspec.json.encode(spec)) + b"\n"
+    write(stem.with_name(stem.name + ".json"), lambda path: path.write_bytes(content))
 
 
 def write_pair(stem: Path, content: bytes, spec: ModelSpec) -> None:
     """Write `stem.tflite` and `stem.json`, each whole or not at all."""
-    _replace(stem.with_name(stem.name + ".tflite"), content)
+    write(stem.with_name(stem.name + ".tflite"), lambda path: path.write_bytes(content))
     write_manifest(stem, spec)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    new = path.with_name(f".{path.name}.new")
-    new.write_bytes(content)
-    os.replace(new, path)  # noqa: PTH105  # the atomic one, by its own name

@@ -1,43 +1,114 @@
-"""Fitting: the network sees new views of the same windows in every epoch."""
+"""Fitting: the network sees new views of the same windows in every epoch.
 
-from collections.abc import Callable
+Order and views are a function of seed and epoch, and the state after each epoch is kept: a fit that
+was interrupted goes on to the very bytes of one that was not.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgehar.training.frames import Frame, device
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import Dataset, Views
 from edgehar.training.tcn import build
+from edgehar.training.work import Kept
 from edgehar.types import FloatArray
 
+_FIRST_VIEWS = 1000
+"""Seed of the first epoch's views; smaller ones are for other uses."""
+_AT_ONCE = 256
+"""Windows."""
 
-def fit(recipe: Recipe, data: Dataset, tick: Callable[[float, float], None]) -> Any:
-    """Fit the recipe's network; `tick` hears of loss and accuracy after each step. Same seed, same weights."""
-    import keras  # noqa: PLC0415  # loads in seconds, and only desktops have it
-    import tensorflow as tf  # noqa: PLC0415
+_Batch = tuple[FloatArray, NDArray[np.int64]]
 
-    keras.utils.set_random_seed(recipe.seed % 2**32)
-    tf.config.experimental.enable_op_determinism()
-    model = build(recipe.network, recipe.window, recipe.channels, len(recipe.labels))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        recipe.fit.learning_rate, steps(recipe, len(data.x)), alpha=0.01
-    )
-    classifier = keras.Model(model.inputs, model.get_layer("logits").output)
-    classifier.compile(
-        keras.optimizers.Adam(schedule, clipnorm=1.0),
-        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.fit.label_smoothing),
-        metrics=["accuracy"],
-    )
-    views = Views(recipe, data, seed=1)
-    targets = np.eye(len(recipe.labels), dtype=np.float32)
-    order = np.random.default_rng((recipe.seed, 8))
-    for _ in range(recipe.fit.epochs):
-        classifier.reset_metrics()
-        for rows in batches(order.permutation(len(data.x)), recipe.fit.batch):
-            loss, accuracy = classifier.train_on_batch(views(rows), targets[data.label[rows]])
-            tick(float(loss), float(accuracy))
-    return model
+Tick = Callable[[int, float], None]
+"""Hears of the steps done so far, those of an earlier run included, and of the epoch's accuracy."""
+
+
+def fit(recipe: Recipe, data: Dataset, tick: Tick, kept: Kept | None = None, frame: Frame = device) -> Any:
+    """Fit the recipe's network, going on from what is kept. Same seed, same weights."""
+    state = _State(recipe, steps(recipe, len(data.x)))
+    epoch = state.recall(kept)
+    each = steps(recipe, len(data.x)) // recipe.fit.epochs
+    tick(epoch * each, 0.0)
+    for number in range(epoch, recipe.fit.epochs):
+        state.classifier.reset_metrics()
+        order = np.random.default_rng((recipe.seed, 8, number)).permutation(len(data.x))
+        views = Views(recipe, data, seed=_FIRST_VIEWS + number, frame=frame)
+        drawn = ((views(rows), data.label[rows]) for rows in batches(order, recipe.fit.batch))
+        for i, (x, label) in enumerate(_ahead(drawn)):
+            accuracy = state.step(x, label)
+            tick(number * each + i + 1, accuracy)
+        state.keep(kept, number + 1)
+    return state.model
+
+
+def _ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
+    """The same batches, each made while the network learns from the one before."""
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = maker.submit(next, batches, None)
+            yield batch
+
+
+def untrained(recipe: Recipe) -> Any:
+    """The recipe's network as its seed draws it."""
+    return _State(recipe, 1).model
+
+
+class _State:
+    """All that a step changes: network, optimizer, and the states of the dropouts' generators."""
+
+    def __init__(self, recipe: Recipe, total: int) -> None:
+        import keras  # noqa: PLC0415  # loads in seconds, and only desktops have it
+        import tensorflow as tf  # noqa: PLC0415
+
+        keras.utils.set_random_seed(recipe.seed % 2**32)
+        tf.config.experimental.enable_op_determinism()
+        self.model = build(recipe.network, recipe.window, recipe.channels, len(recipe.labels))
+        self.classifier = keras.Model(self.model.inputs, self.model.get_layer("logits").output)
+        schedule = keras.optimizers.schedules.CosineDecay(recipe.fit.learning_rate, total, alpha=0.01)
+        optimizer = keras.optimizers.Adam(schedule, clipnorm=1.0)
+        optimizer.build(self.classifier.trainable_variables)
+        smoothing = recipe.fit.label_smoothing
+        self.classifier.compile(
+            optimizer,
+            keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing),
+            metrics=["accuracy"],
+        )
+        self._targets = np.eye(len(recipe.labels), dtype=np.float32)
+        self._variables = [*self.classifier.variables, *optimizer.variables]
+
+    def step(self, x: FloatArray, label: NDArray[np.int64]) -> float:
+        """Learn from one batch; the epoch's accuracy so far."""
+        _, accuracy = self.classifier.train_on_batch(x, self._targets[label])
+        return float(accuracy)
+
+    def recall(self, kept: Kept | None) -> int:
+        """Take over what is kept; the epochs that it went through."""
+        arrays = kept.load() if kept else None
+        if arrays is None:
+            return 0
+        for i, variable in enumerate(self._variables):
+            variable.assign(arrays[f"variable_{i}"])
+        return int(arrays["epoch"])
+
+    def keep(self, kept: Kept | None, epoch: int) -> None:
+        """Keep the state after so many epochs."""
+        if kept is not None:
+            arrays = {f"variable_{i}": np.asarray(variable) for i, variable in enumerate(self._variables)}
+            kept.save(arrays | {"epoch": np.array(epoch)})
+
+
+def epochs(kept: Kept) -> int:
+    """Epochs that a kept fit went through."""
+    arrays = kept.load() if kept.is_good() else None
+    return 0 if arrays is None else int(arrays["epoch"])
 
 
 def steps(recipe: Recipe, windows: int) -> int:
@@ -49,6 +120,13 @@ def batches(rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
     """Whole batches; what is left over waits for the next epoch. One smaller batch if there are too few."""
     count = max(1, len(rows) // size)
     return [rows[i * size : (i + 1) * size] for i in range(count)]
+
+
+def logits(model: Any, x: FloatArray) -> FloatArray:
+    """(n, labels), of the float32 network."""
+    # By hand: `predict` builds a pipeline that complains on stderr.
+    parts = [model.predict_on_batch(x[i : i + _AT_ONCE])["logits"] for i in range(0, len(x), _AT_ONCE)]
+    return np.concatenate(parts)
 
 
 def representative(recipe: Recipe, data: Dataset) -> FloatArray:

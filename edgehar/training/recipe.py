@@ -27,6 +27,12 @@ class Sensor(Struct, frozen=True, forbid_unknown_fields=True):
     """Names of wearers' placements that feed it."""
     sites: Annotated[tuple[str, ...], Meta(min_length=1)]
     """Where the simulated body wears it: keys of `motion.imu.SITES`, equally often."""
+    labels: tuple[str, ...] = ()
+    """What it can tell apart on its own; empty: all labels."""
+    beside: str | None = None
+    """The sensor of whose kind it is the second, worn on the other side of the body."""
+    alone: Share = 0.0
+    """Share of examples in which it is the only one worn."""
 
 
 class Synthesis(Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,19 +46,26 @@ class Synthesis(Struct, frozen=True, forbid_unknown_fields=True):
     """Rates of the sensors, one drawn per sensor and person."""
     packet_loss: Share
     """Largest share of lost packets; drawn per sensor between none and this."""
+    activities: dict[str, Annotated[tuple[str, ...], Meta(min_length=1)]] = field(default_factory=dict)
+    """For labels that are not one activity of `motion.activities.CATALOGUE`: which they are, equally often."""
+
+    def of(self, label: str) -> tuple[str, ...]:
+        """The activities of a label."""
+        return self.activities.get(label, (label,))
 
 
 class Views(Struct, frozen=True, forbid_unknown_fields=True):
     """What of a window the network gets to see, drawn anew in each epoch."""
 
-    favourite: str
-    """The sensor that is worn alone most often."""
-    favourite_alone: Share
-    other_alone: Share
-    """Share in which one of the others is alone; the rest are random subsets."""
     no_gyroscope: Share
-    rare: dict[str, Share] = field(default_factory=dict)
-    """Labels that seldom occur with the favourite alone, and the share of such examples that stays."""
+    rattle: Share
+    """Largest noise that cloth, straps and loose phones add, as a share of each channel's own deviation."""
+    gain: Annotated[float, Meta(ge=1.0)] = 1.0
+    """Largest factor by which a sensor's deviation from its mean is made larger or smaller."""
+    free: Share = 0.0
+    """Share of sensors that are mounted in any orientation, beyond what their sites say of habits."""
+    by_hand: tuple[str, ...] = ()
+    """Activities that only a sensor on a wrist can tell: whoever wears none may as well sit or stand."""
 
 
 class Fit(Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,6 +101,11 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     """What the manifest will tell the decision."""
 
     @property
+    def activities(self) -> tuple[str, ...]:
+        """Of all labels."""
+        return tuple(activity for label in self.labels for activity in self.synthesis.of(label))
+
+    @property
     def channels(self) -> int:
         """Columns of the model's input."""
         return len(self.sensors) * len(IMU_CHANNELS)
@@ -113,12 +131,15 @@ def load(path: Path) -> Recipe:
 def _problems(recipe: Recipe) -> list[str]:
     names = [sensor.name for sensor in recipe.sensors]
     sites = [site for sensor in recipe.sensors for site in sensor.sites]
-    found = [f"no activity is called {label}" for label in recipe.labels if label not in CATALOGUE]
+    activities = [*recipe.activities, *recipe.views.by_hand]
+    found = [f"no activity is called {name}" for name in activities if name not in CATALOGUE]
     found += [f"no site is called {site}" for site in sites if site not in SITES]
-    if recipe.views.favourite not in names:
-        found.append(f"views.favourite: no sensor is called {recipe.views.favourite}")
-    if recipe.views.favourite_alone + recipe.views.other_alone > 1.0:
-        found.append("views: favourite_alone and other_alone exceed 1 together")
+    labels = [*recipe.synthesis.activities, *(label for sensor in recipe.sensors for label in sensor.labels)]
+    found += [f"no label is called {label}" for label in labels if label not in recipe.labels]
+    beside = [sensor.beside for sensor in recipe.sensors if sensor.beside is not None]
+    found += [f"no sensor is called {name}" for name in beside if name not in names]
+    if sum(sensor.alone for sensor in recipe.sensors) > 1.0:
+        found.append("sensors: the shares of `alone` exceed 1 together")
     if recipe.synthesis.bout_s < (recipe.window + 2 * recipe.hop) / recipe.rate_hz:
         found.append("synthesis.bout_s is shorter than a window and two hops")
     return found

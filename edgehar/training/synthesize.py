@@ -1,22 +1,24 @@
 """Windows of simulated people, cut by the run-time grid, and the views of them that a network learns from."""
 
-import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edgehar.motion.activities import CATALOGUE
-from edgehar.motion.imu import RATE, SITES, hardware, mountings, read, surface
+from edgehar.motion.falls import IMPACT_S
+from edgehar.motion.imu import RATE, SITES, any_turns, hardware, mountings, read, surface
 from edgehar.motion.skeleton import SIDES, Array, Figure, segments
 from edgehar.motion.wearer import body_height
 from edgehar.resample import Grid
-from edgehar.training.recipe import Recipe, Synthesis
-from edgehar.types import IMU_CHANNELS, FloatArray, Samples
+from edgehar.training import work
+from edgehar.training.frames import Frame, device
+from edgehar.training.recipe import Recipe, Sensor, Synthesis
+from edgehar.types import IMU_CHANNELS, FloatArray, Samples, Window
 from edgehar.windows import Windows
 
 _LEAD = 170
@@ -24,8 +26,13 @@ _LEAD = 170
 _PACKET = 10
 """Samples."""
 _SEEDS = 1_000_000
-"""People per label, before the seeds of the next one begin."""
+"""People per activity, before the seeds of the next one begin."""
+_EDGE_S = 0.4
+"""How far from either end of a window an event must be to be seen in it, s."""
 _AT_ONCE = 32
+
+_EVENTS = dict.fromkeys(("falling", "stumbling", "collapsing", "reaching_jump", "hitting"), IMPACT_S)
+"""What happens once, s after it began: its windows are those in which it does."""
 
 _Map = Callable[..., Iterable["Bout"]]
 
@@ -37,6 +44,8 @@ class Dataset(Struct, frozen=True, eq=False):
     """(n, sensors, 2, window, 3): acceleration, then angular rate."""
     label: NDArray[np.int64]
     """(n,), index into the recipe's labels."""
+    activity: NDArray[np.int64]
+    """(n,), index into the recipe's activities."""
     site: NDArray[np.int64]
     """(n, sensors), which of the sensor's sites it was worn at."""
 
@@ -48,24 +57,44 @@ class Bout(Struct, frozen=True, eq=False):
     site: tuple[int, ...]
 
 
-def bout(recipe: Recipe, label: str, seed: int) -> Bout:
-    """One new person does `label` for a while."""
+def bout(recipe: Recipe, activity: str, seed: int) -> Bout:
+    """One new person does `activity` for a while."""
     rng = np.random.default_rng((recipe.seed, seed))
     lengths = segments(body_height(rng))
     start = _LEAD / RATE
-    fine = np.arange(int((recipe.synthesis.bout_s + start) * RATE) + 3) / RATE + rng.uniform(0.0, 60.0)
-    pose = CATALOGUE[label](lengths, rng)(fine)
+    event = _EVENTS.get(activity)
+    # What has an event is watched from its beginning, all else from anywhere.
+    begin = rng.uniform(0.0, 60.0) if event is None else rng.uniform(0.0, recipe.hop / recipe.rate_hz)
+    fine = np.arange(int((recipe.synthesis.bout_s + start) * RATE) + 3) / RATE + begin
+    pose = CATALOGUE[activity](lengths, rng)(fine)
     figure = Figure(lengths, pose, len(fine))
     site = tuple(int(rng.integers(len(sensor.sites))) for sensor in recipe.sensors)
     tracks = []
-    for sensor, which in zip(recipe.sensors, site, strict=True):
-        placed = surface(SITES[sensor.sites[which]], SIDES[rng.integers(2)], lengths, rng)
+    for sensor, which, side in zip(recipe.sensors, site, _sides(recipe, rng), strict=True):
+        placed = surface(SITES[sensor.sites[which]], SIDES[side], lengths, rng)
         truth = np.concatenate(read(figure, pose, placed), axis=1)[_LEAD - 1 :]
         tracks.append(_sampled(truth, recipe.synthesis, sensor.name, rng))
-    windows = cut(recipe, tracks, rng)
+    at = None if event is None else event - begin - start
+    windows = [window.x for window in cut(recipe, tracks, rng) if at is None or _shows(recipe, window, at)]
     shape = (len(windows), recipe.window, len(recipe.sensors), 2, 3)
     x = np.asarray(windows, dtype=np.float16).reshape(shape).transpose(0, 2, 3, 1, 4)
     return Bout(np.ascontiguousarray(x), site)
+
+
+def _sides(recipe: Recipe, rng: np.random.Generator) -> list[int]:
+    """Side of the body of each sensor, index into SIDES; the second of a kind sits across from the first."""
+    names = [sensor.name for sensor in recipe.sensors]
+    sides: list[int] = []
+    for sensor in recipe.sensors:
+        own = int(rng.integers(2))
+        sides.append(own if sensor.beside is None else 1 - sides[names.index(sensor.beside)])
+    return sides
+
+
+def _shows(recipe: Recipe, window: Window, at: float) -> bool:
+    """Whether the event at time `at`, s, lies in the window, neither at its very beginning nor end."""
+    since = window.t_end - at
+    return _EDGE_S <= since <= recipe.window / recipe.rate_hz - _EDGE_S
 
 
 def _sampled(truth: Array, synthesis: Synthesis, name: str, rng: np.random.Generator) -> Samples:
@@ -82,7 +111,7 @@ def _sampled(truth: Array, synthesis: Synthesis, name: str, rng: np.random.Gener
     return Samples(name, t, hardware(rng).measure(x, rng).astype(np.float32), IMU_CHANNELS)
 
 
-def cut(recipe: Recipe, tracks: Sequence[Samples], rng: np.random.Generator) -> list[FloatArray]:
+def cut(recipe: Recipe, tracks: Sequence[Samples], rng: np.random.Generator) -> list[Window]:
     """Send the tracks packet by packet through the run-time grid, some lost; whole windows only."""
     sensors = len(tracks)
     grid = Grid([sensor.name for sensor in recipe.sensors], recipe.rate_hz, recipe.hop)
@@ -98,33 +127,44 @@ def cut(recipe: Recipe, tracks: Sequence[Samples], rng: np.random.Generator) -> 
     found = []
     for packet in packets:
         for block in grid.push(float(packet.t[-1]), packet):
-            found += [window.x.copy() for window in cutter.push(block) if min(window.coverage) > 0.8]
+            whole = [window for window in cutter.push(block) if min(window.coverage) > 0.8]
+            found += [replace(window, x=window.x.copy()) for window in whole]
     return found
 
 
 def synthesize(recipe: Recipe, workers: int, tick: Callable[[int], None]) -> Dataset:
     """All windows of the recipe, labels equally often; `tick` hears of finished windows."""
-    share = -(-recipe.synthesis.windows // len(recipe.labels))
     bouts: list[Bout] = []
-    labels: list[int] = []
+    rows: list[tuple[int, int]] = []
     with _workers(workers) as run:
-        for index, label in enumerate(recipe.labels):
+        for label, index, share in _shares(recipe):
             missing = share
-            for made in _bouts(recipe, label, index * _SEEDS, run):
+            for made in _bouts(recipe, recipe.activities[index], index * _SEEDS, run):
                 taken = made.x[:missing]
                 missing -= len(taken)
                 bouts.append(Bout(taken, made.site))
-                labels += [index] * len(taken)
+                rows += [(label, index)] * len(taken)
                 tick(len(taken))
                 if not missing:
                     break
     sites = [made.site for made in bouts for _ in range(len(made.x))]
-    return Dataset(np.concatenate([made.x for made in bouts]), np.asarray(labels), np.asarray(sites))
+    label, index = np.asarray(rows).T
+    return Dataset(np.concatenate([made.x for made in bouts]), label, index, np.asarray(sites))
 
 
-def _bouts(recipe: Recipe, label: str, seed: int, run: _Map) -> Iterator[Bout]:
+def _shares(recipe: Recipe) -> Iterator[tuple[int, int, int]]:
+    """Index of the label, index of the activity, and how many windows of it."""
+    index = 0
+    for label, name in enumerate(recipe.labels):
+        activities = recipe.synthesis.of(name)
+        for _ in activities:
+            yield label, index, -(-recipe.synthesis.windows // (len(recipe.labels) * len(activities)))
+            index += 1
+
+
+def _bouts(recipe: Recipe, activity: str, seed: int, run: _Map) -> Iterator[Bout]:
     for first in range(seed, seed + _SEEDS, _AT_ONCE):
-        yield from run(_bout_of, [(recipe, label, s) for s in range(first, first + _AT_ONCE)])
+        yield from run(_bout_of, [(recipe, activity, s) for s in range(first, first + _AT_ONCE)])
 
 
 @contextmanager
@@ -132,8 +172,7 @@ def _workers(count: int) -> Iterator[_Map]:
     if count == 1:
         yield map
         return
-    # A fresh interpreter per worker: a fork would copy whatever threads the caller runs.
-    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with work.processes(count) as pool:
         yield partial(pool.map, chunksize=4)
 
 
@@ -149,15 +188,28 @@ def normalize(recipe: Recipe, x: FloatArray) -> FloatArray:
     return np.ascontiguousarray(flat.reshape(len(x), recipe.window, -1), dtype=np.float32)
 
 
-class Views:
-    """Draws what a network sees: side, mounting of every sensor, which sensors, with gyroscope or not."""
+def _tells(recipe: Recipe, sensor: Sensor, label: str, activity: str) -> bool:
+    """Whether a sensor can tell that somebody of this label does this."""
+    offered = not sensor.labels or label in sensor.labels
+    return offered and (activity not in recipe.views.by_hand or "wrist" in sensor.sites)
 
-    def __init__(self, recipe: Recipe, data: Dataset, seed: int) -> None:
-        self._recipe, self._data = recipe, data
+
+class Views:
+    """Draws what a network sees: side, mounting of every sensor, which sensors, with gyroscope or not.
+
+    `frame` is the axes in which it is shown; the run time shows the device's own.
+    """
+
+    def __init__(self, recipe: Recipe, data: Dataset, seed: int, frame: Frame = device) -> None:
+        self._recipe, self._data, self._frame = recipe, data, frame
         self._rng = np.random.default_rng((recipe.seed, 7, seed))
-        names = [sensor.name for sensor in recipe.sensors]
-        self._favourite = names.index(recipe.views.favourite)
-        self._rare = np.array([recipe.views.rare.get(label, 1.0) for label in recipe.labels])
+        self._tells = np.array(
+            [
+                [_tells(recipe, sensor, label, activity) for sensor in recipe.sensors]
+                for label in recipe.labels
+                for activity in recipe.synthesis.of(label)
+            ]
+        )
 
     def __call__(self, rows: NDArray[np.int64]) -> FloatArray:
         """The model's input for these rows of the data set."""
@@ -167,10 +219,24 @@ class Views:
         x[mirrored, :, 0, :, 0] *= -1.0
         x[mirrored, :, 1, :, 1:] *= -1.0
         x = x @ self._mountings(self._data.site[rows])[:, :, None].astype(np.float32)
-        worn, turning = self._worn(self._data.label[rows])
+        self._roughen(x)
+        x = self._frame(x)
+        worn, turning = self._worn(self._data.activity[rows])
         x[:, :, 0] *= worn[:, :, None, None]
         x[:, :, 1] *= (worn & turning)[:, :, None, None]
         return normalize(self._recipe, x)
+
+    def _roughen(self, x: FloatArray) -> None:
+        """Make each sensor livelier or calmer, and add noise that grows with how much it moves."""
+        views, shape = self._recipe.views, (*x.shape[:2], 1, 1, 1)
+        most = np.log(views.gain)
+        gain = np.exp(self._rng.uniform(-most, most, shape)).astype(np.float32)
+        mean = x.mean(axis=3, keepdims=True)
+        x -= mean
+        noise = self._rng.uniform(0.0, views.rattle, shape).astype(np.float32) * x.std(axis=3, keepdims=True)
+        x += noise * self._rng.standard_normal(x.shape, np.float32)
+        x *= gain
+        x += mean
 
     def _mountings(self, site: NDArray[np.int64]) -> Array:
         turns = np.empty((*site.shape, 3, 3))
@@ -178,21 +244,27 @@ class Views:
             for which, name in enumerate(sensor.sites):
                 here = site[:, i] == which
                 turns[here, i] = mountings(SITES[name], self._rng, int(here.sum()))
+        free = self._rng.random(site.shape) < self._recipe.views.free
+        turns[free] = any_turns(self._rng, int(free.sum()))
         return turns
 
-    def _worn(self, label: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def _worn(self, activity: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which sensors are worn, and which of them have a gyroscope: (n, sensors) each."""
-        rng, views = self._rng, self._recipe.views
-        n, sensors = len(label), len(self._recipe.sensors)
-        kind = rng.random(n)
-        alone = kind < views.favourite_alone
-        alone &= rng.random(n) < self._rare[label]
-        other = ~alone & (kind < views.favourite_alone + views.other_alone)
-        single = np.where(alone, self._favourite, rng.integers(0, sensors, n))
+        rng = self._rng
+        n, sensors = len(activity), len(self._recipe.sensors)
+        edges = np.cumsum([sensor.alone for sensor in self._recipe.sensors])
+        single = np.searchsorted(edges, rng.random(n), side="right")
         keep = rng.choice([0.35, 0.7, 1.0], n)
         worn = rng.random((n, sensors)) < keep[:, None]
-        worn[alone | other] = False
-        worn[np.arange(n), single] = True
-        gyroscopes = rng.random(n) >= views.no_gyroscope
+        alone = single < sensors
+        worn[alone] = False
+        worn[alone, single[alone]] = True
+        # Nobody is asked for what none of the sensors can tell.
+        tells = self._tells[activity]
+        blind = ~(worn & tells).any(axis=1)
+        able = np.argmax(rng.random((n, sensors)) * tells, axis=1)
+        worn[blind] = False
+        worn[blind, able[blind]] = True
+        gyroscopes = rng.random(n) >= self._recipe.views.no_gyroscope
         some = gyroscopes[:, None] & (rng.random((n, sensors)) >= 0.05)
         return worn, np.where((worn.sum(axis=1) == 1)[:, None], gyroscopes[:, None], some)

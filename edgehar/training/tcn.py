@@ -8,6 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from edgehar.types import IMU_CHANNELS
+
 
 class Layer(Struct, frozen=True, forbid_unknown_fields=True):
     """One convolution over time."""
@@ -25,8 +27,12 @@ class Layer(Struct, frozen=True, forbid_unknown_fields=True):
 class Network(Struct, frozen=True, forbid_unknown_fields=True):
     """The shape of the net, from the recipe."""
 
+    stem: tuple[Layer, ...]
+    """Convolutions over the channels of one sensor, the same for all sensors."""
+    fused: int
+    """Channels in which what all sensors show comes together."""
     layers: tuple[Layer, ...]
-    """Convolutions from input to pooling."""
+    """Convolutions from there to pooling."""
     embedding: int = 64
     """Length of the second output."""
     dropout: float = 0.2
@@ -42,22 +48,31 @@ def build(network: Network, window: int, channels: int, labels: int, batch: int 
 
     inputs = Input((window, channels), batch_size=batch, name="window")
     decay = regularizers.L2(network.l2)
-    # A convolution over (1, time) exports to one CONV_2D; Conv1D would add two reshapes to each.
-    x = layers.Reshape((1, window, channels), name="row")(inputs)
-    for index, layer in enumerate(network.layers):
+    sensors = channels // len(IMU_CHANNELS)
+
+    def conv(x: Any, name: str, filters: int, kernel: tuple[int, int], **options: Any) -> Any:
         x = layers.Conv2D(
-            layer.filters,
-            (1, layer.kernel),
-            strides=(1, layer.stride),
-            dilation_rate=(1, layer.dilation),
-            padding="same",
-            use_bias=False,
-            kernel_regularizer=decay,
-            name=f"conv{index}",
+            filters, kernel, use_bias=False, kernel_regularizer=decay, name=f"conv_{name}", **options
         )(x)
-        x = layers.BatchNormalization(momentum=0.95, name=f"norm{index}")(x)
-        x = layers.ReLU(max_value=6.0, name=f"relu{index}")(x)
-    x = layers.GlobalAveragePooling2D(name="pool")(x)
+        x = layers.BatchNormalization(momentum=0.95, name=f"norm_{name}")(x)
+        return layers.ReLU(max_value=6.0, name=f"relu_{name}")(x)
+
+    def over_time(x: Any, name: str, layer: Layer) -> Any:
+        options = {"strides": (1, layer.stride), "dilation_rate": (1, layer.dilation), "padding": "same"}
+        return conv(x, name, layer.filters, (1, layer.kernel), **options)
+
+    # (sensors, time, channels): a convolution over (1, time) is one CONV_2D for all sensors.
+    x = layers.Reshape((window, sensors, len(IMU_CHANNELS)), name="by_sensor")(inputs)
+    x = layers.Permute((2, 1, 3), name="in_rows")(x)
+    for index, layer in enumerate(network.stem):
+        x = over_time(x, f"stem{index}", layer)
+    x = conv(x, "fuse", network.fused, (sensors, 1))
+    for index, layer in enumerate(network.layers):
+        x = over_time(x, f"{index}", layer)
+    # The mean tells how one moves all the time, the maximum that something happened once.
+    x = layers.Concatenate(name="pool")(
+        [layers.GlobalAveragePooling2D(name="mean")(x), layers.GlobalMaxPooling2D(name="peak")(x)]
+    )
     embedding = layers.Dense(
         network.embedding, activation="relu6", kernel_regularizer=decay, name="embedding"
     )(x)

@@ -1,0 +1,242 @@
+"""Falls found on a wrist, against the false alarms that everyday movement raises.
+
+An alarm is raised on the window whose probability of `falling` reaches a threshold, and none follows
+within the refractory time. The thresholds give the DET curve; beside it stands the decision as shipped.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from edgehar.recognizer import Recognizer
+from edgehar.training.alarms import Alarms, alarms, bound_cell
+from edgehar.training.events import report
+from edgehar.training.rows import offered, taken
+from edgehar.training.sets import Trial, read_set
+from edgehar.types import ACCELERATION, Samples, Times
+
+FALLING = "falling"
+REFRACTORY_S = 10.0
+"""After an alarm none is raised for so long; a round number, longer than a fall and the lying down after."""
+AIM_PER_HOUR = 0.5
+"""The public bar of openWakeWord, false alarms per hour."""
+EARLY_S = 2.0
+"""An alarm this long before the peak of |f| may be of the same fall: losing balance comes first. Round number."""
+THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
+
+Tick = Callable[[int], None]
+Shares = NDArray[np.float64]
+
+
+class Watch(Struct, frozen=True, eq=False):
+    """One sensor's recording as the detector saw it."""
+
+    source: str
+    """Such as `dsads wrist_left`."""
+    activity: str
+    is_fall: bool
+    hours: float
+    peak_s: float
+    """Time of the largest |f|, s."""
+    t: Times
+    """(windows,), s, of those that were judged."""
+    falling: Shares
+    """(windows,), probability."""
+    decided: tuple[float, ...]
+    """Times at which the decision started `falling`, s."""
+
+
+class Point(Struct, frozen=True):
+    """One operating point."""
+
+    threshold: float | None
+    """None: the decision as shipped."""
+    found: int
+    falls: int
+    share: float
+    share_bounds: tuple[float, float]
+    """95 %, Wilson; as if falls of one person were independent."""
+    total: Alarms
+    """False ones on everyday movement."""
+    alarms: dict[str, Alarms]
+    """The same by source."""
+    median_s: float | None
+    """From the peak of |f| to the alarm, s, over the falls found; negative: before the peak."""
+    p95_s: float | None
+    missed: dict[str, int]
+    """By kind of fall."""
+    raised: dict[str, int]
+    """False alarms by activity."""
+
+
+class Falls(Struct, frozen=True):
+    """The whole picture; empty where the model has no such label at the wrist."""
+
+    hours: dict[str, float]
+    """Of everyday movement, by source."""
+    decided: Point
+    curve: list[Point]
+    """By rising threshold."""
+
+
+def fall_times(
+    t: Times, falling: Shares, threshold: float, refractory_s: float = REFRACTORY_S
+) -> list[float]:
+    """Times of alarms, s, given the times (n,) of windows and their probabilities (n,)."""
+    return _apart(t[falling >= threshold].tolist(), refractory_s)
+
+
+def _apart(times: Sequence[float], refractory_s: float) -> list[float]:
+    kept: list[float] = []
+    for t in times:
+        if not kept or t - kept[-1] >= refractory_s:
+            kept.append(t)
+    return kept
+
+
+def watches(recognizer: Recognizer, folder: Path, tick: Tick | None = None) -> Iterator[Watch]:
+    """Falls and everyday movement of WEDA-FALL, both wrists of DSADS and OpenPack, each for itself."""
+    for name in ("weda_fall", "dsads", "openpack"):
+        for trial in read_set(folder, name):
+            for placement in trial.tracks:
+                wrist = placement.startswith("wrist") and taken(recognizer.spec, [placement])[0]
+                if wrist and FALLING in offered(recognizer.spec, [placement]):
+                    yield watch(recognizer, name, trial, placement, tick)
+
+
+def watch(recognizer: Recognizer, name: str, trial: Trial, placement: str, tick: Tick | None = None) -> Watch:
+    """Run the model and its decision over one sensor of a trial."""
+    track = trial.tracks[placement]
+    said = report(recognizer, {placement: track}, tick)
+    column = recognizer.spec.labels.index(FALLING)
+    judged = [(p.t, p.probabilities[column]) for p in said.predictions if p.probabilities is not None]
+    t, falling = np.array(judged, np.float64).reshape(-1, 2).T
+    starts = [e.detected_at for e in said.events if e.kind == "activity_started" and e.label == FALLING]
+    return Watch(
+        source=f"{name} {placement}",
+        activity=trial.activity if len(trial.truth) == 1 else name,
+        is_fall=trial.activity.startswith("fall_"),
+        hours=said.hours,
+        peak_s=_peak(track),
+        t=t,
+        falling=falling,
+        decided=tuple(starts),
+    )
+
+
+def _peak(track: Samples) -> float:
+    own = [i for i, name in enumerate(track.channels) if name in ACCELERATION]
+    return float(track.t[np.argmax(np.sum(track.x[:, own] ** 2, axis=1))])
+
+
+def point(seen: Sequence[Watch], threshold: float | None) -> Point:
+    """Falls found and false alarms at one threshold, or of the decision."""
+    raised: dict[str, int] = {}
+    missed: dict[str, int] = {}
+    per_source: dict[str, list[float]] = {}
+    delays = []
+    for one in seen:
+        times = _apart(one.decided, REFRACTORY_S)
+        if threshold is not None:
+            times = fall_times(one.t, one.falling, threshold)
+        if not one.is_fall:
+            own = per_source.setdefault(one.source, [0.0, 0.0])
+            own[0], own[1] = own[0] + len(times), own[1] + one.hours
+            raised[one.activity] = raised.get(one.activity, 0) + len(times)
+            continue
+        after = [t - one.peak_s for t in times if t >= one.peak_s - EARLY_S]
+        missed[one.activity] = missed.get(one.activity, 0) + (not after)
+        delays += after[:1]
+    falls = sum(one.is_fall for one in seen)
+    number, hours = (
+        (sum(column) for column in zip(*per_source.values(), strict=True)) if per_source else (0, 0.0)
+    )
+    median, p95 = np.percentile(delays, [50, 95]).round(2).tolist() if delays else (None, None)
+    return Point(
+        threshold=threshold,
+        found=len(delays),
+        falls=falls,
+        share=round(len(delays) / falls, 4) if falls else 0.0,
+        share_bounds=wilson(len(delays), falls),
+        total=alarms(int(number), hours),
+        alarms={source: alarms(int(n), h) for source, (n, h) in per_source.items()},
+        median_s=median,
+        p95_s=p95,
+        missed={name: n for name, n in missed.items() if n},
+        raised={name: n for name, n in raised.items() if n},
+    )
+
+
+def wilson(hits: int, tries: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927)."""
+    if not tries:
+        return 0.0, 1.0
+    z, share = 1.96, hits / tries
+    middle = share + z * z / (2 * tries)
+    half = z * np.sqrt(share * (1 - share) / tries + z * z / (4 * tries * tries))
+    low, high = ((middle + sign * half) / (1 + z * z / tries) for sign in (-1, 1))
+    return round(float(max(low, 0.0)), 4), round(float(min(high, 1.0)), 4)
+
+
+def falls(recognizer: Recognizer, folder: Path, tick: Tick | None = None) -> Falls | None:
+    """The decision and the DET curve; None if the model does not offer `falling` at the wrist."""
+    if FALLING not in recognizer.spec.labels:
+        return None
+    seen = list(watches(recognizer, folder, tick))
+    return picture(seen) if seen else None
+
+
+def picture(seen: Sequence[Watch]) -> Falls:
+    """All operating points of what was seen."""
+    hours: dict[str, float] = {}
+    for one in seen:
+        if not one.is_fall:
+            hours[one.source] = hours.get(one.source, 0.0) + one.hours
+    return Falls(
+        hours={source: round(h, 3) for source, h in hours.items()},
+        decided=point(seen, None),
+        curve=[point(seen, threshold) for threshold in THRESHOLDS],
+    )
+
+
+def at_rate(curve: Sequence[Point], per_hour: float = AIM_PER_HOUR) -> Point | None:
+    """The point that finds most at no more false alarms; None if none is so quiet.
+
+    It says what is in reach: a threshold that was chosen on the recordings it is scored on is no result.
+    """
+    quiet = [one for one in curve if one.total.per_hour <= per_hour]
+    return max(quiet, key=lambda one: one.found, default=None)
+
+
+def markdown(found: Falls | None) -> str:
+    """The decision and the curve, with the false alarms of each source."""
+    if found is None:
+        return f"`{FALLING}`: not offered at the wrist by this model."
+    sources: Mapping[str, float] = found.hours
+    head = [f"{source} ({hours:.2f} h)" for source, hours in sources.items()]
+    columns = [
+        "threshold",
+        "falls found",
+        "95 %",
+        "false alarms per hour",
+        "at most (95 %)",
+        *head,
+        "latency median, 95 % s",
+    ]
+    lines = [f"| {' | '.join(columns)} |", "| --- |" + " ---: |" * (len(columns) - 1)]
+    for p in (found.decided, *found.curve):
+        low, high = p.share_bounds
+        cells = [
+            "the decision" if p.threshold is None else f"{p.threshold:g}",
+            f"{p.found}/{p.falls} = {100 * p.share:.1f} %",
+            f"{100 * low:.0f} to {100 * high:.0f} %",
+            f"{p.total.per_hour:.2f}",
+            bound_cell(p.total, 2),
+            *(f"{p.alarms[source].alarms}" for source in sources),
+            "" if p.median_s is None else f"{p.median_s:.2f}, {p.p95_s:.2f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -1,0 +1,123 @@
+"""Figures of recognition: F1, its spread over people, and how honest the probabilities are."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from edgehar.errors import RecordingError
+from edgehar.types import FloatArray
+
+_DRAWS = 1000
+_SEED = 1
+_BINS = 15
+
+Words = NDArray[np.str_]
+Counts = NDArray[np.float64]
+
+
+class Score(Struct, frozen=True):
+    """Of one row and group of people."""
+
+    windows: int
+    people: int
+    accuracy: float
+    macro_f1: float
+    """Mean over the labels that truly occur; any other answer is an error."""
+    interval: tuple[float, float] | None
+    """95 % of the macro-F1 by bootstrap over people; None for fewer than two."""
+    weighted_f1: float
+    f1: dict[str, float]
+    confusion: dict[str, dict[str, int]]
+    """Windows by true and by recognized label."""
+    decided: "Score | None" = None
+    """The same windows, by the state of the decision at their end."""
+
+
+class Calibration(Struct, frozen=True):
+    """Expected calibration error, 15 equal bins of the highest probability (Guo et al. 2017)."""
+
+    windows: int
+    before: float
+    """At temperature 1."""
+    after: float
+    """At the model's."""
+
+
+def score(person: Words, true: Words, said: Words) -> Score:
+    """Of one row; RecordingError if there is no window at all."""
+    if not len(true):
+        raise RecordingError("no windows to score")
+    labels = sorted(set(true.tolist()))
+    answers = [*labels, *sorted(set(said.tolist()) - set(labels))]
+    by_person = np.stack(
+        [_counts(true[person == one], said[person == one], labels, answers) for one in np.unique(person)]
+    )
+    counts = by_person.sum(axis=0)
+    f1 = _f1(counts)
+    there = counts.sum(axis=1)
+    return Score(
+        windows=len(true),
+        people=len(by_person),
+        accuracy=round(float(np.trace(counts) / there.sum()), 4),
+        macro_f1=round(float(f1.mean()), 4),
+        interval=_interval(by_person),
+        weighted_f1=round(float(f1 @ there / there.sum()), 4),
+        f1={label: round(float(value), 4) for label, value in zip(labels, f1, strict=True)},
+        confusion={
+            label: {answer: int(n) for answer, n in zip(answers, of, strict=True) if n}
+            for label, of in zip(labels, counts, strict=True)
+        },
+    )
+
+
+def _counts(true: Words, said: Words, labels: Sequence[str], answers: Sequence[str]) -> Counts:
+    """(labels, answers) windows."""
+    row = {label: i for i, label in enumerate(labels)}
+    column = {answer: i for i, answer in enumerate(answers)}
+    at = [row[a] * len(answers) + column[b] for a, b in zip(true.tolist(), said.tolist(), strict=True)]
+    cells = np.bincount(at, minlength=len(labels) * len(answers)).astype(np.float64)
+    return cells.reshape(len(labels), len(answers))
+
+
+def _f1(counts: Counts) -> Counts:
+    """(..., labels) of (..., labels, answers), whose first answers are the labels; nan for what is not there."""
+    labels = counts.shape[-2]
+    right = np.diagonal(counts, axis1=-2, axis2=-1)
+    there, answered = counts.sum(axis=-1), counts[..., :labels].sum(axis=-2)
+    f1: Counts = np.divide(2 * right, there + answered, out=np.full(there.shape, np.nan), where=there > 0)
+    return f1
+
+
+def _interval(by_person: Counts) -> tuple[float, float] | None:
+    people = len(by_person)
+    if people < 2:
+        return None
+    draws = np.random.default_rng(_SEED).multinomial(people, np.full(people, 1 / people), _DRAWS)
+    macro = np.nanmean(_f1(np.tensordot(draws.astype(np.float64), by_person, 1)), axis=-1)
+    low, high = np.percentile(macro, [2.5, 97.5]).tolist()
+    return round(low, 4), round(high, 4)
+
+
+def calibration(
+    true: Words, probabilities: FloatArray, labels: Sequence[str], temperature: float
+) -> Calibration:
+    """Of the windows with an answer; `probabilities` are those at the model's temperature."""
+    answered = probabilities.sum(axis=1) > 0
+    true, after = true[answered], probabilities[answered].astype(np.float64)
+    # A softmax at temperature 1 is the one at T to the power of T, scaled to sum to 1.
+    before = after**temperature
+    before /= before.sum(axis=1, keepdims=True)
+    right = np.array(labels)[after.argmax(axis=1)] == true
+    return Calibration(
+        windows=len(true),
+        before=round(_expected_error(before.max(axis=1), right), 4),
+        after=round(_expected_error(after.max(axis=1), right), 4),
+    )
+
+
+def _expected_error(confidence: Counts, right: NDArray[np.bool_]) -> float:
+    bins = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
+    error = np.bincount(bins, confidence - right, _BINS)
+    return float(np.abs(error).sum() / max(len(right), 1))

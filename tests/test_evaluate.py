@@ -1,0 +1,285 @@
+"""The table of an evaluation, on simulated wearers and on people."""
+
+import struct
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from edgehar import manifest, recognizer
+from edgehar.errors import ConfigError, RecordingError
+from edgehar.motion.wearer import Wearer
+from edgehar.recognizer import Recognizer
+from edgehar.training import cli, evaluate, picture, publish, rows, sets
+from edgehar.training.results import Results
+from edgehar.types import IMU_CHANNELS
+
+SHIPPED = manifest.find("imu_tcn")
+BRIEF: Sequence[tuple[str, float]] = (("standing", 10.0), ("running", 5.3), ("walking", 2.5))
+
+
+@pytest.fixture(scope="module")
+def model() -> Recognizer:
+    return recognizer.load(SHIPPED)
+
+
+def simulate(
+    path: Path,
+    script: Sequence[tuple[str, float]],
+    placements: Sequence[str] = ("trouser_pocket",),
+    people: Sequence[int] = (1,),
+    **more: Any,
+) -> None:
+    """Trials of simulated wearers in the form of the real sets."""
+    path.parent.mkdir(exist_ok=True)
+    x = []
+    for person in people:
+        wearer = Wearer(20 + person, list(placements))
+        x += [
+            np.concatenate([track.x for track in wearer.perform(activity, seconds)], axis=1)
+            for activity, seconds in script
+        ]
+    scale = np.array(([0.005] * 3 + [0.001] * 3) * len(placements), np.float32)
+    content: dict[str, Any] = {
+        "x": np.rint(np.concatenate(x) / scale).astype(np.int16),
+        "scale": scale,
+        "columns": [f"{placement}.{channel}" for placement in placements for channel in IMU_CHANNELS],
+        "n": [len(part) for part in x],
+        "subject": np.repeat(people, len(script)),
+        "activity": [activity for _ in people for activity, _ in script],
+        "trial": range(len(x)),
+        "rate_hz": 50.0,
+    }
+    np.savez(path, **(content | more))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people of motionsense, one of whom was decided on, and a set that nobody knows."""
+    folder: Path = tmp_path_factory.mktemp("data")
+    simulate(folder / "imu" / "motionsense.npz", BRIEF, people=(2, 40))
+    worn = "chest", "wrist_left", "waist"
+    columns = [f"{name}.{channel}" for name in (*worn[:2], "hat") for channel in IMU_CHANNELS]
+    simulate(folder / "imu" / "stroll.npz", BRIEF, worn, people=(2,), columns=columns)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path) -> Results:
+    return evaluate.evaluate(SHIPPED, folder)
+
+
+def test_windows_are_scored_inside_trials_only(model: Recognizer, folder: Path) -> None:
+    trials = sets.read_set(folder, "motionsense")[:3]
+    run = rows.Run("motionsense", ("trouser_pocket",), ("standing", "running", "walking"))
+    answers = rows.answer(model, trials, run)
+    # 10 s hold windows that end at 2.56, 3.84, ... 8.96 s, 5.3 s hold three, 2.5 s none.
+    assert answers.true.tolist() == ["standing"] * 6 + ["running"] * 3
+    assert set(answers.person) == {"motionsense 2"}
+    assert set(answers.said) <= set(model.spec.labels)
+    # The decision has to see two windows before it answers, in each trial anew.
+    assert [i for i, state in enumerate(answers.state) if state == "no_signal"] == [0, 6]
+    assert set(answers.state) <= {*model.spec.labels, "other", "no_signal"}
+    assert np.allclose(answers.probabilities.sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_what_is_not_among_the_labels_is_passed_over(model: Recognizer, folder: Path) -> None:
+    run = rows.Run("motionsense", ("trouser_pocket",), ("running",))
+    assert set(rows.answer(model, sets.read_set(folder, "motionsense"), run).true) == {"running"}
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "whole", "part"),
+    [
+        (0.0, 2.0, "walking", "walking"),
+        (1.0, 3.0, None, None),
+        (1.1, 3.1, None, "sitting"),
+        (2.0, 4.0, "sitting", "sitting"),
+        (3.5, 5.5, None, None),
+    ],
+)
+def test_a_window_has_one_truth_or_none(
+    begin: float, end: float, whole: str | None, part: str | None
+) -> None:
+    truth = [(0.0, 2.0, "walking"), (2.0, 4.0, "sitting")]
+    assert rows.truth_of(truth, begin, end, greater_part=False) == whole
+    assert rows.truth_of(truth, begin, end, greater_part=True) == part
+
+
+def test_who_was_decided_on_is_told_apart(found: Results) -> None:
+    line = found.lines["motionsense trouser_pocket"]
+    assert (line.everybody.windows, line.everybody.people) == (18, 2)
+    assert line.decided_on is not None
+    assert line.apart is not None
+    assert (line.decided_on.windows, line.apart.windows) == (9, 9)
+    assert set(line.everybody.f1) == {"standing", "running"}
+    assert found.lines["stroll chest"].apart is None
+
+
+def test_an_unknown_set_gets_a_row_for_each_sensor_that_the_model_takes(found: Results) -> None:
+    mine = [name for name in found.lines if name.startswith("stroll") and "orientation" not in name]
+    assert mine == ["stroll all together", "stroll chest", "stroll wrist_left"]
+    assert found.lines["stroll all together"].placements == ("chest", "wrist_left")
+    assert "'hat'" in found.skipped["stroll hat: hat"]
+    assert "no such recordings" in found.skipped["dsads"]
+    assert "no such file" in found.skipped["alarms"]
+    alone = [found.lines[name].everybody.macro_f1 for name in mine[1:]]
+    assert found.means["stroll"].everybody == pytest.approx(np.mean(alone), abs=1e-3)
+    assert found.means["stroll"].sensors == 2
+
+
+def test_every_label_has_its_evidence_or_none(found: Results) -> None:
+    assert set(found.evidence) == set(manifest.read(SHIPPED).labels)
+    assert "motionsense trouser_pocket" in found.evidence["standing"]
+    assert not found.evidence["cycling"]
+    assert "| cycling | never tested on people |" in publish.document(found)
+
+
+def test_conditions_are_varied_one_at_a_time(found: Results) -> None:
+    swept = found.sweeps["motionsense trouser_pocket"]
+    assert list(swept) == [
+        "15 Hz",
+        "20 Hz",
+        "25 Hz",
+        "5% of packets lost",
+        "20% of packets lost",
+        "without gyroscope",
+    ]
+    whole = found.lines["motionsense trouser_pocket"].everybody.macro_f1
+    assert swept["25 Hz"].ratio == pytest.approx(swept["25 Hz"].macro_f1 / whole, abs=1e-3)
+    assert swept["25 Hz"].answered == 1.0
+    assert swept["20% of packets lost"].decided_macro_f1 is not None
+
+
+def test_the_same_files_give_the_same_bytes(folder: Path, found: Results) -> None:
+    again = evaluate.evaluate(SHIPPED, folder, workers=2)
+    assert msgspec.json.encode(again) == msgspec.json.encode(found)
+
+
+def test_rows_with_labels_of_their_own_are_scored_inside_them_and_by_the_greater_part(
+    model: Recognizer, tmp_path: Path
+) -> None:
+    labels = np.array(["standing"] * 300 + ["TURNING"] * 60 + ["walking"] * 140)
+    simulate(tmp_path / "imu" / "walk.npz", [("standing", 10.0)], row_label=labels)
+    plans = rows.plan(model.spec, {"walk": sets.read_set(tmp_path, "walk")})
+    scored = [row for row in plans.rows if "orientation" not in row.name]
+    assert [row.name for row in scored] == ["walk trouser_pocket", "walk trouser_pocket, by the greater part"]
+    trials = sets.read_set(tmp_path, "walk")
+    inside, greater = (rows.answer(model, trials, row.runs[0]).true.tolist() for row in scored)
+    # Windows end at 2.56, 3.84, 5.12, 6.4, 7.68, 8.96 s.
+    assert inside == ["standing"] * 3
+    assert greater == ["standing"] * 4 + ["walking"]
+
+
+def test_two_of_a_kind_are_taken_as_far_as_the_model_has_place(model: Recognizer) -> None:
+    wrists = sum("wrist_left" in sensor.placements for sensor in model.spec.sensors)
+    kept, why = rows.taken(model.spec, ["wrist_left", "hat", "wrist_right", "chest", "wrist"])
+    assert kept == (*["wrist_left", "wrist_right", "wrist"][:wrists], "chest")[: wrists + 1]
+    assert set(why) == {"wrist_left", "hat", "wrist_right", "chest", "wrist"} - set(kept)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--data", "nowhere"], "no such folder"),
+        (
+            ["--data", ".", "--only", "motionsense,dsads"],
+            "by the name dsads; choose of motionsense, stroll, few_shot",
+        ),
+    ],
+)
+def test_a_wrong_request_is_refused_in_one_line(
+    folder: Path,
+    arguments: list[str],
+    complaint: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.argv", ["edgehar-train", "evaluate", str(SHIPPED), *arguments])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    assert exit_.value.code == 78
+    assert complaint in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_only_what_was_asked_for_is_scored(folder: Path) -> None:
+    assert evaluate.set_names(folder) == ["motionsense", "stroll"]
+    assert evaluate.set_names(folder, ["stroll"]) == ["stroll"]
+    with pytest.raises(RecordingError, match="by the name stroll2"):
+        evaluate.set_names(folder, ["stroll2"])
+
+
+def test_results_are_written_beside_the_model(tmp_path: Path, found: Results) -> None:
+    for suffix in (".json", ".tflite"):
+        (tmp_path / SHIPPED.name).with_suffix(suffix).write_bytes(SHIPPED.with_suffix(suffix).read_bytes())
+    readme = tmp_path / "README.md"
+    readme.write_text("Above\n<!-- scores imu_tcn -->\nold\n<!-- /scores -->\nBelow\n")
+    publish.publish(tmp_path / SHIPPED.name, found)
+    text = readme.read_text()
+    assert text.startswith("Above\n<!-- scores imu_tcn -->\n#### ")
+    assert "| motionsense trouser_pocket |" in text
+    assert text.endswith("|\n<!-- /scores -->\nBelow\n")
+    metrics = manifest.read(tmp_path / SHIPPED.name).metrics
+    line = found.lines["motionsense trouser_pocket"]
+    assert metrics["motionsense trouser_pocket"]["macro_f1"] == line.everybody.macro_f1
+    assert line.apart is not None
+    assert metrics["motionsense trouser_pocket, apart"]["macro_f1"] == line.apart.macro_f1
+    assert msgspec.json.decode((tmp_path / "results.json").read_bytes(), type=Results) == found
+    content = (tmp_path / "confusion.png").read_bytes()
+    assert content.startswith(b"\x89PNG")
+    assert struct.unpack(">2I", content[16:24]) > (500, 100)
+    picture.draw({"same": line.everybody}, tmp_path / "one.png")
+    picture.draw({"same": line.everybody}, tmp_path / "two.png")
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+def test_without_matplotlib_nothing_is_written(
+    tmp_path: Path, found: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / SHIPPED.name).write_bytes(SHIPPED.read_bytes())
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ConfigError, match="needs matplotlib"):
+        publish.publish(tmp_path / SHIPPED.name, found)
+    assert not (tmp_path / "results.json").exists()
+    assert (tmp_path / SHIPPED.name).read_bytes() == SHIPPED.read_bytes()
+
+
+def test_every_file_of_the_form_belongs_to_one_set(tmp_path: Path) -> None:
+    names = "dsads", "dsads_more", "weda_fall_acc", "weda_fall_gyr", "openpack_sample", "xsens_walk"
+    for name in names:
+        simulate(tmp_path / "imu" / f"{name}.npz", [("standing", 1.0)])
+    (tmp_path / "imu" / "xsens_walk.npz").write_bytes(b"of another form")
+    assert evaluate.set_names(tmp_path) == ["dsads", "weda_fall", "dsads_more"]
+
+
+def test_another_network_than_was_scored_is_refused(tmp_path: Path, found: Results) -> None:
+    (tmp_path / SHIPPED.name).write_bytes(SHIPPED.read_bytes())
+    other = msgspec.structs.replace(found, sha256="0" * 64)
+    with pytest.raises(ConfigError, match="another network"):
+        publish.publish(tmp_path / SHIPPED.name, other)
+    assert [path.name for path in tmp_path.iterdir()] == [SHIPPED.name]
+
+
+def test_what_other_commands_found_is_kept_for_the_same_network_only(tmp_path: Path, found: Results) -> None:
+    file = tmp_path / "results.json"
+    file.write_bytes(msgspec.json.encode(msgspec.structs.replace(found, more={"baselines": 1})))
+    assert publish._kept(file, found).more == {**found.more, "baselines": 1}
+    assert publish._kept(file, msgspec.structs.replace(found, sha256="0" * 64)).more == found.more
+    file.write_bytes(b"{}")
+    assert publish._kept(file, found) == found
+
+
+def test_the_shipped_model_scores_on_people_as_its_manifest_says(data: Path, model: Recognizer) -> None:
+    title = "motionsense trouser_pocket"
+    trials = [trial for trial in sets.read_set(data, "motionsense") if trial.subject > 6]
+    [row] = [row for row in rows.plan(model.spec, {"motionsense": trials}).rows if row.name == title]
+    line = evaluate.line_of(model.spec, row, rows.answer(model, trials, row.runs[0]))
+    stated = model.spec.metrics[f"{title}, apart"]
+    # int8 kernels differ a little between processors.
+    assert line.everybody.macro_f1 == pytest.approx(stated["macro_f1"], abs=0.01)
+    assert line.everybody.macro_f1 > 0.7

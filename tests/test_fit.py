@@ -1,0 +1,113 @@
+"""Fits of a tiny recipe in seconds; one of them is interrupted as a terminal does it."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, lacking
+
+from edgehar.errors import ConfigError
+from edgehar.training import cli, recipe as recipes, work
+from edgehar.training.build import Build
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@pytest.fixture(scope="module")
+def recipe_file() -> Path:
+    """5 steps in each of 4 epochs."""
+    return ROOT / "tests" / "tiny.toml"
+
+
+def build(recipe_file: Path, folder: Path, heard: list[tuple[str, int, int]] | None = None) -> Build:
+    try:
+        versions = cli._versions()
+    except ConfigError as error:
+        lacking(str(error))
+    recipe = recipes.load(recipe_file)
+
+    def say(*what: object) -> None:
+        if heard is not None:
+            heard.append(what)  # type: ignore[arg-type]
+
+    return Build(recipe, work.make(folder), 1, versions, say)
+
+
+@pytest.fixture(scope="module")
+def whole(recipe_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Build, str]:
+    """A build that nobody interrupted, and the sha256 of its network."""
+    made = build(recipe_file, tmp_path_factory.mktemp("whole"))
+    content, spec = made.pair()
+    assert spec.sha256 == hashlib.sha256(content).hexdigest()
+    return made, spec.sha256
+
+
+_STOPPED = """
+import os, signal
+from edgehar.training import cli, fit
+step, seen = fit._State.step, []
+def stop(*given):
+    seen.append(given)
+    if len(seen) == 13:
+        os.killpg(0, signal.SIGINT)  # as a terminal does it
+    return step(*given)
+fit._State.step = stop
+cli.main()
+"""
+
+
+def test_a_fit_that_was_interrupted_goes_on_to_the_same_bytes(
+    recipe_file: Path, whole: tuple[Build, str], tmp_path: Path
+) -> None:
+    command = ["-c", _STOPPED, "build", str(recipe_file), "--work", str(tmp_path / "work"), "--workers", "1"]
+    stopped = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, check=False, start_new_session=True
+    )
+    assert stopped.returncode == 130, stopped.stderr
+    [line] = [line for line in stopped.stderr.splitlines() if line.startswith("edgehar-train:")]
+    assert f"stopped; 2 of 4 epochs are kept in {tmp_path / 'work'}; the same command goes on" in line
+    assert "Traceback" not in stopped.stderr
+    assert not recipe_file.with_name("tiny.json").exists()
+    heard: list[tuple[str, int, int]] = []
+    _, spec = build(recipe_file, tmp_path / "work", heard).pair()
+    assert spec.sha256 == whole[1]
+    # It neither simulated those windows again nor went through those epochs.
+    assert not [stage for stage, _, _ in heard if stage == "simulating windows"]
+    assert [done for stage, done, _ in heard if stage.startswith("fitting")] == list(range(10, 21))
+
+
+def test_a_damaged_state_is_not_used(whole: tuple[Build, str], caplog: pytest.LogCaptureFixture) -> None:
+    made, _ = whole
+    state = made.state()
+    content = state.path.read_bytes()
+    assert made.kept().startswith("4 of 4")
+    state.path.write_bytes(content[: len(content) // 2])
+    assert state.load() is None
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "simulated windows are kept" in made.kept()
+    state.path.write_bytes(content)
+
+
+def test_a_build_tells_what_int8_costs_and_how_sure_it_may_be(whole: tuple[Build, str]) -> None:
+    made, digest = whole
+    content, spec = made.pair()
+    assert hashlib.sha256(content).hexdigest() == digest
+    assert spec.temperature == spec.provenance["calibration"]["temperature"]
+    assert spec.temperature != 1.0
+    before, after = spec.provenance["calibration"]["nll"]
+    assert after <= before
+    rounding = spec.provenance["int8"]
+    assert rounding["agreement"] > 0.8
+    assert abs(rounding["macro_f1_float32"] - rounding["macro_f1_int8"]) < 0.15
+
+
+def test_a_fresh_build_forgets_what_is_kept(recipe_file: Path, tmp_path: Path) -> None:
+    made = build(recipe_file, tmp_path)
+    made.state().save({})
+    (tmp_path / "tiny.json").touch()
+    made.forget()
+    assert made.kept() == "nothing was done yet that could be kept"
+    assert (tmp_path / "tiny.json").exists()
