@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import ROOT, lacking
 
 from edgehar.errors import ConfigError
-from edgehar.training import cli, recipe as recipes, work
+from edgehar.training import cli, fit as fitting, recipe as recipes, work
 from edgehar.training.build import Build
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -77,6 +78,25 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_bytes(
     # It neither simulated those windows again nor went through those epochs.
     assert not [stage for stage, _, _ in heard if stage == "simulating windows"]
     assert [done for stage, done, _ in heard if stage.startswith("fitting")] == list(range(10, 21))
+
+
+def test_one_hears_how_much_of_the_epoch_was_right_so_far(
+    whole: tuple[Build, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, each = fitting._State.step, 5
+    batches: list[float] = []
+    heard: list[float] = []
+
+    def watched(*given: Any) -> float:
+        batches.append(step(*given))
+        return batches[-1]
+
+    monkeypatch.setattr(fitting._State, "step", watched)
+    fitting.fit(whole[0].recipe, whole[0].windows(), lambda _, right: heard.append(right))
+    epochs = [batches[i : i + each] for i in range(0, len(batches), each)]
+    assert len(epochs) == 4
+    assert len(set(batches)) > 4
+    assert heard[1:] == pytest.approx([sum(some[: i + 1]) / (i + 1) for some in epochs for i in range(each)])
 
 
 def test_a_damaged_state_is_not_used(whole: tuple[Build, str], caplog: pytest.LogCaptureFixture) -> None:

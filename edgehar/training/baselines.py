@@ -3,11 +3,11 @@
 Both answer like `edgehar.recognizer.Recognizer`, so that the same rows score all three.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -16,13 +16,12 @@ from edgehar import manifest, recognizer
 from edgehar.errors import ConfigError
 from edgehar.manifest import ModelSpec
 from edgehar.recognizer import Recognizer
-from edgehar.training import work
-from edgehar.training.evaluate import line_of, pool, set_names
-from edgehar.training.fewshot import Shot, few_shot, markdown as few_shots
+from edgehar.training.evaluate import each, line_of, pool, set_names
+from edgehar.training.fewshot import Shot, markdown as few_shots
 from edgehar.training.publish import add, read_results
 from edgehar.training.recipe import Recipe
 from edgehar.training.results import Line
-from edgehar.training.rows import Answers, Run, answer, plan
+from edgehar.training.rows import Run, plan
 from edgehar.training.sets import read_set
 from edgehar.training.synthesize import Dataset, Views
 from edgehar.types import IMU_CHANNELS, FloatArray, Prediction, Window
@@ -214,37 +213,20 @@ def score(path: Path, folder: Path, only: Sequence[str], workers: int, tick: Tic
     spec = manifest.read(path.with_suffix(".json"))
     sets = {name: read_set(folder, name) for name in set_names(folder, only)}
     planned = [row for row in plan(spec, sets).rows if not row.of]
+    jobs: list[Run | str] = list(dict.fromkeys(run for row in planned for run in row.runs))
+    if path.suffix != ".npz" and "motionsense" in sets:
+        jobs.append("few_shot")
     del sets
-    runs = list(dict.fromkeys(run for row in planned for run in row.runs))
-    answers: dict[Run, Answers] = {}
-    for run, found in zip(runs, _answered([(path, folder, run) for run in runs], workers), strict=True):
-        answers[run] = found
-        tick(f"scoring {path.stem}", len(answers), len(runs))
+    found: dict[Run | str, Any] = {}
+    for job, one in each(path, folder, jobs, workers, load):
+        found[job] = one
+        tick(f"scoring {path.stem}", len(found), len(jobs))
     lines = {}
     for row in planned:
-        pooled = pool([answers[run] for run in row.runs], row.labels)
+        pooled = pool([found[run] for run in row.runs], row.labels)
         if len(pooled.true):
             lines[row.name] = line_of(spec, row, pooled)
-    if path.suffix == ".npz" or (only and "motionsense" not in only):
-        return Found(lines)
-    return Found(lines, few_shot(load(path), folder))
-
-
-def _answered(jobs: Sequence[tuple[Path, Path, Run]], workers: int) -> Iterator[Answers]:
-    if workers == 1:
-        yield from map(_answer, jobs)
-        return
-    with work.processes(workers) as run:
-        yield from run.map(_answer, jobs)
-
-
-def _answer(job: tuple[Path, Path, Run]) -> Answers:
-    path, folder, run = job
-    return answer(_loaded(path), _trials(folder, run.data), run)
-
-
-_loaded = lru_cache(maxsize=1)(load)
-_trials = lru_cache(maxsize=1)(read_set)
+    return Found(lines, msgspec.convert(found.get("few_shot", []), list[Shot]))
 
 
 def markdown(found: Mapping[str, Found], lines: Mapping[str, Line]) -> str:

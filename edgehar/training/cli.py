@@ -25,8 +25,16 @@ EXIT_REFUSED = 78
 """EX_CONFIG of sysexits.h, as `edgehar` has it."""
 EXIT_STOPPED = 130
 """128 and the number of SIGINT, as shells have it."""
+
+_Recipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="Such as models/imu_tcn.toml.")]
+_Data = Annotated[Path, typer.Option(help="Folder that holds the recordings, imu/*.npz.")]
+_Write = Annotated[bool, typer.Option(help="Write what was found beside the model.")]
+_Only = Annotated[
+    str, typer.Option(metavar="SETS", help="Such as motionsense,dsads; nothing is written then.")
+]
+_Workers = Annotated[int, typer.Option(min=1, help="Processes that simulate people and score.")]
+_Work = Annotated[Path | None, typer.Option("--work", help="For what is kept on the way; else build/NAME.")]
 _WORKERS = os.cpu_count() or 1
-_WORK = "Folder for what is kept on the way; else build/NAME."
 
 app = typer.Typer(
     add_completion=False,
@@ -44,10 +52,10 @@ app = typer.Typer(
     "After Ctrl-C the same command goes on where it was stopped."
 )
 def build(
-    path: Annotated[Path, typer.Argument(metavar="RECIPE", help="Such as models/imu_tcn.toml.")],
+    path: _Recipe,
     out: Annotated[Path | None, typer.Option(help="Folder for the pair; else beside the recipe.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that simulate people.")] = _WORKERS,
-    folder: Annotated[Path | None, typer.Option("--work", help=_WORK)] = None,
+    workers: _Workers = _WORKERS,
+    folder: _Work = None,
     fresh: Annotated[bool, typer.Option(help="Start over, whatever is kept.")] = False,  # noqa: FBT002  # typer's form of a flag
 ) -> None:
     """Recipe to model pair."""
@@ -68,18 +76,16 @@ def build(
 )
 def evaluate(
     model: Annotated[str, typer.Argument(help="A manifest's path, or a shipped model's name.")],
-    data: Annotated[Path, typer.Option(help="Folder that holds the recordings, imu/*.npz.")],
+    data: _Data,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,  # noqa: FBT002  # typer's form of a flag
-    write: Annotated[bool, typer.Option(help="Write what was found beside the model.")] = True,  # noqa: FBT002  # typer's form of a flag
-    only: Annotated[
-        str, typer.Option(metavar="SETS", help="Such as motionsense,dsads; nothing is written then.")
-    ] = "",
-    workers: Annotated[int, typer.Option(min=1, help="Processes that score.")] = _WORKERS,
+    write: _Write = True,  # noqa: FBT002  # typer's form of a flag
+    only: _Only = "",
+    workers: _Workers = _WORKERS,
 ) -> None:
     """Model pair and recordings to scores."""
     path = manifest.find(model)
     recognizer.load(path)  # a pair that cannot run is refused at once
-    chosen = [name.strip() for name in only.split(",") if name.strip()]
+    chosen = _names(only)
     with _progress() as progress:
         found = scoring.evaluate(path, data, only=chosen, workers=workers, tick=_bars(progress))
     if write and not chosen:
@@ -93,17 +99,15 @@ def evaluate(
     "same network untrained. Adds them to results.json and README.md beside the recipe. Needs edgehar[train]."
 )
 def baselines(
-    path: Annotated[Path, typer.Argument(metavar="RECIPE", help="Such as models/imu_tcn.toml.")],
-    data: Annotated[Path, typer.Option(help="Folder that holds the recordings, imu/*.npz.")],
-    write: Annotated[bool, typer.Option(help="Write what was found beside the recipe.")] = True,  # noqa: FBT002  # typer's form of a flag
-    only: Annotated[
-        str, typer.Option(metavar="SETS", help="Such as motionsense,dsads; nothing is written then.")
-    ] = "",
-    workers: Annotated[int, typer.Option(min=1, help="Processes that simulate and score.")] = _WORKERS,
-    folder: Annotated[Path | None, typer.Option("--work", help=_WORK)] = None,
+    path: _Recipe,
+    data: _Data,
+    write: _Write = True,  # noqa: FBT002  # typer's form of a flag
+    only: _Only = "",
+    workers: _Workers = _WORKERS,
+    folder: _Work = None,
 ) -> None:
     """Recipe and recordings to scores."""
-    chosen = [name.strip() for name in only.split(",") if name.strip()]
+    chosen = _names(only)
     scoring.set_names(data, chosen)  # a wrong folder is refused before minutes of simulation
     with _building(path, folder, workers) as made:
         from edgehar.training import baselines as against  # noqa: PLC0415
@@ -122,12 +126,12 @@ def baselines(
     "the people whose recordings design decisions are taken on. Needs edgehar[train]."
 )
 def ablate(
-    path: Annotated[Path, typer.Argument(metavar="RECIPE", help="Such as models/imu_tcn.toml.")],
-    data: Annotated[Path, typer.Option(help="Folder with imu/motionsense.npz and imu/dsads.npz.")],
+    path: _Recipe,
+    data: _Data,
     epochs: Annotated[int, typer.Option(min=1, help="Of fitting for each way.")] = 6,
-    write: Annotated[bool, typer.Option(help="Write what was found beside the recipe.")] = True,  # noqa: FBT002  # typer's form of a flag
-    workers: Annotated[int, typer.Option(min=1, help="Processes that simulate.")] = _WORKERS,
-    folder: Annotated[Path | None, typer.Option("--work", help=_WORK)] = None,
+    write: _Write = True,  # noqa: FBT002  # typer's form of a flag
+    workers: _Workers = _WORKERS,
+    folder: _Work = None,
 ) -> None:
     """Recipe and recordings to a table."""
     scoring.set_names(data, ["motionsense", "dsads"])
@@ -157,6 +161,10 @@ class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.name.partition(".")[0] == "edgehar":
             typer.echo(f"edgehar-train: {record.getMessage()}", err=True)
+
+
+def _names(only: str) -> list[str]:
+    return [name.strip() for name in only.split(",") if name.strip()]
 
 
 @contextmanager

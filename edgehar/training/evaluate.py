@@ -31,6 +31,8 @@ _WORK = "openpack"
 
 _Tick = Callable[[str, int, int], None]
 """Is told what is going on, how many passes are done, and of how many."""
+Load = Callable[[Path], Recognizer]
+"""Makes of a model's path what answers for it; a module's function, so that other processes know it."""
 
 
 def evaluate(
@@ -45,7 +47,7 @@ def evaluate(
     answers: dict[Run, Answers] = {}
     more: dict[str, Any] = {}
     jobs: list[Run | str] = [*further, *runs]
-    for done, (job, found) in enumerate(_done(model, folder, jobs, workers), start=1):
+    for done, (job, found) in enumerate(each(model, folder, jobs, workers), start=1):
         if isinstance(job, Run):
             answers[job] = found
         else:
@@ -91,27 +93,27 @@ def _files(folder: Path, name: str) -> list[Path]:
         return []
 
 
-def _done(
-    model: Path, folder: Path, jobs: Sequence[Run | str], workers: int
+def each(
+    model: Path, folder: Path, jobs: Sequence[Run | str], workers: int, load: Load = recognizer.load
 ) -> Iterator[tuple[Run | str, Any]]:
     """Each job and what it found, as they end: passes over sets, and further measurements by their name."""
     if workers == 1:
-        yield from ((job, _job(model, folder, job)) for job in jobs)
+        yield from ((job, _job(load, model, folder, job)) for job in jobs)
         return
     with work.processes(workers) as pool:
-        waiting = {pool.submit(_job, model, folder, job): job for job in jobs}
+        waiting = {pool.submit(_job, load, model, folder, job): job for job in jobs}
         yield from ((waiting[one], one.result()) for one in as_completed(waiting))
 
 
-def _job(model: Path, folder: Path, job: Run | str) -> Any:
+def _job(load: Load, model: Path, folder: Path, job: Run | str) -> Any:
     if isinstance(job, str):
-        return find(job, _model(model), folder)
-    return answer(_model(model), _trials(folder, job.data), job)
+        return find(job, _model(load, model), folder)
+    return answer(_model(load, model), _trials(folder, job.data), job)
 
 
 @cache
-def _model(path: Path) -> Recognizer:
-    return recognizer.load(path)
+def _model(load: Load, path: Path) -> Recognizer:
+    return load(path)
 
 
 @lru_cache(maxsize=1)

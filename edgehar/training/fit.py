@@ -26,7 +26,7 @@ _AT_ONCE = 256
 _Batch = tuple[FloatArray, NDArray[np.int64]]
 
 Tick = Callable[[int, float], None]
-"""Hears of the steps done so far, those of an earlier run included, and of the epoch's accuracy."""
+"""Hears of the steps done so far, those of an earlier run included, and of the epoch's accuracy till then."""
 
 
 def fit(recipe: Recipe, data: Dataset, tick: Tick, kept: Kept | None = None, frame: Frame = device) -> Any:
@@ -36,23 +36,23 @@ def fit(recipe: Recipe, data: Dataset, tick: Tick, kept: Kept | None = None, fra
     each = steps(recipe, len(data.x)) // recipe.fit.epochs
     tick(epoch * each, 0.0)
     for number in range(epoch, recipe.fit.epochs):
-        state.classifier.reset_metrics()
+        right = 0.0
         order = np.random.default_rng((recipe.seed, 8, number)).permutation(len(data.x))
         views = Views(recipe, data, seed=_FIRST_VIEWS + number, frame=frame)
         drawn = ((views(rows), data.label[rows]) for rows in batches(order, recipe.fit.batch))
         for i, (x, label) in enumerate(_ahead(drawn)):
-            accuracy = state.step(x, label)
-            tick(number * each + i + 1, accuracy)
+            right += state.step(x, label)
+            tick(number * each + i + 1, right / (i + 1))
         state.keep(kept, number + 1)
     return state.model
 
 
-def _ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
+def _ahead(drawn: Iterator[_Batch]) -> Iterator[_Batch]:
     """The same batches, each made while the network learns from the one before."""
     with ThreadPoolExecutor(1) as maker:
-        coming = maker.submit(next, batches, None)
+        coming = maker.submit(next, drawn, None)
         while (batch := coming.result()) is not None:
-            coming = maker.submit(next, batches, None)
+            coming = maker.submit(next, drawn, None)
             yield batch
 
 
@@ -85,7 +85,7 @@ class _State:
         self._variables = [*self.classifier.variables, *optimizer.variables]
 
     def step(self, x: FloatArray, label: NDArray[np.int64]) -> float:
-        """Learn from one batch; the epoch's accuracy so far."""
+        """Learn from one batch; the share of it that was right."""
         _, accuracy = self.classifier.train_on_batch(x, self._targets[label])
         return float(accuracy)
 
