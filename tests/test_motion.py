@@ -201,7 +201,8 @@ def test_a_change_of_activity_does_not_tear_the_signal(activity: str, then: str)
     before, after = (wearer.perform(each, 4.0) for each in (activity, then))
     for old, new in zip(before, after, strict=True):
         x = np.concatenate([old.x, new.x])
-        assert np.abs(np.diff(x[:, :3], axis=0)).max() < 3.0
+        # A loose pocket rings as one turns over; a tear would be a jump by about g.
+        assert np.abs(np.diff(x[:, :3], axis=0)).max() < 4.0
         assert np.abs(new.x[0] - old.x[-1]).max() < 0.6
         assert new.t[0] - old.t[-1] == pytest.approx(0.02)
 

@@ -15,7 +15,7 @@ from edgehar.motion.exercise import (
     two_links,
 )
 from edgehar.motion.falls import falling
-from edgehar.motion.gait import RUNNING, STAIRS_DOWN, STAIRS_UP, WALKING, on_foot
+from edgehar.motion.gait import RUNNING, STAIRS_DOWN, STAIRS_UP, on_foot, walking
 from edgehar.motion.gestures import clapping, hitting, punching, throwing, waving
 from edgehar.motion.handwork import arm_work, fidgeting
 from edgehar.motion.near_falls import collapsing, reaching_jump, stumbling
@@ -116,7 +116,7 @@ def cycling(body: Segments, rng: np.random.Generator) -> Movement:
 
 
 CATALOGUE: dict[str, Callable[[Segments, np.random.Generator], Movement]] = {
-    "walking": partial(on_foot, WALKING),
+    "walking": walking,
     "stairs_up": partial(on_foot, STAIRS_UP),
     "stairs_down": partial(on_foot, STAIRS_DOWN),
     "running": partial(on_foot, RUNNING),

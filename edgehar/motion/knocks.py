@@ -9,12 +9,12 @@ from edgehar.motion.skeleton import Array, Pose
 _SHARE = {
     "foot": (1.1, 0.15),
     "shank": (1.0, 0.15),
-    "thigh": (0.75, 0.25),
-    "pelvis": (0.3, 0.3),
-    "thorax": (0.18, 0.18),
-    "head": (0.12, 0.12),
-    "upper_arm": (0.14, 0.14),
-    "forearm": (0.1, 0.1),
+    "thigh": (0.6, 0.2),
+    "pelvis": (0.25, 0.25),
+    "thorax": (0.12, 0.12),
+    "head": (0.09, 0.09),
+    "upper_arm": (0.1, 0.1),
+    "forearm": (0.08, 0.08),
 }
 
 _PASSED_ON = 0.4

@@ -83,6 +83,18 @@ class Cycle:
         return np.asarray(self.mean + total.real)
 
 
+class Harmonics:
+    """A rhythm of chance form: per harmonic of the cycle, an amplitude up to that of `most` at any phase."""
+
+    def __init__(self, rng: np.random.Generator, *most: float) -> None:
+        self._weights = [rng.uniform(0.0, size) * np.exp(2j * np.pi * rng.random()) for size in most]
+
+    def __call__(self, phase: Array) -> Array:
+        """Value at phases in cycles."""
+        waves = (w * np.exp(2j * np.pi * k * phase) for k, w in enumerate(self._weights, start=1))
+        return np.asarray(sum(wave.real for wave in waves))
+
+
 def ground_force(phase: Array, duty: float, dip: float, early: float) -> Array:
     """Vertical force of one foot in body weights, averaging 1/2; on the ground for `duty` of its cycle.
 
