@@ -6,7 +6,7 @@ import pytest
 from edgehar.motion import gait
 from edgehar.motion.activities import CATALOGUE
 from edgehar.motion.imu import RATE, SITES, read, surface
-from edgehar.motion.rhythm import Cycle, Harmonics
+from edgehar.motion.rhythm import Cycle
 from edgehar.motion.skeleton import SIDES, Array, Figure, segments
 
 PHASE = np.arange(200) / 200.0
@@ -57,13 +57,3 @@ def test_a_hand_that_holds_on_shakes_less_than_one_that_does_not() -> None:
             shakes[firm].append(float(np.linalg.norm(force, axis=1).std()))
     assert len(shakes[True]) > 10
     assert np.median(shakes[True]) < 0.85 * np.median(shakes[False])
-
-
-def test_harmonics_repeat_and_stay_within_their_sizes() -> None:
-    rng = np.random.default_rng(1)
-    for _ in range(50):
-        rhythm = Harmonics(rng, 0.0, 2.0, 1.0)
-        value = rhythm(PHASE)
-        assert np.abs(value).max() <= 3.0
-        assert rhythm(PHASE + 7.0) == pytest.approx(value)
-        assert np.abs(np.fft.rfft(value)[[0, 1, 4]]).max() < 1e-9

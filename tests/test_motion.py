@@ -9,7 +9,6 @@ import pytest
 from edgehar.motion.activities import CATALOGUE
 from edgehar.motion.falls import IMPACT_S
 from edgehar.motion.imu import RATE, SITES, Placed, any_turns, kinematics, mountings, read, surface
-from edgehar.motion.rhythm import Drift
 from edgehar.motion.skeleton import SIDES, Array, Figure, Segments, about, segments
 from edgehar.motion.wearer import Wearer
 from edgehar.types import STANDARD_GRAVITY
@@ -274,12 +273,6 @@ def test_a_phone_is_mostly_mounted_along_the_thigh() -> None:
     assert 0.8 < lengthwise.mean() < 0.95
     assert (turns[lengthwise, 1, 1] > 0).mean() == pytest.approx(0.5, abs=0.05)
     assert turns @ turns.transpose(0, 2, 1) == pytest.approx(np.tile(np.eye(3), (2000, 1, 1)), abs=1e-9)
-
-
-def test_drift_has_the_deviation_it_was_given() -> None:
-    t = np.arange(0.0, 500.0, 0.1)
-    found = [np.std(Drift(np.random.default_rng(seed), 1.0, 2.0)(t)) for seed in range(5)]
-    assert np.mean(found) == pytest.approx(2.0, rel=0.1)
 
 
 def test_an_unknown_activity_or_placement_is_refused() -> None:

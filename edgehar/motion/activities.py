@@ -20,7 +20,7 @@ from edgehar.motion.gestures import clapping, hitting, punching, throwing, wavin
 from edgehar.motion.handwork import arm_work, fidgeting
 from edgehar.motion.near_falls import collapsing, reaching_jump, stumbling
 from edgehar.motion.postures import lying, sitting, standing
-from edgehar.motion.rhythm import Drift, Strikes, ground_force
+from edgehar.motion.rhythm import Drift, Strikes, Untidy, ground_force
 from edgehar.motion.skeleton import SIDES, Array, Movement, Segments
 from edgehar.types import STANDARD_GRAVITY
 
@@ -29,7 +29,7 @@ def jumping(body: Segments, rng: np.random.Generator) -> Movement:
     """On the spot, both feet: a half sine of force on the ground, free fall in the air."""
     rate, duty, dip = rng.uniform(1.2, 2.6), rng.uniform(0.45, 0.9), rng.uniform(-0.25, 0.0)
     # Some hardly leave the ground.
-    strength = min(rng.uniform(0.7, 1.2), 1.0)
+    strength, untidy = min(rng.uniform(0.45, 1.2), 1.0), Untidy(rng, (1.0, 6.0))
     start, sway, unsteady = rng.random(), Drift(rng, 1.5, 0.03), Drift(rng, 1.0, np.deg2rad(2.0))
     heading = Drift(rng, rng.uniform(0.5, 2.0), np.deg2rad(rng.uniform(3.0, 30.0)))
     # Some put more weight on one leg and then on the other.
@@ -65,7 +65,7 @@ def jumping(body: Segments, rng: np.random.Generator) -> Movement:
             pose[f"strike_{side}"] = strikes[side](phase, rate)
         pose["root_z"] = np.full(t.shape, body.thigh + body.shank)
         pose["push_z"] = STANDARD_GRAVITY * strength * (2.0 * ground_force(phase, duty, dip, 0.0) - 1.0)
-        return pose
+        return untidy(t, pose)
 
     return movement
 
@@ -90,7 +90,7 @@ def cycling(body: Segments, rng: np.random.Generator) -> Movement:
     elbow, palm = np.deg2rad(rng.uniform(5.0, 50.0)), np.deg2rad(rng.uniform(-100.0, -20.0))
     rock, live = np.deg2rad(rng.uniform(0.4, 3.5)), Drift(rng, 1.0, np.deg2rad(rng.uniform(0.8, 2.0)))
     turn, late = np.deg2rad(rng.uniform(0.3, 4.0)), rng.uniform(0.0, 6.0)
-    buzz = Drift(rng, 0.03, rng.uniform(0.0, 0.8))
+    buzz, untidy = Drift(rng, 0.03, rng.uniform(0.0, 0.8)), Untidy(rng, (0.2, 1.5))
 
     def movement(t: Array) -> dict[str, Array]:
         phase = start + rate * t + sway(t)
@@ -110,7 +110,7 @@ def cycling(body: Segments, rng: np.random.Generator) -> Movement:
             pose[f"arm_{side}"] = arm + live(t + 17.0) + 0.3 * pose["roll"]
             pose[f"elbow_{side}"] = elbow + 0.5 * live(t + 29.0)
             pose[f"palm_{side}"] = np.full(t.shape, palm)
-        return pose
+        return untidy(t, pose)
 
     return movement
 

@@ -6,7 +6,17 @@ Ranges without a source are common sense.
 import numpy as np
 
 from edgehar.motion.postures import aim, mixed, planted, sitting, standing, toward
-from edgehar.motion.rhythm import Beat, Drift, Repeats, Strikes, accelerate, ground_force, knock, smooth
+from edgehar.motion.rhythm import (
+    Beat,
+    Drift,
+    Repeats,
+    Strikes,
+    Untidy,
+    accelerate,
+    ground_force,
+    knock,
+    smooth,
+)
 from edgehar.motion.skeleton import SIDES, Array, Movement, Segments
 from edgehar.types import STANDARD_GRAVITY
 
@@ -21,16 +31,17 @@ _FREE_ARMS = (
 
 def rowing(body: Segments, rng: np.random.Generator) -> Movement:
     """On an ergometer: legs, trunk and arms drive one after the other and come back in reverse."""
-    # Strokes per minute of easy rowing to a race (Kleshnev, Biomechanics of Rowing, 2016).
-    strokes = Repeats(rng, 60.0 / rng.uniform(18.0, 36.0), spread=0.02)
+    # Strokes per minute of easy rowing to a race (Kleshnev, Biomechanics of Rowing, 2016); beginners are slower.
+    strokes = Repeats(rng, 60.0 / rng.uniform(14.0, 36.0), spread=0.04)
     drive = rng.uniform(0.36, 0.5)
     # Knee at the catch and at the finish; the seat is a little above the ankles.
-    near, far = (_reach(body, np.deg2rad(rng.uniform(*span))) for span in ((100.0, 135.0), (3.0, 25.0)))
+    near, far = (_reach(body, np.deg2rad(rng.uniform(*span))) for span in ((80.0, 135.0), (3.0, 45.0)))
     below = rng.uniform(0.0, 0.15)
     catch, finish = np.deg2rad(rng.uniform(12.0, 32.0)), np.deg2rad(rng.uniform(-32.0, -10.0))
     long = aim(rng, {"arm": (72, 92), "arm_out": (0, 10), "elbow": (2, 20), "palm": (-100, -60)})
     pulled = aim(rng, {"arm": (-40, 5), "arm_out": (5, 30), "elbow": (85, 125), "palm": (-110, -40)})
-    pull, away = rng.uniform(0.3, 0.5), rng.uniform(0.4, 0.65)
+    pull, away, whole = rng.uniform(0.3, 0.5), rng.uniform(0.4, 0.65), rng.uniform(0.4, 1.0)
+    untidy = Untidy(rng, (1.0, 6.0))
     live = Drift(rng, 1.0, np.deg2rad(rng.uniform(0.4, 1.5)))
     chain, jerk = Drift(rng, 0.04, rng.uniform(0.05, 0.5)), rng.uniform(0.5, 5.0)
 
@@ -51,12 +62,12 @@ def rowing(body: Segments, rng: np.random.Generator) -> Movement:
         for i, side in enumerate(SIDES):
             pose[f"hip_{side}"], pose[f"knee_{side}"] = thigh + pose["tilt"], knee
             toward(pose, long, 1.0, side)
-            toward(pose, pulled, arms, side)
+            toward(pose, pulled, whole * arms, side)
             pose[f"arm_{side}"] = pose[f"arm_{side}"] + lean + 0.5 * live(t + 17.0 * (i + 1))
         # The feet stay: as the legs push, the seat goes backward.
         pose["push_x"] = chain(t) - accelerate(lambda s: slide(strokes(s)), t)
         pose["push_z"] = 0.5 * chain(t + 5.0) + jerk * knock(beat.since, 0.1)
-        return pose
+        return untidy(t, pose)
 
     return movement
 
@@ -84,7 +95,7 @@ def squatting(body: Segments, rng: np.random.Generator) -> Movement:
     thigh = knee - np.deg2rad(rng.uniform(15.0, 35.0))
     lean, out = np.deg2rad(rng.uniform(15.0, 50.0)), np.deg2rad(rng.uniform(0.0, 20.0))
     arms = aim(rng, _FREE_ARMS[rng.integers(4)])
-    always = rng.random() < 0.4
+    always, untidy = rng.random() < 0.4, Untidy(rng, (0.5, 4.0))
 
     def depth(t: Array) -> Array:
         beat = reps(t)
@@ -101,7 +112,7 @@ def squatting(body: Segments, rng: np.random.Generator) -> Movement:
             toward(pose, arms, 1.0 if always else np.minimum(low, 1.0), side)
         pose["root_z"] = planted(body, thigh * low, knee * low)[1]
         pose["push_x"] = accelerate(lambda s: planted(body, thigh * depth(s), knee * depth(s))[0], t)
-        return pose
+        return untidy(t, pose)
 
     return movement
 
@@ -116,6 +127,7 @@ def lunging(body: Segments, rng: np.random.Generator) -> Movement:
     lean, long = np.deg2rad(rng.uniform(-2.0, 25.0)), rng.uniform(0.25, 0.5)
     strike, width = float(np.exp(rng.uniform(*np.log((5.0, 40.0))))), rng.uniform(0.03, 0.07)
     arms, part = aim(rng, _FREE_ARMS[rng.integers(4)]), rng.uniform(0.3, 1.0)
+    untidy = Untidy(rng, (0.5, 5.0))
 
     def depth(t: Array) -> Array:
         beat = reps(t)
@@ -144,7 +156,7 @@ def lunging(body: Segments, rng: np.random.Generator) -> Movement:
             toward(pose, arms, part * low, side)
         pose["root_z"] = planted(body, thigh * low, knee * low)[1]
         pose["push_x"] = accelerate(lambda s: long * depth(s), t)
-        return pose
+        return untidy(t, pose)
 
     return movement
 
@@ -189,6 +201,7 @@ def jumping_jacks(body: Segments, rng: np.random.Generator) -> Movement:
     elbow, palm = np.deg2rad(rng.uniform(3.0, 40.0)), np.deg2rad(rng.uniform(-60.0, 60.0))
     late, live = rng.uniform(-0.08, 0.08), Drift(rng, 1.0, np.deg2rad(2.0))
     peak = float(np.exp(rng.uniform(*np.log((10.0, 90.0)))))
+    untidy = Untidy(rng, (1.0, 6.0))
     strikes = {side: Strikes(rng, peak, rng.uniform(5.0, 14.0), 0.05, 0.25) for side in SIDES}
 
     def movement(t: Array) -> dict[str, Array]:
@@ -207,6 +220,6 @@ def jumping_jacks(body: Segments, rng: np.random.Generator) -> Movement:
             pose[f"strike_{side}"] = strikes[side](hop, 2.0 * rate)
         pose["root_z"] = np.full(t.shape, body.thigh + body.shank)
         pose["push_z"] = STANDARD_GRAVITY * strength * (2.0 * ground_force(hop, duty, dip, 0.0) - 1.0)
-        return pose
+        return untidy(t, pose)
 
     return movement

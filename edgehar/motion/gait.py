@@ -57,7 +57,7 @@ WALKING = Stride(
     thigh=((0, 21), (10, 17), (20, 8), (30, -3), (40, -13), (50, -20), (55, -19), (60, -13), (70, 6), (80, 20), (87, 25), (95, 23)),
     knee=((0, 5), (7, 12), (15, 18), (22, 15), (30, 9), (40, 5), (50, 12), (60, 36), (70, 61), (75, 60), (82, 42), (90, 15), (96, 4)),
     ankle=((0, 0), (7, -5), (15, 0), (30, 5), (45, 10), (55, 2), (62, -18), (68, -12), (78, 0), (90, 1)),
-    cadence=(0.66, 1.1), size=(0.7, 1.3), duty=(0.57, 0.64), dip=(0.15, 0.4), early=(0.0, 0.1), brake=(0.06, 0.18),
+    cadence=(0.66, 1.1), size=(0.7, 1.3), duty=(0.57, 0.64), dip=(0.15, 0.4), early=(0.0, 0.1), brake=(0.05, 0.15),
     strike=(10.0, 54.0), load=(0.5, 5.0), lean=(0.0, 7.0), swing=(2.0, 20.0), elbow=(10.0, 35.0),
 )  # fmt: skip
 _UPHILL = replace(
@@ -226,10 +226,10 @@ def _upper_body(
     """Pelvis, trunk and arms, which swing against the legs; and what keeps a hand back that holds on to a thing."""
     lean, swing = _degrees(rng, *stride.lean), _degrees(rng, *stride.swing)
     rock, yaw = (_degrees(rng, *r) for r in ((2.0, 6.0), (3.0, 9.0)))
-    heading, sway = _drift(rng, 4.0, rng.uniform(5.0, 60.0)), _drift(rng, 1.0, 1.5)
+    heading, sway = _drift(rng, 4.0, rng.uniform(5.0, 60.0)), _drift(rng, 1.0, 1.0)
     # Nobody's trunk moves like a pendulum: all angles have parts of the steps' rhythm and its multiples.
-    tilt = Harmonics(rng, *np.deg2rad((0.3, 1.5, 0.2, 0.3)))
-    nod, bend, twist = (Harmonics(rng, *np.deg2rad((0.8, 1.5, 0.5, 0.5))) for _ in range(3))
+    tilt = Harmonics(rng, *np.deg2rad((0.3, 1.1, 0.2, 0.3)))
+    nod, bend, twist = (Harmonics(rng, *np.deg2rad((0.8, 1.1, 0.5, 0.5))) for _ in range(3))
     kind = rng.choice(3, p=_HANDS)
     kinds = [kind, kind if rng.random() < 0.6 else rng.choice(3, p=_HANDS)]
     arms = [_arm(stride, rng, swing, kind) for kind in kinds]

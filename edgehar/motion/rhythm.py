@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from edgehar.motion.skeleton import Array
+from edgehar.motion.skeleton import SIDES, Array
 
 _KNOTS = 512
 
@@ -93,6 +93,27 @@ class Harmonics:
         """Value at phases in cycles."""
         waves = (w * np.exp(2j * np.pi * k * phase) for k, w in enumerate(self._weights, start=1))
         return np.asarray(sum(wave.real for wave in waves))
+
+
+class Untidy:
+    """What nobody keeps still: trunk and limbs turn a little, by chance, out of the plane of a movement.
+
+    `degrees` is the range of the thorax's twist among people; hips, arms and palms have their share of it.
+    """
+
+    def __init__(self, rng: np.random.Generator, degrees: tuple[float, float]) -> None:
+        twist = np.deg2rad(rng.uniform(*degrees))
+        shares = {"roll": 0.4, "bend": 0.7, "twist": 1.0}
+        for side in SIDES:
+            shares |= {f"hip_out_{side}": 0.7, f"hip_turn_{side}": 1.0}
+            shares |= {f"arm_out_{side}": 1.0, f"arm_turn_{side}": 1.2, f"palm_{side}": 2.0}
+        self._turns = {
+            name: Drift(rng, rng.uniform(0.2, 0.5), share * twist) for name, share in shares.items()
+        }
+
+    def __call__(self, t: Array, pose: dict[str, Array]) -> dict[str, Array]:
+        """The pose with it."""
+        return pose | {name: np.asarray(pose.get(name, 0.0) + turn(t)) for name, turn in self._turns.items()}
 
 
 def ground_force(phase: Array, duty: float, dip: float, early: float) -> Array:
