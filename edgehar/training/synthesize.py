@@ -181,11 +181,15 @@ def _bout_of(job: tuple[Recipe, str, int]) -> Bout:
 
 
 def normalize(recipe: Recipe, x: FloatArray) -> FloatArray:
-    """(n, sensors, 2, window, 3) in SI units -> the model's input (n, window, sensors * 6)."""
+    """(n, sensors, 2, window, 3) in SI units -> the model's input (n, window, sensors * 6).
+
+    It is rounded as the int8 network rounds its input, so that nothing is learned from what is lost there.
+    """
     scale = np.asarray(recipe.normalization.scale, np.float32).reshape(2, 1, 3)
     clip = np.asarray(recipe.normalization.clip, np.float32).reshape(2, 1, 3)
-    flat = (np.clip(x, -clip, clip) / scale).transpose(0, 3, 1, 2, 4)
-    return np.ascontiguousarray(flat.reshape(len(x), recipe.window, -1), dtype=np.float32)
+    step = 2.0 * float((clip / scale).max()) / 255.0
+    flat = (np.clip(x, -clip, clip) / (scale * step)).transpose(0, 3, 1, 2, 4)
+    return np.ascontiguousarray(step * np.round(flat.reshape(len(x), recipe.window, -1)), dtype=np.float32)
 
 
 def _tells(recipe: Recipe, sensor: Sensor, label: str, activity: str) -> bool:
