@@ -16,7 +16,6 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edgehar.decision import Decision
 from edgehar.manifest import find
 from edgehar.motion.wearer import Wearer
 from edgehar.recognizer import Recognizer, load
@@ -25,6 +24,7 @@ from edgehar.settings import Settings
 from edgehar.training import recipe as recipes
 from edgehar.training.events import report
 from edgehar.training.recipe import Recipe
+from edgehar.training.rows import decision_of
 from edgehar.types import Activity, Event, Prediction, Samples
 
 RECIPE = Path("models/imu_tcn.toml")
@@ -89,21 +89,11 @@ def day(recognizer: Recognizer, recipe: Recipe, placement: str, seed: int) -> Da
 
 def outcome(recognizer: Recognizer, days: list[Day], settings: Settings) -> Outcome:
     """Send every day's predictions through a decision of these settings."""
-    spec = recognizer.spec
-    hop_s = spec.hop / spec.rate_hz
+    spec = replace(recognizer.spec, decision=settings)
     right = judged = false = missed = activities = 0
     delays: list[float] = []
     for one in days:
-        window_s = spec.window / spec.rate_hz
-        decision = Decision(
-            "benchmark",
-            spec.labels,
-            window_s,
-            hop_s,
-            settings,
-            spec.id,
-            placements=spec.slots([one.placement]),
-        )
+        decision = decision_of(spec, [one.placement])
         said = [answer for p in one.predictions for answer in decision.push(p)]
         starts = [
             answer for answer in said if isinstance(answer, Event) and answer.kind == "activity_started"

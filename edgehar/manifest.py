@@ -99,7 +99,7 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
             free = [i for i in fitting if filled[i] is None]
             if not free or placement in filled:
                 accepted = "; ".join(f"{s.name}: {', '.join(s.placements)}" for s in self.sensors)
-                taken = " and ".join(repr(filled[i]) for i in fitting)
+                taken = " and ".join(repr(filled[i]) for i in fitting if filled[i])
                 why = f"finds {taken} in its place" if fitting else "is none it knows"
                 raise ModelError(
                     f"{self.id} cannot take a sensor worn at {placement!r}, which {why}; "

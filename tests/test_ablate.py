@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT, lacking
 from test_evaluate import simulate
 
-from edgehar.errors import ConfigError
+from edgehar.errors import ConfigError, RecordingError
 from edgehar.training import ablate, cli, export, recipe as recipes
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import synthesize
@@ -45,6 +45,17 @@ def test_only_people_who_are_decided_on_are_looked_at(recipe: Recipe, folder: Pa
     assert np.abs(turned.x - plain.x).max() > 1.0
 
 
+@pytest.mark.parametrize(
+    ("people", "performed"), [((40,), BRIEF), ((2,), [("waving", 6.0)]), ((2,), [("walking", 2.0)])]
+)
+def test_without_a_window_of_theirs_no_window_is_simulated(
+    recipe: Recipe, tmp_path: Path, people: tuple[int, ...], performed: list[tuple[str, float]]
+) -> None:
+    simulate(tmp_path / "imu" / "motionsense.npz", performed, people=people)
+    with pytest.raises(RecordingError, match="motionsense: no window of the people decided on"):
+        ablate.ablate(recipe, lambda: pytest.fail("simulated"), tmp_path, 1, lambda *_: None)
+
+
 def test_every_way_is_scored_as_worn_and_turned(recipe: Recipe, folder: Path) -> None:
     try:
         cli._versions()
@@ -54,7 +65,7 @@ def test_every_way_is_scored_as_worn_and_turned(recipe: Recipe, folder: Path) ->
     heard: list[str] = []
     names = ["half habits, half any orientation, device's axes", "any orientation, invariant channels"]
     ways = {name: ablate.VARIANTS[name] for name in names}
-    found = ablate.ablate(recipe, data, folder, 1, lambda stage, *_: heard.append(stage), ways)
+    found = ablate.ablate(recipe, lambda: data, folder, 1, lambda stage, *_: heard.append(stage), ways)
     assert list(found) == names
     columns = ["motionsense", "dsads", "dsads, each sensor alone, mean"]
     for row in found.values():

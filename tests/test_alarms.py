@@ -13,7 +13,7 @@ from edgehar.motion.wearer import Wearer
 from edgehar.recognizer import Recognizer
 from edgehar.training import alarms, falls
 from edgehar.training.alarms import Null, count, null_trials, upper_bound
-from edgehar.training.falls import Falls, Watch, at_rate, fall_times, picture, point, watch, wilson
+from edgehar.training.falls import Falls, Watch, at_rate, at_share, fall_times, picture, point, watch, wilson
 from edgehar.training.sets import Trial
 
 WRIST = ("wrist_left",)
@@ -110,6 +110,24 @@ def test_a_rising_threshold_finds_fewer_and_is_quieter() -> None:
     assert best is not None
     assert (best.found, best.threshold) == (2, 0.3)
     assert at_rate([point([two], 0.5)], 0.1) is None
+
+
+def test_the_table_tells_what_is_in_reach_of_the_aims() -> None:
+    falls_seen = [seen(is_fall=True, at=(6.0,)) for _ in range(10)]
+    falls_seen = [replace(one, falling=one.falling * (0.5 + 0.1 * i)) for i, one in enumerate(falls_seen)]
+    calm = replace(two := seen(is_fall=False, at=(6.0,), hours=1.0), falling=two.falling * 0.9)
+    curve = picture([*falls_seen, calm]).curve
+    # Falls reach 0.35, 0.42, 0.49, ... 0.98, everyday movement 0.63 in its one hour.
+    best, keen = at_rate(curve), at_share(curve)
+    assert best is not None
+    assert keen is not None
+    assert (best.found, best.threshold, best.total.per_hour) == (5, 0.7, 0.0)
+    assert (keen.found, keen.threshold, keen.total.per_hour) == (10, 0.05, 1.0)
+    table = falls.markdown(picture([*falls_seen, calm]))
+    assert "0.5 false alarms per hour: 50.0 % at 0.00 per hour (threshold 0.7);" in table
+    assert "85 % of the falls found: 100.0 % at 1.00 per hour (threshold 0.05)." in table
+    none = falls.markdown(picture([seen(is_fall=True, at=()), seen(is_fall=False, at=(6.0,), hours=1e-3)]))
+    assert "per hour: 0.0 % at 0.00 per hour (threshold 0.8); with 85 % of the falls found: none." in none
 
 
 @given(st.integers(1, 400), st.data())

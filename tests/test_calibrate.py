@@ -35,31 +35,12 @@ def test_calibration_lowers_both_figures_of_an_overconfident_network() -> None:
     assert found.ece[1] < 0.03
 
 
-def test_a_temperature_changes_no_answer_and_offers_no_label() -> None:
-    probabilities, _ = drawn(1.0)
-    probabilities[:, 2] = 0.0
-    warm = calibrate.cooled(probabilities, 2.0)
-    assert warm.sum(axis=1) == pytest.approx(np.ones(len(warm)))
-    assert (warm[:, 2] == 0.0).all()
-    assert (warm.argmax(axis=1) == probabilities.argmax(axis=1)).all()
-    same = calibrate.cooled(probabilities, 1.0)
-    assert same == pytest.approx(probabilities / probabilities.sum(axis=1, keepdims=True), abs=1e-6)
-
-
 def test_windows_of_a_label_that_was_not_offered_do_not_count() -> None:
     probabilities, label = drawn(1.0)
     expected = calibrate.calibrate(probabilities[100:], label[100:])
     for i in range(100):
         probabilities[i, label[i]] = 0.0
     assert calibrate.calibrate(probabilities, label) == expected
-
-
-def test_calibration_error_is_that_of_the_textbook() -> None:
-    p = np.array([[0.9, 0.1]] * 4 + [[0.4, 0.6]] * 4)
-    label = np.array([0, 0, 0, 1, 1, 1, 1, 1])
-    # Bin of 0.9: three of four right; bin of 0.6: all right.
-    assert calibrate.ece(p, label) == pytest.approx(0.5 * abs(0.75 - 0.9) + 0.5 * abs(1.0 - 0.6))
-    assert calibrate.ece(np.array([[1.0, 0.0]]), np.array([0])) == 0.0
 
 
 def test_int8_is_compared_among_offered_labels() -> None:

@@ -73,6 +73,13 @@ def found(folder: Path) -> Results:
     return evaluate.evaluate(SHIPPED, folder)
 
 
+def copied(folder: Path) -> Path:
+    """The shipped pair's manifest in another folder, beside its network."""
+    for suffix in (".json", ".tflite"):
+        (folder / SHIPPED.name).with_suffix(suffix).write_bytes(SHIPPED.with_suffix(suffix).read_bytes())
+    return folder / SHIPPED.name
+
+
 def test_windows_are_scored_inside_trials_only(model: Recognizer, folder: Path) -> None:
     trials = sets.read_set(folder, "motionsense")[:3]
     run = rows.Run("motionsense", ("trouser_pocket",), ("standing", "running", "walking"))
@@ -215,8 +222,7 @@ def test_only_what_was_asked_for_is_scored(folder: Path) -> None:
 
 
 def test_results_are_written_beside_the_model(tmp_path: Path, found: Results) -> None:
-    for suffix in (".json", ".tflite"):
-        (tmp_path / SHIPPED.name).with_suffix(suffix).write_bytes(SHIPPED.with_suffix(suffix).read_bytes())
+    copied(tmp_path)
     readme = tmp_path / "README.md"
     readme.write_text("Above\n<!-- scores imu_tcn -->\nold\n<!-- /scores -->\nBelow\n")
     publish.publish(tmp_path / SHIPPED.name, found)
@@ -236,6 +242,48 @@ def test_results_are_written_beside_the_model(tmp_path: Path, found: Results) ->
     picture.draw({"same": line.everybody}, tmp_path / "one.png")
     picture.draw({"same": line.everybody}, tmp_path / "two.png")
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+def test_where_nothing_can_be_told_apart_there_is_no_picture(tmp_path: Path, found: Results) -> None:
+    (tmp_path / SHIPPED.name).write_bytes(SHIPPED.read_bytes())
+    publish.publish(tmp_path / SHIPPED.name, msgspec.structs.replace(found, lines={}))
+    assert (tmp_path / "results.json").exists()
+    assert not (tmp_path / "confusion.png").exists()
+
+
+def test_scores_that_cannot_be_written_are_shown_all_the_same(
+    tmp_path: Path,
+    folder: Path,
+    found: Results,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = copied(tmp_path)
+    (tmp_path / "results.json").mkdir()
+    arguments = ["evaluate", str(model), "--data", str(folder), "--workers", "1"]
+    monkeypatch.setattr("sys.argv", ["edgehar-train", *arguments])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    assert exit_.value.code == 78
+    out, err = capsys.readouterr()
+    assert out == publish.document(found) + "\n"
+    assert "results.json: cannot be written: Is a directory" in err.splitlines()[-1]
+
+
+def test_matplotlib_is_missed_before_anything_is_scored(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "sys.argv", ["edgehar-train", "evaluate", str(copied(tmp_path)), "--data", str(folder)]
+    )
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    assert exit_.value.code == 78
+    out, err = capsys.readouterr()
+    assert not out
+    [line] = err.splitlines()
+    assert "needs matplotlib" in line
 
 
 def test_without_matplotlib_nothing_is_written(

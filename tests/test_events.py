@@ -57,8 +57,7 @@ def test_shown_states_are_later_than_the_segments_and_without_gaps(model: Recogn
 
 
 def test_a_course_counts_hits_boundaries_and_latency(model: Recognizer, walk: Trial) -> None:
-    heard: list[int] = []
-    found = course(model, [walk], POCKET, heard.append)
+    found = course(model, [walk], POCKET)
     assert found is not None
     assert (found.starts.true, found.starts.right) == (3, 3)
     assert (found.ends.true, found.ends.right) == (3, 2)
@@ -68,7 +67,6 @@ def test_a_course_counts_hits_boundaries_and_latency(model: Recognizer, walk: Tr
     assert found.latency.median_s is not None
     assert 0.0 < found.latency.median_s < 6.0
     assert "walking" not in found.ward
-    assert sum(heard) > 100
 
 
 def test_trials_of_activities_the_model_does_not_offer_are_left_out(model: Recognizer, walk: Trial) -> None:

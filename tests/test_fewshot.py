@@ -130,10 +130,9 @@ def trials() -> list[Trial]:
 
 
 def test_windows_of_a_recording_carry_its_person_and_number() -> None:
-    heard: list[int] = []
-    judged = judge(recognizer.load(ROOT / "models" / "imu_tcn.json"), trials(), heard.append)
+    judged = judge(recognizer.load(ROOT / "models" / "imu_tcn.json"), trials())
     assert judged.labels == ("walking", "standing")
-    assert sum(heard) == len(judged.label) == len(judged.embedding) > 20
+    assert len(judged.label) == len(judged.embedding) > 20
     assert set(zip(judged.label.tolist(), judged.recording.tolist(), strict=True)) == {
         (0, 1),
         (0, 2),

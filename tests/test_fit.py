@@ -2,12 +2,15 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+import typer
 from conftest import ROOT, lacking
 
 from edgehar.errors import ConfigError
@@ -122,6 +125,50 @@ def test_a_build_tells_what_int8_costs_and_how_sure_it_may_be(whole: tuple[Build
     rounding = spec.provenance["int8"]
     assert rounding["agreement"] > 0.8
     assert abs(rounding["macro_f1_float32"] - rounding["macro_f1_int8"]) < 0.15
+
+
+@pytest.mark.parametrize(
+    ("fits", "again", "told"),
+    [
+        (True, "the same command", "4 of 4 epochs are kept in {}; the same command goes on from there"),
+        (True, "another", "4 of 4 epochs are kept in {}; another goes on from there"),
+        (
+            False,
+            "the same command",
+            "the simulated windows are kept in {}; the same command goes on from there",
+        ),
+    ],
+)
+def test_ctrl_c_tells_what_this_command_goes_on_from(
+    recipe_file: Path,
+    whole: tuple[Build, str],
+    capsys: pytest.CaptureFixture[str],
+    *,
+    fits: bool,
+    again: str,
+    told: str,
+) -> None:
+    folder = whole[0].folder
+    with pytest.raises(typer.Exit), cli._building(recipe_file, folder, 1, again, fits=fits):
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err.splitlines()[-1] == f"edgehar-train: stopped; {told.format(folder)}"
+
+
+def test_windows_of_another_recipe_are_not_said_to_be_kept(whole: tuple[Build, str], tmp_path: Path) -> None:
+    made = msgspec.structs.replace(whole[0], folder=tmp_path)
+    shutil.copy(whole[0].folder / "windows.npz", tmp_path)
+    assert "simulated windows are kept" in made.kept()
+    other = msgspec.structs.replace(made.recipe, seed=8)
+    assert msgspec.structs.replace(made, recipe=other).kept() == "nothing was done yet that could be kept"
+
+
+def test_a_pair_names_the_recipe_that_was_read(recipe_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "tiny.toml"
+    shutil.copy(recipe_file, path)
+    with cli._building(path, tmp_path / "work", 1) as made:
+        path.write_text("changed since")
+        provenance = made._provenance(fitting.untrained(made.recipe), 1)
+    assert provenance["recipe_sha256"] == hashlib.sha256(recipe_file.read_bytes()).hexdigest()
 
 
 def test_a_fresh_build_forgets_what_is_kept(recipe_file: Path, tmp_path: Path) -> None:

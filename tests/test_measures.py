@@ -9,7 +9,7 @@ from conftest import lacking
 from hypothesis import given, strategies as st
 
 from edgehar.errors import RecordingError
-from edgehar.training.measures import calibration, score
+from edgehar.training.measures import calibration, confusion, cooled, expected_error, f1, score
 
 WORDS = ("walking", "running", "lying", "no_answer")
 
@@ -81,6 +81,32 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     true = np.array(["walking"] * 7 + ["lying"] * 3 + ["lying"])
     found = calibration(true, probabilities, ("walking", "lying"), 1.0)
     assert (found.windows, found.before, found.after) == (10, 0.2, 0.2)
+
+
+def test_calibration_error_is_that_of_the_textbook() -> None:
+    p = np.array([[0.9, 0.1]] * 4 + [[0.4, 0.6]] * 4)
+    right = p.argmax(axis=1) == np.array([0, 0, 0, 1, 1, 1, 1, 1])
+    # Bin of 0.9: three of four right; bin of 0.6: all right.
+    assert expected_error(p, right) == pytest.approx(0.5 * abs(0.75 - 0.9) + 0.5 * abs(1.0 - 0.6))
+    assert expected_error(np.array([[1.0, 0.0]]), np.array([True])) == 0.0
+
+
+def test_a_temperature_changes_no_answer_and_offers_no_label() -> None:
+    probabilities = np.random.default_rng(1).dirichlet([0.2] * 5, 4000).astype(np.float32)
+    probabilities[:, 2] = 0.0
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    warm = cooled(probabilities, 2.0)
+    assert warm.sum(axis=1) == pytest.approx(np.ones(len(warm)))
+    assert (warm[:, 2] == 0.0).all()
+    assert (warm.argmax(axis=1) == probabilities.argmax(axis=1)).all()
+    assert cooled(probabilities, 1.0) == pytest.approx(probabilities, abs=1e-6)
+
+
+def test_an_answer_that_is_no_label_is_only_an_error() -> None:
+    true, said = np.array([0, 0, 1, 1, 3]), np.array([0, 4, 1, 0, 3])
+    found = f1(confusion(true, said, 4, 5))
+    # 0: precision 1/2, recall 1/2; 1: precision 1, recall 1/2; 2 is not there.
+    np.testing.assert_allclose(found, [0.5, 2 / 3, np.nan, 1.0])
 
 
 @given(st.floats(0.3, 4.0), st.floats(-3.0, 3.0))

@@ -1,5 +1,8 @@
 """Sets of recorded people: what is read, when samples were taken, what is refused."""
 
+import struct
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +116,16 @@ def test_trials_of_one_person_follow_each_other(tmp_path: Path) -> None:
         ({"subject": None}, "lacks subject"),
         ({"n": [100, 51]}, "do not fit one another"),
         ({"columns": ["chest.acc_x"]}, "do not fit one another"),
-        ({"columns": [f"chest.mag_{i}" for i in range(6)]}, "none of an IMU"),
+        (
+            {"columns": [f"chest.mag_{i}" for i in range(6)]},
+            "'chest' has columns mag_0, .* expected acc_x, acc_y",
+        ),
+        ({"columns": [f"chest.{c}_{a}" for c in ("gyr", "acc") for a in "xyz"]}, "'chest' has columns gyr_x"),
+        ({"columns": [f"chest.{c}_{a}" for a in "xyz" for c in ("acc", "gyr")]}, "acc_x, gyr_x, acc_y"),
+        (
+            {"columns": [f"{place}.acc_{a}" for a in "xy" for place in ("a", "b", "c")]},
+            "'a' has columns acc_x, acc_y;",
+        ),
         ({"rate_hz": 0.0}, "rate_hz 0.0; 0.1..100000 expected"),
         ({"t_ms": np.zeros(150)}, "a sample every 0 s"),
         ({"trial": [1]}, "no set of trials"),
@@ -126,6 +138,45 @@ def test_another_form_is_refused_in_one_line(tmp_path: Path, changed: dict[str, 
         sets.read_set(tmp_path, "walks")
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A deflated set whose rows do not pack well."""
+    path = write(tmp_path_factory.mktemp("packed") / "imu" / "walks.npz")
+    with np.load(path) as file:
+        whole = dict(file)
+    whole["x"] = np.random.default_rng(1).integers(-300, 300, (150, 6), np.int16)
+    np.savez_compressed(path, **whole)
+    return path
+
+
+def test_a_damaged_byte_of_what_is_deflated_is_refused_in_one_line(packed: Path) -> None:
+    content = bytearray(packed.read_bytes())
+    with zipfile.ZipFile(packed) as archive:
+        begin = archive.getinfo("x.npy").header_offset
+    begin += 30 + sum(struct.unpack_from("<2H", content, begin + 26))  # behind its name and extra field
+    content[begin] |= 0b110  # a block of the one type that deflate has not
+    path = packed.with_name("damaged.npz")
+    path.write_bytes(content)
+    with pytest.raises(zlib.error), path.open("rb") as handle, np.load(handle) as file:
+        file["x"]
+    with pytest.raises(RecordingError, match=r"damaged\.npz: no set of trials: Error -3.*"):
+        sets.read_set(path.parents[1], "damaged")
+
+
+@given(where=st.integers(0, 10**6), bits=st.integers(1, 255))
+def test_any_damaged_byte_is_refused_in_one_line_or_does_no_harm(packed: Path, where: int, bits: int) -> None:
+    content = bytearray(packed.read_bytes())
+    content[where % len(content)] ^= bits
+    path = packed.with_name("other.npz")
+    path.write_bytes(content)
+    sets.has_form(path)
+    try:
+        assert len(sets.read_set(path.parents[1], "other")) == 2
+    except RecordingError as error:
+        lines = str(error).splitlines()
+        assert len(lines) == 1  # most damage is refused, some does no harm
 
 
 def test_a_missing_or_damaged_file_is_refused_in_one_line(tmp_path: Path) -> None:

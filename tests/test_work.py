@@ -1,4 +1,6 @@
+import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -99,6 +101,25 @@ def test_a_folder_of_somebody_elses_is_left_as_it_is(tmp_path: Path) -> None:
         work.make(tmp_path / "photo.png")
 
 
+def test_what_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"file/a\.txt: cannot be written: Not a directory; make room"):
+        work.write(tmp_path / "file" / "a.txt", lambda path: path.write_text("new"))
+
+
+def test_a_folder_to_write_to_is_made_and_tried(tmp_path: Path) -> None:
+    work.writable(tmp_path / "a" / "b", "mend it")
+    assert not list((tmp_path / "a" / "b").iterdir())
+    (tmp_path / "file").touch()
+    for folder in (
+        tmp_path / "file",
+        tmp_path / "file" / "a",
+        Path("/proc"),
+    ):  # nobody writes there, not even root
+        with pytest.raises(ConfigError, match=rf"^{folder}: .*; mend it$"):
+            work.writable(folder, "mend it")
+
+
 def test_what_cannot_be_kept_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     kept = Kept(tmp_path / "gone" / "a.npz", "k1")
     kept.save(ARRAYS)
@@ -132,6 +153,18 @@ def test_a_fit_goes_on_only_with_the_same_windows_libraries_and_recipe(recipe: R
 def test_the_simulator_is_part_of_the_key() -> None:
     names = set(work._texts(work._SIMULATION))
     assert {"motion/gait.py", "motion/imu.py", "resample.py", "windows.py", "training/synthesize.py"} <= names
+
+
+def test_no_process_of_the_pool_hears_ctrl_c() -> None:
+    before = {process.pid for process in multiprocessing.active_children()}
+    with work.processes(4) as pool:
+        list(pool.map(int, range(20)))  # whatever is still started for them is there by now
+        mine = {process.pid for process in multiprocessing.active_children()} - before
+        assert len(mine) == 4
+        for pid in mine:
+            [blocked] = re.findall(r"SigBlk:\s(\w+)", Path(f"/proc/{pid}/status").read_text())
+            assert int(blocked, 16) & 1 << signal.SIGINT - 1
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 _POOL = """

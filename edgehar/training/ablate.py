@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from edgehar.errors import RecordingError
 from edgehar.manifest import ModelSpec
 from edgehar.motion.imu import any_turns
 from edgehar.training import export, fit as fitting, rows, sets
@@ -59,11 +60,14 @@ class Case(Struct, frozen=True, eq=False):
 
 
 def cases(spec: ModelSpec, folder: Path) -> list[Case]:
-    """MotionSense, DSADS with all sensors, and each sensor of DSADS alone, each as worn and turned anyhow."""
+    """MotionSense, DSADS with all sensors, and each sensor of DSADS alone, each as worn and turned anyhow.
+
+    RecordingError if there is nothing of one of them.
+    """
     found = []
     for name, people in rows.DECIDED_ON.items():
         trials = [trial for trial in sets.read_set(folder, name) if trial.subject in people]
-        placements = list(trials[0].tracks)
+        placements = list(dict.fromkeys(placement for trial in trials for placement in trial.tracks))
         groups = {name: placements} | (
             {} if len(placements) == 1 else {f"{name} {p}": [p] for p in placements}
         )
@@ -85,7 +89,7 @@ def _case(
     x: list[FloatArray] = []
     true: list[str] = []
     for index, trial in enumerate(trials):
-        if trial.activity not in labels:
+        if trial.activity not in labels or not set(worn) <= set(trial.tracks):
             continue
         turns = any_turns(np.random.default_rng((_SEED, index)), len(worn))
         for window in sets.windows(
@@ -96,6 +100,8 @@ def _case(
         ):
             x.append(window.x.reshape(spec.window, -1, 2, 3).transpose(1, 2, 0, 3).astype(np.float32))
             true.append(trial.activity)
+    if not true:
+        raise RecordingError(f"{title}: no window of the people decided on; check --data")
     slots = [i for i, placement in enumerate(spec.slots(worn)) if placement is not None]
     return Case(title, turned, np.asarray(x), np.asarray(true), spec.offered(slots))
 
@@ -110,14 +116,15 @@ def macro_f1(recipe: Recipe, model: Any, frame: Frame, case: Case) -> float:
 
 def ablate(
     recipe: Recipe,
-    data: Dataset,
+    windows: Callable[[], Dataset],
     folder: Path,
     epochs: int,
     say: Say,
     variants: Mapping[str, Variant] = VARIANTS,
 ) -> dict[str, dict[str, float]]:
-    """Macro-F1 of each case, by variant; `epochs` of fitting for each."""
+    """Macro-F1 of each case, by variant; `epochs` of fitting for each to `windows`, made after the cases."""
     people = cases(export.describe(recipe, b"", {}), folder)
+    data = windows()
     return {
         name: dict(_scores(_varied(recipe, variant, epochs), FRAMES[variant.frame], data, people, name, say))
         for name, variant in variants.items()

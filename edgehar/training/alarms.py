@@ -4,7 +4,7 @@ An alarm is a started event of the decision. Alarms are counted per label and ho
 beside them, with the 95 % upper bound of the rate (exact Poisson, 3/T where there was none).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -16,8 +16,6 @@ from edgehar.training.rows import offered
 from edgehar.training.sets import Trial, read_set
 
 SETS = ("openpack", "dsads")
-
-Tick = Callable[[int], None]
 
 # Common sense: who packs stands and goes between the tables, who is in a lift stands, who plays
 # basketball does all of these. A stepper or cross trainer is neither stairs nor walking.
@@ -66,19 +64,14 @@ def null_trials(name: str, trials: Sequence[Trial], labels: Sequence[str]) -> li
     return [(activity, trial) for activity, trial in named if activity not in labels]
 
 
-def count(
-    recognizer: Recognizer,
-    trials: Sequence[tuple[str, Trial]],
-    placements: Sequence[str],
-    tick: Tick | None = None,
-) -> Null:
+def count(recognizer: Recognizer, trials: Sequence[tuple[str, Trial]], placements: Sequence[str]) -> Null:
     """Alarms of every label that these sensors offer, on null activities by name."""
     labels = [label for label in offered(recognizer.spec, placements) if label != "other"]
     found: list[tuple[str, Reported]] = []
     for activity, trial in trials:
         if set(placements) <= set(trial.tracks):
             tracks = {placement: trial.tracks[placement] for placement in placements}
-            found.append((activity, report(recognizer, tracks, tick)))
+            found.append((activity, report(recognizer, tracks)))
     counted = {label: own for label in labels if (own := _count(found, label)) is not None}
     hours = sum(said.hours for _, said in found)
     total = sum(own.alarms for own in counted.values())
@@ -94,7 +87,7 @@ def _count(found: Sequence[tuple[str, Reported]], label: str) -> Alarms | None:
     return alarms(len(started), sum(said.hours for said in wrong))
 
 
-def false_alarms(recognizer: Recognizer, folder: Path, tick: Tick | None = None) -> dict[str, Null]:
+def false_alarms(recognizer: Recognizer, folder: Path) -> dict[str, Null]:
     """Packing work and the activities of DSADS outside the labels, each sensor alone and all together."""
     found = {}
     for name in SETS:
@@ -102,7 +95,7 @@ def false_alarms(recognizer: Recognizer, folder: Path, tick: Tick | None = None)
         for placements in wearings(recognizer, trials):
             null = null_trials(name, trials, offered(recognizer.spec, placements))
             if null:
-                found[f"{name} {' + '.join(placements)}"] = count(recognizer, null, placements, tick)
+                found[f"{name} {' + '.join(placements)}"] = count(recognizer, null, placements)
     return found
 
 

@@ -34,6 +34,8 @@ class Build(Struct, frozen=True):
     versions: str
     """Of the libraries that fit."""
     say: Say
+    digest: str | None = None
+    """sha256 of the recipe's file, if it came from one."""
 
     def windows(self) -> Dataset:
         """The windows to fit to, simulated unless they are kept."""
@@ -44,7 +46,7 @@ class Build(Struct, frozen=True):
         return self._simulated("strangers", calibrate.strangers(self.recipe))
 
     def _simulated(self, name: str, recipe: Recipe) -> Dataset:
-        kept = work.Kept(self.folder / f"{name}.npz", work.key_of_data(recipe))
+        kept = self._kept(name, recipe)
         done, total = 0, recipe.synthesis.windows
 
         def tick(windows: int) -> None:
@@ -59,6 +61,10 @@ class Build(Struct, frozen=True):
         kept.save({field: np.asarray(getattr(data, field)) for field in Dataset.__struct_fields__})
         return data
 
+    def _kept(self, name: str, recipe: Recipe) -> work.Kept:
+        """Where simulated windows are kept."""
+        return work.Kept(self.folder / f"{name}.npz", work.key_of_data(recipe))
+
     def state(self) -> work.Kept:
         """Where the state of the fit is kept."""
         key = work.key_of_fit(self.recipe, work.key_of_data(self.recipe), self.versions)
@@ -69,14 +75,17 @@ class Build(Struct, frozen=True):
         for path in self.folder.glob("*.npz"):
             path.unlink()
 
-    def kept(self) -> str:
-        """What an interrupted build need not do again, in words."""
-        goes_on = "; the same command goes on from there"
-        epochs = fitting.epochs(self.state())
+    def kept(self, again: str = "the same command", *, fits: bool = True) -> str:
+        """What the command `again`, which goes on with the recipe's fit if it `fits`, need not do again, in words."""
+        epochs = fitting.epochs(self.state()) if fits else 0
         if epochs:
-            return f"{epochs} of {self.recipe.fit.epochs} epochs are kept in {self.folder}{goes_on}"
-        if (self.folder / "windows.npz").exists():
-            return f"the simulated windows are kept in {self.folder}{goes_on}"
+            what = f"{epochs} of {self.recipe.fit.epochs} epochs"
+        elif self._kept("windows", self.recipe).is_good():
+            what = "the simulated windows"
+        else:
+            what = ""
+        if what:
+            return f"{what} are kept in {self.folder}; {again} goes on from there"
         return "nothing was done yet that could be kept"
 
     def pair(self) -> tuple[bytes, ModelSpec]:
@@ -138,4 +147,4 @@ class Build(Struct, frozen=True):
             "parameters": int(model.count_params()),
             "edgehar": __version__,
             "libraries": self.versions,
-        }
+        } | ({"recipe_sha256": self.digest} if self.digest else {})

@@ -5,7 +5,6 @@ can tell apart. Needs no TensorFlow.
 """
 
 from math import exp, log, sqrt
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgehar.manifest import ModelSpec
 from edgehar.recognizer import Recognizer
+from edgehar.training.measures import confusion, cooled, expected_error, f1
 from edgehar.training.recipe import Recipe
 from edgehar.types import FloatArray, Window
 
@@ -22,8 +22,6 @@ _STRANGERS = 0x5354524E
 _SHARE = 0.1
 """Windows of strangers for each that is fitted to: round number."""
 _COLDEST, _HOTTEST = 0.05, 20.0
-_BINS = 15
-"""As in Guo 2017."""
 _LEAST = 1e-37
 """About the smallest that float32 tells from zero."""
 
@@ -88,27 +86,10 @@ def offered(spec: ModelSpec, x: FloatArray) -> NDArray[np.bool_]:
     return found
 
 
-def cooled(probabilities: FloatArray, temperature: float) -> Array:
-    """What the same logits give at another temperature; rows sum to 1, zeros stay."""
-    p = np.asarray(probabilities, np.float64)
-    logits = np.log(np.maximum(p, _LEAST)) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True)) * (p > 0)
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float64)
-
-
 def nll(probabilities: FloatArray | Array, label: Labels) -> float:
     """Mean negative log-likelihood of the true labels."""
     true = np.asarray(probabilities, np.float64)[np.arange(len(label)), label]
     return float(-np.log(np.maximum(true, _LEAST)).mean())
-
-
-def ece(probabilities: FloatArray | Array, label: Labels, bins: int = _BINS) -> float:
-    """Expected calibration error of the top label in bins of equal width (Guo 2017), 0..1."""
-    p = np.asarray(probabilities, np.float64)
-    confidence, right = p.max(axis=1), p.argmax(axis=1) == label
-    which = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gap = np.bincount(which, right - confidence, bins)
-    return float(np.abs(gap).sum() / len(label))
 
 
 def temperature(probabilities: FloatArray, label: Labels) -> float:
@@ -132,13 +113,14 @@ def calibrate(probabilities: FloatArray, label: Labels) -> Calibration:
     """Find the temperature for probabilities at temperature 1; labels that were not offered do not count."""
     asked = np.asarray(probabilities)[np.arange(len(label)), label] > 0
     p, label = probabilities[asked], label[asked]
+    right = p.argmax(axis=1) == label
     found = temperature(p, label)
     after = cooled(p, found)
     return Calibration(
         temperature=found,
         windows=len(label),
         nll=(round(nll(p, label), 4), round(nll(after, label), 4)),
-        ece=(round(ece(p, label), 4), round(ece(after, label), 4)),
+        ece=(round(expected_error(p, right), 4), round(expected_error(after, right), 4)),
     )
 
 
@@ -147,20 +129,11 @@ def rounding(
 ) -> Rounding:
     """Compare the float32 network's logits, where `mask` offers them, with the int8 network's answers."""
     exact = np.where(mask, logits, -np.inf).argmax(axis=1)
-    rounded = np.asarray(probabilities).argmax(axis=1)
+    rounded, labels = np.asarray(probabilities).argmax(axis=1), logits.shape[1]
+    macro = [np.nanmean(f1(confusion(label, said, labels, labels))) for said in (exact, rounded)]
     return Rounding(
         windows=len(label),
-        macro_f1_float32=round(macro_f1(exact, label), 4),
-        macro_f1_int8=round(macro_f1(rounded, label), 4),
+        macro_f1_float32=round(float(macro[0]), 4),
+        macro_f1_int8=round(float(macro[1]), 4),
         agreement=round(float((exact == rounded).mean()), 4),
     )
-
-
-def macro_f1(said: NDArray[Any], label: Labels) -> float:
-    """Over the labels that occur."""
-    there = np.bincount(label)
-    size = max(len(there), int(said.max()) + 1)
-    there = np.bincount(label, minlength=size)
-    right = np.bincount(label[said == label], minlength=size)
-    f1 = 2.0 * right / np.maximum(1, there + np.bincount(said, minlength=size))
-    return float(f1[there > 0].mean())

@@ -59,12 +59,14 @@ def build(
     fresh: Annotated[bool, typer.Option(help="Start over, whatever is kept.")] = False,  # noqa: FBT002  # typer's form of a flag
 ) -> None:
     """Recipe to model pair."""
-    with _building(path, folder, workers) as made:
+    again = "the same command without --fresh" if fresh else "the same command"
+    where = out or path.parent
+    with _building(path, folder, workers, again, fits=True) as made:
+        work.writable(where, "--out takes a folder to write to")
         if fresh:
             made.forget()
         content, spec = made.pair()
-    stem = (out or path.parent) / spec.name
-    spec.provenance["recipe_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    stem = where / spec.name
     export.write_pair(stem, content, spec)
     typer.echo(f"{stem}.json")
 
@@ -86,11 +88,13 @@ def evaluate(
     path = manifest.find(model)
     recognizer.load(path)  # a pair that cannot run is refused at once
     chosen = _names(only)
+    if write and not chosen:
+        publish.ready(path)
     with _progress() as progress:
         found = scoring.evaluate(path, data, only=chosen, workers=workers, tick=_bars(progress))
+    typer.echo(msgspec.json.encode(found).decode() if as_json else publish.document(found))
     if write and not chosen:
         publish.publish(path, found)
-    typer.echo(msgspec.json.encode(found).decode() if as_json else publish.document(found))
 
 
 @app.command(
@@ -107,17 +111,20 @@ def baselines(
     folder: _Work = None,
 ) -> None:
     """Recipe and recordings to scores."""
-    chosen = _names(only)
+    chosen, stem = _names(only), path.with_suffix("")
+    write = write and not chosen
     scoring.set_names(data, chosen)  # a wrong folder is refused before minutes of simulation
     with _building(path, folder, workers) as made:
+        publish.check(stem, write=write)
         from edgehar.training import baselines as against  # noqa: PLC0415
 
         found = {
             baseline.stem: against.score(baseline, data, chosen, workers, made.say)
             for baseline in (made.forest(), made.untrained())
         }
-    table = against.publish(path.with_suffix(""), found, write=write and not chosen)
-    typer.echo(table)
+    typer.echo(against.publish(stem, found, write=False))
+    if write:  # after it was shown: what cannot be written is not lost
+        against.publish(stem, found, write=True)
 
 
 @app.command(
@@ -134,15 +141,18 @@ def ablate(
     folder: _Work = None,
 ) -> None:
     """Recipe and recordings to a table."""
+    stem = path.with_suffix("")
     scoring.set_names(data, ["motionsense", "dsads"])
     with _building(path, folder, workers) as made:
+        if write:
+            publish.check(stem, write=True)
         from edgehar.training import ablate as against  # noqa: PLC0415
 
-        found = against.ablate(made.recipe, made.windows(), data, epochs, made.say)
+        found = against.ablate(made.recipe, made.windows, data, epochs, made.say)
     table = against.markdown(found)
-    if write:
-        publish.add(path.with_suffix(""), "mounting", found, table)
     typer.echo(table)
+    if write:
+        publish.add(stem, "mounting", found, table)
 
 
 def main() -> None:
@@ -175,9 +185,14 @@ def _progress() -> Iterator[Progress]:
 
 
 @contextmanager
-def _building(path: Path, folder: Path | None, workers: int) -> Iterator["Build"]:
-    """A build with a progress bar; Ctrl-C ends it with one line on what is kept."""
-    recipe = recipes.load(path)
+def _building(
+    path: Path, folder: Path | None, workers: int, again: str = "the same command", *, fits: bool = False
+) -> Iterator["Build"]:
+    """A build with a progress bar; Ctrl-C ends it with one line on what is kept: see `Build.kept`."""
+    content = recipes.read(path)
+    recipe = recipes.parse(content, path)
+    for problem in export.problems(recipe):
+        raise ConfigError(f"{path}: {problem}")
     made = None
     try:
         with _progress() as progress:
@@ -185,10 +200,11 @@ def _building(path: Path, folder: Path | None, workers: int) -> Iterator["Build"
             from edgehar.training import build as building  # noqa: PLC0415
 
             where = work.make(folder or Path("build") / recipe.name)
-            made = building.Build(recipe, where, workers, versions, _bars(progress))
+            digest = hashlib.sha256(content).hexdigest()
+            made = building.Build(recipe, where, workers, versions, _bars(progress), digest)
             yield made
     except KeyboardInterrupt:
-        kept = made.kept() if made else "nothing was done yet"
+        kept = made.kept(again, fits=fits) if made else "nothing was done yet"
         typer.echo(f"edgehar-train: stopped; {kept}", err=True)
         raise typer.Exit(EXIT_STOPPED) from None
 

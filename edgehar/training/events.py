@@ -5,18 +5,17 @@ and ends are taken of the events as published, with their times corrected for th
 the latency is that of their detection.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
 
-from edgehar.decision import Decision
 from edgehar.recognizer import Recognizer
 from edgehar.scoring import Boundaries, Segment, merge, score
 from edgehar.training.cut import windows
-from edgehar.training.rows import offered, taken
+from edgehar.training.rows import decision_of, offered, taken
 from edgehar.training.sets import Trial, joined, read_set
 from edgehar.training.ward import Ward, by_label, markdown as ward_markdown, pool
 from edgehar.types import Activity, Event, Prediction, Samples
@@ -24,8 +23,6 @@ from edgehar.types import Activity, Event, Prediction, Samples
 SETS = ("sp_sw_har", "motionsense", "dsads", "openpack")
 STEADY = "dsads"
 """Each of its trials is five minutes of one activity."""
-
-Tick = Callable[[int], None]
 
 
 class Reported(Struct, frozen=True, eq=False):
@@ -104,27 +101,16 @@ class EventScores(Struct, frozen=True):
     """Then by activity, and `all`."""
 
 
-def report(recognizer: Recognizer, tracks: Mapping[str, Samples], tick: Tick | None = None) -> Reported:
-    """Run recognizer and decision over one recording; `tick` hears of finished windows."""
+def report(recognizer: Recognizer, tracks: Mapping[str, Samples]) -> Reported:
+    """Run recognizer and decision over one recording."""
     spec = recognizer.spec
-    hop_s = spec.hop / spec.rate_hz
-    decision = Decision(
-        "evaluation",
-        spec.labels,
-        spec.window / spec.rate_hz,
-        hop_s,
-        spec.decision,
-        spec.id,
-        placements=spec.slots(tracks),
-    )
+    decision = decision_of(spec, tracks)
     predictions: list[Prediction] = []
     said: list[Activity | Event] = []
-    for window in windows(spec, tracks, hop_s=hop_s):
+    for window in windows(spec, tracks, hop_s=spec.hop / spec.rate_hz):
         for prediction in recognizer.push(window):
             predictions.append(prediction)
             said += decision.push(prediction)
-    if tick:
-        tick(len(predictions))
     return Reported(
         hours=min(float(track.t[-1] - track.t[0]) for track in tracks.values()) / 3600.0,
         predictions=predictions,
@@ -160,14 +146,12 @@ def recordings(
         yield {placement: tracks[placement] for placement in placements}, merge(truth)
 
 
-def course(
-    recognizer: Recognizer, trials: Sequence[Trial], placements: Sequence[str], tick: Tick | None = None
-) -> Course | None:
+def course(recognizer: Recognizer, trials: Sequence[Trial], placements: Sequence[str]) -> Course | None:
     """All that is asked of recordings with transitions; None if there is none."""
     labels = [label for label in offered(recognizer.spec, placements) if label != "other"]
     hours, parts, found, delays = 0.0, [], [], []
     for tracks, truth in recordings(recognizer, trials, placements):
-        said = report(recognizer, tracks, tick)
+        said = report(recognizer, tracks)
         end = max(stop for _, stop, _ in truth)
         hours += said.hours
         parts.append(by_label(truth, said.segments, labels, 0.0, end))
@@ -218,7 +202,7 @@ def _latency(delays: Sequence[float | None]) -> Latency:
 
 
 def steadiness(
-    recognizer: Recognizer, trials: Sequence[Trial], placements: Sequence[str], tick: Tick | None = None
+    recognizer: Recognizer, trials: Sequence[Trial], placements: Sequence[str]
 ) -> dict[str, Steadiness]:
     """By activity and for `all`: each trial by itself, of activities that the model knows."""
     found: dict[str, list[tuple[float, list[Segment]]]] = {}
@@ -226,7 +210,7 @@ def steadiness(
         if trial.activity not in offered(recognizer.spec, placements):
             continue
         tracks = {placement: trial.tracks[placement] for placement in placements}
-        shown = report(recognizer, tracks, tick).shown
+        shown = report(recognizer, tracks).shown
         labels = [i for i, (_, _, state) in enumerate(shown) if state in recognizer.spec.labels]
         settled = shown[labels[0] :] if labels else []
         hours = (settled[-1][1] - settled[0][0]) / 3600.0 if settled else 0.0
@@ -246,7 +230,7 @@ def _steadiness(found: Sequence[tuple[float, list[Segment]]]) -> Steadiness:
     )
 
 
-def event_scores(recognizer: Recognizer, folder: Path, tick: Tick | None = None) -> EventScores:
+def event_scores(recognizer: Recognizer, folder: Path) -> EventScores:
     """Every set with transitions, each sensor alone and all together."""
     courses: dict[str, Course] = {}
     steady: dict[str, dict[str, Steadiness]] = {}
@@ -254,11 +238,11 @@ def event_scores(recognizer: Recognizer, folder: Path, tick: Tick | None = None)
         trials = read_set(folder, name)
         for placements in wearings(recognizer, trials):
             title = f"{name} {' + '.join(placements)}"
-            found = course(recognizer, trials, placements, tick)
+            found = course(recognizer, trials, placements)
             if found:
                 courses[title] = found
             if name == STEADY:
-                steady[title] = steadiness(recognizer, trials, placements, tick)
+                steady[title] = steadiness(recognizer, trials, placements)
     return EventScores(courses, steady)
 
 

@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from edgehar import manifest
 from edgehar.manifest import FORMAT, ModelSpec, Quantization, Sensor
+from edgehar.misfit import shown
 from edgehar.training.recipe import Recipe
 from edgehar.training.tcn import build
 from edgehar.training.work import write
@@ -64,6 +66,18 @@ def describe(
         provenance=provenance,
         metrics={},
     )
+
+
+def problems(recipe: Recipe) -> Iterator[str]:
+    """What the manifest of its network could not say: it would be refused after the build."""
+    content = msgspec.json.encode(describe(recipe, b"", {}))
+    try:
+        spec = msgspec.json.decode(content, type=ModelSpec)
+    except msgspec.ValidationError as error:
+        yield str(error)
+        return
+    for field, expected, got in manifest._misfits(spec):  # noqa: SLF001  # its rules, not a copy of them
+        yield f"{field}: expected {expected}, got {shown(got)}"
 
 
 def write_manifest(stem: Path, spec: ModelSpec) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edgehar.errors import ModelError, RecordingError
 from edgehar.recognizer import Recognizer
 from edgehar.training.cut import windows
+from edgehar.training.measures import confusion, f1
 from edgehar.training.rows import DECIDED_ON
 from edgehar.training.sets import Trial, read_set
 from edgehar.types import FloatArray
@@ -149,10 +150,8 @@ HEADS: Mapping[str, Fit] = {
 """The last one is the head that is meant; the others show what its parts are worth."""
 
 
-def judge(
-    recognizer: Recognizer, trials: Sequence[Trial], tick: Callable[[int], None] | None = None
-) -> Judged:
-    """All windows of the trials whose activity the model knows; `tick` hears of finished windows.
+def judge(recognizer: Recognizer, trials: Sequence[Trial]) -> Judged:
+    """All windows of the trials whose activity the model knows.
 
     Raises:
         ModelError: if the model has no embedding.
@@ -167,7 +166,6 @@ def judge(
         if trial.activity not in labels:
             continue
         about = (labels.index(trial.activity), trial.subject, trial.number)
-        before = len(found)
         for window in windows(spec, trial.tracks):
             [prediction] = recognizer.push(window)
             if prediction.probabilities is None:
@@ -175,8 +173,6 @@ def judge(
             if prediction.embedding is None:
                 raise ModelError(f"{spec.id}: few-shot needs an embedding, the network's second output")
             found.append((prediction.embedding.copy(), prediction.probabilities, *about))
-        if tick:
-            tick(len(found) - before)
     if not found:
         raise RecordingError("no windows of an activity that the model knows")
     embedding, probability, label, person, recording = (
@@ -251,11 +247,16 @@ def _shot(
 ) -> Shot:
     asked = [rows & (said != -2) for said in draws]
     count = len(judged.labels)
-    f1 = np.array([_f1(judged.label[own], said[own], count) for own, said in zip(asked, draws, strict=True)])
-    there = ~np.isnan(f1[0])
+    # What is none of the labels, -1, becomes the last column.
+    counts = [
+        confusion(judged.label[own], said[own] % (count + 1), count, count + 1)
+        for own, said in zip(asked, draws, strict=True)
+    ]
+    each = f1(np.array(counts))
+    there = ~np.isnan(each[0])
     if not there.any():
         raise RecordingError(f"{people}: few-shot needs two recordings of an activity by one person")
-    macro = f1[:, there].mean(axis=1)
+    macro = each[:, there].mean(axis=1)
     return Shot(
         people=people,
         head=head,
@@ -263,24 +264,13 @@ def _shot(
         macro_f1=round(float(macro.mean()), 4),
         spread=round(float(macro.std()), 4),
         windows=int(asked[0].sum()),
-        f1={judged.labels[i]: round(float(f1[:, i].mean()), 3) for i in np.flatnonzero(there)},
+        f1={judged.labels[i]: round(float(each[:, i].mean()), 3) for i in np.flatnonzero(there)},
     )
 
 
-def _f1(true: Indices, said: Indices, labels: int) -> Array:
-    """(labels,); nan for what never occurs."""
-    there = np.bincount(true, minlength=labels).astype(np.float64)
-    right = np.bincount(true[true == said], minlength=labels)
-    both = there + np.bincount(said[said >= 0], minlength=labels)
-    f1: Array = np.divide(2.0 * right, both, out=np.full(labels, np.nan), where=there > 0)
-    return f1
-
-
-def few_shot(
-    recognizer: Recognizer, folder: Path, tick: Callable[[int], None] | None = None, draws: int = DRAWS
-) -> list[Shot]:
+def few_shot(recognizer: Recognizer, folder: Path, draws: int = DRAWS) -> list[Shot]:
     """MotionSense: the people on whom decisions were taken, the others, and all together."""
-    judged = judge(recognizer, read_set(folder, "motionsense"), tick)
+    judged = judge(recognizer, read_set(folder, "motionsense"))
     known = np.isin(judged.person, sorted(DECIDED_ON["motionsense"]))
     return shots(judged, {"decided on": known, "only scored": ~known, "all": np.ones_like(known)}, draws)
 

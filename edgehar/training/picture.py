@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgehar.errors import ConfigError
+from edgehar.training import work
 from edgehar.training.measures import Score
 
 _COLUMNS = 4
@@ -19,9 +20,12 @@ _LEVELS = 16
 def draw(scores: Mapping[str, Score], path: Path) -> None:
     """Write a PNG with a panel for each score: rows are true, shares of a row are shades.
 
-    The same scores give the same bytes with the same matplotlib. ConfigError without matplotlib.
+    The same scores give the same bytes with the same matplotlib; of no scores there is no picture.
+    ConfigError without matplotlib, or if the file cannot be written.
     """
-    figure_class, canvas_class, image = _libraries()
+    if not scores:
+        return
+    figure_class, canvas_class, image = libraries()
     rows = math.ceil(len(scores) / _COLUMNS)
     figure = figure_class(
         figsize=(_COLUMNS * _PANEL_INCH, rows * _PANEL_INCH), dpi=_DPI, layout="constrained"
@@ -35,7 +39,7 @@ def draw(scores: Mapping[str, Score], path: Path) -> None:
     canvas.draw()
     # All is grey: one channel of few levels takes a quarter of the bytes.
     grey = image.fromarray(np.asarray(canvas.buffer_rgba())[:, :, 0]).quantize(_LEVELS)
-    grey.save(path, format="PNG", optimize=True)
+    work.write(path, lambda new: grey.save(new, format="PNG", optimize=True))
 
 
 def _panel(ax: Any, name: str, score: Score) -> None:
@@ -52,8 +56,8 @@ def _panel(ax: Any, name: str, score: Score) -> None:
     ax.set_title(f"{name}\nmacro-F1 {score.macro_f1:.3f}, percent of the true", fontsize=7)
 
 
-def _libraries() -> tuple[Any, Any, Any]:
-    """Figure, canvas and image, apart from any display and from pyplot's state."""
+def libraries() -> tuple[Any, Any, Any]:
+    """Figure, canvas and image, apart from any display and from pyplot's state; ConfigError without matplotlib."""
     try:
         import matplotlib as mpl  # noqa: PLC0415  # slow to load, and only the picture needs it
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415

@@ -30,7 +30,7 @@ class Sensor(Struct, frozen=True, forbid_unknown_fields=True):
     labels: tuple[str, ...] = ()
     """What it can tell apart on its own; empty: all labels."""
     beside: str | None = None
-    """The sensor of whose kind it is the second, worn on the other side of the body."""
+    """The sensor before it of whose kind it is the second, worn on the other side of the body."""
     alone: Share = 0.0
     """Share of examples in which it is the only one worn."""
 
@@ -85,7 +85,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     version: str
-    seed: int
+    seed: Annotated[int, Meta(ge=0)]
     labels: Annotated[tuple[str, ...], Meta(min_length=2)]
     rate_hz: Positive
     window: Count
@@ -117,12 +117,25 @@ def load(path: Path) -> Recipe:
     Raises:
         ConfigError: one line that names the file and what is wrong.
     """
+    return parse(read(path), path)
+
+
+def read(path: Path) -> bytes:
+    """What is in the file; ConfigError if it cannot be read."""
     try:
-        recipe = msgspec.toml.decode(path.read_bytes(), type=Recipe)
+        return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
+
+
+def parse(content: bytes, path: Path) -> Recipe:
+    """The recipe that a file holds; ConfigError as of `load`."""
+    try:
+        recipe = msgspec.toml.decode(content, type=Recipe)
     except msgspec.DecodeError as error:
         raise ConfigError(f"{path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: expected a recipe in TOML, got something else ({error})") from error
     for problem in _problems(recipe):
         raise ConfigError(f"{path}: {problem}")
     return recipe
@@ -136,8 +149,9 @@ def _problems(recipe: Recipe) -> list[str]:
     found += [f"no site is called {site}" for site in sites if site not in SITES]
     labels = [*recipe.synthesis.activities, *(label for sensor in recipe.sensors for label in sensor.labels)]
     found += [f"no label is called {label}" for label in labels if label not in recipe.labels]
-    beside = [sensor.beside for sensor in recipe.sensors if sensor.beside is not None]
-    found += [f"no sensor is called {name}" for name in beside if name not in names]
+    for i, sensor in enumerate(recipe.sensors):
+        if sensor.beside is not None and sensor.beside not in names[:i]:
+            found.append(f"beside: no sensor before {sensor.name} is called {sensor.beside}")
     if sum(sensor.alone for sensor in recipe.sensors) > 1.0:
         found.append("sensors: the shares of `alone` exceed 1 together")
     if recipe.synthesis.bout_s < (recipe.window + 2 * recipe.hop) / recipe.rate_hz:

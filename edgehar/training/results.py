@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from edgehar.training.measures import Calibration, Score
+from edgehar.training.measures import Confidence, Score
 
 RULE = (
     "windows of 2.56 s every 1.28 s, wholly inside one trial and one label; arg-max over all labels that the "
@@ -70,7 +70,7 @@ class Results(Struct, frozen=True):
     means: dict[str, Mean]
     sweeps: dict[str, dict[str, Swept]]
     """By the row that is varied, by condition."""
-    calibration: dict[str, Calibration]
+    calibration: dict[str, Confidence]
     evidence: dict[str, dict[str, float]]
     """By label of the model: F1 in each plain row in which people really do it; empty: never tested on people."""
     skipped: dict[str, str]

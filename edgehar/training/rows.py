@@ -6,7 +6,8 @@ that moment. Nothing is assumed about who is in a file: only whose recordings we
 while the model was designed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isclose
 
 import numpy as np
 from msgspec import Struct
@@ -24,6 +25,8 @@ from edgehar.training.results import TURNED
 from edgehar.training.sets import Trial
 from edgehar.types import Activity, FloatArray, Prediction
 
+WINDOW_S = 2.56
+"""Of a scored window, s."""
 HOP_S = 1.28
 """From one scored window to the next, s."""
 NO_ANSWER = "no_answer"
@@ -130,7 +133,16 @@ def offered(spec: ModelSpec, placements: Sequence[str]) -> tuple[str, ...]:
 
 
 def plan(spec: ModelSpec, sets: Mapping[str, Sequence[Trial]]) -> Plan:
-    """Every set: each sensor alone, all together, plain and turned; then the sweeps and the gestures."""
+    """Every set: each sensor alone, all together, plain and turned; then the sweeps and the gestures.
+
+    ModelError if the model's own windows do not hold those that are scored.
+    """
+    window_s, hop_s = spec.window / spec.rate_hz, spec.hop / spec.rate_hz
+    if not isclose(window_s, WINDOW_S) or spec.window % (2 * spec.hop):
+        raise ModelError(
+            f"{spec.id}: windows of {window_s:g} s, one each {hop_s:g} s, cannot be scored; expected "
+            f"{WINDOW_S:g} s, and a hop that divides {HOP_S:g} s: mend window and hop in its recipe"
+        )
     made = Plan([], {})
     for name, trials in sets.items():
         _plan_set(spec, name, trials, made)
@@ -231,7 +243,7 @@ def _of_trial(
     spec, rng = recognizer.spec, np.random.default_rng((_SEED, index))
     turns = any_turns(rng, len(run.placements))
     hop_s = spec.hop / spec.rate_hz if run.is_decided else HOP_S
-    every = max(1, round(HOP_S / hop_s))
+    every = round(HOP_S / hop_s)
     cut = windows(
         spec,
         {placement: trial.tracks[placement] for placement in run.placements},
@@ -242,7 +254,7 @@ def _of_trial(
         channels=run.channels,
         rng=rng,
     )
-    decision = _decision(spec, run.placements) if run.is_decided else None
+    decision = decision_of(spec, run.placements) if run.is_decided else None
     for k, window in enumerate(cut):
         begin = window.t_end - spec.window / spec.rate_hz
         true = truth_of(trial.truth, begin, window.t_end, greater_part=run.greater_part)
@@ -258,7 +270,8 @@ def _of_trial(
             yield true, prediction, state
 
 
-def _decision(spec: ModelSpec, placements: Sequence[str]) -> Decision:
+def decision_of(spec: ModelSpec, placements: Iterable[str]) -> Decision:
+    """The model's own, for what is worn."""
     return Decision(
         "evaluation",
         spec.labels,

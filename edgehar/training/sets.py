@@ -7,6 +7,7 @@ same trials with a sensor each.
 """
 
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,10 @@ __all__ = ["Trial", "has_form", "joined", "read_npz_set", "read_set", "set_files
 _KEYS = ("x", "scale", "columns", "n", "subject", "activity", "trial", "rate_hz")
 _UTD_KEYS = ("inertial", "n_inertial", "subject", "activity", "trial", "placement")
 _UTD_HZ = 50.0
-_BROKEN = (OSError, KeyError, ValueError, IndexError, TypeError, EOFError, zipfile.BadZipFile)
+_GROUPS = (IMU_CHANNELS[:3], IMU_CHANNELS[3:], IMU_CHANNELS)
+"""Columns that a placement may have in a file: all axes of what it measures, in order."""
+_UNPACKED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)  # the last: a form of zip unknown here
+_BROKEN = (OSError, KeyError, ValueError, IndexError, TypeError, *_UNPACKED)
 
 
 class Trial(Struct, frozen=True, eq=False):
@@ -70,7 +74,8 @@ def set_files(folder: Path, name: str) -> list[Path]:
 def has_form(path: Path) -> bool:
     """Whether a file has all arrays that a set needs."""
     try:
-        with np.load(path) as file:
+        # By handle, here and below: numpy leaves a file open that it cannot read.
+        with path.open("rb") as handle, np.load(handle) as file:
             return set(_KEYS) <= set(file.files)
     except _BROKEN:
         return False
@@ -108,7 +113,7 @@ def joined(trials: Iterable[Trial]) -> tuple[dict[str, Samples], list[Segment]]:
 
 def _read_file(path: Path) -> Iterator[Trial]:
     try:
-        with np.load(path) as file:
+        with path.open("rb") as handle, np.load(handle) as file:
             missing = [key for key in _KEYS if key not in file.files]
             if missing:
                 raise RecordingError(f"{path}: lacks {', '.join(missing)}; a set has {', '.join(_KEYS)}")
@@ -124,21 +129,24 @@ def _trials(whole: dict[str, NDArray[Any]]) -> Iterator[Trial]:
     x, scale, columns = whole["x"], whole["scale"], [str(name) for name in whole["columns"]]
     if not (len(columns) == len(scale) == x.shape[1] and whole["n"].sum() == len(x) and whole["n"].min() > 1):
         raise ValueError("x, scale, columns and n do not fit one another, or a trial has under two rows")
-    unknown = [name for name in columns if name.rpartition(".")[2] not in IMU_CHANNELS]
-    if unknown:
-        raise ValueError(f"columns {', '.join(unknown)} are none of an IMU")
+    own: dict[str, list[int]] = {}
+    for k, name in enumerate(columns):
+        own.setdefault(name.rpartition(".")[0], []).append(k)
+    channels = {place: tuple(columns[k].rpartition(".")[2] for k in ks) for place, ks in own.items()}
+    for placement, names in channels.items():
+        if names not in _GROUPS:
+            expected = " or ".join(", ".join(group) for group in _GROUPS)
+            raise ValueError(f"{placement!r} has columns {', '.join(names)}; expected {expected}")
     period = _period(whole)
     for i, (first, end) in enumerate(_spans(whole["n"])):
         rows = slice(first, end)
         times: Times = np.arange(end - first, dtype=np.float64) * period
         if "t_ms" in whole:
             times = _settled(whole["t_ms"][rows], period)
-        tracks = {}
-        for placement in dict.fromkeys(name.rpartition(".")[0] for name in columns):
-            own = [k for k, name in enumerate(columns) if name.rpartition(".")[0] == placement]
-            values = (x[rows][:, own] * scale[own]).astype(np.float32)
-            names = tuple(columns[k].rpartition(".")[2] for k in own)
-            tracks[placement] = Samples(placement, times, values, names)
+        tracks = {
+            place: Samples(place, times, (x[rows][:, ks] * scale[ks]).astype(np.float32), channels[place])
+            for place, ks in own.items()
+        }
         activity = common_label(str(whole["activity"][i]))
         labels = whole["row_label"][rows] if "row_label" in whole else np.full(end - first, activity)
         yield Trial(
@@ -212,7 +220,7 @@ def _one(tracks: Sequence[Samples]) -> Samples:
 def _read_utd(path: Path) -> list[Trial]:
     """RecordingError if the file has not the arrays of the paired UTD-MHAD."""
     try:
-        with np.load(path) as file:
+        with path.open("rb") as handle, np.load(handle) as file:
             whole = {key: file[key] for key in _UTD_KEYS}
         trials = []
         for i, (first, end) in enumerate(_spans(whole["n_inertial"])):

@@ -12,7 +12,9 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.synchronize import Event
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import msgspec
@@ -78,13 +80,25 @@ class Kept(Struct, frozen=True):
     def save(self, arrays: Arrays) -> None:
         """Write the arrays, all or none; with a warning if there is no room for them."""
         try:
-            write(self.path, lambda path: _save(path, {_SIGN: np.array(self.key), **arrays}))
+            _replace(self.path, lambda path: _save(path, {_SIGN: np.array(self.key), **arrays}))
         except OSError as error:
             _log.warning("%s cannot be kept: %s", self.path, error.strerror)
 
 
 def write(path: Path, fill: Callable[[Path], object]) -> None:
-    """Let `fill` write a file beside `path`, then put it there: whole or not at all."""
+    """Let `fill` write a file beside `path`, then put it there: whole or not at all.
+
+    Raises:
+        ConfigError: if it cannot be written.
+    """
+    try:
+        _replace(path, fill)
+    except OSError as error:
+        why = error.strerror or error
+        raise ConfigError(f"{path}: cannot be written: {why}; make room for it or write elsewhere") from error
+
+
+def _replace(path: Path, fill: Callable[[Path], object]) -> None:
     new = path.with_name(f".{path.name}.new")
     try:
         fill(new)
@@ -102,17 +116,26 @@ def _save(path: Path, arrays: Arrays) -> None:
 @contextmanager
 def processes(count: int) -> Iterator[ProcessPoolExecutor]:
     """Fresh interpreters that do not hear Ctrl-C: a fork would copy whatever threads the caller runs."""
-    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
-    # A terminal sends SIGINT to all of them; they inherit that it is blocked, and the caller alone hears it.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    context = multiprocessing.get_context("spawn")
+    all_started = context.Event()
+    pool = ProcessPoolExecutor(count, context, all_started.wait)
     try:
-        pool.submit(int)  # starts them all
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    try:
+        _start(pool, count, all_started)
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _start(pool: ProcessPoolExecutor, count: int, all_started: Event) -> None:
+    # A terminal sends SIGINT to all of them; they inherit that it is blocked, and the caller alone hears it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        # A job starts a process only while none is idle: until all are there, none ends its job.
+        for _ in range(count):
+            pool.submit(int)
+    finally:
+        all_started.set()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def make(folder: Path) -> Path:
@@ -121,13 +144,24 @@ def make(folder: Path) -> Path:
     Raises:
         ConfigError: if it cannot be made.
     """
+    writable(folder, "--work takes a folder to write to")
+    if not any(folder.iterdir()):
+        write(folder / ".gitignore", lambda path: path.write_text("*\n"))
+    return folder
+
+
+def writable(folder: Path, mend: str) -> None:
+    """Make the folder, unless it is there, and try whether a file can be written to it.
+
+    Raises:
+        ConfigError: if not; it ends in `mend`, what to do.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not any(folder.iterdir()):
-            (folder / ".gitignore").write_text("*\n")
+        with TemporaryFile(dir=folder):
+            pass
     except OSError as error:
-        raise ConfigError(f"{folder}: {error.strerror}; --work takes a folder to write to") from error
-    return folder
+        raise ConfigError(f"{folder}: {error.strerror}; {mend}") from error
 
 
 def key_of_data(recipe: Recipe, sources: Iterable[str] = ()) -> str:
