@@ -36,7 +36,7 @@ def recipe() -> Recipe:
         labels=("walking", "standing", "lying"),
         sensors=tuple(replace(sensor, labels=()) for sensor in full.sensors),
         synthesis=replace(full.synthesis, windows=240, bout_s=7.0, activities={}),
-        network=replace(full.network, layers=(Layer(8, 5, 4), Layer(16, 5, 2)), embedding=8),
+        network=replace(full.network, layers=(Layer(8, 5, 4), Layer(16, 5, 2)), hidden=8),
         fit=replace(full.fit, epochs=40, batch=32, representative=60),
     )
 

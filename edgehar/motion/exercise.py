@@ -1,6 +1,7 @@
 """Exercises: rowing, squats, lunges, jumping jacks, sitting down and standing up.
 
-Ranges without a source are common sense.
+Ranges without a source are common sense, widened where recordings of the people decided on (models/README.md)
+lay outside: slow and short strokes, low jumps, turns out of the plane.
 """
 
 import numpy as np

@@ -23,7 +23,10 @@ Range = tuple[float, float]
 
 
 class Stride(Struct, frozen=True):
-    """One way of going on foot; ranges are wide ones around healthy adults at their own pace."""
+    """One way of going on foot; ranges are wide ones around healthy adults at their own pace.
+
+    Where recordings of the people decided on (models/README.md) lay outside, they were widened to hold them.
+    """
 
     thigh: tuple[tuple[float, float], ...]
     knee: tuple[tuple[float, float], ...]

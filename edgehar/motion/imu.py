@@ -243,7 +243,7 @@ class Hardware(Struct, frozen=True, eq=False):
 
 
 def hardware(rng: np.random.Generator) -> Hardware:
-    """Draw a current MEMS part: 100 to 400 µg/rtHz and 0.005 to 0.01 deg/s/rtHz in 25 Hz, as data sheets have it."""
+    """Draw a current MEMS part: 100 to 600 µg/rtHz and 0.005 to 0.017 deg/s/rtHz in 25 Hz, as data sheets have it."""
     acc, gyr = rng.uniform(0.005, 0.03), rng.uniform(0.0004, 0.0015)
     return Hardware(
         bias=np.concatenate([rng.normal(0.0, 0.12, 3), rng.normal(0.0, 0.012, 3)]),

@@ -20,6 +20,10 @@ Say = Callable[[str, int, int], None]
 
 _DRAWS = 2
 """Views of each window of strangers: round number."""
+_SOURCE = (
+    "synthetic only: the procedural body of edgehar.motion, no recordings of people; "
+    "its ranges were set beside motionsense 1-6 and dsads 1-2"
+)
 _CHECK = 3
 """Seed of their views."""
 
@@ -141,7 +145,7 @@ class Build(Struct, frozen=True):
 
     def _provenance(self, model: Any, windows: int) -> dict[str, Any]:
         return {
-            "training_data": "synthetic only: the procedural body of edgehar.motion, no recordings of people",
+            "training_data": _SOURCE,
             "seed": self.recipe.seed,
             "windows": windows,
             "parameters": int(model.count_params()),

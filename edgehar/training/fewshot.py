@@ -28,7 +28,7 @@ KS = (1, 8, 32)
 """Windows of support per activity."""
 DRAWS = 20
 
-_PENALTY = 0.03
+_PENALTY = 0.01
 _TRUST = 0.5
 """Weight of the model's log-probabilities."""
 _STEPS = 30

@@ -4,9 +4,9 @@ Nothing here is recurrent, flattened or attentive: such layers lose most at int8
 normalization stands between each convolution and its ReLU6, so that the converter folds it.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from edgehar.types import IMU_CHANNELS
 
@@ -14,13 +14,13 @@ from edgehar.types import IMU_CHANNELS
 class Layer(Struct, frozen=True, forbid_unknown_fields=True):
     """One convolution over time."""
 
-    filters: int
+    filters: Annotated[int, Meta(ge=1)]
     """Output channels."""
-    kernel: int
+    kernel: Annotated[int, Meta(ge=1)]
     """Rows of the grid it sees."""
-    stride: int = 1
+    stride: Annotated[int, Meta(ge=1)] = 1
     """Rows it moves on; more than 1 shortens the time axis."""
-    dilation: int = 1
+    dilation: Annotated[int, Meta(ge=1)] = 1
     """Rows between two taps."""
 
 
@@ -29,14 +29,14 @@ class Network(Struct, frozen=True, forbid_unknown_fields=True):
 
     stem: tuple[Layer, ...]
     """Convolutions over the channels of one sensor, the same for all sensors."""
-    fused: int
+    fused: Annotated[int, Meta(ge=1)]
     """Channels in which what all sensors show comes together."""
     layers: tuple[Layer, ...]
     """Convolutions from there to pooling."""
-    embedding: int = 64
-    """Length of the second output."""
+    hidden: Annotated[int, Meta(ge=1)] = 64
+    """Units between pooling and the logits."""
     dropout: float = 0.2
-    """Share of the embedding that is silenced while fitting."""
+    """Share of them that is silenced while fitting."""
     l2: float = 1e-4
     """Weight decay of the kernels."""
 
@@ -69,12 +69,10 @@ def build(network: Network, window: int, channels: int, labels: int, batch: int 
     x = conv(x, "fuse", network.fused, (sensors, 1))
     for index, layer in enumerate(network.layers):
         x = over_time(x, f"{index}", layer)
-    # The mean tells how one moves all the time, the maximum that something happened once.
-    x = layers.Concatenate(name="pool")(
-        [layers.GlobalAveragePooling2D(name="mean")(x), layers.GlobalMaxPooling2D(name="peak")(x)]
-    )
-    embedding = layers.Dense(
-        network.embedding, activation="relu6", kernel_regularizer=decay, name="embedding"
-    )(x)
-    logits = layers.Dense(labels, name="logits")(layers.Dropout(network.dropout, name="dropout")(embedding))
-    return Model(inputs, {"logits": logits, "embedding": embedding}, name="imu_tcn")
+    # The mean tells how one moves all the time, the maximum that something happened once. What stands
+    # behind them has thrown away all but the labels: to know a person by, the mean is the better embedding.
+    mean, peak = layers.GlobalAveragePooling2D(name="mean")(x), layers.GlobalMaxPooling2D(name="peak")(x)
+    x = layers.Concatenate(name="pool")([mean, peak])
+    hidden = layers.Dense(network.hidden, activation="relu6", kernel_regularizer=decay, name="hidden")(x)
+    logits = layers.Dense(labels, name="logits")(layers.Dropout(network.dropout, name="dropout")(hidden))
+    return Model(inputs, {"logits": logits, "embedding": mean}, name="imu_tcn")
