@@ -146,6 +146,22 @@ def test_frames_that_lack_a_bone_are_refused(tmp_path: Path) -> None:
         read(tmp_path, STANDING, {"root": "0 17 0 0 0 0"})
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("order TX TY TZ", "order TY TZ", r"root: expected TX, TY and TZ in `order`, TX missing"),
+        ("axis 0 0 0 XYZ", "axis 0 0 0 XY", r"lowerback: expected X, Y and Z, .*got 'XY'"),
+        ("axis XYZ", "axis XYW", r"root: expected X, Y and Z, .*got 'XYW'"),
+        ("dof rx rz", "dof rx rw", r"lfoot: expected TX, .*got RW"),
+    ],
+)
+def test_axes_that_are_none_are_refused(tmp_path: Path, old: str, new: str, says: str) -> None:
+    (tmp_path / "x.asf").write_text(skeleton().replace(old, new, 1))
+    (tmp_path / "x.amc").write_text(angles(STANDING))
+    with pytest.raises(RecordingError, match=rf"x\.asf: {says}"):
+        read_amc(tmp_path / "x.asf", tmp_path / "x.amc")
+
+
 @pytest.mark.parametrize("word", [":bonedata", ":hierarchy", "  order TX TY TZ RX RY RZ", "lhumerus lradius"])
 def test_a_broken_skeleton_is_refused(tmp_path: Path, word: str) -> None:
     (tmp_path / "x.asf").write_text(skeleton().replace(word, "", 1))

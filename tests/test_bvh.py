@@ -130,6 +130,10 @@ def test_a_body_without_a_knee_is_refused_by_name(tmp_path: Path) -> None:
         (lambda s: s[: s.rindex(" ")], "cut off"),
         (lambda s: s.replace("OFFSET 9.0", "OFFSET nine", 1), "nine"),
         (lambda s: s.replace("}", "", 1), "bracket"),
+        (lambda s: s.replace("Zrotation", "Wrotation", 1), "Hips: expected 6 channels .*got wrotation"),
+        (lambda s: s.replace("Xposition", "Wposition", 1), "Hips: expected 6 channels .*got wposition"),
+        (lambda s: s.replace("CHANNELS 6", "CHANNELS 7", 1), "Hips: expected 7 channels .*got joint"),
+        (lambda s: s.replace("CHANNELS 6", "CHANNELS -2", 1), "Hips: expected -2 channels .*got none"),
         (lambda s: s.replace("Frames: 1", "Frames: many"), "MOTION"),
         (lambda s: s.replace("100.000000", "nan"), "numbers"),
         (lambda s: s.replace("OFFSET -9.0", "OFFSET 9.0"), "one place"),
@@ -146,6 +150,14 @@ def test_a_broken_file_gives_one_error_that_names_it(tmp_path: Path, change: obj
 def test_a_missing_or_unzippable_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="none"):
         read_bvh(tmp_path / "none.bvh")
-    (tmp_path / "c.bvh.gz").write_bytes(b"no gzip")
-    with pytest.raises(RecordingError, match=r"c\.bvh\.gz"):
-        read_bvh(tmp_path / "c.bvh.gz")
+    whole = gzip.compress(text([STANDING]).encode())
+    for content in (b"no gzip", whole[:-20], whole[:10] + b"\xff" * 40):
+        (tmp_path / "c.bvh.gz").write_bytes(content)
+        with pytest.raises(RecordingError, match=r"c\.bvh\.gz"):
+            read_bvh(tmp_path / "c.bvh.gz")
+
+
+def test_the_case_of_a_channels_name_does_not_matter(tmp_path: Path) -> None:
+    plain = read(tmp_path / "a.bvh", STANDING)
+    (tmp_path / "b.bvh").write_text(text([STANDING]).replace("rotation", "ROTATION"))
+    assert read_bvh(tmp_path / "b.bvh").joints["knee_left"] == pytest.approx(plain.joints["knee_left"])

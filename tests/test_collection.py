@@ -152,6 +152,8 @@ def test_unit_and_axis_come_from_the_index(tmp_path: Path) -> None:
         ("a.bvh,walk,4,50,ell,y,", "unit must be cm or m"),
         ("a.bvh,walk,4,50,cm,x,", "up_axis y or z"),
         ("a.bvh,walk,4,50,cm,y,Jog-1-2", "name@from-to"),
+        ("a.bvh,walk,4,50,cm,y", r"index\.csv: a\.bvh: .*frame_labels missing"),
+        ("a.bvh", r"index\.csv: a\.bvh: .*content, frame_labels, unit, up_axis missing"),
         ("b.bvh,walk,4,50,cm,y,", "b.bvh"),
     ],
 )

@@ -90,5 +90,27 @@ def test_a_broken_archive_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match=r"clips\.npz: n adds up to 3 of 4"):
         list(read_archive(path))
     np.savez(path, frames=upright(4))
-    with pytest.raises(RecordingError, match=r"clips\.npz: expected frames, n and path"):
+    with pytest.raises(RecordingError, match=r"clips\.npz: lacks n, path"):
         list(read_archive(path))
+    np.savez(path, frames=upright(4), n=4, path="a.txt")
+    with pytest.raises(RecordingError, match=r"clips\.npz: expected frames .* is it another archive"):
+        list(read_archive(path))
+
+
+def test_a_half_copied_archive_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "clips.npz"
+    np.savez_compressed(path, frames=upright(40), n=[40], path=["a.txt"])
+    whole = path.read_bytes()
+    start = whole.index(b"frames.npy") + 40
+    flags = whole.index(b"PK\x01\x02") + 8
+    np.savez(path, frames=upright(40), n=[40], path=["a.txt"])
+    for content in (
+        b"",
+        whole[: len(whole) // 2],
+        whole[:start] + b"\xff" * 40 + whole[start + 40 :],
+        whole[:flags] + b"\x01" + whole[flags + 1 :],  # said to be encrypted
+        path.read_bytes().replace(b"}", b" ", 1),  # a header that does not end
+    ):
+        path.write_bytes(content)
+        with pytest.raises(RecordingError, match=r"clips\.npz: no npz file, or a damaged one"):
+            list(read_archive(path))

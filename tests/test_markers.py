@@ -139,7 +139,14 @@ def test_a_file_gives_each_repetition_with_its_activity_and_person(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"subject": None}, "lacks subject"), ({"n": np.array([30, 30])}, "x has shape")],
+    [
+        ({"subject": None}, "lacks subject"),
+        ({"n": np.array([30, 30])}, "x has shape"),
+        ({"subject": np.array([1])}, r"set\.npz: subject has shape \(1,\).*\(2,\) expected"),
+        ({"activity": np.array("squat")}, r"set\.npz: activity has shape \(\)"),
+        ({"subject": np.array(["s1", "s2"])}, r"set\.npz: subject .*whole number"),
+        ({"n": np.array(50)}, r"set\.npz: n has shape \(\)"),
+    ],
 )
 def test_a_file_of_another_form_is_refused(tmp_path: Path, change: dict[str, object], words: str) -> None:
     with pytest.raises(RecordingError, match=words):

@@ -22,6 +22,8 @@ CMU_RATE = 120.0
 """Hz; the files do not say it. CMU's takes have this one, a few 60 (the same page)."""
 
 _AXES = {"x": 0, "y": 1, "z": 2}
+_PLACE = ("tx", "ty", "tz")
+_DOF = {*_PLACE, "rx", "ry", "rz", "l"}
 
 
 class _Bone(Struct):
@@ -62,7 +64,7 @@ def read_amc(asf: Path, amc: Path, rate: float = CMU_RATE) -> Motion:
         for bone in owners
     ]
     root = skeleton.bones[0]
-    place = frames[root.name][:, [root.dof.index(f"t{axis}") for axis in "xyz"]]
+    place = frames[root.name][:, [root.dof.index(name) for name in _PLACE]]
     return animate(
         rig, Recorded(np.arange(rows) / rate, place, turns.__getitem__, skeleton.metres, "y", amc.name)
     )
@@ -118,7 +120,28 @@ def _skeleton(text: str, path: Path) -> _Skeleton:
         raise RecordingError(
             f"{path}: expected :root, :bonedata and :hierarchy as an ASF file has them: {error!r}"
         ) from error
+    for bone in skeleton.bones:
+        _check(bone, path)
+    missing = set(_PLACE) - set(skeleton.bones[0].dof)
+    if missing:
+        raise RecordingError(
+            f"{path}: root: expected TX, TY and TZ in `order`, {', '.join(sorted(missing)).upper()} missing; "
+            "where the body goes is not told without them: add them, and their numbers to the AMC file"
+        )
     return skeleton
+
+
+def _check(bone: _Bone, path: Path) -> None:
+    if sorted(bone.order) != sorted(_AXES):
+        raise RecordingError(
+            f"{path}: {bone.name}: expected X, Y and Z, each once, as the order of `axis`, got "
+            f"{bone.order.upper()!r}; mend the file"
+        )
+    if strange := set(bone.dof) - _DOF:
+        raise RecordingError(
+            f"{path}: {bone.name}: expected TX, TY, TZ, RX, RY, RZ or L as degrees of freedom, got "
+            f"{', '.join(sorted(strange)).upper()}; mend the file"
+        )
 
 
 def _sections(text: str) -> dict[str, list[list[str]]]:

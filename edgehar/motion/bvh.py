@@ -2,6 +2,7 @@
 
 import gzip
 import warnings
+import zlib
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from edgehar.motion.rig import Recorded, Rig, Up, animate
 from edgehar.motion.skeleton import Array, about
 
 _AXES = {"x": 0, "y": 1, "z": 2}
+_CHANNELS = {axis + kind for axis in _AXES for kind in ("position", "rotation")}
 
 
 class _Joint(Struct):
@@ -23,6 +25,7 @@ class _Joint(Struct):
     parent: int
     offset: tuple[float, ...] = (0.0, 0.0, 0.0)
     channels: tuple[str, ...] = ()
+    """In lower case."""
 
 
 def read_text(path: Path) -> str:
@@ -34,7 +37,7 @@ def read_text(path: Path) -> str:
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         return raw.decode("utf-8")
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise RecordingError(f"{path}: cannot be read as (gzipped) text: {error}") from error
 
 
@@ -86,9 +89,9 @@ def _tree(words: list[str]) -> list[_Joint]:
             joints[unclosed[-1]].offset = (x, y, z)
             at += 4
         elif word == "CHANNELS":
-            count = int(words[at + 1])
-            joints[unclosed[-1]].channels = tuple(words[at + 2 : at + 2 + count])
-            at += 2 + count
+            joint = joints[unclosed[-1]]
+            joint.channels = _channels(joint.name, int(words[at + 1]), words[at + 2 :])
+            at += 2 + len(joint.channels)
         elif word == "}":
             unclosed.pop()
             at += 1
@@ -97,6 +100,17 @@ def _tree(words: list[str]) -> list[_Joint]:
     if unclosed or not joints:
         raise ValueError("a bracket is not closed")
     return joints
+
+
+def _channels(joint: str, count: int, words: list[str]) -> tuple[str, ...]:
+    channels = tuple(word.lower() for word in words[: max(count, 0)])
+    strange = [word for word in channels if word not in _CHANNELS]
+    if strange or len(channels) != count:
+        raise ValueError(
+            f"{joint}: expected {count} channels out of X, Y, Z with position or rotation, "
+            f"got {', '.join(strange or channels) or 'none'}; write the file with such channels"
+        )
+    return channels
 
 
 def _frames(text: str, columns: int, path: Path) -> tuple[float, Array]:
@@ -123,7 +137,7 @@ def _places(joints: list[_Joint], values: Array) -> Array:
     root = np.zeros((len(values), 3))
     for column, channel in enumerate(joints[0].channels):
         if channel.endswith("position"):
-            root[:, _AXES[channel[0].lower()]] = values[:, column]
+            root[:, _AXES[channel[0]]] = values[:, column]
     return root
 
 
@@ -133,5 +147,5 @@ def _turn(joints: list[_Joint], values: Array, index: int) -> Array:
     total = np.broadcast_to(np.eye(3), (len(values), 3, 3))
     for channel, degrees in zip(joints[index].channels, values[:, column:].T, strict=False):
         if channel.endswith("rotation"):
-            total = total @ about(_AXES[channel[0].lower()], np.deg2rad(degrees), len(values))
+            total = total @ about(_AXES[channel[0]], np.deg2rad(degrees), len(values))
     return np.asarray(total)

@@ -150,6 +150,12 @@ def _index(path: Path) -> list[dict[str, str]]:
             f"{path}: expected columns {', '.join(sorted(wanted))}, got {list(rows[0]) if rows else []}"
         )
     for row in rows:
+        short = sorted(name for name in wanted if row[name] is None)
+        if short:
+            raise RecordingError(
+                f"{path}: {row['file']}: expected a cell for each column, {', '.join(short)} missing; "
+                "add it to the row, empty if there is nothing to say"
+            )
         if row["unit"] not in _METRES or row["up_axis"] not in {"y", "z"}:
             raise RecordingError(
                 f"{path}: {row['file']}: unit must be cm or m and up_axis y or z, got {row['unit']!r}, {row['up_axis']!r}"

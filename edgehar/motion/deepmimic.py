@@ -15,6 +15,7 @@ from edgehar.errors import RecordingError
 from edgehar.motion.clip import Motion
 from edgehar.motion.rig import Recorded, Rig, animate
 from edgehar.motion.skeleton import Array, about
+from edgehar.motion.stored import npz
 
 COLUMNS = 44
 
@@ -99,11 +100,18 @@ def read_archive(path: Path) -> Iterator[Motion]:
     Raises:
         RecordingError: if the file is no such archive.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            frames, counts, names = (archive[key] for key in ("frames", "n", "path"))
-    except (OSError, KeyError, ValueError) as error:
-        raise RecordingError(f"{path}: expected frames, n and path in an .npz: {error}") from error
+    frames, counts, names = npz(path, "frames", "n", "path").values()
+    if (
+        counts.ndim != 1
+        or not counts.size
+        or counts.dtype.kind not in "iu"
+        or frames.ndim != 2
+        or names.ndim != 1
+    ):
+        raise RecordingError(
+            f"{path}: expected frames (rows, {COLUMNS}) and lists n, of whole numbers, and path; got shapes "
+            f"{frames.shape}, {counts.shape} of {counts.dtype}, {names.shape}; is it another archive?"
+        )
     if counts.sum() != len(frames) or len(counts) != len(names):
         raise RecordingError(
             f"{path}: n adds up to {counts.sum()} of {len(frames)} rows; is the file cut off?"

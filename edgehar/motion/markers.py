@@ -28,6 +28,9 @@ _HALF_KNEE, _HALF_ANKLE, _HALF_ELBOW = 0.055, 0.042, 0.042
 _ELBOW_PASSES = 4
 
 _KEYS = ("x", "scale", "marker_names", "n", "subject", "activity", "episode", "rate_hz")
+_EACH = ("n", "activity", "subject", "episode")
+"""One of these for each repetition."""
+_WHOLE = {"n", "subject"}
 
 Seen = Mapping[str, Array]
 """(rows, 3) of each marker that is there."""
@@ -49,6 +52,13 @@ def read_markers(path: Path) -> Iterator[Repetition]:
     arrays = npz(path, *_KEYS)
     names = [str(name) for name in arrays["marker_names"]]
     x, n = arrays["x"], arrays["n"]
+    for name in _EACH:
+        found = arrays[name]
+        if found.shape != (n.size,) or (name in _WHOLE and found.dtype.kind not in "iu"):
+            raise RecordingError(
+                f"{path}: {name} has shape {found.shape} and type {found.dtype}; ({n.size},) expected, one "
+                f"{'whole number ' if name in _WHOLE else ''}for each repetition that `n` names"
+            )
     if x.ndim != 2 or x.shape[1] != 3 * len(names) or len(x) != n.sum():
         raise RecordingError(
             f"{path}: x has shape {x.shape}; ({n.sum()}, {3 * len(names)}) expected for {len(names)} markers"

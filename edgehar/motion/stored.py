@@ -1,5 +1,6 @@
 """Arrays by their names, out of npz and MATLAB files."""
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from edgehar.errors import RecordingError
 
 Arrays = dict[str, NDArray[Any]]
 
-_FAULTS = (ValueError, TypeError, AttributeError, EOFError, KeyError, IndexError, NotImplementedError)
+_FAULTS = (ValueError, TypeError, AttributeError, EOFError, KeyError, IndexError, RuntimeError)
 """What NumPy and SciPy raise, among other things, of a damaged file."""
 
 
@@ -27,7 +28,7 @@ def npz(path: Path, *names: str) -> Arrays:
             return {name: np.asarray(file[name]) for name in names}
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror or error}") from error
-    except (*_FAULTS, zipfile.BadZipFile, zlib.error) as error:
+    except (*_FAULTS, zipfile.BadZipFile, zlib.error, tokenize.TokenError) as error:
         raise RecordingError(f"{path}: no npz file, or a damaged one: {error}") from error
 
 
