@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from edgehar import manifest, recognizer
 from edgehar.errors import ConfigError, RecordingError
 from edgehar.motion.wearer import Wearer
 from edgehar.recognizer import Recognizer
-from edgehar.training import cli, evaluate, picture, publish, rows, sets
+from edgehar.training import cli, evaluate, picture, publish, results, rows, sets
 from edgehar.training.results import Results
 from edgehar.types import IMU_CHANNELS
 
@@ -143,7 +144,15 @@ def test_every_label_has_its_evidence_or_none(found: Results) -> None:
     assert set(found.evidence) == set(manifest.read(SHIPPED).labels)
     assert "motionsense trouser_pocket" in found.evidence["standing"]
     assert not found.evidence["cycling"]
-    assert "| cycling | never tested on people |" in publish.document(found)
+    told = publish.document(found)
+    assert "| cycling | never tested on people |" in told
+    # Falls and what is none of the labels have measurements of their own, if they were made.
+    assert "| falling | never tested on people |" in told
+    measured = replace(found, more={**found.more, "falls": None})
+    assert (
+        "| falling | falls found and false alarms, below |"
+        in results.tables(measured)["What each label rests on"]
+    )
 
 
 def test_conditions_are_varied_one_at_a_time(found: Results) -> None:

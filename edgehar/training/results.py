@@ -189,11 +189,19 @@ def _changed(swept: Swept) -> str:
     return text
 
 
+_ELSEWHERE = {
+    "falling": ("falls", "falls found and false alarms, below"),
+    "other": ("alarms", "false alarms, below"),
+}
+"""Labels that no row scores: the measurement that does, and how it is told."""
+
+
 def _evidence(results: Results) -> str:
-    rows = [
-        (label, "; ".join(f"{row} {f1:.2f}" for row, f1 in found.items()) or "never tested on people")
-        for label, found in results.evidence.items()
-    ]
+    rows = []
+    for label, found in results.evidence.items():
+        measured, told = _ELSEWHERE.get(label, ("", ""))
+        none = told if measured in results.more else "never tested on people"
+        rows.append((label, "; ".join(f"{row} {f1:.2f}" for row, f1 in found.items()) or none))
     return _table(("label", "F1 where people really do it"), rows, numbers=False)
 
 
