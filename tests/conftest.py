@@ -1,12 +1,16 @@
 """What many tests need: the real recordings, and the rule that CI never skips."""
 
 import os
+import signal
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# What runs in the background of a shell ignores Ctrl-C, and so would the processes that tests send it to.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def lacking(what: str) -> NoReturn:

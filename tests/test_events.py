@@ -60,7 +60,8 @@ def test_a_course_counts_hits_boundaries_and_latency(model: Recognizer, walk: Tr
     found = course(model, [walk], POCKET)
     assert found is not None
     both = list(zip(report(model, walk.tracks).segments, walk.truth, strict=True))
-    starts, ends = (sum(abs(said[i] - true[i]) <= TOLERANCE_S for said, true in both) for i in (0, 1))
+    starts = sum(abs(said[0] - true[0]) <= TOLERANCE_S for said, true in both)
+    ends = sum(abs(said[1] - true[1]) <= TOLERANCE_S for said, true in both)
     assert (found.starts.true, found.starts.right) == (3, starts)
     # What holds as the recording ends has not been reported to end.
     assert (found.ends.true, found.ends.right) == (3, ends - 1)
