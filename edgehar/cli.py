@@ -225,7 +225,10 @@ def models_info(name: str, *, as_json: JsonOption = False) -> None:
     """
     from edgehar import manifest
 
-    _print(msgspec.to_builtins(manifest.read(manifest.find(name))), as_json)
+    told = msgspec.to_builtins(manifest.read(manifest.find(name)))
+    for sensor in () if as_json else told["sensors"]:
+        sensor["labels"] = sensor["labels"] or "all"
+    _print(told, as_json)
 
 
 @models_app.command("verify")

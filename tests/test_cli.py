@@ -49,6 +49,11 @@ def test_reports_print_for_people_and_as_json(arguments: list[str]) -> None:
     assert json.loads(edgehar(*arguments, "--json").stdout)
 
 
+def test_a_sensor_that_can_tell_every_label_says_so() -> None:
+    wrist = edgehar("models", "info", "imu_tcn").stdout.split("name: wrist\n")[1]
+    assert wrist.splitlines()[1].strip() == "labels: all"
+
+
 def test_the_schema_is_json() -> None:
     assert "$defs" in json.loads(edgehar("config", "schema").stdout)
 

@@ -202,6 +202,7 @@ def test_two_of_a_kind_are_taken_as_far_as_the_model_has_place(model: Recognizer
     ("arguments", "complaint"),
     [
         (["--data", "nowhere"], "no such folder"),
+        (["--data", "bare"], "bare/imu: holds no set of the common form"),
         (
             ["--data", ".", "--only", "motionsense,dsads"],
             "by the name dsads; choose of motionsense, stroll, few_shot",
@@ -216,6 +217,7 @@ def test_a_wrong_request_is_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(folder)
+    (folder / "bare" / "imu").mkdir(parents=True, exist_ok=True)
     monkeypatch.setattr("sys.argv", ["edgehar-train", "evaluate", str(SHIPPED), *arguments])
     with pytest.raises(SystemExit) as exit_:
         cli.main()

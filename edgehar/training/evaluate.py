@@ -78,7 +78,11 @@ def set_names(folder: Path, only: Sequence[str] = ()) -> list[str]:
     )
     there = [name for name in SETS if files[name]] + others
     unknown = [name for name in only if name not in (*there, *FURTHER)]
-    if unknown or not there:
+    if not there:
+        raise RecordingError(
+            f"{folder}/imu: holds no set of the common form; --data takes the folder that holds it"
+        )
+    if unknown:
         known = ", ".join((*there, *FURTHER))
         raise RecordingError(
             f"{folder}/imu: nothing to score by the name {', '.join(unknown)}; choose of {known}"
