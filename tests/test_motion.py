@@ -193,16 +193,17 @@ def test_one_stretch_is_the_same_in_any_pieces() -> None:
 
 
 @pytest.mark.parametrize(
-    ("activity", "then"), [("standing", "sitting"), ("sitting", "on_table"), ("fidgeting", "riding")]
+    ("activity", "then", "most"),
+    # A loose pocket rings as one gets up or puts it on a table; a tear would be a jump by about g.
+    [("standing", "sitting", 3.0), ("sitting", "on_table", 4.0), ("fidgeting", "riding", 4.0)],
 )
-def test_a_change_of_activity_does_not_tear_the_signal(activity: str, then: str) -> None:
+def test_a_change_of_activity_does_not_tear_the_signal(activity: str, then: str, most: float) -> None:
     wearer = Wearer(12, ["trouser_pocket", "chest"])
     before, after = (wearer.perform(each, 4.0) for each in (activity, then))
     for old, new in zip(before, after, strict=True):
         x = np.concatenate([old.x, new.x])
-        # A loose pocket rings as one turns over; a tear would be a jump by about g.
-        assert np.abs(np.diff(x[:, :3], axis=0)).max() < 4.0
-        assert np.abs(new.x[0] - old.x[-1]).max() < 0.6
+        assert np.abs(np.diff(x[:, :3], axis=0)).max() < most
+        assert np.abs(new.x[0] - old.x[-1]).max() < 0.1 * most
         assert new.t[0] - old.t[-1] == pytest.approx(0.02)
 
 

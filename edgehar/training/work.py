@@ -164,11 +164,11 @@ def writable(folder: Path, mend: str) -> None:
         raise ConfigError(f"{folder}: {error.strerror}; {mend}") from error
 
 
-def key_of_data(recipe: Recipe, sources: Iterable[str] = ()) -> str:
-    """Of the simulated windows; `sources` names whatever else they are made from, by content."""
+def key_of_data(recipe: Recipe) -> str:
+    """Of the simulated windows."""
     tables = _without(_LATER, msgspec.to_builtins(recipe))
     tables["sensors"] = [_without(_LATER_OF_SENSORS, sensor) for sensor in tables["sensors"]]
-    return _key(tables, np.__version__, *sources, *_texts(_SIMULATION))
+    return _key(tables, np.__version__, *_texts(_SIMULATION))
 
 
 def key_of_fit(recipe: Recipe, data: str, versions: str) -> str:
