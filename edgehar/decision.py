@@ -5,8 +5,8 @@
                └──────────────▶ label             no_signal and not_worn are taken at once
 
 A label is called for when its smoothed probability leads and reaches `enter`; the label that holds
-needs only `stay`; failing both it is `other`. Only labels make events. All timing is in stream
-time, so a replay decides as the live run did.
+needs only `stay`; failing both it is `other`. `falling` is told at once, but only when its aftermath
+was seen. Only labels make events. All timing is in stream time, so a replay decides as the live run did.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,10 @@ from math import exp, inf
 
 from msgspec.structs import replace
 
+from edgehar.aftermath import Aftermath, Fall
 from edgehar.errors import ConfigError
 from edgehar.settings import Settings
-from edgehar.types import OTHER, Activity, Event, NoAnswer, Prediction
+from edgehar.types import FALLING, OTHER, STANDARD_GRAVITY, Activity, Event, NoAnswer, Prediction
 
 __all__ = ["NOT_WORN", "NO_SIGNAL", "Decision", "Settings"]
 
@@ -60,6 +61,9 @@ class Decision:
         self._starved_s = settings.no_signal_after_s + window_s + hop_s
         self._placements = placements
         self._index = {label: i for i, label in enumerate(labels) if label != OTHER}
+        self._aftermath: Aftermath | None = None
+        if FALLING in self._index and settings.fall_within_s:
+            self._aftermath = Aftermath(self._index[FALLING], window_s, hop_s, settings)
         self.reset()
 
     def reset(self) -> None:
@@ -78,6 +82,8 @@ class Decision:
         self._heard_at = self._lead_since = self._left_at = _NOT_YET
         self._lead, self._best, self._best_label = -1, 0.0, OTHER
         self._target, self._run, self._onset = "", 0, 0.0
+        if self._aftermath:
+            self._aftermath.reset()
 
     def push(self, prediction: Prediction) -> list[Activity | Event]:
         """The events that this window completes, then the one activity it stands for."""
@@ -96,15 +102,22 @@ class Decision:
         else:
             if p.t - self._judged_at > self._window_s:
                 self._target, self._run = "", 0  # nothing is in a row over more than a window unseen
+            falls = self._aftermath.push(p) if self._aftermath else []
             self._smooth(p.probabilities.tolist(), p.t)
             self._judged_at = p.t
             if self._is_still(p):
                 self._restart()
                 out += self._change(NOT_WORN, self._still_since, p)
                 reason = self._why_not_worn(p.t)
+            elif falls:
+                out += self._fell(falls[0], p)
+                reason = self._why_fallen(falls[0])
             else:
                 out += self._settle(p)
                 reason = self._why(p.t)
+            if self._aftermath and self._aftermath.suspected:
+                peak = self._aftermath.suspected / STANDARD_GRAVITY
+                reason = f"{reason[:-1]}; hit with {peak:.1f} g, a fall if it lies still now."
             if p.missing:
                 reason = f"{reason[:-1]}; without {self._names(p.missing)}."
         out.append(self._answer(p, reason))
@@ -113,6 +126,8 @@ class Decision:
     def _smooth(self, raw: list[float], t: float) -> None:
         """Move the average towards `raw`, by the true time since the last judged window."""
         tau = self._settings.smoothing_s
+        if self._aftermath:
+            raw[self._index[FALLING]] = 0.0  # what is suspected is not told
         if not self._smoothed:
             self._smoothed, self._heard_at = raw, t
         else:
@@ -158,6 +173,13 @@ class Decision:
             return []
         self._given_up[self._state] = p.t
         return self._change(target, self._onset, p)
+
+    def _fell(self, fall: Fall, p: Prediction) -> list[Event]:
+        """A fall is told at once, and counts from then on as if all windows before had shown it."""
+        fallen = self._index[FALLING]
+        self._smoothed = [(1.0 - fall.probability) * old for old in self._smoothed]
+        self._smoothed[fallen] = fall.probability
+        return self._change(FALLING, fall.t, p)
 
     def _began(self, target: str, t: float) -> float:
         """When that began which is called for first at `t`, s: smoothing calls late, and so does the window."""
@@ -254,6 +276,10 @@ class Decision:
         if best >= self._settings.enter and self._is_refractory(label, t):
             return f"{label} has {best:.0%}, but ended less than {self._settings.refractory_s:g} s ago."
         return f"No label is certain enough; {label} comes nearest with {best:.0%}."
+
+    def _why_fallen(self, fall: Fall) -> str:
+        peak = fall.peak / STANDARD_GRAVITY
+        return f"Hit with {peak:.1f} g, lies still since, and points {fall.turn_deg:.0f} degrees elsewhere."
 
     def _why_unjudged(self, p: Prediction) -> str:
         if self._state == NO_SIGNAL:

@@ -47,7 +47,7 @@ class Recognizer:
             # Whatever is missing has less than whatever is not.
             coverage = sorted(w.coverage)[len(missing)]
             probabilities, embedding = self._judge(w.x, w.worn, tuple(missing))
-        return [Prediction(w.t_end, probabilities, embedding, coverage, w.swing, missing, w.is_fresh)]
+        return [Prediction(w.t_end, probabilities, embedding, coverage, w.swing, missing, w.is_fresh, w.felt)]
 
     def _judge(
         self, x: FloatArray, worn: tuple[int, ...], missing: tuple[int, ...]

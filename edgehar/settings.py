@@ -46,3 +46,21 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         float,
         _key("s", 1, 86400, "Time all worn sensors lie still until `not_worn`; who sits is still long."),
     ] = 1800.0
+    # A fall is told once its aftermath was seen (edgehar/aftermath.py). 3 g: Abbate et al. 2012
+    # (Pervasive Mob. Comput. 8:883); 60 degrees between upright and lying: Karantonis et al. 2006
+    # (IEEE Trans. Inf. Technol. Biomed. 10:156). The others are round numbers.
+    fall_suspicion: Annotated[
+        float, _key("1", 0, 1, "Probability from which a fall is suspected; higher: fewer false ones.")
+    ] = 0.3
+    fall_peak: Annotated[
+        float, _key("m/s^2", 0, 1000, "Acceleration that a fall's impact reaches, gravity included.")
+    ] = 29.4
+    fall_turn_deg: Annotated[
+        float, _key("deg", 0, 180, "Angle by which a sensor points elsewhere after a fall than before it.")
+    ] = 60.0
+    fall_still_swing: Annotated[
+        float, _key("m/s^2", 0, 1000, "Peak-to-peak acceleration in a hop below which who fell lies still.")
+    ] = 2.0
+    fall_within_s: Annotated[
+        float, _key("s", 0, 60, "Time to lie still after the impact; 0: a fall is told like any label.")
+    ] = 5.0

@@ -30,6 +30,9 @@ NoAnswer = Literal["no_signal", "not_worn"]
 OTHER = "other"
 """Something is done, and it is none of the model's labels with enough certainty."""
 
+FALLING = "falling"
+"""The label that is told only once it was seen what came after it."""
+
 FloatArray = NDArray[np.float32]
 Values = NDArray[np.int16 | np.float32]
 """Counts, or SI units where nothing says how large a count is."""
@@ -89,6 +92,17 @@ class Block(Struct, frozen=True, eq=False):
     of a slower sensor; a shorter loss is drawn straight and counts as present."""
 
 
+class Felt(Struct, frozen=True):
+    """What one sensor's accelerometer felt over the newest hop, m/s²."""
+
+    peak: float
+    """Largest length of the specific force."""
+    swing: float
+    """Largest peak-to-peak of any of the three."""
+    force: tuple[float, float, float]
+    """Mean."""
+
+
 class Window(Struct, frozen=True, eq=False):
     """The newest stretch of the grid, as long as the model wants it."""
 
@@ -106,6 +120,8 @@ class Window(Struct, frozen=True, eq=False):
     """Whether any sample came for the newest hop."""
     worn: tuple[int, ...] = ()
     """Worn sensors, indices into the model's; `coverage` is theirs."""
+    felt: Mapping[int, Felt] = {}
+    """Of the sensors in use, those with an accelerometer and without a gap in the newest hop."""
 
 
 class Prediction(Struct, frozen=True, eq=False):
@@ -124,6 +140,8 @@ class Prediction(Struct, frozen=True, eq=False):
     missing: Mapping[int, float] = {}
     """As in `Window`: what the model was not shown."""
     is_fresh: bool = True
+    """As in `Window`."""
+    felt: Mapping[int, Felt] = {}
     """As in `Window`."""
 
 

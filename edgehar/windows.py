@@ -1,12 +1,12 @@
 """Blocks of the grid to windows as long as the model wants them."""
 
 from collections.abc import Mapping, Sequence
-from math import inf
+from math import inf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehar.types import ACCELERATION, IMU_CHANNELS, Block, FloatArray, Window
+from edgehar.types import ACCELERATION, IMU_CHANNELS, Block, Felt, FloatArray, Window
 
 _BLOCKS_TO_SHIFT = 16
 """Blocks written before the newest rows move to the front: a move costs as much as a block then."""
@@ -30,10 +30,11 @@ class Windows:
         self._worn = tuple(worn)
         first = min(worn, default=0)
         self._between = slice(first * _WIDTH, max(worn, default=0) * _WIDTH + len(ACCELERATION))
-        self._accelerations = {
-            i: [(i - first) * _WIDTH + k for k in range(len(ACCELERATION))] for i in self._worn
-        }
-        self._all_accelerations = [column for three in self._accelerations.values() for column in three]
+        starts = {i: (i - first) * _WIDTH for i in self._worn}
+        self._accelerations = {i: slice(start, start + len(ACCELERATION)) for i, start in starts.items()}
+        self._of_sensor = np.zeros((self._between.stop - self._between.start, len(starts)), np.float32)
+        for k, at in enumerate(self._accelerations.values()):
+            self._of_sensor[at, k] = 1.0
         self.reset()
 
     def reset(self) -> None:
@@ -60,8 +61,8 @@ class Windows:
         n = len(block.x)
         # With more present rows than there are older ones there is no need to look.
         is_fresh = (max(coverage) if coverage else 0.0) * length > length - n or self._is_fresh(n)
-        x, swing = self._rows[first:end], self._swing(block.x, missing)
-        return [Window(block.t_end, x, coverage, swing, missing, is_fresh, self._worn)]
+        x, swing, felt = self._rows[first:end], *self._feel(block.x, missing)
+        return [Window(block.t_end, x, coverage, swing, missing, is_fresh, self._worn, felt)]
 
     def _is_fresh(self, n: int) -> bool:
         """Whether any of the newest `n` rows rests on samples of a worn sensor."""
@@ -92,16 +93,22 @@ class Windows:
             present[:, :kept] = self._present[:, self._end - kept : self._end]
         self._rows, self._present, self._end = rows, present, kept
 
-    def _swing(self, x: FloatArray, missing: Mapping[int, float]) -> float:
-        columns = self._all_accelerations
-        if missing:
-            columns = [k for i, three in self._accelerations.items() if i not in missing for k in three]
+    def _feel(self, x: FloatArray, missing: Mapping[int, float]) -> tuple[float, dict[int, Felt]]:
+        """What the sensors in use felt over the rows of a block: swing of all, and of each that is wholly there."""
+        n, begin = len(x), self._end - len(x)
         # From the first worn sensor to the last: the fewer columns, the faster.
         x = x[:, self._between]
         top = np.maximum.reduce(x)
-        spread = (top - np.minimum.reduce(x)).tolist()
-        swing: float = max([spread[i] for i in columns], default=0.0)
-        # Gravity is never zero: who reads nothing but zeros has no accelerometer.
-        if not swing and not any(top.item(i) for i in columns):
-            return inf
-        return swing
+        tops, spread = top.tolist(), (top - np.minimum.reduce(x)).tolist()
+        sums, squares = np.add.reduce(x).tolist(), np.maximum.reduce(x * x @ self._of_sensor).tolist()
+        largest, felt = -1.0, {}
+        for (i, at), square in zip(self._accelerations.items(), squares, strict=True):
+            swing = max(spread[at])
+            # Gravity is never zero: who reads nothing but zeros has no accelerometer.
+            if i in missing or not (swing or any(tops[at])):
+                continue
+            largest = max(largest, swing)
+            if self._present[i, begin : self._end].tobytes().count(1) == n:
+                x_sum, y_sum, z_sum = sums[at]
+                felt[i] = Felt(sqrt(square), swing, (x_sum / n, y_sum / n, z_sum / n))
+        return largest if largest >= 0.0 else inf, felt

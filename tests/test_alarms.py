@@ -1,5 +1,7 @@
 """False alarms per hour, and falls against them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -13,8 +15,22 @@ from edgehar.motion.wearer import Wearer
 from edgehar.recognizer import Recognizer
 from edgehar.training import alarms, falls
 from edgehar.training.alarms import Null, count, null_trials, upper_bound
-from edgehar.training.falls import Falls, Watch, at_rate, at_share, fall_times, picture, point, watch, wilson
+from edgehar.training.falls import (
+    DECISION,
+    SUSPICIONS,
+    WITHOUT,
+    Falls,
+    Watch,
+    apart,
+    at_rate,
+    at_share,
+    picture,
+    point,
+    watch,
+    wilson,
+)
 from edgehar.training.sets import Trial
+from edgehar.types import Samples
 
 WRIST = ("wrist_left",)
 
@@ -71,63 +87,50 @@ def test_null_results_become_json_and_a_table(model: Recognizer) -> None:
 
 
 def test_one_fall_raises_one_alarm() -> None:
-    t = np.arange(0.0, 30.0)
-    falling = np.where(np.isin(t, (5.0, 6.0, 9.0, 15.0, 24.0)), 0.9, 0.0)
-    assert fall_times(t, falling, 0.9) == [5.0, 15.0]
-    assert fall_times(t, falling, 0.9, refractory_s=9.0) == [5.0, 15.0, 24.0]
-    assert fall_times(t, falling, 0.95) == []
+    times = [5.0, 6.0, 9.0, 15.0, 24.0]
+    assert apart(times) == [5.0, 15.0]
+    assert apart(times, refractory_s=9.0) == [5.0, 15.0, 24.0]
+    assert apart([]) == []
 
 
-def seen(*, is_fall: bool, at: tuple[float, ...], peak_s: float = 5.0, hours: float = 1.0) -> Watch:
-    t = np.arange(0.0, 20.0, 0.5)
+def seen(
+    *, is_fall: bool, at: Sequence[float], peak_s: float = 5.0, hours: float = 1.0, **more: list[float]
+) -> Watch:
+    """Times of the decision's alarms, and of other operating points."""
     activity = "fall_slip" if is_fall else "clapping"
-    return Watch("weda", activity, is_fall, hours, peak_s, t, np.where(np.isin(t, at), 0.7, 0.0), at)
+    return Watch("weda", activity, is_fall, hours, peak_s, {DECISION: list(at), **more})
 
 
 def test_an_alarm_counts_for_a_fall_only_if_it_is_near_or_behind_its_peak() -> None:
-    falling = [seen(is_fall=True, at=at) for at in ((6.0,), (3.5,), (1.0,), ())]
-    found = point(falling, 0.5)
+    found = point([seen(is_fall=True, at=at) for at in ((6.0,), (3.5,), (1.0,), ())], DECISION)
     assert (found.found, found.falls, found.missed) == (2, 4, {"fall_slip": 2})
     assert found.median_s == pytest.approx(-0.25)
     assert found.total.bound_per_hour is None
 
 
 def test_false_alarms_are_counted_on_everyday_movement_alone() -> None:
-    found = point(
-        [seen(is_fall=True, at=(1.0, 15.0)), seen(is_fall=False, at=(1.0, 3.0, 15.0), hours=4.0)], 0.5
-    )
+    everyday = seen(is_fall=False, at=(1.0, 15.0), hours=4.0)
+    found = point([seen(is_fall=True, at=(1.0, 15.0)), everyday], DECISION)
     assert (found.total.alarms, found.total.per_hour, found.raised) == (2, 0.5, {"clapping": 2})
 
 
-def test_a_rising_threshold_finds_fewer_and_is_quieter() -> None:
-    one, two = seen(is_fall=True, at=(6.0,)), seen(is_fall=False, at=(6.0,), hours=4.0)
-    found = picture([one, replace(one, falling=one.falling / 2), two, replace(two, falling=two.falling / 3)])
-    assert [p.found for p in found.curve] == sorted((p.found for p in found.curve), reverse=True)
-    rates = [p.total.per_hour for p in found.curve]
-    assert rates == sorted(rates, reverse=True)
-    assert found.hours == {"weda": 8.0}
-    best = at_rate(found.curve, 0.2)
-    assert best is not None
-    assert (best.found, best.threshold) == (2, 0.3)
-    assert at_rate([point([two], 0.5)], 0.1) is None
-
-
 def test_the_table_tells_what_is_in_reach_of_the_aims() -> None:
-    falls_seen = [seen(is_fall=True, at=(6.0,)) for _ in range(10)]
-    falls_seen = [replace(one, falling=one.falling * (0.5 + 0.1 * i)) for i, one in enumerate(falls_seen)]
-    calm = replace(two := seen(is_fall=False, at=(6.0,), hours=1.0), falling=two.falling * 0.9)
-    curve = picture([*falls_seen, calm]).curve
-    # Falls reach 0.35, 0.42, 0.49, ... 0.98, everyday movement 0.63 in its one hour.
-    best, keen = at_rate(curve), at_share(curve)
+    found = [seen(is_fall=True, at=(), calm=[6.0] if i < 5 else [], keen=[6.0]) for i in range(10)]
+    everyday = seen(is_fall=False, at=(), hours=1.0, calm=[], keen=[6.0])
+    whole = picture([*found, everyday])
+    assert whole.hours == {"weda": 1.0}
+    best, keen = at_rate(whole.aftermath), at_share(whole.aftermath)
     assert best is not None
     assert keen is not None
-    assert (best.found, best.threshold, best.total.per_hour) == (5, 0.7, 0.0)
-    assert (keen.found, keen.threshold, keen.total.per_hour) == (10, 0.05, 1.0)
-    table = falls.markdown(picture([*falls_seen, calm]))
-    assert "0.5 false alarms per hour: 50.0 % at 0.00 per hour (threshold 0.7);" in table
-    assert "85 % of the falls found: 100.0 % at 1.00 per hour (threshold 0.05)." in table
-    none = falls.markdown(picture([seen(is_fall=True, at=()), seen(is_fall=False, at=(6.0,), hours=1e-3)]))
-    assert "per hour: 0.0 % at 0.00 per hour (threshold 0.8); with 85 % of the falls found: none." in none
+    assert (best.name, best.found, best.total.per_hour) == ("calm", 5, 0.0)
+    assert (keen.name, keen.found, keen.total.per_hour) == ("keen", 10, 1.0)
+    table = falls.markdown(whole)
+    assert "0.5 false alarms per hour: 50.0 % at 0.00 per hour (calm);" in table
+    assert "85 % of the falls found: 100.0 % at 1.00 per hour (keen)." in table
+    none = falls.markdown(
+        picture([seen(is_fall=True, at=(), x=[]), seen(is_fall=False, at=(), hours=1e-3, x=[6.0])])
+    )
+    assert "per hour: none; with 85 % of the falls found: none." in none
 
 
 @given(st.integers(1, 400), st.data())
@@ -143,19 +146,36 @@ def test_a_model_without_the_label_says_so(model: Recognizer) -> None:
     assert "not offered" in falls.markdown(None)
 
 
-def test_a_watched_trial_has_the_probability_of_falling_and_the_peak(model: Recognizer) -> None:
-    # The network's own idea of running stands in for falling: only the path is tried here.
-    labels = tuple({"running": "falling"}.get(label, label) for label in model.spec.labels)
-    model.spec = replace(model.spec, labels=labels)
-    run = trial("running", "fall_slip")
-    track = run.tracks[WRIST[0]]
-    values = track.values.copy()
-    values[150, 0] = 150.0
-    found = watch(model, "weda", replace(run, tracks={WRIST[0]: replace(track, values=values)}), WRIST[0])
-    assert found.is_fall
-    assert found.peak_s == track.t[150]
-    assert found.falling.max() > 0.9
-    assert len(found.decided) == 1
-    curve = picture([found, replace(found, is_fall=False)])
-    assert json.decode(json.encode(curve), type=Falls) == curve
-    assert falls.markdown(curve).count("1/1 = 100.0 %") >= 1
+def fallen(seed: int) -> Trial:
+    """Somebody stands, falls 3 s later, and lies there."""
+    wearer = Wearer(seed, WRIST)
+    parts = [
+        wearer.perform(activity, seconds)[0] for activity, seconds in (("standing", 6.0), ("falling", 12.0))
+    ]
+    t, x = (np.concatenate([getattr(part, name) for part in parts]) for name in ("t", "x"))
+    track = Samples(WRIST[0], t, x, parts[0].channels)
+    return Trial(1, "fall_slip", 1, {WRIST[0]: track}, [(0.0, float(t[-1]), "fall_slip")])
+
+
+def test_falls_are_found_and_without_any_of_the_proofs_there_are_no_fewer(model: Recognizer) -> None:
+    watched = [watch(model, "weda", fallen(seed), WRIST[0]) for seed in range(8)]
+    assert all(8.0 < one.peak_s < 10.0 for one in watched)
+    whole = picture(watched)
+    assert whole.decided.found >= 4
+    by_name = {one.name: one.found for one in whole.aftermath}
+    assert by_name["suspicion 0.3"] == whole.decided.found
+    assert set(WITHOUT) < set(by_name)
+    assert all(by_name[name] >= whole.decided.found for name in WITHOUT)
+    rising = [by_name[f"suspicion {p:g}"] for p in SUSPICIONS]
+    assert rising == sorted(rising, reverse=True)
+    alone = [one.found for one in whole.windows]
+    assert alone == sorted(alone, reverse=True)
+    assert alone[0] == 8
+    assert json.decode(json.encode(whole), type=Falls) == whole
+
+
+def test_a_model_that_waits_for_no_aftermath_is_shown_without_one(model: Recognizer) -> None:
+    model.spec = replace(model.spec, decision=replace(model.spec.decision, fall_within_s=0.0))
+    whole = picture([watch(model, "weda", fallen(0), WRIST[0])])
+    assert whole.aftermath == []
+    assert "one window of 0.5" in falls.markdown(whole)

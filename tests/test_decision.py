@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from edgehar.decision import Decision, Settings
 from edgehar.errors import ConfigError
-from edgehar.types import Activity, Event, Prediction
+from edgehar.types import STANDARD_GRAVITY, Activity, Event, Felt, Prediction
 
 LABELS = ("walking", "sitting", "running")
 WINDOW_S, HOP_S = 2.56, 0.64
@@ -474,11 +474,66 @@ def test_settings_out_of_bounds_or_unknown_are_refused(raw: dict[str, Any]) -> N
 
 def test_every_setting_has_a_sentence_a_unit_and_bounds() -> None:
     keys = msgspec.json.schema(Settings)["$defs"]["Settings"]["properties"]
-    assert len(keys) == 10
+    assert len(keys) == 15
     for key, schema in keys.items():
         assert schema["description"].endswith("."), key
         assert {"unit", "minimum", "maximum", "default"} <= schema.keys(), key
         assert (schema["unit"] == "s") is key.endswith("_s"), key
+
+
+# -- falls: what proves one is in test_aftermath.py
+
+WITH_FALLS = ("walking", "lying", "falling")
+UPRIGHT, LYING = (0.0, 0.0, STANDARD_GRAVITY), (0.0, STANDARD_GRAVITY, 0.0)
+
+
+def fall(then: str = "lying", still: float = 0.5, t: float = 100.0) -> list[Prediction]:
+    """They walk, the network is sure of a fall for four windows, and they lie."""
+    walks, lies = Felt(15.0, 8.0, UPRIGHT), Felt(10.0, still, LYING)
+    felt = [*[walks] * 8, Felt(50.0, 60.0, UPRIGHT), *[lies] * 11]
+    labels = [*["walking"] * 8, *["falling"] * 4, *[then] * 8]
+    probabilities = [[0.9 if label == x else 0.05 for x in WITH_FALLS] for label in labels]
+    return [
+        Prediction(t + i * HOP_S, np.array(p, np.float32), None, 1.0, MOVING, felt={0: one})
+        for i, (p, one) in enumerate(zip(probabilities, felt, strict=True))
+    ]
+
+
+def test_a_fall_is_told_at_once_when_its_aftermath_was_seen() -> None:
+    activities, events = run(decision(labels=WITH_FALLS), fall())
+    told = [event for event in events if event.label == "falling"]
+    assert [event.kind for event in told] == ["activity_started", "activity_ended"]
+    assert states(activities) == ["no_signal", "walking", "falling", "lying"]
+    assert told[0].started_at == pytest.approx(100 + 7.5 * HOP_S)
+    assert told[0].detected_at == pytest.approx(100 + 10 * HOP_S)
+    assert told[0].confidence == pytest.approx(0.9)
+    [reason] = [a.reason for a in activities if a.t == told[0].detected_at]
+    assert reason == "Hit with 5.1 g, lies still since, and points 90 degrees elsewhere."
+
+
+def test_what_only_the_network_takes_for_a_fall_is_none() -> None:
+    activities, events = run(decision(labels=WITH_FALLS), fall(still=9.0))
+    assert "falling" not in {event.label for event in events}
+    assert states(activities) == ["no_signal", "walking", "other", "lying"]
+    waiting = [a.reason for a in activities if "hit with 5.1 g, a fall if it lies still now" in a.reason]
+    assert len(waiting) == 8  # 5 s
+
+
+def test_without_time_for_an_aftermath_a_fall_is_told_as_any_label() -> None:
+    _, events = run(decision(Settings(fall_within_s=0), labels=WITH_FALLS), fall(still=9.0))
+    assert [event.label for event in events if event.kind == "activity_started"] == [
+        "walking",
+        "falling",
+        "lying",
+    ]
+
+
+def test_a_fall_that_was_suspected_before_the_signal_was_lost_is_forgotten() -> None:
+    before, after = fall()[:10], fall()[10:]
+    lost = [says(before[-1].t + (i + 1) * HOP_S, None) for i in range(20)]
+    later = [replace(p, t=p.t + 20 * HOP_S) for p in after]
+    _, events = run(decision(Settings(fall_within_s=60), labels=WITH_FALLS), [*before, *lost, *later])
+    assert "falling" not in {event.label for event in events}
 
 
 # -- whatever comes

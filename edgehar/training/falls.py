@@ -1,24 +1,26 @@
 """Falls found on a wrist, against the false alarms that everyday movement raises.
 
-An alarm is raised on the window whose probability of `falling` reaches a threshold, and none follows
-within the refractory time. The thresholds give the DET curve; beside it stands the decision as shipped.
+Beside the decision as shipped stand its aftermath with other settings, and an alarm on every window
+whose probability of `falling` reaches a threshold: what the network alone is worth.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
+from msgspec.structs import replace
 
+from edgehar.aftermath import Aftermath
+from edgehar.manifest import ModelSpec
 from edgehar.recognizer import Recognizer
+from edgehar.settings import Settings
 from edgehar.training.alarms import Alarms, alarms, bound_cell
 from edgehar.training.events import report
 from edgehar.training.rows import offered, taken
 from edgehar.training.sets import Trial, read_set
-from edgehar.types import ACCELERATION, Samples, Times
+from edgehar.types import ACCELERATION, FALLING, Prediction, Samples
 
-FALLING = "falling"
 REFRACTORY_S = 10.0
 """After an alarm none is raised for so long; a round number, longer than a fall and the lying down after."""
 AIM_PER_HOUR = 0.5
@@ -27,9 +29,16 @@ AIM_SHARE = 0.85
 """Of falls found: round number."""
 EARLY_S = 2.0
 """An alarm this long before the peak of |f| may be of the same fall: losing balance comes first. Round number."""
-THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
-
-Shares = NDArray[np.float64]
+SUSPICIONS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+WITHOUT = {
+    "without an impact": {"fall_peak": 0.0},
+    "without lying still": {"fall_still_swing": np.inf},
+    "without turning": {"fall_turn_deg": 0.0},
+}
+"""What the aftermath is worth, one proof at a time."""
+THRESHOLDS = (0.1, 0.3, 0.4, 0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
+DECISION = "the decision"
+_ALONE = "one window of"
 
 
 class Watch(Struct, frozen=True, eq=False):
@@ -42,19 +51,14 @@ class Watch(Struct, frozen=True, eq=False):
     hours: float
     peak_s: float
     """Time of the largest |f|, s."""
-    t: Times
-    """(windows,), s, of those that were judged."""
-    falling: Shares
-    """(windows,), probability."""
-    decided: tuple[float, ...]
-    """Times at which the decision started `falling`, s."""
+    raised: dict[str, list[float]]
+    """Times of the alarms, s, by operating point."""
 
 
 class Point(Struct, frozen=True):
     """One operating point."""
 
-    threshold: float | None
-    """None: the decision as shipped."""
+    name: str
     found: int
     falls: int
     share: float
@@ -79,23 +83,27 @@ class Falls(Struct, frozen=True):
     hours: dict[str, float]
     """Of everyday movement, by source."""
     decided: Point
-    curve: list[Point]
-    """By rising threshold."""
+    aftermath: list[Point]
+    """Other settings of the decision, `SUSPICIONS` and `WITHOUT`; none if it looks at no aftermath."""
+    windows: list[Point]
+    """`THRESHOLDS` on single windows."""
 
 
-def fall_times(
-    t: Times, falling: Shares, threshold: float, refractory_s: float = REFRACTORY_S
-) -> list[float]:
-    """Times of alarms, s, given the times (n,) of windows and their probabilities (n,)."""
-    return _apart(t[falling >= threshold].tolist(), refractory_s)
-
-
-def _apart(times: Sequence[float], refractory_s: float) -> list[float]:
+def apart(times: Sequence[float], refractory_s: float = REFRACTORY_S) -> list[float]:
+    """Those of rising times, s, that are no echo of the one before."""
     kept: list[float] = []
     for t in times:
         if not kept or t - kept[-1] >= refractory_s:
             kept.append(t)
     return kept
+
+
+def variants(settings: Settings) -> dict[str, Settings]:
+    """Other settings of the aftermath by name."""
+    if not settings.fall_within_s:
+        return {}
+    tried = {f"suspicion {p:g}": replace(settings, fall_suspicion=p) for p in SUSPICIONS}
+    return tried | {name: replace(settings, **keys) for name, keys in WITHOUT.items()}
 
 
 def watches(recognizer: Recognizer, folder: Path) -> Iterator[Watch]:
@@ -112,20 +120,30 @@ def watch(recognizer: Recognizer, name: str, trial: Trial, placement: str) -> Wa
     """Run the model and its decision over one sensor of a trial."""
     track = trial.tracks[placement]
     said = report(recognizer, {placement: track})
-    column = recognizer.spec.labels.index(FALLING)
-    judged = [(p.t, p.probabilities[column]) for p in said.predictions if p.probabilities is not None]
-    t, falling = np.array(judged, np.float64).reshape(-1, 2).T
     starts = [e.detected_at for e in said.events if e.kind == "activity_started" and e.label == FALLING]
+    raised = {DECISION: starts} | raised_by(recognizer.spec, said.predictions)
     return Watch(
         source=f"{name} {placement}",
         activity=trial.activity if len(trial.truth) == 1 else name,
         is_fall=trial.activity.startswith("fall_"),
         hours=said.hours,
         peak_s=_peak(track),
-        t=t,
-        falling=falling,
-        decided=tuple(starts),
+        raised={point: apart(times) for point, times in raised.items()},
     )
+
+
+def raised_by(spec: ModelSpec, predictions: Sequence[Prediction]) -> dict[str, list[float]]:
+    """Times of alarms, s, of other aftermaths and of single windows."""
+    raised = {}
+    column, hop_s = spec.labels.index(FALLING), spec.hop / spec.rate_hz
+    for name, settings in variants(spec.decision).items():
+        aftermath = Aftermath(column, spec.window / spec.rate_hz, hop_s, settings)
+        raised[name] = [p.t for p in predictions if p.probabilities is not None and aftermath.push(p)]
+    for threshold in THRESHOLDS:
+        raised[f"{_ALONE} {threshold:g}"] = [
+            p.t for p in predictions if p.probabilities is not None and p.probabilities[column] >= threshold
+        ]
+    return raised
 
 
 def _peak(track: Samples) -> float:
@@ -133,16 +151,14 @@ def _peak(track: Samples) -> float:
     return float(track.t[np.argmax(np.sum(track.x[:, own] ** 2, axis=1))])
 
 
-def point(seen: Sequence[Watch], threshold: float | None) -> Point:
-    """Falls found and false alarms at one threshold, or of the decision."""
+def point(seen: Sequence[Watch], name: str) -> Point:
+    """Falls found and false alarms at one operating point."""
     raised: dict[str, int] = {}
     missed: dict[str, int] = {}
     per_source: dict[str, list[float]] = {}
     delays = []
     for one in seen:
-        times = _apart(one.decided, REFRACTORY_S)
-        if threshold is not None:
-            times = fall_times(one.t, one.falling, threshold)
+        times = one.raised[name]
         if not one.is_fall:
             own = per_source.setdefault(one.source, [0.0, 0.0])
             own[0], own[1] = own[0] + len(times), own[1] + one.hours
@@ -157,7 +173,7 @@ def point(seen: Sequence[Watch], threshold: float | None) -> Point:
     )
     median, p95 = np.percentile(delays, [50, 95]).round(2).tolist() if delays else (None, None)
     return Point(
-        threshold=threshold,
+        name=name,
         found=len(delays),
         falls=falls,
         share=round(len(delays) / falls, 4) if falls else 0.0,
@@ -183,7 +199,7 @@ def wilson(hits: int, tries: int) -> tuple[float, float]:
 
 
 def falls(recognizer: Recognizer, folder: Path) -> Falls | None:
-    """The decision and the DET curve; None if the model does not offer `falling` at the wrist."""
+    """The decision and other operating points; None if the model does not offer `falling` at the wrist."""
     if FALLING not in recognizer.spec.labels:
         return None
     seen = list(watches(recognizer, folder))
@@ -196,66 +212,66 @@ def picture(seen: Sequence[Watch]) -> Falls:
     for one in seen:
         if not one.is_fall:
             hours[one.source] = hours.get(one.source, 0.0) + one.hours
+    names = [name for name in seen[0].raised if name != DECISION]
     return Falls(
         hours={source: round(h, 3) for source, h in hours.items()},
-        decided=point(seen, None),
-        curve=[point(seen, threshold) for threshold in THRESHOLDS],
+        decided=point(seen, DECISION),
+        aftermath=[point(seen, name) for name in names if not name.startswith(_ALONE)],
+        windows=[point(seen, name) for name in names if name.startswith(_ALONE)],
     )
 
 
-def at_rate(curve: Sequence[Point], per_hour: float = AIM_PER_HOUR) -> Point | None:
+def at_rate(points: Sequence[Point], per_hour: float = AIM_PER_HOUR) -> Point | None:
     """The point that finds most at no more false alarms; None if none is so quiet."""
-    quiet = [one for one in curve if one.total.per_hour <= per_hour]
+    quiet = [one for one in points if one.total.per_hour <= per_hour]
     return max(quiet, key=lambda one: one.found, default=None)
 
 
-def at_share(curve: Sequence[Point], share: float = AIM_SHARE) -> Point | None:
+def at_share(points: Sequence[Point], share: float = AIM_SHARE) -> Point | None:
     """The quietest point that finds as many; None if none does."""
-    keen = [one for one in curve if one.share >= share]
+    keen = [one for one in points if one.share >= share]
     return min(keen, key=lambda one: one.total.per_hour, default=None)
 
 
 def markdown(found: Falls | None) -> str:
-    """The decision and the curve, with the false alarms of each source."""
+    """All operating points, with the false alarms of each source."""
     if found is None:
         return f"`{FALLING}`: not offered at the wrist by this model."
-    sources: Mapping[str, float] = found.hours
-    head = [f"{source} ({hours:.2f} h)" for source, hours in sources.items()]
     columns = [
-        "threshold",
+        "alarm by",
         "falls found",
         "95 %",
         "false alarms per hour",
         "at most (95 %)",
-        *head,
+        *(f"{source} ({hours:.2f} h)" for source, hours in found.hours.items()),
         "latency median, 95 % s",
     ]
     lines = [f"| {' | '.join(columns)} |", "| --- |" + " ---: |" * (len(columns) - 1)]
-    for p in (found.decided, *found.curve):
+    for p in (found.decided, *found.aftermath, *found.windows):
         low, high = p.share_bounds
         cells = [
-            "the decision" if p.threshold is None else f"{p.threshold:g}",
+            p.name,
             f"{p.found}/{p.falls} = {100 * p.share:.1f} %",
             f"{100 * low:.0f} to {100 * high:.0f} %",
             f"{p.total.per_hour:.2f}",
             bound_cell(p.total, 2),
-            *(f"{p.alarms[source].alarms}" for source in sources),
+            *(f"{p.alarms[source].alarms}" for source in found.hours),
             "" if p.median_s is None else f"{p.median_s:.2f}, {p.p95_s:.2f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", _in_reach(found.curve)])
+    return "\n".join([*lines, "", _in_reach([*found.aftermath, *found.windows])])
 
 
-def _in_reach(curve: Sequence[Point]) -> str:
-    """A sentence: a threshold that was chosen on the recordings it is scored on is no result."""
+def _in_reach(points: Sequence[Point]) -> str:
+    """A sentence: what was chosen on the recordings it is scored on is no result."""
     aims = {
-        f"at no more than {AIM_PER_HOUR:g} false alarms per hour": at_rate(curve),
-        f"with {100 * AIM_SHARE:.0f} % of the falls found": at_share(curve),
+        f"at no more than {AIM_PER_HOUR:g} false alarms per hour": at_rate(points),
+        f"with {100 * AIM_SHARE:.0f} % of the falls found": at_share(points),
     }
     said = (
         f"{aim}: none"
         if p is None
-        else f"{aim}: {100 * p.share:.1f} % at {p.total.per_hour:.2f} per hour (threshold {p.threshold:g})"
+        else f"{aim}: {100 * p.share:.1f} % at {p.total.per_hour:.2f} per hour ({p.name})"
         for aim, p in aims.items()
     )
-    return f"Best threshold {'; '.join(said)}. Chosen on these recordings, it says only what is in reach."
+    return f"Best {'; '.join(said)}. Chosen on these recordings, it says only what is in reach."
