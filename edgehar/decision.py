@@ -15,8 +15,7 @@ from math import exp, inf
 from msgspec.structs import replace
 
 from edgehar.aftermath import Aftermath, Fall
-from edgehar.errors import ConfigError
-from edgehar.settings import Settings
+from edgehar.settings import Settings, check
 from edgehar.types import FALLING, OTHER, STANDARD_GRAVITY, Activity, Event, NoAnswer, Prediction
 
 __all__ = ["NOT_WORN", "NO_SIGNAL", "Decision", "Settings"]
@@ -55,7 +54,7 @@ class Decision:
         epoch: float = 0.0,
         placements: Sequence[str | None] = (),
     ) -> None:
-        _check(settings, hop_s)
+        check(settings, hop_s)
         self._wearer, self._labels, self._model, self._epoch = wearer, tuple(labels), model, epoch
         self._window_s, self._hop_s, self._settings = window_s, hop_s, settings
         self._starved_s = settings.no_signal_after_s + window_s + hop_s
@@ -97,31 +96,34 @@ class Decision:
             out += self._lose_signal(p)
         if has_come:
             self._came_at = p.t
+        falls = self._aftermath.push(p) if self._aftermath else []
         if p.probabilities is None:
             reason = self._why_unjudged(p)
         else:
-            if p.t - self._judged_at > self._window_s:
-                self._target, self._run = "", 0  # nothing is in a row over more than a window unseen
-            falls = self._aftermath.push(p) if self._aftermath else []
-            self._smooth(p.probabilities.tolist(), p.t)
-            self._judged_at = p.t
-            if self._is_still(p):
-                self._restart()
-                out += self._change(NOT_WORN, self._still_since, p)
-                reason = self._why_not_worn(p.t)
-            elif falls:
-                out += self._fell(falls[0], p)
-                reason = self._why_fallen(falls[0])
-            else:
-                out += self._settle(p)
-                reason = self._why(p.t)
-            if self._aftermath and self._aftermath.suspected:
-                peak = self._aftermath.suspected / STANDARD_GRAVITY
-                reason = f"{reason[:-1]}; hit with {peak:.1f} g, a fall if it lies still now."
-            if p.missing:
-                reason = f"{reason[:-1]}; without {self._names(p.missing)}."
-        out.append(self._answer(p, reason))
+            events, reason = self._judge(p, p.probabilities.tolist(), settles=not falls)
+            out += events
+        for fall in falls:
+            out += self._fell(fall, p)
+            reason = self._why_fallen(fall)
+        out.append(self._answer(p, self._with_suspicion(reason)))
         return out
+
+    def _judge(self, p: Prediction, raw: list[float], *, settles: bool) -> tuple[list[Event], str]:
+        """The events that a judged window completes, and why it is answered as it is."""
+        if p.t - self._judged_at > self._window_s:
+            self._target, self._run = "", 0  # nothing is in a row over more than a window unseen
+        self._smooth(raw, p.t)
+        self._judged_at = p.t
+        if self._is_still(p):
+            self._restart()
+            events = self._change(NOT_WORN, self._still_since, p)
+            reason = self._why_not_worn(p.t)
+        else:
+            events = self._settle(p) if settles else []
+            reason = self._why(p.t)
+        if p.missing:
+            reason = f"{reason[:-1]}; without {self._names(p.missing)}."
+        return events, reason
 
     def _smooth(self, raw: list[float], t: float) -> None:
         """Move the average towards `raw`, by the true time since the last judged window."""
@@ -179,7 +181,7 @@ class Decision:
         fallen = self._index[FALLING]
         self._smoothed = [(1.0 - fall.probability) * old for old in self._smoothed]
         self._smoothed[fallen] = fall.probability
-        return self._change(FALLING, fall.t, p)
+        return self._change(FALLING, fall.t, p, again=True)
 
     def _began(self, target: str, t: float) -> float:
         """When that began which is called for first at `t`, s: smoothing calls late, and so does the window."""
@@ -221,9 +223,9 @@ class Decision:
                 self._still_since = _NOT_YET
         return p.t - self._still_since >= self._settings.not_worn_after_s
 
-    def _change(self, state: str, at: float, p: Prediction) -> list[Event]:
+    def _change(self, state: str, at: float, p: Prediction, *, again: bool = False) -> list[Event]:
         """Enter `state`, which began at about `at`, s, but not before the state that it ends."""
-        if state == self._state:
+        if state == self._state and not again:
             return []
         at = max(at, self._since)
         events = [self._end(at, p)] if self._started else []
@@ -278,8 +280,16 @@ class Decision:
         return f"No label is certain enough; {label} comes nearest with {best:.0%}."
 
     def _why_fallen(self, fall: Fall) -> str:
-        peak = fall.peak / STANDARD_GRAVITY
-        return f"Hit with {peak:.1f} g, lies still since, and points {fall.turn_deg:.0f} degrees elsewhere."
+        hit = self._hit(fall.sensor, fall.peak)
+        return f"A fall: {hit}, then still and {fall.turn_deg:.0f} degrees from where it pointed before."
+
+    def _with_suspicion(self, reason: str) -> str:
+        """The reason, and what is waited for."""
+        hit = self._aftermath.suspected if self._aftermath else None
+        return f"{reason[:-1]}; {self._hit(*hit)}, waits to see whether it was a fall." if hit else reason
+
+    def _hit(self, sensor: int, peak: float) -> str:
+        return f"{self._placements[sensor]} was hit with {peak / STANDARD_GRAVITY:.1f} g"
 
     def _why_unjudged(self, p: Prediction) -> str:
         if self._state == NO_SIGNAL:
@@ -294,14 +304,3 @@ class Decision:
     def _why_not_worn(self, t: float) -> str:
         still_min = int((t - self._still_since) / 60)
         return f"No sensor has moved by {self._settings.still_swing:g} m/s² for {still_min} min."
-
-
-def _check(settings: Settings, hop_s: float) -> None:
-    stay, enter, after_s = settings.stay, settings.enter, settings.no_signal_after_s
-    if stay >= enter:
-        raise ConfigError(
-            f"decision: stay = {stay:g} must be less than enter = {enter:g}; change one of them"
-        )
-    if after_s <= hop_s:
-        longer = f"must be longer than the model's hop of {hop_s:g} s; raise it"
-        raise ConfigError(f"decision: no_signal_after_s = {after_s:g} {longer}")

@@ -108,6 +108,10 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
             filled[free[0]] = placement
         return tuple(filled)
 
+    def tells(self, sensor: int, label: str) -> bool:
+        """Whether a sensor (index) can tell a label on its own."""
+        return label in (self.sensors[sensor].labels or self.labels)
+
     def offered(self, sensors: Iterable[int]) -> tuple[int, ...]:
         """Indices of the labels that these sensors (indices) can tell apart together; of none given, all."""
         known = [set(self.sensors[i].labels or self.labels) for i in sensors] or [set(self.labels)]

@@ -15,7 +15,7 @@ import numpy as np
 
 from edgehar.errors import ModelError
 from edgehar.manifest import ModelSpec, content_of, file_of, read
-from edgehar.types import IMU_CHANNELS, FloatArray, Prediction, Window
+from edgehar.types import FALLING, IMU_CHANNELS, Felt, FloatArray, Prediction, Window
 
 _WIDTH = len(IMU_CHANNELS)
 
@@ -47,7 +47,12 @@ class Recognizer:
             # Whatever is missing has less than whatever is not.
             coverage = sorted(w.coverage)[len(missing)]
             probabilities, embedding = self._judge(w.x, w.worn, tuple(missing))
-        return [Prediction(w.t_end, probabilities, embedding, coverage, w.swing, missing, w.is_fresh, w.felt)]
+        felt = self.felt(w)
+        return [Prediction(w.t_end, probabilities, embedding, coverage, w.swing, missing, w.is_fresh, felt)]
+
+    def felt(self, window: Window) -> dict[int, Felt]:
+        """What those sensors felt that can tell a fall."""
+        return {i: felt for i, felt in window.felt.items() if self.spec.tells(i, FALLING)}
 
     def _judge(
         self, x: FloatArray, worn: tuple[int, ...], missing: tuple[int, ...]

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from edgehar.errors import ConfigError
+
 
 def _key(unit: str, least: float, most: float, sentence: str) -> Meta:
     return Meta(ge=least, le=most, description=sentence, extra_json_schema={"unit": unit})
@@ -22,7 +24,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         float, _key("1", 0, 1, "Smoothed probability below which a label is given up; less than `enter`.")
     ] = 0.4
     dwell_s: Annotated[
-        float, _key("s", 0, 3600, "Least time an activity is shown, unless the signal or the sensor is gone.")
+        float,
+        _key("s", 0, 3600, "Least time an activity is shown, but for a fall or if signal or sensor is gone."),
     ] = 1.0
     patience: Annotated[
         int, _key("windows", 1, 100, "Judged windows in a row that must call for a change.")
@@ -62,5 +65,17 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         float, _key("m/s^2", 0, 1000, "Peak-to-peak acceleration in a hop below which who fell lies still.")
     ] = 2.0
     fall_within_s: Annotated[
-        float, _key("s", 0, 60, "Time to lie still after the impact; 0: a fall is told like any label.")
+        float, _key("s", 0, 60, "Longest time from impact to lying still; 0: a fall is told like any label.")
     ] = 5.0
+
+
+def check(settings: Settings, hop_s: float) -> None:
+    """ConfigError if they contradict one another, or the model's hop, s."""
+    stay, enter, after_s = settings.stay, settings.enter, settings.no_signal_after_s
+    if stay >= enter:
+        raise ConfigError(
+            f"decision: stay = {stay:g} must be less than enter = {enter:g}; change one of them"
+        )
+    if after_s <= hop_s:
+        longer = f"must be longer than the model's hop of {hop_s:g} s; raise it"
+        raise ConfigError(f"decision: no_signal_after_s = {after_s:g} {longer}")

@@ -121,7 +121,7 @@ class Window(Struct, frozen=True, eq=False):
     worn: tuple[int, ...] = ()
     """Worn sensors, indices into the model's; `coverage` is theirs."""
     felt: Mapping[int, Felt] = {}
-    """Of the sensors in use, those with an accelerometer and without a gap in the newest hop."""
+    """Of all worn sensors with an accelerometer and without a gap in the newest hop, in use or not."""
 
 
 class Prediction(Struct, frozen=True, eq=False):
@@ -142,7 +142,7 @@ class Prediction(Struct, frozen=True, eq=False):
     is_fresh: bool = True
     """As in `Window`."""
     felt: Mapping[int, Felt] = {}
-    """As in `Window`."""
+    """As in `Window`, of the sensors that can tell a fall."""
 
 
 class Activity(Struct, frozen=True):
@@ -182,7 +182,8 @@ class Event(Struct, frozen=True):
     previous: str
     """The state before."""
     confidence: float
-    """Smoothed probability at detection (started) or its mean (ended), 0..1."""
+    """Smoothed probability at detection (started) or its mean (ended), 0..1; a fall starts from the largest
+    that the model gave while it was suspected."""
     started_at: float
     """Stream time of the onset, s, corrected for the window's delay."""
     detected_at: float

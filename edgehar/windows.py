@@ -94,7 +94,7 @@ class Windows:
         self._rows, self._present, self._end = rows, present, kept
 
     def _feel(self, x: FloatArray, missing: Mapping[int, float]) -> tuple[float, dict[int, Felt]]:
-        """What the sensors in use felt over the rows of a block: swing of all, and of each that is wholly there."""
+        """Swing of all sensors in use over the rows of a block, and what each sensor felt that is wholly there."""
         n, begin = len(x), self._end - len(x)
         # From the first worn sensor to the last: the fewer columns, the faster.
         x = x[:, self._between]
@@ -105,9 +105,10 @@ class Windows:
         for (i, at), square in zip(self._accelerations.items(), squares, strict=True):
             swing = max(spread[at])
             # Gravity is never zero: who reads nothing but zeros has no accelerometer.
-            if i in missing or not (swing or any(tops[at])):
+            if not (swing or any(tops[at])):
                 continue
-            largest = max(largest, swing)
+            if i not in missing:
+                largest = max(largest, swing)
             if self._present[i, begin : self._end].tobytes().count(1) == n:
                 x_sum, y_sum, z_sum = sums[at]
                 felt[i] = Felt(sqrt(square), swing, (x_sum / n, y_sum / n, z_sum / n))

@@ -457,11 +457,12 @@ def test_a_limit_of_zero_never_says_not_worn() -> None:
     [
         (Settings(enter=0.4, stay=0.4), r"stay = 0\.4 must be less than enter = 0\.4"),
         (Settings(no_signal_after_s=0.5), r"no_signal_after_s = 0\.5 must be longer"),
+        (Settings(fall_within_s=1.9), r"fall_within_s = 1\.9 must be 0 or at least 1\.92"),
     ],
 )
 def test_settings_that_contradict_one_another_are_refused(settings: Settings, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        decision(settings)
+        watcher(settings)
 
 
 @pytest.mark.parametrize(
@@ -499,41 +500,69 @@ def fall(then: str = "lying", still: float = 0.5, t: float = 100.0) -> list[Pred
     ]
 
 
+def watcher(settings: Settings | None = None) -> Decision:
+    return decision(settings, labels=WITH_FALLS, placements=("wrist",))
+
+
 def test_a_fall_is_told_at_once_when_its_aftermath_was_seen() -> None:
-    activities, events = run(decision(labels=WITH_FALLS), fall())
-    told = [event for event in events if event.label == "falling"]
-    assert [event.kind for event in told] == ["activity_started", "activity_ended"]
+    # Nobody waits for a dwell time.
+    activities, events = run(watcher(Settings(dwell_s=30)), fall())
+    assert states(activities)[:3] == ["no_signal", "walking", "falling"]
+    told = next(event for event in events if event.label == "falling")
+    assert told.started_at == pytest.approx(100 + 7.5 * HOP_S)
+    assert told.detected_at == pytest.approx(100 + 10 * HOP_S)
+    assert told.confidence == pytest.approx(0.9)
+    [reason] = [a.reason for a in activities if a.t == told.detected_at]
+    assert (
+        reason == "A fall: wrist was hit with 5.1 g, then still and 90 degrees from where it pointed before."
+    )
+
+
+def test_a_fall_ends_when_something_else_is_clear() -> None:
+    activities, events = run(watcher(), fall())
     assert states(activities) == ["no_signal", "walking", "falling", "lying"]
-    assert told[0].started_at == pytest.approx(100 + 7.5 * HOP_S)
-    assert told[0].detected_at == pytest.approx(100 + 10 * HOP_S)
-    assert told[0].confidence == pytest.approx(0.9)
-    [reason] = [a.reason for a in activities if a.t == told[0].detected_at]
-    assert reason == "Hit with 5.1 g, lies still since, and points 90 degrees elsewhere."
+    assert [event.kind for event in events if event.label == "falling"] == [
+        "activity_started",
+        "activity_ended",
+    ]
+    shown = [a.confidence for a in activities if a.state == "falling"]
+    assert shown == sorted(shown, reverse=True)
 
 
 def test_what_only_the_network_takes_for_a_fall_is_none() -> None:
-    activities, events = run(decision(labels=WITH_FALLS), fall(still=9.0))
+    activities, events = run(watcher(), fall(still=9.0))
     assert "falling" not in {event.label for event in events}
     assert states(activities) == ["no_signal", "walking", "other", "lying"]
-    waiting = [a.reason for a in activities if "hit with 5.1 g, a fall if it lies still now" in a.reason]
-    assert len(waiting) == 8  # 5 s
+    waiting = "; wrist was hit with 5.1 g, waits to see whether it was a fall."
+    assert sum(a.reason.endswith(waiting) for a in activities) == 9  # 5 s, and half a hop
 
 
 def test_without_time_for_an_aftermath_a_fall_is_told_as_any_label() -> None:
-    _, events = run(decision(Settings(fall_within_s=0), labels=WITH_FALLS), fall(still=9.0))
-    assert [event.label for event in events if event.kind == "activity_started"] == [
-        "walking",
-        "falling",
-        "lying",
-    ]
+    _, events = run(watcher(Settings(fall_within_s=0)), fall(still=9.0))
+    started = [event.label for event in events if event.kind == "activity_started"]
+    assert started == ["walking", "falling", "lying"]
 
 
 def test_a_fall_that_was_suspected_before_the_signal_was_lost_is_forgotten() -> None:
     before, after = fall()[:10], fall()[10:]
     lost = [says(before[-1].t + (i + 1) * HOP_S, None) for i in range(20)]
     later = [replace(p, t=p.t + 20 * HOP_S) for p in after]
-    _, events = run(decision(Settings(fall_within_s=60), labels=WITH_FALLS), [*before, *lost, *later])
+    _, events = run(watcher(Settings(fall_within_s=60)), [*before, *lost, *later])
     assert "falling" not in {event.label for event in events}
+
+
+def test_a_fall_is_told_on_a_window_that_is_too_incomplete_to_be_judged() -> None:
+    *before, last = fall()[:11]
+    _, events = run(watcher(), [*before, replace(last, probabilities=None, coverage=0.5)])
+    assert events[-1].label == "falling"
+
+
+def test_who_falls_twice_has_fallen_twice() -> None:
+    twice = [*fall()[:12], *[replace(p, t=p.t + 9 * HOP_S) for p in fall()[5:]]]
+    activities, events = run(watcher(Settings(dwell_s=60)), twice)
+    told = [event.kind for event in events if event.label == "falling"]
+    assert told == ["activity_started", "activity_ended", "activity_started"]
+    assert activities[-1].state == "falling"
 
 
 # -- whatever comes
@@ -549,7 +578,10 @@ probabilities = st.one_of(
 steps = st.sampled_from([0.625, 0.625, 0.625, 0.625, 1.25, 4.0, 300.0])
 swings = st.sampled_from([0.1, 0.1, 0.1, 3.0])
 coverages = st.sampled_from([1.0, 1.0, 1.0, 0.85, 0.5])
-rows = st.lists(st.tuples(steps, probabilities, coverages, swings), max_size=60)
+felts = st.sampled_from(
+    [Felt(50.0, 60.0, UPRIGHT), Felt(15.0, 8.0, UPRIGHT), *[Felt(10.0, 0.5, LYING)] * 3, None]
+)
+rows = st.lists(st.tuples(steps, probabilities, coverages, swings, felts), max_size=60)
 any_settings = st.builds(
     Settings,
     smoothing_s=st.sampled_from([0.0, 0.5, 1.0, 3.0]),
@@ -559,23 +591,27 @@ any_settings = st.builds(
     patience=st.integers(1, 4),
     refractory_s=st.sampled_from([0.0, 2.0]),
     not_worn_after_s=st.sampled_from([3.0, 10.0]),
+    fall_within_s=st.sampled_from([0.0, 5.0]),
 )
 
 
-def predictions(items: list[tuple[float, Any, float, float]], t: float = 64.0) -> list[Prediction]:
+Items = list[tuple[float, Any, float, float, Felt | None]]
+
+
+def predictions(items: Items, t: float = 64.0) -> list[Prediction]:
     out = []
-    for step, p, coverage, swing in items:
+    for step, p, coverage, swing, felt in items:
         t += step
-        out.append(Prediction(t, p, None, coverage, swing, is_fresh=p is not None or coverage > 0.5))
+        fresh = p is not None or coverage > 0.5
+        felts = {0: felt} if felt else {}
+        out.append(Prediction(t, p, None, coverage, swing, is_fresh=fresh, felt=felts))
     return out
 
 
 @given(rows, any_settings)
 @hypothesis_settings(max_examples=200)
-def test_whatever_comes_events_pair_up_and_time_runs_forward(
-    items: list[tuple[float, Any, float, float]], settings: Settings
-) -> None:
-    machine = decision(settings)
+def test_whatever_comes_events_pair_up_and_time_runs_forward(items: Items, settings: Settings) -> None:
+    machine = watcher(settings)
     running: Event | None = None
     boundary, shown_at, judged_at, came_at, since, state = 0.0, 0.0, 0.0, 0.0, 0.0, "no_signal"
     for prediction in predictions(items):
@@ -594,7 +630,8 @@ def test_whatever_comes_events_pair_up_and_time_runs_forward(
             boundary = at
             if event.kind == "activity_started":
                 assert running is None
-                assert event.previous in (state, "no_signal")
+                again = event.label == event.previous == "falling"
+                assert event.previous in (state, "no_signal") or again
                 running, shown_at = event, prediction.t
             else:
                 assert running is not None
@@ -606,7 +643,8 @@ def test_whatever_comes_events_pair_up_and_time_runs_forward(
                     and prediction.t - judged_at > settings.no_signal_after_s + WINDOW_S + HOP_S
                 )
                 taken_off = activity.no_answer == "not_worn"
-                assert lost or taken_off or prediction.t - shown_at >= settings.dwell_s
+                fell = activity.state == "falling"
+                assert lost or taken_off or fell or prediction.t - shown_at >= settings.dwell_s
                 running = None
         assert activity.state == (running.label if running else activity.state)
         assert running is not None or activity.label in ("other", None)
@@ -619,7 +657,7 @@ def test_whatever_comes_events_pair_up_and_time_runs_forward(
 
 @given(rows, any_settings, st.sampled_from([-32.0, 1024.0, 2.0**20]))
 def test_a_shift_of_stream_time_shifts_the_answers_and_nothing_else(
-    items: list[tuple[float, Any, float, float]], settings: Settings, shift: float
+    items: Items, settings: Settings, shift: float
 ) -> None:
     def shifted(item: Activity | Event, by: float) -> Activity | Event:
         if isinstance(item, Activity):
@@ -632,7 +670,7 @@ def test_a_shift_of_stream_time_shifts_the_answers_and_nothing_else(
         }
         return replace(item, id="", **times)
 
-    machine = Decision("anna", LABELS, 2.5, 0.625, settings, "toy@1")
+    machine = Decision("anna", WITH_FALLS, 2.5, 0.625, settings, "toy@1", placements=("wrist",))
     here = [shifted(x, shift) for p in predictions(items) for x in machine.push(p)]
     machine.reset()
     there = [shifted(x, 0.0) for p in predictions(items, 64.0 + shift) for x in machine.push(p)]
@@ -640,10 +678,10 @@ def test_a_shift_of_stream_time_shifts_the_answers_and_nothing_else(
 
 
 @given(rows, any_settings)
-def test_the_same_windows_give_the_same_ids(
-    items: list[tuple[float, Any, float, float]], settings: Settings
-) -> None:
-    first, second = decision(settings, epoch=1.7e9), decision(settings, epoch=1.7e9)
+def test_the_same_windows_give_the_same_ids(items: Items, settings: Settings) -> None:
+    first, second = (
+        decision(settings, labels=WITH_FALLS, placements=("wrist",), epoch=1.7e9) for _ in range(2)
+    )
     assert run(first, predictions(items)) == run(second, predictions(items))
 
 

@@ -20,7 +20,7 @@ from edgehar import manifest
 from edgehar.errors import ModelError
 from edgehar.manifest import available, find, read
 from edgehar.recognizer import Recognizer, _softmax, _tensors, load
-from edgehar.types import FloatArray, Window
+from edgehar.types import Felt, FloatArray, Window
 
 SHIPPED = ROOT / "models" / "imu_tcn.json"
 
@@ -252,6 +252,14 @@ def test_only_labels_that_a_worn_sensor_can_tell_have_probability(model: Recogni
     assert judged(model, both)[labels.index("lying")] > 0
     lost = judged(model, replace(both, missing={wrist: 0.1}))
     assert lost[labels.index("lying")] == 0
+
+
+def test_only_what_sensors_felt_that_can_tell_a_fall_is_handed_on(model: Recognizer) -> None:
+    names = [sensor.name for sensor in model.spec.sensors]
+    pocket, chest = names.index("trouser_pocket"), names.index("chest")
+    felt = Felt(30.0, 9.0, (0.0, 0.0, 9.8))
+    [prediction] = model.push(replace(window(model), felt={pocket: felt, chest: felt}))
+    assert prediction.felt == {chest: felt}
 
 
 # -- pairs that do not fit

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from edgehar.types import Block
+from edgehar.types import Block, Felt
 from edgehar.windows import Windows
 
 
@@ -57,6 +57,29 @@ def test_swing_is_the_largest_peak_to_peak_acceleration_of_the_newest_block() ->
     (window,) = windows.push(Block(1.28, quiet, present))
 
     assert window.swing == pytest.approx(0.5)
+
+
+def test_each_sensor_felt_its_own_peak_swing_and_mean_force_in_the_newest_block() -> None:
+    windows = Windows(64, [0, 1, 3, 4], min_coverage=0.8)
+    x = np.zeros((64, 30), np.float32)
+    x[:, 2], x[:, 8], x[:, 20], x[:, 27:] = 10.0, 6.0, 9.0, 1.0  # the fifth has rates alone
+    x[32:, 0], x[40, 0], x[3, 1] = 2.0, 34.0, 99.0
+    x[50:, 7] = 8.0
+    present = np.ones((64, 5), np.bool_)
+    present[60, 1] = present[:30, 3] = False
+
+    windows.push(Block(0.64, x[:32], present[:32]))
+    (window,) = windows.push(Block(1.28, x[32:], present[32:]))
+
+    # The second has a gap in the newest block, the third is not worn; the fourth is missing but back.
+    assert set(window.missing) == {3}
+    assert set(window.felt) == {0, 3}
+    first = window.felt[0]
+    assert first.peak == pytest.approx(np.hypot(34.0, 10.0))
+    assert first.swing == pytest.approx(32.0)
+    assert first.force == pytest.approx((3.0, 0.0, 10.0))
+    assert window.felt[3] == Felt(9.0, 0.0, (0.0, 0.0, 9.0))
+    assert window.swing == pytest.approx(32.0)
 
 
 def swing_of(x: list[float], *, present: Sequence[bool] = (True, True), min_coverage: float = 0.8) -> float:

@@ -125,7 +125,9 @@ class Forest(Recognizer):
         if len(w.missing) < len(w.coverage):
             coverage = sorted(w.coverage)[len(w.missing)]
             probabilities = self._told(w)
-        return [Prediction(w.t_end, probabilities, None, coverage, w.swing, w.missing, w.is_fresh, w.felt)]
+        return [
+            Prediction(w.t_end, probabilities, None, coverage, w.swing, w.missing, w.is_fresh, self.felt(w))
+        ]
 
     def _told(self, window: Window) -> FloatArray:
         x = np.clip(window.x, -self._largest, self._largest) / self._scale

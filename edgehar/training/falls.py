@@ -135,10 +135,10 @@ def watch(recognizer: Recognizer, name: str, trial: Trial, placement: str) -> Wa
 def raised_by(spec: ModelSpec, predictions: Sequence[Prediction]) -> dict[str, list[float]]:
     """Times of alarms, s, of other aftermaths and of single windows."""
     raised = {}
-    column, hop_s = spec.labels.index(FALLING), spec.hop / spec.rate_hz
+    column, window_s, hop_s = spec.labels.index(FALLING), spec.window / spec.rate_hz, spec.hop / spec.rate_hz
     for name, settings in variants(spec.decision).items():
-        aftermath = Aftermath(column, spec.window / spec.rate_hz, hop_s, settings)
-        raised[name] = [p.t for p in predictions if p.probabilities is not None and aftermath.push(p)]
+        aftermath = Aftermath(column, window_s, hop_s, settings)
+        raised[name] = [p.t for p in predictions if aftermath.push(p)]
     for threshold in THRESHOLDS:
         raised[f"{_ALONE} {threshold:g}"] = [
             p.t for p in predictions if p.probabilities is not None and p.probabilities[column] >= threshold
