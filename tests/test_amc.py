@@ -133,6 +133,7 @@ def test_gzipped_reads_the_same(tmp_path: Path) -> None:
         ({**STANDING, "tail": "0"}, "no such bone"),
         ({**STANDING, "ltibia": "0 0"}, "line 10.*'ltibia' has 2 numbers, the skeleton wants 1"),
         ({**STANDING, "ltibia": "bent"}, "bent"),
+        ({**STANDING, "ltibia": "nan"}, "ltibia: expected numbers, got nan in frame 1"),
         ({"lfemur": "0 0 0"}, "root"),
     ],
 )

@@ -146,6 +146,8 @@ def test_a_file_gives_each_repetition_with_its_activity_and_person(tmp_path: Pat
         ({"activity": np.array("squat")}, r"set\.npz: activity has shape \(\)"),
         ({"subject": np.array(["s1", "s2"])}, r"set\.npz: subject .*whole number"),
         ({"n": np.array(50)}, r"set\.npz: n has shape \(\)"),
+        ({"rate_hz": np.array(0.0)}, r"set\.npz: rate_hz: expected one number above 0, got 0"),
+        ({"rate_hz": np.array([30.0, np.nan])}, r"set\.npz: rate_hz: expected one number above 0"),
     ],
 )
 def test_a_file_of_another_form_is_refused(tmp_path: Path, change: dict[str, object], words: str) -> None:

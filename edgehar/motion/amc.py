@@ -229,6 +229,13 @@ def _frames(text: str, skeleton: _Skeleton, path: Path) -> dict[str, Array]:
             f"{path}: {rows} frames, but not all of them hold {short or 'root'}; is the file cut off?"
         )
     try:
-        return {name: np.array(lines, dtype=np.float64) for name, lines in found.items()}
+        frames = {name: np.array(lines, dtype=np.float64) for name, lines in found.items()}
     except ValueError as error:
         raise RecordingError(f"{path}: {error}") from error
+    for name, values in frames.items():
+        if len(wrong := np.argwhere(~np.isfinite(values))):
+            raise RecordingError(
+                f"{path}: {name}: expected numbers, got {values[tuple(wrong[0])]} in frame {wrong[0][0] + 1}; "
+                "cut that frame out, or fill it in"
+            )
+    return frames

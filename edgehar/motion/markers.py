@@ -63,6 +63,9 @@ def read_markers(path: Path) -> Iterator[Repetition]:
         raise RecordingError(
             f"{path}: x has shape {x.shape}; ({n.sum()}, {3 * len(names)}) expected for {len(names)} markers"
         )
+    rate = arrays["rate_hz"]
+    if rate.size != 1 or not np.isfinite(rate).all() or rate.item() <= 0.0:
+        raise RecordingError(f"{path}: rate_hz: expected one number above 0, got {rate.tolist()}")
     yield from _repetitions(path, names, arrays)
 
 
