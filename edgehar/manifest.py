@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from edgehar.decision import Settings
 from edgehar.errors import ModelError
 from edgehar.misfit import Misfit, explain, shown
+from edgehar.mounting import Frame
 from edgehar.types import IMU_CHANNELS, NoAnswer
 
 FORMAT = 1
@@ -85,6 +86,13 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the weights come from."""
     metrics: dict[str, Any]
     """How good it was found to be."""
+    frames: Annotated[tuple[Frame, ...], Meta(min_length=1)] = ("device",)
+    """In which axes the network sees all channels of a sensor, one after the other."""
+
+    @property
+    def width(self) -> int:
+        """Columns of the network's input."""
+        return len(self.sensors) * len(self.frames) * len(self.channels)
 
     @property
     def id(self) -> str:
@@ -214,6 +222,7 @@ def _misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
         ),
         (not unknown, "sensors", "labels of the model", sorted(unknown)),
         (spec.channels == IMU_CHANNELS, "channels", shown(IMU_CHANNELS), spec.channels),
+        (_once(spec.frames), "frames", "each once", spec.frames),
         (spec.units == _UNITS, "units", shown(_UNITS), spec.units),
         (spec.hop <= spec.window, "hop", f"at most the window of {spec.window}", spec.hop),
         (number.input == "float32", "quantization.input", "float32", number.input),

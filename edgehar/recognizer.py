@@ -15,6 +15,7 @@ import numpy as np
 
 from edgehar.errors import ModelError
 from edgehar.manifest import ModelSpec, content_of, file_of, read
+from edgehar.mounting import level
 from edgehar.types import FALLING, IMU_CHANNELS, Felt, FloatArray, Prediction, Window
 
 _WIDTH = len(IMU_CHANNELS)
@@ -28,7 +29,7 @@ class Recognizer:
         self._input, self._logits, self._embedding = _tensors(spec, interpreter)
         # Bounds as large as the window: the same loop without broadcasting takes half the time.
         clip = np.array(spec.normalization.clip, np.float32)
-        shape = (spec.window, len(spec.sensors))
+        shape = (spec.window, len(spec.sensors) * len(spec.frames))
         self._high = np.tile(clip, shape)
         self._low = -self._high
         self._gain = np.tile(1 / np.array(spec.normalization.scale, np.float32), shape)
@@ -58,12 +59,9 @@ class Recognizer:
         self, x: FloatArray, worn: tuple[int, ...], missing: tuple[int, ...]
     ) -> tuple[FloatArray | None, FloatArray | None]:
         rows = self._x[0]
-        np.minimum(x, self._high, out=rows)
+        np.minimum(self._shown(x, worn, missing), self._high, out=rows)
         np.maximum(rows, self._low, out=rows)
         np.multiply(rows, self._gain, out=rows)
-        for sensor in missing:
-            # As training shows a sensor that is not worn.
-            rows[:, sensor * _WIDTH : (sensor + 1) * _WIDTH] = 0.0
         interpreter = self._interpreter
         interpreter.set_tensor(self._input, self._x)
         interpreter.invoke()
@@ -71,6 +69,18 @@ class Recognizer:
         probabilities = _softmax(logits, self.spec.temperature, self._labels_of(worn, missing))
         embedding = None if self._embedding is None else interpreter.get_tensor(self._embedding)[0]
         return probabilities, embedding
+
+    def _shown(self, x: FloatArray, worn: tuple[int, ...], missing: tuple[int, ...]) -> FloatArray:
+        """All frames of the sensors in use, side by side; zeros for the others, as training shows them."""
+        if self.spec.frames == ("device",) and not missing:
+            return x
+        shown = np.zeros((len(x), len(self.spec.sensors), len(self.spec.frames), _WIDTH), np.float32)
+        for sensor in worn or range(len(self.spec.sensors)):
+            if sensor not in missing:
+                own = x[:, sensor * _WIDTH : (sensor + 1) * _WIDTH]
+                for i, frame in enumerate(self.spec.frames):
+                    shown[:, sensor, i] = own if frame == "device" else level(own)
+        return shown.reshape(len(x), -1)
 
     def _labels_of(self, worn: tuple[int, ...], missing: tuple[int, ...]) -> tuple[int, ...]:
         """Indices of the labels that the sensors in use can tell apart."""
@@ -132,9 +142,11 @@ def _interpreter_class() -> Callable[..., Any]:
 def _tensors(spec: ModelSpec, interpreter: Any) -> tuple[int, int, int | None]:
     """Indices of input, logits and embedding; ModelError if the network has others than the manifest says."""
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    wanted = f"float32 (1, {spec.window}, {len(spec.sensors) * 6})"
+    wanted = f"float32 (1, {spec.window}, {spec.width})"
     if [_form(tensor) for tensor in inputs] != [wanted]:
-        raise ModelError(f"input: expected {wanted} for window and sensors * 6, got {_forms(inputs)}")
+        raise ModelError(
+            f"input: expected {wanted} for window and sensors * frames * 6, got {_forms(inputs)}"
+        )
     wanted = f"float32 (1, {len(spec.labels)})"
     logits = [tensor["index"] for tensor in outputs if _form(tensor) == wanted]
     others = [tensor["index"] for tensor in outputs if _form(tensor) != wanted]

@@ -51,10 +51,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 1800.0
     # A fall is told once its aftermath was seen (edgehar/aftermath.py). 3 g: Abbate et al. 2012
     # (Pervasive Mob. Comput. 8:883); 60 degrees between upright and lying: Karantonis et al. 2006
-    # (IEEE Trans. Inf. Technol. Biomed. 10:156). The others are round numbers.
+    # (IEEE Trans. Inf. Technol. Biomed. 10:156); suspected is what is more likely a fall than not. The
+    # others are round numbers.
     fall_suspicion: Annotated[
         float, _key("1", 0, 1, "Probability from which a fall is suspected; higher: fewer false ones.")
-    ] = 0.3
+    ] = 0.5
     fall_peak: Annotated[
         float, _key("m/s^2", 0, 1000, "Acceleration that a fall's impact reaches, gravity included.")
     ] = 29.4

@@ -163,7 +163,7 @@ def test_falls_are_found_and_without_any_of_the_proofs_there_are_no_fewer(model:
     whole = picture(watched)
     assert whole.decided.found >= 4
     by_name = {one.name: one.found for one in whole.aftermath}
-    assert by_name["suspicion 0.3"] == whole.decided.found
+    assert by_name["suspicion 0.5"] == whole.decided.found
     assert set(WITHOUT) < set(by_name)
     assert all(by_name[name] >= whole.decided.found for name in WITHOUT)
     rising = [by_name[f"suspicion {p:g}"] for p in SUSPICIONS]

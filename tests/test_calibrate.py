@@ -65,11 +65,11 @@ def test_strangers_are_others_and_fewer() -> None:
 def test_answers_are_the_recognizers_for_what_is_worn() -> None:
     loaded = recognizer.load(ROOT / "models" / "imu_tcn.json")
     spec = loaded.spec
-    x = np.zeros((3, spec.window, len(spec.sensors) * 6), np.float32)
-    x[0, :, 8] = 1.0  # the second sensor, upright and still
-    x[1, :, 2] = x[1, :, 8] = 1.0
-    x[2] = np.random.default_rng(1).normal(0.0, 1.0, x[2].shape)
-    assert [calibrate.worn(spec, view) for view in x] == [(1,), (0, 1), tuple(range(len(spec.sensors)))]
+    x = np.zeros((3, len(spec.sensors), 2, spec.window, 3), np.float32)
+    x[0, 1, 0, :, 2] = 9.8  # the second sensor, upright and still
+    x[1, :2, 0, :, 2] = 9.8
+    x[2] = np.random.default_rng(1).normal(0.0, 5.0, x[2].shape)
+    assert [calibrate.worn(view) for view in x] == [(1,), (0, 1), tuple(range(len(spec.sensors)))]
     found = calibrate.answers(loaded, x)
     assert found.sum(axis=1) == pytest.approx(np.ones(3), abs=1e-5)
     mask = calibrate.offered(spec, x)

@@ -16,7 +16,7 @@ def windows(seed: int = 0) -> FloatArray:
     return x
 
 
-@pytest.mark.parametrize("name", ["gravity", "heading"])
+@pytest.mark.parametrize("name", ["gravity", "level"])
 def test_gravity_points_up_and_lengths_stay(name: str) -> None:
     x = windows()
     seen = FRAMES[name](x)
@@ -28,15 +28,15 @@ def test_gravity_points_up_and_lengths_stay(name: str) -> None:
 def test_both_sensors_of_a_device_are_turned_alike() -> None:
     x = windows()
     angles = (x[:, :, 0] * x[:, :, 1]).sum(axis=-1)
-    for name in ("gravity", "heading"):
+    for name in ("gravity", "level"):
         seen = FRAMES[name](x)
         assert (seen[:, :, 0] * seen[:, :, 1]).sum(axis=-1) == pytest.approx(angles, abs=2e-2)
 
 
-def test_with_a_heading_only_the_sign_depends_on_the_mounting() -> None:
+def test_level_only_the_sign_depends_on_the_mounting() -> None:
     x = windows()
     turned = x @ any_turns(np.random.default_rng(5), 120).reshape(40, 3, 1, 3, 3).astype(np.float32)
     assert FRAMES["invariant"](turned) == pytest.approx(FRAMES["invariant"](x), abs=2e-3)
-    one, other = (FRAMES["heading"](y)[:, :, 0] for y in (x, turned))
+    one, other = (FRAMES["level"](y)[:, :, 0] for y in (x, turned))
     assert np.abs(one) == pytest.approx(np.abs(other), abs=0.05)
     assert np.abs(FRAMES["device"](x) - FRAMES["device"](turned)).max() > 1.0

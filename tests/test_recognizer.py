@@ -19,6 +19,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from edgehar import manifest
 from edgehar.errors import ModelError
 from edgehar.manifest import available, find, read
+from edgehar.mounting import level
 from edgehar.recognizer import Recognizer, _softmax, _tensors, load
 from edgehar.types import Felt, FloatArray, Window
 
@@ -92,11 +93,15 @@ def test_the_network_sees_clipped_and_scaled_channels(model: Recognizer) -> None
     item = window(model)
     x = item.x * 5
     model.push(Window(0.0, x, (1.0,), 0.0))
-    normalization, sensors = model.spec.normalization, len(model.spec.sensors)
-    clip, scale = (np.tile(np.array(six), sensors) for six in (normalization.clip, normalization.scale))
-    seen = model._interpreter.get_tensor(model._input)[0]
-    assert_allclose(seen, np.clip(x, -clip, clip) / scale, rtol=1e-6)
-    assert (np.abs(x) > clip).any()
+    normalization, spec = model.spec.normalization, model.spec
+    clip, scale = (np.array(six) for six in (normalization.clip, normalization.scale))
+    seen = model._interpreter.get_tensor(model._input).reshape(len(x), len(spec.sensors), len(spec.frames), 6)
+    for i in range(len(spec.sensors)):
+        own = x[:, i * 6 : i * 6 + 6]
+        for frame, shown in zip(spec.frames, seen[:, i].transpose(1, 0, 2), strict=True):
+            expected = own if frame == "device" else level(own)
+            assert_allclose(shown, np.clip(expected, -clip, clip) / scale, rtol=1e-6)
+    assert (np.abs(own) > clip).any()
 
 
 def test_a_window_is_not_changed(model: Recognizer) -> None:
@@ -128,6 +133,15 @@ def test_a_window_is_judged_while_a_sensor_is_left(
     assert (prediction.embedding is not None) is is_judged
     assert prediction.coverage == tells
     assert prediction.missing == missing
+
+
+def test_a_model_of_the_device_s_own_axes_sees_the_window_as_it_is(model: Recognizer) -> None:
+    item, plain = window(model), load(SHIPPED)
+    plain.spec = replace(plain.spec, frames=("device",))
+    assert plain._shown(item.x, (0, 2), ()) is item.x
+    shown = plain._shown(item.x, (0, 2), (2,))
+    assert_array_equal(shown[:, :6], item.x[:, :6])
+    assert not shown[:, 6:].any()
 
 
 @pytest.mark.parametrize("sensor", [0, 1])
@@ -319,6 +333,10 @@ MISFITS = {
     ),
     "channels in another order": (lambda raw: raw["channels"].reverse(), "channels: expected"),
     "channel missing": (lambda raw: raw["channels"].pop(), "channels: expected"),
+    "unknown frame": (put("frames", value=["sideways"]), r"frames\[0\]: expected .*got \"sideways\""),
+    "frame twice": (put("frames", value=["level", "level"]), "frames: expected each once"),
+    "no frame": (put("frames", value=[]), "frames: expected array of length >= 1"),
+    "frame missing": (put("frames", value=["device"]), r"input: expected float32 \(1, \d+, 42\) for window and"),
     "unit that is no word": (put("units", "acc", value=9.8), r"units\[...\]: expected str"),
     "units in g": (put("units", "acc", value="g"), 'units: expected .*"m/s.2".*got .*"g"'),
     "scale of zero": (
@@ -516,7 +534,7 @@ def test_outputs_are_told_apart_by_their_shape(
     model: Recognizer, outputs: list[dict[str, Any]], found: tuple[int, int, int | None] | None
 ) -> None:
     spec = replace(model.spec, labels=tuple("abcdefghi"))
-    inputs = [tensor(0, 1, spec.window, len(spec.sensors) * 6)]
+    inputs = [tensor(0, 1, spec.window, spec.width)]
     network = SimpleNamespace(get_input_details=lambda: inputs, get_output_details=lambda: outputs)
     if found:
         assert _tensors(spec, network) == found

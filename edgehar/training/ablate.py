@@ -17,7 +17,6 @@ from edgehar.errors import RecordingError
 from edgehar.manifest import ModelSpec
 from edgehar.motion.imu import any_turns
 from edgehar.training import export, fit as fitting, rows, sets
-from edgehar.training.frames import FRAMES, Frame
 from edgehar.training.measures import score
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import Dataset, normalize
@@ -32,19 +31,21 @@ _ALONE = "dsads, each sensor alone, mean"
 class Variant(Struct, frozen=True):
     """One way to train and to show."""
 
-    frame: str
-    """Of `frames.FRAMES`."""
+    frames: tuple[str, ...]
+    """As in `recipe.Recipe`."""
     free: float
     """As in `recipe.Views`."""
 
 
 VARIANTS: Mapping[str, Variant] = {
-    "habits of wearing, device's axes": Variant("device", 0.0),
-    "half habits, half any orientation, device's axes": Variant("device", 0.5),
-    "any orientation, device's axes": Variant("device", 1.0),
-    "any orientation, gravity up": Variant("gravity", 1.0),
-    "any orientation, gravity up and heading": Variant("heading", 1.0),
-    "any orientation, invariant channels": Variant("invariant", 1.0),
+    "habits of wearing, device's and level axes": Variant(("device", "level"), 0.0),
+    "half habits, half any orientation, device's and level axes": Variant(("device", "level"), 0.5),
+    "habits of wearing, device's axes": Variant(("device",), 0.0),
+    "half habits, half any orientation, device's axes": Variant(("device",), 0.5),
+    "any orientation, device's axes": Variant(("device",), 1.0),
+    "any orientation, gravity up": Variant(("gravity",), 1.0),
+    "any orientation, level axes": Variant(("level",), 1.0),
+    "any orientation, invariant channels": Variant(("invariant",), 1.0),
 }
 
 
@@ -106,10 +107,9 @@ def _case(
     return Case(title, turned, np.asarray(x), np.asarray(true), spec.offered(slots))
 
 
-def macro_f1(recipe: Recipe, model: Any, frame: Frame, case: Case) -> float:
+def macro_f1(recipe: Recipe, model: Any, case: Case) -> float:
     """Of the float32 network on one case."""
-    there = (case.x != 0.0).any(axis=(3, 4), keepdims=True)
-    logits = fitting.logits(model, normalize(recipe, frame(case.x) * there))[:, list(case.offered)]
+    logits = fitting.logits(model, normalize(recipe, case.x))[:, list(case.offered)]
     said = np.asarray(recipe.labels)[np.asarray(case.offered)[logits.argmax(axis=1)]]
     return score(np.full(len(said), case.name), case.true, said).macro_f1
 
@@ -126,7 +126,7 @@ def ablate(
     people = cases(export.describe(recipe, b"", {}), folder)
     data = windows()
     return {
-        name: dict(_scores(_varied(recipe, variant, epochs), FRAMES[variant.frame], data, people, name, say))
+        name: dict(_scores(_varied(recipe, variant, epochs), data, people, name, say))
         for name, variant in variants.items()
     }
 
@@ -134,15 +134,15 @@ def ablate(
 def _varied(recipe: Recipe, variant: Variant, epochs: int) -> Recipe:
     replace = msgspec.structs.replace
     fit, views = replace(recipe.fit, epochs=epochs), replace(recipe.views, free=variant.free)
-    return replace(recipe, fit=fit, views=views)
+    return replace(recipe, fit=fit, views=views, frames=variant.frames)
 
 
 def _scores(
-    recipe: Recipe, frame: Frame, data: Dataset, people: Sequence[Case], name: str, say: Say
+    recipe: Recipe, data: Dataset, people: Sequence[Case], name: str, say: Say
 ) -> Iterator[tuple[str, float]]:
     total = fitting.steps(recipe, len(data.x))
-    model = fitting.fit(recipe, data, lambda done, _: say(f"fitting: {name}", done, total), frame=frame)
-    found = {(case.name, case.turned): macro_f1(recipe, model, frame, case) for case in people}
+    model = fitting.fit(recipe, data, lambda done, _: say(f"fitting: {name}", done, total))
+    found = {(case.name, case.turned): macro_f1(recipe, model, case) for case in people}
     for turned, suffix in ((False, ""), (True, ", any orientation")):
         alone = [f1 for (title, way), f1 in found.items() if way is turned and " " in title]
         for (title, way), f1 in found.items():

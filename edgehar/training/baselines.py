@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edgehar import manifest, recognizer
@@ -169,8 +170,8 @@ def grow(recipe: Recipe, data: Dataset, workers: int, trees: int = TREES) -> Tre
 
 
 def views(recipe: Recipe, data: Dataset) -> FloatArray:
-    """Features of one view of each window, a few windows at a time."""
-    draw = Views(recipe, data, seed=_VIEWS)
+    """Features of one view of each window in the device's axes, a few windows at a time."""
+    draw = Views(replace(recipe, frames=("device",)), data, seed=_VIEWS)
     rows = np.arange(len(data.x))
     parts = [features(draw(rows[i : i + _AT_ONCE]), recipe.rate_hz) for i in range(0, len(rows), _AT_ONCE)]
     return np.concatenate(parts)

@@ -13,7 +13,7 @@ from edgehar.manifest import ModelSpec
 from edgehar.training import baselines, calibrate, export, fit as fitting, work
 from edgehar.training.calibrate import Calibration, Rounding
 from edgehar.training.recipe import Recipe
-from edgehar.training.synthesize import Dataset, Views, synthesize
+from edgehar.training.synthesize import Dataset, Views, normalize, synthesize
 
 Say = Callable[[str, int, int], None]
 """Hears of a stage, of how much of it is done, and how much there is to do."""
@@ -114,12 +114,12 @@ class Build(Struct, frozen=True):
         """Temperature of the int8 network and its distance from the float32 one, on strangers."""
         recipe, others = calibrate.strangers(self.recipe), self.strangers()
         rows = np.tile(np.arange(len(others.x)), _DRAWS)
-        x, label = Views(recipe, others, seed=_CHECK)(rows), others.label[rows]
+        x, label = Views(recipe, others, seed=_CHECK).windows(rows), others.label[rows]
         spec = export.describe(self.recipe, content, {})
         export.write_pair(self.folder / "int8", content, spec)
         found = calibrate.answers(recognizer.load(self.folder / "int8"), x)
         mask = calibrate.offered(spec, x)
-        compared = calibrate.rounding(fitting.logits(model, x), mask, found, label)
+        compared = calibrate.rounding(fitting.logits(model, normalize(recipe, x)), mask, found, label)
         return calibrate.calibrate(found, label), compared
 
     def forest(self) -> Path:

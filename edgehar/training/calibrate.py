@@ -57,31 +57,30 @@ def strangers(recipe: Recipe) -> Recipe:
     return msgspec.structs.replace(recipe, seed=recipe.seed + _STRANGERS, synthesis=synthesis)
 
 
-def worn(spec: ModelSpec, x: FloatArray) -> tuple[int, ...]:
-    """Sensors with any signal in one window (window, channels)."""
-    return tuple(int(i) for i in np.flatnonzero(x.any(axis=0).reshape(len(spec.sensors), -1).any(axis=1)))
+def worn(x: FloatArray) -> tuple[int, ...]:
+    """Sensors with any signal in one window (sensors, 2, rows, 3)."""
+    return tuple(int(i) for i in np.flatnonzero(x.any(axis=(1, 2, 3))))
 
 
 def answers(recognizer: Recognizer, x: FloatArray) -> FloatArray:
-    """(n, labels): probabilities that the recognizer gives to views (n, window, channels)."""
+    """(n, labels): probabilities that the recognizer gives to windows (n, sensors, 2, rows, 3), SI units."""
     spec = recognizer.spec
-    scale = np.tile(np.asarray(spec.normalization.scale, np.float32), len(spec.sensors))
     found = np.zeros((len(x), len(spec.labels)), np.float32)
     for i, view in enumerate(x):
-        there = worn(spec, view)
-        window = Window(0.0, view * scale, (1.0,) * len(there), 0.0, worn=there)
-        [prediction] = recognizer.push(window)
+        there = worn(view)
+        rows = np.ascontiguousarray(view.transpose(2, 0, 1, 3)).reshape(spec.window, -1)
+        [prediction] = recognizer.push(Window(0.0, rows, (1.0,) * len(there), 0.0, worn=there))
         if prediction.probabilities is not None:
             found[i] = prediction.probabilities
     return found
 
 
 def offered(spec: ModelSpec, x: FloatArray) -> NDArray[np.bool_]:
-    """(n, labels): what the sensors that are worn in each view can tell apart."""
+    """(n, labels): what the sensors that are worn in each window, as in `answers`, can tell apart."""
     known: dict[tuple[int, ...], tuple[int, ...]] = {}
     found = np.zeros((len(x), len(spec.labels)), np.bool_)
     for i, view in enumerate(x):
-        there = worn(spec, view)
+        there = worn(view)
         found[i, known.setdefault(there, spec.offered(there))] = True
     return found
 

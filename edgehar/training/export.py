@@ -14,8 +14,8 @@ import numpy as np
 from edgehar import manifest
 from edgehar.manifest import FORMAT, ModelSpec, Quantization, Sensor
 from edgehar.misfit import shown
+from edgehar.training.fit import network
 from edgehar.training.recipe import Recipe
-from edgehar.training.tcn import build
 from edgehar.training.work import write
 from edgehar.types import IMU_CHANNELS, FloatArray
 
@@ -25,7 +25,7 @@ def to_int8(model: Any, recipe: Recipe, representative: FloatArray) -> bytes:
     import tensorflow as tf  # noqa: PLC0415  # loads in seconds, and only desktops have it
 
     # A batch of one: with a free batch the dilated convolutions would be slower.
-    fixed = build(recipe.network, recipe.window, recipe.channels, len(recipe.labels), batch=1)
+    fixed = network(recipe, batch=1)
     fixed.set_weights(model.get_weights())
 
     def windows() -> Iterator[list[FloatArray]]:
@@ -65,6 +65,7 @@ def describe(
         decision=recipe.decision,
         provenance=provenance,
         metrics={},
+        frames=recipe.frames,  # type: ignore[arg-type]  # `problems` refuses others
     )
 
 

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehar.training.frames import Frame, device
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import Dataset, Views
 from edgehar.training.tcn import build
 from edgehar.training.work import Kept
-from edgehar.types import FloatArray
+from edgehar.types import IMU_CHANNELS, FloatArray
 
 _FIRST_VIEWS = 1000
 """Seed of the first epoch's views; smaller ones are for other uses."""
@@ -29,7 +28,13 @@ Tick = Callable[[int, float], None]
 """Hears of the steps done so far, those of an earlier run included, and of the epoch's accuracy till then."""
 
 
-def fit(recipe: Recipe, data: Dataset, tick: Tick, kept: Kept | None = None, frame: Frame = device) -> Any:
+def network(recipe: Recipe, batch: int | None = None) -> Any:
+    """The recipe's network as the seed of the moment draws it."""
+    channels = len(recipe.frames) * len(IMU_CHANNELS)
+    return build(recipe.network, recipe.window, len(recipe.sensors), channels, len(recipe.labels), batch)
+
+
+def fit(recipe: Recipe, data: Dataset, tick: Tick, kept: Kept | None = None) -> Any:
     """Fit the recipe's network, going on from what is kept. Same seed, same weights."""
     state = _State(recipe, steps(recipe, len(data.x)))
     epoch = state.recall(kept)
@@ -38,7 +43,7 @@ def fit(recipe: Recipe, data: Dataset, tick: Tick, kept: Kept | None = None, fra
     for number in range(epoch, recipe.fit.epochs):
         right = 0.0
         order = np.random.default_rng((recipe.seed, 8, number)).permutation(len(data.x))
-        views = Views(recipe, data, seed=_FIRST_VIEWS + number, frame=frame)
+        views = Views(recipe, data, seed=_FIRST_VIEWS + number)
         drawn = ((views(rows), data.label[rows]) for rows in batches(order, recipe.fit.batch))
         for i, (x, label) in enumerate(_ahead(drawn)):
             right += state.step(x, label)
@@ -70,7 +75,7 @@ class _State:
 
         keras.utils.set_random_seed(recipe.seed % 2**32)
         tf.config.experimental.enable_op_determinism()
-        self.model = build(recipe.network, recipe.window, recipe.channels, len(recipe.labels))
+        self.model = network(recipe)
         self.classifier = keras.Model(self.model.inputs, self.model.get_layer("logits").output)
         schedule = keras.optimizers.schedules.CosineDecay(recipe.fit.learning_rate, total, alpha=0.01)
         optimizer = keras.optimizers.Adam(schedule, clipnorm=1.0)

@@ -1,13 +1,14 @@
-"""Other ways to show a sensor whose mounting is unknown: each maps windows (n, sensors, 2, rows, 3) to the same shape.
+"""Ways to show a sensor whose mounting is unknown: each maps windows (n, sensors, 2, rows, 3) to the same shape.
 
-The first of the pair is acceleration, the second angular rate, m/s² and rad/s. What is shown is
-compared by `ablate`; the run time shows the device's own axes.
+The first of the pair is acceleration, the second angular rate, m/s² and rad/s. The run time knows the
+device's own axes and the level ones (edgehar/mounting.py); the others are there to be compared by `ablate`.
 """
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from edgehar.mounting import level_all
 from edgehar.types import FloatArray
 
 Frame = Callable[[FloatArray], FloatArray]
@@ -35,25 +36,6 @@ def gravity(x: FloatArray) -> FloatArray:
     return np.asarray(x @ turn[:, :, None], np.float32)
 
 
-def heading(x: FloatArray) -> FloatArray:
-    """As `gravity`, and turned about z so that the horizontal acceleration varies most along x."""
-    level = gravity(x)
-    flat = level[:, :, 0, :, :2] - level[:, :, 0, :, :2].mean(axis=2, keepdims=True)
-    angle = 0.5 * np.arctan2(
-        2.0 * (flat[..., 0] * flat[..., 1]).sum(axis=2), (flat[..., 0] ** 2 - flat[..., 1] ** 2).sum(axis=2)
-    )
-    c, s, o = np.cos(angle), np.sin(angle), np.zeros_like(angle)
-    turn = np.stack(
-        [
-            np.stack([c, -s, o], axis=-1),
-            np.stack([s, c, o], axis=-1),
-            np.stack([o, o, o + 1.0], axis=-1),
-        ],
-        axis=-2,
-    )
-    return np.asarray(level @ turn[:, :, None], np.float32)
-
-
 def invariant(x: FloatArray) -> FloatArray:
     """Three numbers that no turn of the device changes: length, part along gravity, part across it."""
     up = _direction(x[:, :, 0].mean(axis=2))[:, :, None, None]
@@ -70,6 +52,6 @@ def _direction(v: FloatArray) -> FloatArray:
 FRAMES: Mapping[str, Frame] = {
     "device": device,
     "gravity": gravity,
-    "heading": heading,
+    "level": level_all,
     "invariant": invariant,
 }

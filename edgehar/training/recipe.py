@@ -11,8 +11,8 @@ from edgehar.errors import ConfigError
 from edgehar.manifest import Normalization
 from edgehar.motion.activities import CATALOGUE
 from edgehar.motion.imu import SITES
+from edgehar.training.frames import FRAMES
 from edgehar.training.tcn import Network
-from edgehar.types import IMU_CHANNELS
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Positive = Annotated[float, Meta(gt=0.0)]
@@ -91,6 +91,8 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     window: Count
     hop: Count
     sensors: Annotated[tuple[Sensor, ...], Meta(min_length=1)]
+    frames: Annotated[tuple[str, ...], Meta(min_length=1)]
+    """In which axes the network sees each sensor: keys of `frames.FRAMES`; a manifest knows two of them."""
     normalization: Normalization
     """As it will stand in the manifest."""
     synthesis: Synthesis
@@ -104,11 +106,6 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     def activities(self) -> tuple[str, ...]:
         """Of all labels."""
         return tuple(activity for label in self.labels for activity in self.synthesis.of(label))
-
-    @property
-    def channels(self) -> int:
-        """Columns of the model's input."""
-        return len(self.sensors) * len(IMU_CHANNELS)
 
 
 def load(path: Path) -> Recipe:
@@ -147,6 +144,7 @@ def _problems(recipe: Recipe) -> list[str]:
     activities = [*recipe.activities, *recipe.views.by_hand]
     found = [f"no activity is called {name}" for name in activities if name not in CATALOGUE]
     found += [f"no site is called {site}" for site in sites if site not in SITES]
+    found += [f"no frame is called {frame}" for frame in recipe.frames if frame not in FRAMES]
     labels = [*recipe.synthesis.activities, *(label for sensor in recipe.sensors for label in sensor.labels)]
     found += [f"no label is called {label}" for label in labels if label not in recipe.labels]
     for i, sensor in enumerate(recipe.sensors):

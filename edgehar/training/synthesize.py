@@ -16,7 +16,7 @@ from edgehar.motion.skeleton import SIDES, Array, Figure, segments
 from edgehar.motion.wearer import body_height
 from edgehar.resample import Grid
 from edgehar.training import work
-from edgehar.training.frames import Frame, device
+from edgehar.training.frames import FRAMES
 from edgehar.training.recipe import Recipe, Sensor, Synthesis
 from edgehar.types import IMU_CHANNELS, FloatArray, Samples, Window
 from edgehar.windows import Windows
@@ -181,12 +181,14 @@ def _bout_of(job: tuple[Recipe, str, int]) -> Bout:
 
 
 def normalize(recipe: Recipe, x: FloatArray) -> FloatArray:
-    """(n, sensors, 2, window, 3) in SI units -> the model's input (n, window, sensors * 6).
+    """(n, sensors, 2, window, 3) in SI units -> the model's input (n, window, sensors * frames * 6).
 
     It is rounded as the int8 network rounds its input, so that nothing is learned from what is lost there.
     """
-    scale = np.asarray(recipe.normalization.scale, np.float32).reshape(2, 1, 3)
-    clip = np.asarray(recipe.normalization.clip, np.float32).reshape(2, 1, 3)
+    x = np.concatenate([FRAMES[name](x) for name in recipe.frames], axis=2)
+    repeat = (len(recipe.frames), 1, 1)
+    scale = np.tile(np.asarray(recipe.normalization.scale, np.float32).reshape(2, 1, 3), repeat)
+    clip = np.tile(np.asarray(recipe.normalization.clip, np.float32).reshape(2, 1, 3), repeat)
     step = 2.0 * float((clip / scale).max()) / 255.0
     flat = (np.clip(x, -clip, clip) / (scale * step)).transpose(0, 3, 1, 2, 4)
     return np.ascontiguousarray(step * np.round(flat.reshape(len(x), recipe.window, -1)), dtype=np.float32)
@@ -199,13 +201,10 @@ def _tells(recipe: Recipe, sensor: Sensor, label: str, activity: str) -> bool:
 
 
 class Views:
-    """Draws what a network sees: side, mounting of every sensor, which sensors, with gyroscope or not.
+    """Draws what a network sees: side, mounting of every sensor, which sensors, with gyroscope or not."""
 
-    `frame` is the axes in which it is shown; the run time shows the device's own.
-    """
-
-    def __init__(self, recipe: Recipe, data: Dataset, seed: int, frame: Frame = device) -> None:
-        self._recipe, self._data, self._frame = recipe, data, frame
+    def __init__(self, recipe: Recipe, data: Dataset, seed: int) -> None:
+        self._recipe, self._data = recipe, data
         self._rng = np.random.default_rng((recipe.seed, 7, seed))
         self._tells = np.array(
             [
@@ -217,6 +216,10 @@ class Views:
 
     def __call__(self, rows: NDArray[np.int64]) -> FloatArray:
         """The model's input for these rows of the data set."""
+        return normalize(self._recipe, self.windows(rows))
+
+    def windows(self, rows: NDArray[np.int64]) -> FloatArray:
+        """(n, sensors, 2, window, 3), m/s² and rad/s: what the sensors read in these rows of the data set."""
         x = self._data.x[rows].astype(np.float32)
         mirrored = self._rng.random(len(rows)) < 0.5
         # Across the limb is x: the mirror image of a force flips x, that of a turn y and z.
@@ -224,11 +227,10 @@ class Views:
         x[mirrored, :, 1, :, 1:] *= -1.0
         x = x @ self._mountings(self._data.site[rows])[:, :, None].astype(np.float32)
         self._roughen(x)
-        x = self._frame(x)
         worn, turning = self._worn(self._data.activity[rows])
         x[:, :, 0] *= worn[:, :, None, None]
         x[:, :, 1] *= (worn & turning)[:, :, None, None]
-        return normalize(self._recipe, x)
+        return x
 
     def _roughen(self, x: FloatArray) -> None:
         """Make each sensor livelier or calmer, and add noise that grows with how much it moves."""

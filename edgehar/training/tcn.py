@@ -8,8 +8,6 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from edgehar.types import IMU_CHANNELS
-
 
 class Layer(Struct, frozen=True, forbid_unknown_fields=True):
     """One convolution over time."""
@@ -41,14 +39,15 @@ class Network(Struct, frozen=True, forbid_unknown_fields=True):
     """Weight decay of the kernels."""
 
 
-def build(network: Network, window: int, channels: int, labels: int, batch: int | None = None) -> Any:
-    """Make the untrained Keras model: (batch, window, channels) in, logits and embedding out."""
+def build(
+    network: Network, window: int, sensors: int, channels: int, labels: int, batch: int | None = None
+) -> Any:
+    """Make the untrained Keras model: (batch, window, sensors * channels) in, logits and embedding out."""
     # TensorFlow takes seconds to load; only fitting and exporting need it.
     from keras import Input, Model, layers, regularizers  # noqa: PLC0415
 
-    inputs = Input((window, channels), batch_size=batch, name="window")
+    inputs = Input((window, sensors * channels), batch_size=batch, name="window")
     decay = regularizers.L2(network.l2)
-    sensors = channels // len(IMU_CHANNELS)
 
     def conv(x: Any, name: str, filters: int, kernel: tuple[int, int], **options: Any) -> Any:
         x = layers.Conv2D(
@@ -62,7 +61,7 @@ def build(network: Network, window: int, channels: int, labels: int, batch: int 
         return conv(x, name, layer.filters, (1, layer.kernel), **options)
 
     # (sensors, time, channels): a convolution over (1, time) is one CONV_2D for all sensors.
-    x = layers.Reshape((window, sensors, len(IMU_CHANNELS)), name="by_sensor")(inputs)
+    x = layers.Reshape((window, sensors, channels), name="by_sensor")(inputs)
     x = layers.Permute((2, 1, 3), name="in_rows")(x)
     for index, layer in enumerate(network.stem):
         x = over_time(x, f"stem{index}", layer)

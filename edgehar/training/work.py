@@ -29,9 +29,9 @@ from edgehar.training.recipe import Recipe
 Arrays = Mapping[str, NDArray[Any]]
 
 _SIMULATION = ("motion/*.py", "resample.py", "windows.py", "training/synthesize.py")
-_FIT = ("training/fit.py", "training/tcn.py")
+_FIT = ("mounting.py", "training/fit.py", "training/frames.py", "training/tcn.py")
 _FOREST = ("training/baselines.py",)
-_LATER = ("name", "version", "normalization", "views", "network", "fit", "decision")
+_LATER = ("name", "version", "frames", "normalization", "views", "network", "fit", "decision")
 """Parts of a recipe that change no simulated window."""
 _LATER_OF_SENSORS = ("placements", "labels", "alone")
 """The same, of its sensors."""
@@ -173,8 +173,8 @@ def key_of_data(recipe: Recipe) -> str:
 
 def key_of_fit(recipe: Recipe, data: str, versions: str) -> str:
     """Of a fit to windows of the key `data` by these `versions` of libraries."""
-    tables = msgspec.structs.replace(recipe, name="", version="", decision=type(recipe.decision)())
-    return _key(msgspec.to_builtins(tables), data, versions, *_texts(_FIT))
+    tables = _without(("name", "version", "decision"), msgspec.to_builtins(recipe))
+    return _key(tables, data, versions, *_texts(_FIT))
 
 
 def key_of_forest(recipe: Recipe, data: str) -> str:
