@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from edgehar.commands import is_answer
 from edgehar.errors import FrameError
 from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS, STANDARD_GRAVITY, FloatArray, Packet
 
@@ -241,8 +242,8 @@ class Decoder:
         self._columns: slice | list[int] | None = None
 
     def push(self, body: bytes) -> list[Packet]:
-        """The packet in a body, if it is whole, new and described."""
-        if body == self._described:
+        """The packet in a body, if it is whole, new and described; nothing for an answer to a command."""
+        if body == self._described or is_answer(body):
             return []
         try:
             item = decode(body)

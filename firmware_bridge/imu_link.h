@@ -39,7 +39,6 @@ extern "C" {
 #define IMU_LINK_DATA_FRAME(n) (11u + 12u * (n))
 #define IMU_LINK_SHORT_FRAME 24u
 #define IMU_LINK_COMMAND_SIZE 9u
-
 #define IMU_LINK_BATTERY_UNKNOWN 255
 
 /* A packet under construction. */

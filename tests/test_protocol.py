@@ -99,14 +99,22 @@ def test_a_golden_data_packet_is_written_and_read(vector: dict[str, Any]) -> Non
     np.testing.assert_array_equal(item.counts, counts)
 
 
-@pytest.mark.parametrize("kind", ["descriptions", "data"])
+@pytest.mark.parametrize("kind", ["descriptions", "data", "commands", "answers"])
 def test_golden_frames_are_what_other_implementations_make(kind: str) -> None:
     for vector in VECTORS[kind]:
         body = bytes.fromhex(vector["body"])
         assert frame(body) == independent_frame(body) == bytes.fromhex(vector["frame"])
 
 
-@pytest.mark.parametrize(("kind", "name"), [("data", "worked_example"), ("descriptions", "full")])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("data", "worked_example"),
+        ("descriptions", "full"),
+        ("commands", "worked_example"),
+        ("answers", "worked_example"),
+    ],
+)
 def test_the_readmes_examples_are_golden(kind: str, name: str) -> None:
     readme = (ROOT / "firmware_bridge" / "README.md").read_text()
     (vector,) = (vector for vector in VECTORS[kind] if vector["name"] == name)
@@ -170,7 +178,11 @@ def test_golden_sequences_reach_every_rule() -> None:
     last = [vector["steps"][-1] for vector in VECTORS["sequences"]]
     assert all(any(step[counter] for step in last) for counter in ("lost", "duplicates", "restarts"))
     readme = (ROOT / "firmware_bridge" / "README.md").read_text()
-    keys = {key for kind in ("descriptions", "data", "sequences") for key in VECTORS[kind][0]}
+    keys = {
+        key
+        for kind in ("descriptions", "data", "commands", "answers", "sequences")
+        for key in VECTORS[kind][0]
+    }
     keys |= set(VECTORS["sequences"][0]["steps"][0])
     assert [key for key in sorted(keys) if f"`{key}`" not in readme] == []
 
@@ -537,6 +549,16 @@ def test_descriptions_between_data_take_no_number() -> None:
     push_all(sensor, [data(0), encode_description(SENSOR), data(1)])
 
     assert (sensor.lost, sensor.packets) == (0, 2)
+
+
+@vectors("answers")
+def test_answers_between_data_are_neither_packets_nor_malformed(vector: dict[str, Any]) -> None:
+    sensor = decoder()
+
+    packets = push_all(sensor, [data(0), bytes.fromhex(vector["body"]), data(1)])
+
+    assert [packet.sequence for packet in packets] == [0, 1]
+    assert (sensor.lost, sensor.malformed) == (0, 0)
 
 
 def test_a_reset_decoder_has_forgotten_its_sensor() -> None:
