@@ -32,7 +32,7 @@ def arm_gcc() -> str:
 def elf(arm_gcc: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert arm_gcc
     path = tmp_path_factory.mktemp("elf") / "sensor.elf"
-    run([BRIDGE / "examples" / "cortex_m" / "build.sh", path, "-DTEST_COMMANDS"])
+    run([BRIDGE / "examples" / "cortex_m" / "build.sh", path])
     return path
 
 
