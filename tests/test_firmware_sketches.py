@@ -92,13 +92,17 @@ def test_a_board_on_a_stream_sends_what_its_chip_measures_and_answers(
     ]
 
 
-def test_a_board_on_ble_notifies_bodies_and_answers(tmp_path: Path) -> None:
-    sent = three_seconds(program(tmp_path, sketch("nano33ble_sense")), COMMANDS[0])
+@pytest.mark.parametrize(("defines", "gyr_range_dps"), [([], 2294), (["-DREV2"], 2000)], ids=["rev1", "rev2"])
+def test_a_board_on_ble_notifies_bodies_and_answers(
+    defines: list[str], gyr_range_dps: int, tmp_path: Path
+) -> None:
+    sent = three_seconds(program(tmp_path, sketch("nano33ble_sense", *defines)), COMMANDS[0])
     bodies = []
     while sent:
         bodies.append(sent[1 : 1 + sent[0]])
         sent = sent[1 + sent[0] :]
 
-    # 1 and -2 degree/s at ±2000; what is beyond the range is its end.
-    judge(bodies, "e65544332211", 5, (16, -32, 32767))
+    # 1 and -2 of 2000; what is beyond the range is its end.
+    description = judge(bodies, "e65544332211", 5, (16, -32, 32767))
+    assert (description.acc_range_g, description.gyr_range_dps) == (4, gyr_range_dps)
     assert [(a.number, a.result, a.echo) for a in answers(bodies)] == [(1, Result.ACCEPTED, 0xC0FFEE)]

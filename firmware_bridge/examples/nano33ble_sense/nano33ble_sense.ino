@@ -1,15 +1,21 @@
 /* Arduino Nano 33 BLE Sense over BLE, 50 Hz, five samples a packet: needs an ATT MTU of 70, which BlueZ asks for.
- * Libraries: ArduinoBLE and Arduino_LSM9DS1; on a Rev2 Arduino_BMI270_BMM150 in its place, which has the same names. */
+ * Libraries: ArduinoBLE and Arduino_LSM9DS1; for a Rev2 define REV2 and take Arduino_BMI270_BMM150. */
 #include <Arduino.h>
 #include <ArduinoBLE.h>
+
+#ifdef REV2
+#include <Arduino_BMI270_BMM150.h>
+static const uint16_t GYR_RANGE_DPS = 2000;
+#else
 #include <Arduino_LSM9DS1.h>
+/* The library takes 32768 counts for 2000 degree/s; the chip's 70 millidegree/s a count make them 2294. */
+static const uint16_t GYR_RANGE_DPS = 2294;
+#endif
 
 #include "sensor.h"
 
 static const uint32_t PERIOD_US = 20000;
-
-/* The library sets these and returns g and degree/s. */
-static const float ACC_RANGE_G = 4, GYR_RANGE_DPS = 2000;
+static const uint8_t ACC_RANGE_G = 4;
 
 /* Nordic's UART service: notifications from the sensor, writes to it. */
 static BLEService service("6e400001-b5a3-f393-e0a9-e50e24dcca9e");
@@ -39,22 +45,27 @@ static int16_t count_of(float value, float full_scale)
     return (int16_t)(count > 32767.0f ? 32767.0f : count < -32768.0f ? -32768.0f : count);
 }
 
-static void measure(int16_t counts[6])
+/* The newest sample; where the chip does not answer, the one before. */
+static const int16_t *measure()
 {
-    static float acc[3], gyr[3];
-    if (IMU.accelerationAvailable())
-        IMU.readAcceleration(acc[0], acc[1], acc[2]);
-    if (IMU.gyroscopeAvailable())
-        IMU.readGyroscope(gyr[0], gyr[1], gyr[2]);
-    for (int i = 0; i < 3; i++) {
-        counts[i] = count_of(acc[i], ACC_RANGE_G);
-        counts[i + 3] = count_of(gyr[i], GYR_RANGE_DPS);
+    static int16_t counts[6];
+    float x, y, z;
+    if (IMU.accelerationAvailable() && IMU.readAcceleration(x, y, z)) {
+        counts[0] = count_of(x, ACC_RANGE_G);
+        counts[1] = count_of(y, ACC_RANGE_G);
+        counts[2] = count_of(z, ACC_RANGE_G);
     }
+    if (IMU.gyroscopeAvailable() && IMU.readGyroscope(x, y, z)) {
+        counts[3] = count_of(x, 2000);
+        counts[4] = count_of(y, 2000);
+        counts[5] = count_of(z, 2000);
+    }
+    return counts;
 }
 
 void setup()
 {
-    struct imu_link_description self = {{0}, PERIOD_US, (uint8_t)ACC_RANGE_G, (uint16_t)GYR_RANGE_DPS, 0x3f,
+    struct imu_link_description self = {{0}, PERIOD_US, ACC_RANGE_G, GYR_RANGE_DPS, 0x3f,
                                         IMU_LINK_BATTERY_UNKNOWN, true, 0x0100};
     for (int i = 0; i < 6; i++)
         self.device[5 - i] = (uint8_t)(NRF_FICR->DEVICEADDR[i / 4] >> (8 * (i % 4)));
@@ -85,9 +96,7 @@ void loop()
         sensor_read(&sensor, from_gateway.value(), (size_t)from_gateway.valueLength(), now_us);
     sensor_pass(&sensor, now_us);
     if (now_us - next_us >= PERIOD_US) {
-        int16_t counts[6];
         next_us += PERIOD_US;
-        measure(counts);
-        sensor_take(&sensor, counts, now_us);
+        sensor_take(&sensor, measure(), now_us);
     }
 }
