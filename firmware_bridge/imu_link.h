@@ -89,9 +89,9 @@ struct imu_link_receiver {
     uint32_t malformed; /* intact bodies that are no command */
     uint16_t crc;       /* of the body; it lags behind by the two bytes that may be the CRC */
     uint16_t tail;      /* those two */
-    uint8_t taken;      /* bytes since the last 0x00 */
-    uint8_t left;       /* bytes until the next COBS code */
     uint8_t body[IMU_LINK_COMMAND_SIZE];
+    uint8_t taken; /* bytes since the last 0x00 */
+    uint8_t left;  /* bytes until the next COBS code */
 };
 
 /* Begins a data packet; whatever the packet held is given up. ticks_us is the clock at the first
