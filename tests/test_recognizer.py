@@ -336,7 +336,10 @@ MISFITS = {
     "unknown frame": (put("frames", value=["sideways"]), r"frames\[0\]: expected .*got \"sideways\""),
     "frame twice": (put("frames", value=["level", "level"]), "frames: expected each once"),
     "no frame": (put("frames", value=[]), "frames: expected array of length >= 1"),
-    "frame missing": (put("frames", value=["device"]), r"input: expected float32 \(1, \d+, 42\) for window and"),
+    "frame missing": (
+        put("frames", value=["device"]),
+        r"input: expected float32 \(1, \d+, 42\) for window and",
+    ),
     "unit that is no word": (put("units", "acc", value=9.8), r"units\[...\]: expected str"),
     "units in g": (put("units", "acc", value="g"), 'units: expected .*"m/s.2".*got .*"g"'),
     "scale of zero": (
