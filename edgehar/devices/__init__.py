@@ -1,0 +1,50 @@
+"""Body-worn sensors that people have: their bytes to packets, without I/O.
+
+One file per kind: how it is recognized, what to write so that it sends, and a reader that takes its
+notifications. A reader's packets are in SI units by their scale, +9.81 m/s² on the axis that points up
+at rest; acceleration and angular rate come in packets of their own where the sensor sends them apart.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from edgehar.devices.bangle import BANGLE
+from edgehar.devices.bluest import BLUEST
+from edgehar.devices.metamotion import METAMOTION, METAMOTION_S
+from edgehar.devices.movella_dot import MOVELLA_DOT
+from edgehar.devices.movesense import MOVESENSE
+from edgehar.devices.own import OWN
+from edgehar.devices.pinetime import PINETIME
+from edgehar.devices.polar import H10, VERITY
+from edgehar.devices.profile import Profile, Reader, Write
+from edgehar.devices.thingy52 import THINGY52
+from edgehar.devices.witmotion import WITMOTION, WITMOTION_DUAL
+
+__all__ = ["PROFILES", "Profile", "Reader", "Write", "fitting"]
+
+PROFILES: Mapping[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        OWN,
+        WITMOTION,
+        WITMOTION_DUAL,
+        MOVELLA_DOT,
+        H10,
+        VERITY,
+        MOVESENSE,
+        METAMOTION,
+        METAMOTION_S,
+        BLUEST,
+        THINGY52,
+        BANGLE,
+        PINETIME,
+    )
+}
+"""By their names."""
+
+
+def fitting(services: Iterable[str], name: str | None) -> list[Profile]:
+    """The profiles that fit what a device advertises, best first: those of its name, else of its services."""
+    advertised = {service.lower() for service in services}
+    served = [profile for profile in PROFILES.values() if not advertised.isdisjoint(profile.services)]
+    named = [profile for profile in PROFILES.values() if name and name.startswith(profile.prefixes)]
+    return sorted(named, key=lambda profile: profile not in served) if named else served

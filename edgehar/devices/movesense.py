@@ -1,0 +1,103 @@
+"""Movesense with the GATT SensorData Protocol: blocks of floats, a clock of ms at the first sample.
+
+UUIDs, commands and answers: alexisduque/movesense-device-lib, samples/gatt_sensordata_app. Clients
+disagree on order and unit; a capture beside what Movesense's own converter made of it shows all
+accelerations first, in m/s², then all angular rates, in degree/s: sensein/movesense-py,
+tests/fixtures/validation/fixture.json.
+"""
+
+import logging
+
+import numpy as np
+
+from edgehar.devices.profile import Profile, Write
+from edgehar.devices.reader import DEGREE, SensorReader, Ticks, plausible, scales
+from edgehar.errors import FrameError
+from edgehar.types import IMU_CHANNELS, Packet
+
+_LOGGER = logging.getLogger(__name__)
+
+SERVICE = "34802252-7185-4d5d-b431-630e7050e8f0"
+COMMAND = "34800001-7185-4d5d-b431-630e7050e8f0"
+DATA = "34800002-7185-4d5d-b431-630e7050e8f0"
+
+RATE_HZ = 52
+_PERIOD_US = round(1_000_000 / RATE_HZ)
+
+_SUBSCRIBE, _UNSUBSCRIBE = 1, 2
+_ANSWER, _SAMPLES, _CONTINUED = 1, 2, 3
+_REFERENCE = 99
+"""The client's own number of a subscription, not 0."""
+
+_HEAD = 4
+_SAMPLE = 24
+_LONGEST = 512
+"""Bytes of a value in the ATT protocol at most."""
+
+_SCALE = scales(1.0, DEGREE)
+_ONES = np.ones(6, np.float32)
+
+
+class MovesenseReader(SensorReader):
+    """Joins a packet that a small MTU cut in two."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self._ticks = Ticks(1000, 32, _PERIOD_US)
+        self._part = b""
+
+    def _read(self, source: int, payload: bytes) -> list[Packet]:
+        kind, reference, body = payload[0], payload[1:2], payload[2:]
+        if source != 0 or kind not in {_ANSWER, _SAMPLES, _CONTINUED}:
+            raise FrameError(f"kind {kind} from source {source}")
+        if kind == _ANSWER:
+            self._answered(body)
+            return []
+        if reference != bytes((_REFERENCE,)):
+            raise FrameError(f"samples of subscription {reference.hex()}")
+        part, self._part = self._part, b""
+        if kind == _CONTINUED:
+            if not part:
+                raise FrameError("the end of a packet whose beginning is missing")
+            return [self._packet(part + body)]
+        if part:
+            # Its end was lost; this one is sound.
+            self.malformed += 1
+        if len(body) > _HEAD and (len(body) - _HEAD) % _SAMPLE and len(body) <= _LONGEST:
+            self._part = body
+            return []
+        return [self._packet(body)]
+
+    def _answered(self, body: bytes) -> None:
+        """Statuses are HTTP's; sources disagree on the order of their bytes, and no status reads as two."""
+        statuses = {int.from_bytes(body[:2], "little"), int.from_bytes(body[:2], "big")}
+        if refused := statuses & set(range(400, 600)):
+            _LOGGER.warning("Movesense %s refuses a command with status %s", self._device, *refused)
+
+    def _packet(self, body: bytes) -> Packet:
+        samples, rest = divmod(len(body) - _HEAD, _SAMPLE)
+        if samples < 1 or rest:
+            raise FrameError(f"{len(body)} bytes of samples")
+        raw = plausible(np.frombuffer(body, "<f4", offset=_HEAD)).reshape(2, samples, 3)
+        values = np.concatenate(list(raw), axis=1).astype(np.float32) * _SCALE
+        ticks, lost = self._ticks.push(int.from_bytes(body[:_HEAD], "little"), samples)
+        self.lost += lost
+        return Packet(self._device, None, ticks, _PERIOD_US, IMU_CHANNELS, values, _ONES, None)
+
+
+def _command(kind: int, text: str = "") -> Write:
+    return Write(COMMAND, bytes((kind, _REFERENCE)) + text.encode(), response=True)
+
+
+MOVESENSE = Profile(
+    name="movesense",
+    title="Movesense",
+    services=(SERVICE, "0000fdf3-0000-1000-8000-00805f9b34fb"),
+    prefixes=("Movesense",),
+    notify=(DATA,),
+    rate_hz=RATE_HZ,
+    reader=MovesenseReader,
+    # A subscription that another life has left is given up first, or the number would be used twice.
+    start=(_command(_UNSUBSCRIBE), _command(_SUBSCRIBE, f"/Meas/IMU6/{RATE_HZ}")),
+    stop=(_command(_UNSUBSCRIBE),),
+)

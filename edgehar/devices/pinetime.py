@@ -1,0 +1,43 @@
+"""PineTime with InfiniTime: three counts of an accelerometer per notification, no clock.
+
+UUIDs: InfiniTimeOrg/InfiniTime, doc/MotionService.md. Range ±2 g in 12 bits, and axes:
+src/drivers/Bma421.cpp; polled at 10 Hz and sent only when it changed:
+src/components/motion/MotionController.cpp.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from edgehar.devices.profile import Profile
+from edgehar.devices.reader import Layout, LayoutReader
+from edgehar.types import ACCELERATION, STANDARD_GRAVITY
+
+SERVICE = "00030000-78fc-48fe-8e23-433b3a1942d0"
+MOTION = "00030002-78fc-48fe-8e23-433b3a1942d0"
+
+RATE_HZ = 10
+_COUNT = STANDARD_GRAVITY / 1024
+
+# The chip lies face down, so that its z points into the wrist, and the firmware swaps x and y of it alone:
+# the three axes are left-handed as they are sent. With z turned they are right-handed, z out of the face.
+_SCALE = np.array([_COUNT, _COUNT, -_COUNT], np.float32)
+
+_LAYOUT = Layout(
+    sizes=range(6, 7),
+    at=0,
+    kind="<i2",
+    channels=ACCELERATION,
+    scale=_SCALE,
+    period_us=1_000_000 // RATE_HZ,
+)
+
+PINETIME = Profile(
+    name="pinetime",
+    title="PineTime with InfiniTime",
+    services=(SERVICE,),
+    prefixes=("InfiniTime",),
+    notify=(MOTION,),
+    rate_hz=RATE_HZ,
+    reader=partial(LayoutReader, layout=_LAYOUT),
+)

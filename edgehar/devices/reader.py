@@ -1,0 +1,160 @@
+"""What the readers of several kinds of sensors have in common."""
+
+import logging
+import math
+import struct
+from abc import ABC, abstractmethod
+
+import numpy as np
+from msgspec import Struct
+
+from edgehar.errors import FrameError
+from edgehar.types import STANDARD_GRAVITY, FloatArray, Packet, Values
+
+_LOGGER = logging.getLogger(__name__)
+
+MILLI_G = STANDARD_GRAVITY / 1000
+"""m/s²."""
+
+DEGREE = math.radians(1)
+"""rad."""
+
+_LONGEST_GAP_US = 30_000_000
+"""A link on which nothing came for longer is another life: nobody can tell what was lost."""
+
+_LARGEST = 1e5
+"""m/s² or degree/s, far beyond every sensor; a float that is more, or none, was never measured."""
+
+
+def scales(acc: float, gyr: float | None = None) -> FloatArray:
+    """SI units per count of three channels of acceleration, and of three of angular rate if there are."""
+    return np.array([acc] * 3 if gyr is None else [acc] * 3 + [gyr] * 3, np.float32)
+
+
+def plausible(values: FloatArray) -> FloatArray:
+    """The same; FrameError if one of them cannot have been measured."""
+    # Some bytes are a NaN that signals as soon as it is compared.
+    with np.errstate(invalid="ignore"):
+        if not (np.abs(values) <= _LARGEST).all():
+            raise FrameError("a value that no sensor measures")
+    return values
+
+
+class SensorReader(ABC):
+    """Counts and drops what breaks the format; a kind of sensor brings `_read`."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self.packets = 0
+        """Packets returned."""
+        self.lost = 0
+        """Packets missing between two that came, by the device's clock."""
+        self.malformed = 0
+        """Notifications that break the format."""
+
+    def push(self, source: int, payload: bytes) -> list[Packet]:
+        """Packets that this notification completes; nothing for an empty one. Never raises."""
+        if not payload:
+            return []
+        try:
+            packets = self._read(source, payload)
+        except FrameError as error:
+            self.malformed += 1
+            _LOGGER.debug("dropped a notification of %s: %s", self._device, error)
+            return []
+        self.packets += len(packets)
+        return packets
+
+    @abstractmethod
+    def _read(self, source: int, payload: bytes) -> list[Packet]:
+        """Packets that a notification of at least one byte completes; FrameError if it breaks the format."""
+
+
+class Ticks:
+    """A device's own counter of time to µs modulo 2**32, whatever its unit and width."""
+
+    def __init__(self, unit_us: int, bits: int, period_us: int | None) -> None:
+        """From a counter's unit and width, and the sample period; None if nobody knows it."""
+        self._unit_us, self._half, self._period_us = unit_us, 1 << bits - 1, period_us
+        self._count: int | None = None
+        self._us = self._samples = 0
+
+    def push(self, count: int, samples: int) -> tuple[int, int]:
+        """Ticks of a packet of so many samples that begins at `count`, and the packets lost before it.
+
+        A counter that went back by less than half its range lets the ticks go back as far.
+        """
+        known, self._count = self._count, count
+        before, self._samples = self._samples, samples
+        if known is None:
+            self._us = count * self._unit_us & 0xFFFFFFFF
+            return self._us, 0
+        half = self._half
+        step_us = ((count - known + half & 2 * half - 1) - half) * self._unit_us
+        self._us = self._us + step_us & 0xFFFFFFFF
+        return self._us, missing(step_us, before, self._period_us)
+
+
+def missing(step_us: int, samples: int, period_us: int | None) -> int:
+    """Packets that a step of the clock has room for beside the one of so many samples that explains it."""
+    if period_us is None or not 0 < step_us <= _LONGEST_GAP_US:
+        return 0
+    return max(0, round(step_us / (samples * period_us)) - 1)
+
+
+class Layout(Struct, frozen=True, eq=False):
+    """A notification that carries one sample, always at the same places; little endian."""
+
+    sizes: range
+    """Lengths that occur, bytes."""
+    at: int
+    """Where the values begin."""
+    kind: str
+    """Of a value: `<i2` counts, `<f4` units that `scale` turns into SI."""
+    channels: tuple[str, ...]
+    scale: FloatArray
+    """(channels,), SI units per count or unit; below zero where the device's axis points the other way."""
+    period_us: int
+    counter: str | None = None
+    """The device's clock, at the beginning, as `struct` names it; None if it has none."""
+    unit_us: int = 1
+    """What that clock counts, µs."""
+    is_steady: bool = True
+    """Whether the period is known well enough to tell from the clock what was lost."""
+
+
+class LayoutReader(SensorReader):
+    """Reads what a layout describes."""
+
+    def __init__(self, device: str, layout: Layout) -> None:
+        super().__init__(device)
+        self._layout = layout
+        self._is_float = layout.kind == "<f4"
+        self._scale = np.ones_like(layout.scale) if self._is_float else layout.scale
+        self._counter = layout.counter and struct.Struct(layout.counter)
+        if self._counter:
+            period = layout.period_us if layout.is_steady else None
+            self._ticks = Ticks(layout.unit_us, 8 * self._counter.size, period)
+
+    def _read(self, source: int, payload: bytes) -> list[Packet]:
+        layout = self._layout
+        if source != 0 or len(payload) not in layout.sizes:
+            raise FrameError(f"{len(payload)} bytes from source {source}")
+        raw = np.frombuffer(payload, layout.kind, len(layout.channels), layout.at)
+        values: Values = plausible(raw) * layout.scale if self._is_float else raw.astype(np.int16)
+        ticks, lost = None, 0
+        if self._counter:
+            ticks, lost = self._ticks.push(self._counter.unpack_from(payload)[0], 1)
+        self.lost += lost
+        return [
+            Packet(
+                device=self._device,
+                sequence=None,
+                ticks_us=ticks,
+                period_us=layout.period_us,
+                channels=layout.channels,
+                values=values[np.newaxis],
+                scale=self._scale,
+                battery=None,
+            )
+        ]

@@ -1,0 +1,91 @@
+"""WitMotion WT901BLE, WT9011DCL and kin: frames of 20 bytes, several to a notification, no clock, no checksum.
+
+Frames, scales and commands: WITMOTION/WitBluetooth_BWT901BLE5_0, Python/BWT901BLE5.0_python_sdk/
+device_model.py; UUIDs of dual-mode units: DualUUID.java there; rates: WITMOTION/WitStandardProtocol_JY901,
+REG.h.
+"""
+
+import numpy as np
+
+from edgehar.devices.profile import Profile, Write
+from edgehar.devices.reader import DEGREE, SensorReader, scales
+from edgehar.errors import FrameError
+from edgehar.types import IMU_CHANNELS, STANDARD_GRAVITY, Packet
+
+# The base ends in 9a34fb; the Bluetooth SIG's, in 9b34fb, is another.
+_UUID = "0000{}-0000-1000-8000-00805f9a34fb"
+SERVICE, NOTIFY, WRITE = _UUID.format("ffe5"), _UUID.format("ffe4"), _UUID.format("ffe9")
+
+# A common serial port over BLE, which printers have too: units with it are told by their names alone.
+DUAL_NOTIFY = "49535343-1e4d-4bd9-ba61-23c647249616"
+DUAL_WRITE = "49535343-8841-43f4-a8d4-ecbe34729bb3"
+
+RATE_HZ = 50
+"""The highest that all models have over BLE."""
+
+_FRAME = 20
+_MARK, _MOTION, _REGISTERS = 0x55, 0x61, 0x71
+_SCALE = scales(16 * STANDARD_GRAVITY / 32768, 2000 * DEGREE / 32768)
+
+_KEY, _RATE, _SAVE = 0x69, 0x03, 0x00
+_UNLOCKED, _CODE_OF_50_HZ = 0xB588, 0x08
+
+
+def command(register: int, value: int) -> bytes:
+    """What sets a register; it is taken over only within moments of the one that unlocks."""
+    return bytes((0xFF, 0xAA, register)) + value.to_bytes(2, "little")
+
+
+UNLOCK = command(_KEY, _UNLOCKED)
+SET_RATE = command(_RATE, _CODE_OF_50_HZ)
+SAVE = command(_SAVE, 0)
+"""Keeps settings through power-off. Not part of a start: it writes flash, and the rate is asked each time."""
+
+
+class WitMotionReader(SensorReader):
+    """Finds frames wherever notifications cut them; samples of one notification make one packet."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self._rest = b""
+
+    def _read(self, source: int, payload: bytes) -> list[Packet]:
+        if source != 0:
+            raise FrameError(f"source {source}")
+        data = self._rest + payload
+        samples, at, skipped = b"", 0, 0
+        while len(data) - at >= _FRAME:
+            if data[at] == _MARK and data[at + 1] in (_MOTION, _REGISTERS):
+                if data[at + 1] == _MOTION:
+                    # The angles that follow are the device's own estimate.
+                    samples += data[at + 2 : at + 14]
+                at += _FRAME
+            else:
+                following = data.find(_MARK, at + 1)
+                skipped, at = skipped + 1, len(data) if following < 0 else following
+        self._rest = data[at:]
+        self.malformed += bool(skipped)
+        return [self._packet(samples)] if samples else []
+
+    def _packet(self, samples: bytes) -> Packet:
+        values = np.frombuffer(samples, "<i2").reshape(-1, 6).astype(np.int16)
+        return Packet(self._device, None, None, 1_000_000 // RATE_HZ, IMU_CHANNELS, values, _SCALE, None)
+
+
+def _profile(name: str, title: str, services: tuple[str, ...], notify: str, write: str) -> Profile:
+    return Profile(
+        name=name,
+        title=title,
+        services=services,
+        prefixes=("WT",),
+        notify=(notify,),
+        rate_hz=RATE_HZ,
+        reader=WitMotionReader,
+        start=(Write(write, UNLOCK), Write(write, SET_RATE)),
+        # The maker's own code waits as long after each command.
+        pause_s=0.1,
+    )
+
+
+WITMOTION = _profile("witmotion", "WitMotion over BLE 5", (SERVICE,), NOTIFY, WRITE)
+WITMOTION_DUAL = _profile("witmotion_dual", "WitMotion, dual mode", (), DUAL_NOTIFY, DUAL_WRITE)
