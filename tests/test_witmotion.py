@@ -1,0 +1,76 @@
+"""Vectors: 7.1 of the reference, constructed; commands as the maker's device_model.py composes them."""
+
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from sensors import DEVICE
+
+from edgehar.devices import PROFILES
+from edgehar.devices.witmotion import SAVE, SET_RATE, UNLOCK, WitMotionReader, command
+from edgehar.types import Packet
+
+counts = st.lists(st.integers(-32768, 32767), min_size=6, max_size=6)
+
+
+def frame(values: list[int]) -> bytes:
+    return b"\x55\x61" + struct.pack("<9h", *values, 0, 8192, -16384)
+
+
+def rows(packets: list[Packet]) -> list[list[int]]:
+    return [row for packet in packets for row in packet.values.tolist()]
+
+
+def test_a_frame_is_read_in_si_units() -> None:
+    (packet,) = WitMotionReader(DEVICE).push(
+        0, bytes.fromhex("5561 0000 0000 0008 A400 5CFF 0000 0000 0020 00C0")
+    )
+    x = (packet.values * packet.scale)[0]
+    np.testing.assert_allclose(x, [0, 0, 9.80665, *np.radians([10.0098, -10.0098, 0])], rtol=1e-5)
+    assert (packet.sequence, packet.ticks_us, packet.period_us) == (None, None, 20_000)
+
+
+@given(st.lists(counts, min_size=1, max_size=6), st.data())
+def test_frames_are_found_however_they_are_cut(samples: list[list[int]], data: st.DataObject) -> None:
+    stream = b"".join(map(frame, samples))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=4)))
+    reader = WitMotionReader(DEVICE)
+    packets = []
+    for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        packets += reader.push(0, stream[begin:end])
+    assert rows(packets) == samples
+    assert reader.malformed == 0
+
+
+def test_a_notification_of_several_frames_is_one_packet() -> None:
+    reader = WitMotionReader(DEVICE)
+    (packet,) = reader.push(0, frame([1] * 6) + frame([2] * 6))
+    assert packet.values.tolist() == [[1] * 6, [2] * 6]
+    assert reader.packets == 1
+
+
+def test_answers_are_passed_over_and_noise_is_counted_once() -> None:
+    reader = WitMotionReader(DEVICE)
+    registers = b"\x55\x71\x3a\x00" + bytes(16)
+    packets = reader.push(0, b"\x00\x55\x13" + frame([5] * 6) + registers + frame([6] * 6) + b"\x55\x61")
+    assert rows(packets) == [[5] * 6, [6] * 6]
+    assert reader.malformed == 1
+    assert reader.push(0, frame([7] * 6)[2:])[0].values.tolist() == [[7] * 6]
+
+
+@pytest.mark.parametrize(
+    ("payload", "text"),
+    [(UNLOCK, "ff aa 69 88 b5"), (SET_RATE, "ff aa 03 08 00"), (SAVE, "ff aa 00 00 00")],
+)
+def test_commands_are_the_makers(payload: bytes, text: str) -> None:
+    assert payload.hex(" ") == text
+    register, value = payload[2], payload[3] | payload[4] << 8
+    assert command(register, value) == payload
+
+
+@pytest.mark.parametrize("name", ["witmotion", "witmotion_dual"])
+def test_a_start_unlocks_sets_the_rate_and_writes_no_flash(name: str) -> None:
+    profile = PROFILES[name]
+    assert [write.payload for write in profile.start] == [UNLOCK, SET_RATE]
+    assert profile.pause_s == 0.1
