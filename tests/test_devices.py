@@ -87,6 +87,7 @@ def test_the_readme_has_a_line_for_each(profile: Profile) -> None:
         ([], "Movesense 210330000123", ["movesense"]),
         ([], "MetaWear", ["metamotion", "metamotion_s"]),
         ([], "InfiniTime", ["pinetime"]),
+        (["ef680100-9b35-4933-9b10-52ffa9740042"], "mine", ["thingy52"]),
         (["0000180d-0000-1000-8000-00805f9b34fb"], "Watch", []),
         ([], None, []),
     ],
@@ -98,7 +99,7 @@ def test_what_is_advertised_names_the_profile(
 
 
 def test_a_service_puts_its_profile_before_others_of_the_same_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    turned = dict(reversed(PROFILES.items()))
+    turned = dict(reversed(list(PROFILES.items())))
     monkeypatch.setattr("edgehar.devices.PROFILES", turned)
     assert fitting([], "WT901BLE67")[0].name == "witmotion_dual"
     assert fitting(PROFILES["witmotion"].services, "WT901BLE67")[0].name == "witmotion"
@@ -137,6 +138,19 @@ def test_packets_pass_the_clock(profile: Profile) -> None:
         for packet in push_all(reader, AT_REST[profile.name]):
             samples = clock.push(float(second), packet)
             assert np.isfinite(samples.x).all()
+
+
+def test_what_is_sent_apart_keeps_its_time_by_a_clock_each() -> None:
+    reader, clocks = PROFILES["metamotion"].reader(DEVICE), dict[tuple[str, ...], Clock]()
+    times: list[float] = []
+    for i in range(500):
+        for module, register in ((0x03, 0x1C), (0x13, 0x07)):
+            t = 0.06 * i + (0.02 if module == 0x13 else 0.0)
+            for packet in reader.push(0, bytes((module, register)) + bytes(18)):
+                samples = clocks.setdefault(packet.channels, Clock("wrist")).push(t, packet)
+                times += samples.t.tolist() if packet.channels == ACCELERATION else []
+    assert [clock.restarts for clock in clocks.values()] == [0, 0]
+    np.testing.assert_allclose(np.diff(times), 0.02, atol=1e-6)
 
 
 @every_profile

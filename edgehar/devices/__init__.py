@@ -2,7 +2,8 @@
 
 One file per kind: how it is recognized, what to write so that it sends, and a reader that takes its
 notifications. A reader's packets are in SI units by their scale, +9.81 m/s² on the axis that points up
-at rest; acceleration and angular rate come in packets of their own where the sensor sends them apart.
+at rest. Where the sensor sends acceleration and angular rate apart, they come in packets of their own,
+and as their samples were not taken together, each wants a `Clock` of its own.
 """
 
 from collections.abc import Iterable, Mapping

@@ -12,6 +12,7 @@ from edgehar.devices.reader import DEGREE, Layout, LayoutReader, scales
 from edgehar.types import IMU_CHANNELS, STANDARD_GRAVITY
 
 _UUID = "ef68{:04x}-9b35-4933-9b10-52ffa9740042"
+ADVERTISED = _UUID.format(0x0100)
 SERVICE, CONFIGURATION, RAW = (_UUID.format(number) for number in (0x0400, 0x0401, 0x0406))
 
 RATE_HZ = 50
@@ -33,7 +34,7 @@ _SETTINGS = struct.pack("<HHHHB", 1000, 1000, 1000, RATE_HZ, 0)
 THINGY52 = Profile(
     name="thingy52",
     title="Nordic Thingy:52",
-    services=(SERVICE,),
+    services=(ADVERTISED, SERVICE),
     prefixes=("Thingy",),
     notify=(RAW,),
     rate_hz=RATE_HZ,
