@@ -70,8 +70,9 @@ def test_other_modules_are_passed_over_and_odd_lengths_are_not() -> None:
     reader = METAMOTION.reader(DEVICE)
     assert reader.push(0, bytes.fromhex("010101")) == []
     assert reader.malformed == 0
-    assert reader.push(0, bytes.fromhex("03041122")) == []
-    assert reader.malformed == 1
+    for size in (4, 7, 9, 14, 19, 21):
+        assert reader.push(0, bytes.fromhex("0304") + bytes(size - 2)) == []
+    assert reader.malformed == 6
 
 
 def test_commands_are_in_their_order() -> None:

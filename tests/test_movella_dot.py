@@ -1,5 +1,6 @@
 """Vectors: constructed by the layout of the maker's specification XD0506P."""
 
+import math
 import struct
 
 import numpy as np
@@ -25,10 +26,17 @@ def test_what_was_packed_is_read(us: int, sent: list[float], unused: int) -> Non
 
 def test_the_clock_tells_what_was_lost_and_may_wrap() -> None:
     reader = MOVELLA_DOT.reader(DEVICE)
-    stamps = [2**32 - 16_667, 0, 16_667, 66_667]
+    stamps = [2**32 - 16_667, 0, 16_667, 66_667, 83_333, 116_667]
     ticks = [reader.push(0, struct.pack("<I6f", us, 0, 0, 9.81, 0, 0, 0))[0].ticks_us for us in stamps]
     assert ticks == stamps
-    assert reader.lost == 2
+    assert reader.lost == 3
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -3e38])
+def test_what_no_sensor_measures_is_refused(value: float) -> None:
+    reader = MOVELLA_DOT.reader(DEVICE)
+    assert reader.push(0, struct.pack("<I6f", 0, 0, 0, 9.81, 0, 0, value)) == []
+    assert reader.malformed == 1
 
 
 @pytest.mark.parametrize("size", [27, 41])

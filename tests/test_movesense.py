@@ -2,6 +2,7 @@
 sensein/movesense-py, tests/fixtures/validation/fixture.json. The rest is constructed."""
 
 import logging
+import math
 import struct
 
 import numpy as np
@@ -61,6 +62,21 @@ def test_a_part_without_the_other_is_counted() -> None:
     assert reader.push(0, payload[:10]) == []
     assert len(reader.push(0, payload)) == 1
     assert reader.malformed == 2
+    # Nothing is left of what was joined or dropped.
+    assert reader.push(0, b"\x03\x63" + payload[10:]) == []
+    assert reader.malformed == 3
+
+
+def test_a_part_longer_than_a_notification_is_not_kept() -> None:
+    reader = MovesenseReader(DEVICE)
+    assert reader.push(0, b"\x02\x63" + bytes(601)) == []
+    assert reader.malformed == 1
+
+
+def test_what_no_sensor_measures_is_refused() -> None:
+    reader = MovesenseReader(DEVICE)
+    assert reader.push(0, movesense_samples(0, [[0, 0, 9.81]], [[0, math.nan, 0]])) == []
+    assert reader.malformed == 1
 
 
 def test_the_clock_tells_what_was_lost() -> None:

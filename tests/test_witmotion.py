@@ -59,6 +59,17 @@ def test_answers_are_passed_over_and_noise_is_counted_once() -> None:
     assert reader.push(0, frame([7] * 6)[2:])[0].values.tolist() == [[7] * 6]
 
 
+def test_an_answer_alone_is_no_noise() -> None:
+    reader = WitMotionReader(DEVICE)
+    assert reader.push(0, b"\x55\x71\x3a\x00" + bytes(16)) == []
+    assert reader.malformed == 0
+
+
+def test_a_mark_right_behind_another_is_seen() -> None:
+    (packet,) = WitMotionReader(DEVICE).push(0, b"\x55" + frame([5] * 6))
+    assert packet.values.tolist() == [[5] * 6]
+
+
 @pytest.mark.parametrize(
     ("payload", "text"),
     [(UNLOCK, "ff aa 69 88 b5"), (SET_RATE, "ff aa 03 08 00"), (SAVE, "ff aa 00 00 00")],
