@@ -65,13 +65,16 @@ def build(
     x = layers.Permute((2, 1, 3), name="in_rows")(x)
     for index, layer in enumerate(network.stem):
         x = over_time(x, f"stem{index}", layer)
-    x = conv(x, "fuse", network.fused, (sensors, 1))
+    x = fused = conv(x, "fuse", network.fused, (sensors, 1))
     for index, layer in enumerate(network.layers):
         x = over_time(x, f"{index}", layer)
     # The mean tells how one moves all the time, the maximum that something happened once. What stands
-    # behind them has thrown away all but the labels: to know a person by, the mean is the better embedding.
+    # behind them has thrown away all but the labels: to know a person by, means are the better embedding,
+    # and that of the fused layer still knows what the labels do not need.
     mean, peak = layers.GlobalAveragePooling2D(name="mean")(x), layers.GlobalMaxPooling2D(name="peak")(x)
     x = layers.Concatenate(name="pool")([mean, peak])
     hidden = layers.Dense(network.hidden, activation="relu6", kernel_regularizer=decay, name="hidden")(x)
+    shown = layers.GlobalAveragePooling2D(name="shown")(fused)
+    embedding = layers.Concatenate(name="embedding")([shown, mean])
     logits = layers.Dense(labels, name="logits")(layers.Dropout(network.dropout, name="dropout")(hidden))
-    return Model(inputs, {"logits": logits, "embedding": mean}, name="imu_tcn")
+    return Model(inputs, {"logits": logits, "embedding": embedding}, name="imu_tcn")
