@@ -6,7 +6,7 @@ specific force, and x is the horizontal direction in which the specific force va
 """
 
 import math
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from edgehar.types import FloatArray
 
 Frame = Literal["device", "level"]
 
-FRAMES: tuple[Frame, ...] = get_args(Frame)
 _NOTHING = 1e-9
 """Of a force, m/s²; keeps the direction of none from being no number."""
 
