@@ -61,7 +61,7 @@ def pipeline_costs() -> None:
         frames = [(t, frame(body)) for t, _, body in items]
 
         def new_pipeline() -> Pipeline:
-            return Pipeline("w", [PLACEMENT], recognizer, recognizer.spec.decision)
+            return Pipeline("w", [Stream(PLACEMENT)], recognizer, recognizer.spec.decision)
 
         def from_bodies(items: list[Item] = items) -> int:
             pipeline = new_pipeline()
@@ -90,7 +90,7 @@ def stage_costs() -> None:
     least: dict[str, float] = {}
     for _ in range(ROUNDS):
         spent, windows = stages_of_one_run(
-            Pipeline("w", [PLACEMENT], recognizer, recognizer.spec.decision), items
+            Pipeline("w", [Stream(PLACEMENT)], recognizer, recognizer.spec.decision), items
         )
         least = {stage: min(s / windows * 1e6, least.get(stage, 1e9)) for stage, s in spent.items()}
     print("of that, µs per window: " + ", ".join(f"{stage} {us:.1f}" for stage, us in least.items()))
@@ -104,16 +104,12 @@ def stages_of_one_run(pipeline: Pipeline, items: list[Item]) -> tuple[dict[str, 
         "recognizer": lambda _, window: pipeline._recognizer.push(window),  # noqa: SLF001 - the same
         "decision": lambda _, prediction: pipeline._decision.push(prediction),  # noqa: SLF001 - the same
     }
-    spent = dict.fromkeys(["decoder", "clock", *stages], 0.0)
+    spent = dict.fromkeys(["intake", *stages], 0.0)
     windows = 0
     for t, stream, body in items:
         began = time.perf_counter()
-        packets = pipeline.decoders[stream].push(body)
-        decoded = time.perf_counter()
-        held: list[object] = [pipeline.clocks[stream].push(t, packet) for packet in packets]
-        clocked = time.perf_counter()
-        spent["decoder"] += decoded - began
-        spent["clock"] += clocked - decoded
+        held: list[object] = list(pipeline.intakes[stream].push(t, body))
+        spent["intake"] += time.perf_counter() - began
         for name, stage in stages.items():
             began = time.perf_counter()
             held = [made for one in held for made in stage(t, one)]

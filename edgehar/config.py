@@ -9,16 +9,21 @@ import os
 import re
 import socket
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct, field
 
+from edgehar import toml
 from edgehar.decision import Settings
+from edgehar.devices import PROFILES
 from edgehar.errors import ConfigError
 from edgehar.misfit import Misfit, explain
+
+T = TypeVar("T")
 
 Name = Annotated[
     str,
@@ -84,6 +89,15 @@ class Mqtt(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 1000
 
 
+class Bluetooth(Struct, frozen=True, forbid_unknown_fields=True):
+    """The radio for all sensors over Bluetooth Low Energy."""
+
+    adapter: Annotated[
+        Annotated[str, Meta(pattern=r"^hci\d+$")] | None,
+        Meta(description="e.g. hci1; the first that is switched on unless set."),
+    ] = None
+
+
 class Model(Struct, frozen=True, forbid_unknown_fields=True):
     """The recognizer."""
 
@@ -92,12 +106,15 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     ] = "imu_tcn"
 
 
-class SerialSensor(Struct, frozen=True, forbid_unknown_fields=True):
+Placement = Annotated[
+    Name, Meta(description="Where it is worn; `edgehar models info` lists what a model accepts.")
+]
+
+
+class Serial(Struct, frozen=True, forbid_unknown_fields=True):
     """A sensor on a serial port."""
 
-    placement: Annotated[
-        Name, Meta(description="Where it is worn; `edgehar models info` lists what a model accepts.")
-    ]
+    placement: Placement
     port: Annotated[
         str,
         Meta(
@@ -108,6 +125,27 @@ class SerialSensor(Struct, frozen=True, forbid_unknown_fields=True):
     baud: Annotated[
         int, Meta(ge=1200, le=12_000_000, description="Bits per second; USB devices ignore it.")
     ] = 115200
+
+
+class Ble(Struct, frozen=True, forbid_unknown_fields=True):
+    """A sensor over Bluetooth Low Energy; `edgehar devices scan` shows what is around."""
+
+    placement: Placement
+    profile: Annotated[
+        str,
+        Meta(
+            description="Kind of sensor, as in `edgehar devices scan`.",
+            extra_json_schema={"enum": [*PROFILES]},
+        ),
+    ]
+    address: Annotated[
+        Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$")] | None,
+        Meta(description="Its Bluetooth address, e.g. D4:CA:6E:F1:00:01."),
+    ] = None
+    name: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(description="The whole name it advertises. Without name and address: the first one that fits."),
+    ] = None
 
 
 class Replay(Struct, frozen=True, forbid_unknown_fields=True):
@@ -140,10 +178,11 @@ class SimulatedWearer(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Wearer(Struct, frozen=True, forbid_unknown_fields=True):
-    """One person and what they wear: exactly one of `sensor`, `replay` and `simulator`."""
+    """One person and what they wear: sensors, or one of `replay` and `simulator`."""
 
     id: Annotated[Name, Meta(description="Pseudonym in topics; better not a real name.")]
-    sensor: Annotated[list[SerialSensor], Meta(description="The sensors worn.")] = []
+    serial: Annotated[list[Serial], Meta(description="Sensors worn, on serial ports.")] = []
+    ble: Annotated[list[Ble], Meta(description="Sensors worn, over Bluetooth Low Energy.")] = []
     replay: Annotated[Replay | None, Meta(description="A recording instead.")] = None
     simulator: Annotated[SimulatedWearer | None, Meta(description="A simulation instead.")] = None
 
@@ -154,6 +193,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     wearer: Annotated[list[Wearer], Meta(min_length=1, description="Who is watched.")]
     gateway: Gateway = field(default_factory=Gateway)
     mqtt: Annotated[Mqtt | None, Meta(description="Without it nothing is published but --stdout.")] = None
+    bluetooth: Bluetooth = field(default_factory=Bluetooth)
     model: Model = field(default_factory=Model)
     decision: Annotated[
         dict[str, int | float], Meta(description="Keys of decision.Settings that replace the model's own.")
@@ -193,45 +233,24 @@ def _explain(misfit: Misfit, table: str, text: str, name: str) -> str:
     """One line for people; `table` is where the misfit's own path begins."""
     path = ".".join(filter(None, (table, misfit.path)))
     if misfit.missing:
-        return f"{name}{_line_of(path, text)}: [{path or 'top level'}] lacks the key `{misfit.missing}`"
+        return f"{_at(name, path, text)}: [{path or 'top level'}] lacks the key `{misfit.missing}`"
     if not misfit.unknown:
-        return f"{name}{_line_of(path, text)}: {path or 'top level'}: expected {misfit.expected}, got {misfit.got}"
+        return f"{_at(name, path, text)}: {path or 'top level'}: expected {misfit.expected}, got {misfit.got}"
     valid = _keys_at(path)
     near = difflib.get_close_matches(misfit.unknown, valid, n=1, cutoff=0.4)
     hint = f"did you mean `{near[0]}`?" if near else f"valid keys are {', '.join(valid)}"
-    at = _line_of(".".join(filter(None, (path, misfit.unknown))), text)
-    return f"{name}{at}: [{path or 'top level'}] has no key `{misfit.unknown}`; {hint}"
+    at = _at(name, ".".join(filter(None, (path, misfit.unknown))), text)
+    return f"{at}: [{path or 'top level'}] has no key `{misfit.unknown}`; {hint}"
 
 
-def _line_of(path: str, text: str) -> str:
-    """`:12`, the line of `text` that sets or opens `path`, as in `wearer[0].sensor[1].port`; or nothing."""
-    table, indices = "", dict[str, int]()
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*(\[\[?)\s*([\w.-]+)", line):
-            name = header[2]
-            if header[1] == "[[":
-                indices = {k: v for k, v in indices.items() if not k.startswith(f"{name}.")}
-                indices[name] = indices.get(name, -1) + 1
-            table = _with_indices(name, indices)
-            if table == path:
-                return f":{number}"
-        elif (key := re.match(r"\s*([\w-]+)\s*=", line)) and f"{table}.{key[1]}".lstrip(".") == path:
-            return f":{number}"
-    return ""
-
-
-def _with_indices(table: str, indices: Mapping[str, int]) -> str:
-    """`wearer.sensor` as `wearer[0].sensor[1]`."""
-    parts = table.split(".")
-    names = [".".join(parts[: i + 1]) for i in range(len(parts))]
-    return ".".join(
-        part + (f"[{indices[name]}]" if name in indices else "")
-        for part, name in zip(parts, names, strict=True)
-    )
+def _at(name: str, path: str, text: str) -> str:
+    """`edgehar.toml:12`, the place of a key or table in a file."""
+    line = toml.line_of(path, text)
+    return name if line is None else f"{name}:{line}"
 
 
 def _keys_at(path: str) -> list[str]:
-    """The valid keys of the table at `path`, as in `wearer[0].sensor[1]`."""
+    """The valid keys of the table at `path`, as in `wearer[0].serial[1]`."""
     kind: type[Struct] = Config
     for part in filter(None, re.sub(r"\[[^\]]*\]", "", path).split(".")):
         if part == "decision":
@@ -243,7 +262,9 @@ def _keys_at(path: str) -> list[str]:
 
 _TABLES: dict[str, type[Struct]] = {
     "wearer": Wearer,
-    "sensor": SerialSensor,
+    "serial": Serial,
+    "ble": Ble,
+    "bluetooth": Bluetooth,
     "replay": Replay,
     "simulator": SimulatedWearer,
     "gateway": Gateway,
@@ -260,19 +281,38 @@ def _contradictions(config: Config) -> Iterator[str]:
         if wearer.id in seen:
             yield f"two wearers are called `{wearer.id}`; give each an id of its own"
         seen.add(wearer.id)
-        sources = [bool(wearer.sensor), wearer.replay is not None, wearer.simulator is not None]
+        worn = bool(wearer.serial or wearer.ble)
+        sources = [worn, wearer.replay is not None, wearer.simulator is not None]
         if sum(sources) != 1:
             yield (
-                f"wearer `{wearer.id}` needs exactly one of [[wearer.sensor]], [wearer.replay] and "
-                f"[wearer.simulator]; it has {sum(sources)}"
+                f"wearer `{wearer.id}` needs sensors ([[wearer.serial]], [[wearer.ble]]) or one of "
+                f"[wearer.replay] and [wearer.simulator]; it has {sum(sources) or 'none'} of the three"
             )
-    ports = [sensor.port for wearer in config.wearer for sensor in wearer.sensor]
-    for port in {p for p in ports if ports.count(p) > 1}:
+    ports = [sensor.port for wearer in config.wearer for sensor in wearer.serial]
+    for port in _twice(ports):
         yield f"the port {port} is named by two sensors; one port carries one sensor"
+    sensors = [sensor for wearer in config.wearer for sensor in wearer.ble]
+    for profile in {sensor.profile for sensor in sensors} - PROFILES.keys():
+        near = difflib.get_close_matches(profile, PROFILES, n=1, cutoff=0.4)
+        hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(PROFILES)}"
+        yield f"no sensor profile is called `{profile}`; {hint}"
+    for address in _twice(sensor.address.upper() for sensor in sensors if sensor.address):
+        yield f"the address {address} is named by two sensors; a sensor is worn in one place"
+    for profile, name in _twice((s.profile, s.name) for s in sensors if not s.address):
+        called = f"called {name!r}" if name else "of any name"
+        yield (
+            f"two sensors are a {profile} {called}: nothing tells them apart; "
+            "give each its address, which `edgehar devices assign` writes"
+        )
     if config.mqtt and config.mqtt.tls and bool(config.mqtt.tls.cert_file) != bool(config.mqtt.tls.key_file):
         yield "[mqtt.tls] needs cert_file and key_file together"
     if config.mqtt and config.mqtt.password_file and config.mqtt.username is None:
         yield "[mqtt] has a password_file but no username; give both"
+
+
+def _twice(items: Iterable[T]) -> list[T]:
+    """What occurs more than once, each once."""
+    return [item for item, n in Counter(items).items() if n > 1]
 
 
 def password(mqtt: Mqtt) -> str | None:

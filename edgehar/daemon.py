@@ -19,7 +19,7 @@ import msgspec
 from edgehar import __version__, config as configuration, manifest, recognizer, systemd
 from edgehar.config import Config
 from edgehar.errors import EdgeharError
-from edgehar.feed import Feed
+from edgehar.feed import Feed, open_radio
 from edgehar.publishers import Publisher
 from edgehar.publishers.jsonl import JsonLines
 from edgehar.publishers.link import Tls
@@ -44,7 +44,8 @@ class Daemon:
         pair = manifest.find(config.model.path)
         settings = configuration.settings(config, manifest.read(pair).decision)
         self.recognizer = recognizer.load(pair)
-        self.feeds = [Feed(wearer, self.recognizer, settings) for wearer in config.wearer]
+        radio = open_radio(config)
+        self.feeds = [Feed(wearer, self.recognizer, settings, radio) for wearer in config.wearer]
         self.mqtt = open_mqtt(config)
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
         self._started = time.monotonic()

@@ -2,26 +2,28 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from edgehar import config as configuration
 from edgehar.decision import Settings
+from edgehar.devices import PROFILES
 from edgehar.errors import SourceLostError
 from edgehar.pipeline import Pipeline
 from edgehar.recognizer import Recognizer
+from edgehar.recording import Stream
 from edgehar.sources import Deliver, Source
 from edgehar.sources.reopen import keep_open
 from edgehar.types import Activity, Event
 
+if TYPE_CHECKING:
+    from edgehar.sources.radio import Radio
+
 TICK_S = 0.25
 """How often silence is looked at, s; a fraction of a hop, so that it adds little to no_signal's delay."""
-
-SILENCE_S = 30.0
-"""A live source that is open but brings nothing for so long is taken as lost and opened anew, s."""
 
 STANDING_S = 30.0
 """A state that no window renews is handed to the publishers again, for their heartbeats, s."""
@@ -36,14 +38,23 @@ Tap = Callable[[float, int, bytes], None]
 class Watched:
     """A source that counts as lost when it falls silent: an open link may well be a dead one."""
 
-    def __init__(self, source: Source, silence_s: float = SILENCE_S) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
-        self._silence_s = silence_s
 
     @property
     def damaged(self) -> int:
         """As in `Source`."""
         return self._source.damaged
+
+    @property
+    def battery(self) -> int | None:
+        """As in `Source`."""
+        return self._source.battery
+
+    @property
+    def silence_s(self) -> float:
+        """As in `Source`."""
+        return self._source.silence_s
 
     async def run(self, deliver: Deliver) -> None:
         """One life, as in `Source.run`."""
@@ -55,26 +66,34 @@ class Watched:
             now = loop.time()
             if now - moved > _GRANULE_S:
                 moved = now
-                limit.reschedule(now + self._silence_s)
+                limit.reschedule(now + self.silence_s)
             deliver(t, stream, body)
 
         try:
-            async with asyncio.timeout(self._silence_s) as limit:
+            async with asyncio.timeout(self.silence_s) as limit:
                 await self._source.run(hand_on)
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise SourceLostError(f"nothing came for {self._silence_s:.0f} s; is the sensor on?") from error
+            raise SourceLostError(f"nothing came for {self.silence_s:.0f} s; is the sensor on?") from error
 
 
 class Feed:
     """A wearer's sources, kept open, and the pipeline they feed."""
 
-    def __init__(self, wearer: configuration.Wearer, recognizer: Recognizer, settings: Settings) -> None:
+    def __init__(
+        self,
+        wearer: configuration.Wearer,
+        recognizer: Recognizer,
+        settings: Settings,
+        radio: "Radio | None" = None,
+    ) -> None:
+        """Open nothing yet; `radio` as `open_radio` gives it. OperatorError says what does not fit."""
         self.id = wearer.id
-        self.sources, self.placements, self.epoch = open_sources(wearer)
+        self.sources, streams, self.epoch = open_sources(wearer, radio)
+        self.placements = [stream.placement for stream in streams]
         self._live = wearer.replay is None
-        self.pipeline = Pipeline(wearer.id, self.placements, recognizer, settings, epoch=self.epoch)
+        self.pipeline = Pipeline(wearer.id, streams, recognizer, settings, epoch=self.epoch)
         self._up = [False] * len(self.sources)
         self._heard = [0.0] * len(self.sources)
         self._last: Activity | None = None
@@ -87,29 +106,22 @@ class Feed:
 
     def makes_progress(self, now: float) -> bool:
         """Whether every live source either delivers or is known to be away; `now` is host monotonic s."""
-        return not self._live or all(
-            not up or now - heard < 2 * SILENCE_S for up, heard in zip(self._up, self._heard, strict=True)
+        return all(
+            not up or now - heard < 2 * source.silence_s
+            for source, up, heard in zip(self.sources, self._up, self._heard, strict=True)
         )
 
     def health(self) -> dict[str, Any]:
         """Counters of the wearer, and of each sensor by its placement."""
-        damaged = [source.damaged for source in self.sources]
-        sensors = {}
-        for i, placement in enumerate(self.placements):
-            decoder, clock = self.pipeline.decoders[i], self.pipeline.clocks[i]
-            sensors[placement] = {
-                "packets": decoder.packets,
-                "lost": decoder.lost,
-                # One source with many streams has no frames to damage.
-                "damaged": damaged[i] if len(damaged) == len(self.placements) else 0,
-                "malformed": decoder.malformed,
-                "undescribed": decoder.undescribed,
-                "duplicates": decoder.duplicates,
-                "restarts": decoder.restarts,
-                "clock_restarts": clock.restarts,
-                "skew_ppm": clock.skew_ppm,
-                "battery": decoder.description.battery if decoder.description else None,
-            }
+        intakes = self.pipeline.intakes
+        sensors = {intake.placement: intake.health() | {"damaged": 0} for intake in intakes}
+        # One source with many streams has neither frames to damage nor a battery.
+        if len(self.sources) == len(intakes):
+            for intake, source in zip(intakes, self.sources, strict=True):
+                sensor = sensors[intake.placement]
+                sensor["damaged"] = source.damaged
+                if sensor["battery"] is None:
+                    sensor["battery"] = source.battery
         grid = self.pipeline.grid
         return {"sensors": sensors, "late_samples": grid.late, "early_samples": grid.early}
 
@@ -204,22 +216,52 @@ def _nowhere(_: Activity | Event) -> None:
     """Before a run nobody listens."""
 
 
-def open_sources(wearer: configuration.Wearer) -> tuple[list[Source], list[str], float]:
-    """The wearer's sources, not yet opened, the placement of each stream, and Unix time at stream time 0, s."""
+def open_radio(config: configuration.Config) -> "Radio | None":
+    """What all sensors over Bluetooth Low Energy share; None where nobody wears one."""
+    if not any(wearer.ble for wearer in config.wearer):
+        return None
+    from edgehar.sources.radio import Radio
+
+    return Radio(config.bluetooth.adapter)
+
+
+def open_sources(
+    wearer: configuration.Wearer, radio: "Radio | None"
+) -> tuple[list[Source], list[Stream], float]:
+    """The wearer's sources, not yet opened, their streams, and Unix time at stream time 0, s."""
     if wearer.replay:
         from edgehar.sources.replay import Replay, open_recording
 
         asked = wearer.replay
         recording = open_recording(Path(asked.path), subject=asked.subject, placements=asked.placements)
-        placements = [stream.placement for stream in recording.header.streams]
-        return [Replay(recording, speed=asked.speed)], placements, recording.header.epoch
+        return [Replay(recording, speed=asked.speed)], [*recording.header.streams], recording.header.epoch
     epoch = time.time() - time.monotonic()
     if wearer.simulator:
-        return [_simulator(wearer.simulator)], list(wearer.simulator.placements), epoch
+        return [_simulator(wearer.simulator)], [Stream(p) for p in wearer.simulator.placements], epoch
+    worn = [*_serial(wearer), *_ble(wearer, radio)]
+    return [source for _, source in worn], [stream for stream, _ in worn], epoch
+
+
+def _serial(wearer: configuration.Wearer) -> Iterator[tuple[Stream, Source]]:
+    if not wearer.serial:
+        return
     from edgehar.sources.serial import Serial
 
-    sensors: list[Source] = [Watched(Serial(sensor.port, sensor.baud)) for sensor in wearer.sensor]
-    return sensors, [sensor.placement for sensor in wearer.sensor], epoch
+    for sensor in wearer.serial:
+        yield Stream(sensor.placement), Watched(Serial(sensor.port, sensor.baud))
+
+
+def _ble(wearer: configuration.Wearer, radio: "Radio | None") -> Iterator[tuple[Stream, Source]]:
+    if radio is None:
+        return
+    from edgehar.sources.ble import Ble
+
+    for sensor in wearer.ble:
+        profile = PROFILES[sensor.profile]
+        yield (
+            Stream(sensor.placement, sensor.profile),
+            Ble(radio, profile, address=sensor.address, name=sensor.name),
+        )
 
 
 def _simulator(asked: configuration.SimulatedWearer) -> Source:

@@ -8,10 +8,10 @@ the same bytes give the same answers to the bit. `advance(t)` says that stream t
 
 from collections.abc import Iterable, Sequence
 
-from edgehar.clock import Clock
 from edgehar.decision import Decision, Settings
-from edgehar.protocol import Decoder
+from edgehar.intake import Intake
 from edgehar.recognizer import Recognizer
+from edgehar.recording import Stream
 from edgehar.resample import Grid
 from edgehar.types import Activity, Block, Event
 from edgehar.windows import Windows
@@ -26,18 +26,20 @@ class Pipeline:
     def __init__(
         self,
         wearer: str,
-        placements: Sequence[str],
+        streams: Sequence[Stream],
         recognizer: Recognizer,
         settings: Settings,
         *,
         epoch: float = 0.0,
     ) -> None:
-        """Stream `i` of `push` is the sensor worn at `placements[i]`; `epoch` is Unix time at stream time 0, s."""
+        """Stream `i` of `push` is `streams[i]`; `epoch` is Unix time at stream time 0, s.
+
+        OperatorError if the model has no place for a sensor, or nothing reads its profile.
+        """
         spec = recognizer.spec
-        slots = recognizer.slots(placements)
+        slots = recognizer.slots([stream.placement for stream in streams])
         worn = [i for i, placement in enumerate(slots) if placement is not None]
-        self.decoders = [Decoder() for _ in placements]
-        self.clocks = [Clock(placement) for placement in placements]
+        self.intakes = [Intake(stream) for stream in streams]
         self._silence_s = settings.no_signal_after_s + FLUSH_S + (spec.window + 2 * spec.hop) / spec.rate_hz
         self.grid = Grid(slots, spec.rate_hz, spec.hop, quiet_s=max(60.0, 2 * self._silence_s))
         self._windows = Windows(spec.window, worn, settings.min_coverage)
@@ -60,8 +62,8 @@ class Pipeline:
         if not body:
             return self.advance(t)
         blocks: list[Block] = []
-        for packet in self.decoders[stream].push(body):
-            blocks += self.grid.push(t, self.clocks[stream].push(t, packet))
+        for samples in self.intakes[stream].push(t, body):
+            blocks += self.grid.push(t, samples)
         return self._judge(blocks) if blocks else []
 
     def advance(self, t: float) -> list[Activity | Event]:

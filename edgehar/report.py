@@ -16,11 +16,11 @@ from msgspec import ValidationError, convert
 from edgehar import __version__, config as configuration
 from edgehar.config import Config, Wearer
 from edgehar.errors import ConfigError
-from edgehar.feed import open_sources
+from edgehar.feed import open_radio, open_sources
 from edgehar.manifest import find
 from edgehar.pipeline import Pipeline
 from edgehar.recognizer import load
-from edgehar.recording import Header, Stream, Writer
+from edgehar.recording import Header, Writer
 from edgehar.scoring import TOLERANCE_S, Boundaries, score
 from edgehar.sources.reopen import keep_open
 from edgehar.sources.replay import Replay, open_recording
@@ -39,9 +39,9 @@ async def replay(
     """Print a recording's events as they are found, then how well they meet the truth, if it is known."""
     recording = open_recording(path, subject=subject, placements=placements)
     recognizer = load(find(model))
-    worn = [stream.placement for stream in recording.header.streams]
+    header = recording.header
     pipeline = Pipeline(
-        recording.header.wearer, worn, recognizer, recognizer.spec.decision, epoch=recording.header.epoch
+        header.wearer, header.streams, recognizer, recognizer.spec.decision, epoch=header.epoch
     )
     events: list[Event] = []
     windows = Counter[str]()
@@ -124,12 +124,13 @@ async def record(
     seconds: float | None,
 ) -> dict[str, Any]:
     """Write a wearer's packets to `out` until `seconds` are over or Ctrl-C; returns what was counted."""
-    chosen = _wearer(configuration.load(config) if config else None, port, placement, wearer)
-    sources, placements, epoch = open_sources(chosen)
+    loaded = configuration.load(config) if config else None
+    chosen = _wearer(loaded, port, placement, wearer)
+    sources, streams, epoch = open_sources(chosen, open_radio(loaded) if loaded else None)
+    placements = [stream.placement for stream in streams]
     packets = 0
-    streams = tuple(Stream(placement) for placement in placements)
     created = f"edgehar {__version__}, {datetime.now(UTC).isoformat(timespec='seconds')}"
-    header = Header(chosen.id, streams, epoch=epoch, created=created)
+    header = Header(chosen.id, tuple(streams), epoch=epoch, created=created)
     with Writer(out, header) as writer:
         writer.push(time.monotonic(), 0, b"")
 
@@ -153,7 +154,7 @@ def _wearer(config: Config | None, port: str | None, placement: str, wearer: str
     if config is None:
         if port is None:
             raise ConfigError("record needs either --port with --placement, or --config; neither came")
-        raw = {"id": wearer or "wearer", "sensor": [{"placement": placement, "port": port}]}
+        raw = {"id": wearer or "wearer", "serial": [{"placement": placement, "port": port}]}
         try:
             return convert(raw, Wearer)
         except ValidationError as error:

@@ -43,7 +43,7 @@ class Packet(Struct, frozen=True, eq=False):
     """Samples of one sensor as they came over the link, with what is needed to read them."""
 
     device: str
-    """The sensor's own id, hexadecimal."""
+    """The sensor's own id, hexadecimal, where it tells one."""
     sequence: int | None
     """Number of this packet, 0..65535 and round again; None if the sensor has none."""
     ticks_us: int | None

@@ -42,7 +42,7 @@ _META_ACC = struct.pack("<BB9h", 0x03, 0x1C, *[0, 0, 2048] * 3)
 _META_ACC_S = struct.pack("<BB9h", 0x03, 0x05, *[0, 0, 2048] * 3)
 
 AT_REST: Mapping[str, Notifications] = {
-    "own": own_at_rest(),
+    "edgehar": own_at_rest(),
     "witmotion": [(0, _WITMOTION)],
     "witmotion_dual": [(0, _WITMOTION * 2)],
     "movella_dot": [(0, struct.pack("<I6f", 1_000_000, 0, 0, 9.81, 0, 0, 0))],

@@ -19,7 +19,7 @@ host = "localhost"
 [[wearer]]
 id = "anna"
 
-[[wearer.sensor]]
+[[wearer.serial]]
 placement = "wrist_left"
 port = "/dev/ttyACM0"
 """
@@ -64,11 +64,11 @@ port = "/dev/ttyACM0"
         ),
         pytest.param(GOOD.replace("anna", "an na"), "edgehar.toml:9: wearer[0].id", id="id in a topic"),
         pytest.param('[gateway]\nid = "pi"\n', "lacks the key `wearer`", id="nobody"),
-        pytest.param('[[wearer]]\nid = "a"\n', "exactly one of", id="no source"),
-        pytest.param(GOOD + '[wearer.replay]\npath = "x.ehr"\n', "exactly one of", id="two kinds of source"),
+        pytest.param('[[wearer]]\nid = "a"\n', "or one of", id="no source"),
+        pytest.param(GOOD + '[wearer.replay]\npath = "x.ehr"\n', "or one of", id="two kinds of source"),
         pytest.param(GOOD + GOOD[GOOD.index("[[wearer]]") :], "two wearers are called `anna`", id="same id"),
         pytest.param(
-            GOOD + '[[wearer.sensor]]\nplacement = "chest"\nport = "/dev/ttyACM0"\n',
+            GOOD + '[[wearer.serial]]\nplacement = "chest"\nport = "/dev/ttyACM0"\n',
             "named by two sensors",
             id="same port",
         ),
@@ -122,12 +122,12 @@ def test_every_key_of_the_schema_has_a_sentence() -> None:
         if "description" not in json.dumps(value) and "$ref" not in json.dumps(value)
     ]
     assert not bare
-    assert {"Config", "Settings", "Mqtt", "SerialSensor"} <= whole["$defs"].keys()
+    assert {"Config", "Settings", "Mqtt", "Serial"} <= whole["$defs"].keys()
 
 
 def test_every_effective_key_knows_where_it_comes_from() -> None:
     found = {path: origin for path, _, origin in config.origins(config.parse(GOOD), GOOD, Settings())}
     assert found["mqtt.host"] == "file"
     assert found["mqtt.port"] == "default"
-    assert found["wearer[0].sensor[0].port"] == "file"
+    assert found["wearer[0].serial[0].port"] == "file"
     assert found["decision.enter"] == "model"

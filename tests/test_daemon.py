@@ -55,7 +55,7 @@ def expected_events(recording: Path) -> list[tuple[str, str]]:
     opened = read(recording)
     recognizer = load(find("imu_tcn"))
     pipeline = Pipeline(
-        "anna", ["trouser_pocket"], recognizer, recognizer.spec.decision, epoch=opened.header.epoch
+        "anna", opened.header.streams, recognizer, recognizer.spec.decision, epoch=opened.header.epoch
     )
     answers = [answer for item in opened for answer in pipeline.push(*item)] + pipeline.finish()
     return [(answer.id, answer.kind) for answer in answers if isinstance(answer, Event)]
@@ -155,7 +155,7 @@ async def test_events_that_no_broker_took_are_told(tmp_path: Path, recording: Pa
 @pytest.mark.parametrize("port", ["socket://localhost", "foo://localhost:1"])
 async def test_a_port_that_can_never_be_opened_is_refused(tmp_path: Path, port: str) -> None:
     config = tmp_path / "edgehar.toml"
-    config.write_text(f'[[wearer]]\nid = "anna"\n[[wearer.sensor]]\nplacement = "wrist"\nport = "{port}"\n')
+    config.write_text(f'[[wearer]]\nid = "anna"\n[[wearer.serial]]\nplacement = "wrist"\nport = "{port}"\n')
     daemon = start(config)
     _, errors = await finished(daemon)
     assert daemon.returncode == 78
@@ -177,7 +177,7 @@ async def test_an_unplugged_sensor_is_waited_for_and_said(tmp_path: Path, broker
     config = tmp_path / "edgehar.toml"
     config.write_text(
         f'[gateway]\nid = "gw"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n'
-        '[[wearer]]\nid = "anna"\n[[wearer.sensor]]\nplacement = "wrist"\nport = "/dev/ttyNOWHERE"\n'
+        '[[wearer]]\nid = "anna"\n[[wearer.serial]]\nplacement = "wrist"\nport = "/dev/ttyNOWHERE"\n'
     )
     listener = Listener(broker.port)
     daemon = start(config)

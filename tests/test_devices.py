@@ -32,7 +32,7 @@ def counters(reader: Reader) -> tuple[int, int, int]:
 
 def test_the_registry_holds_these() -> None:
     assert list(PROFILES) == [
-        "own",
+        "edgehar",
         "witmotion",
         "witmotion_dual",
         "movella_dot",
@@ -80,8 +80,8 @@ def test_the_readme_has_a_line_for_each(profile: Profile) -> None:
         (["fb005c80-02e7-f387-1cad-8acd2d8df0c8"], "Polar Sense 12345678", ["polar_verity"]),
         (["fb005c80-02e7-f387-1cad-8acd2d8df0c8"], "", ["polar_h10", "polar_verity"]),
         (["6e400001-b5a3-f393-e0a9-e50e24dcca9e"], "Bangle.js 1a2b", ["bangle"]),
-        (["6e400001-b5a3-f393-e0a9-e50e24dcca9e"], "edgehar", ["own"]),
-        (["6e400001-b5a3-f393-e0a9-e50e24dcca9e"], "mine", ["own"]),
+        (["6e400001-b5a3-f393-e0a9-e50e24dcca9e"], "edgehar", ["edgehar"]),
+        (["6e400001-b5a3-f393-e0a9-e50e24dcca9e"], "mine", ["edgehar"]),
         ([], "Movella DOT", ["movella_dot"]),
         ([], "Xsens DOT", ["movella_dot"]),
         ([], "Movesense 210330000123", ["movesense"]),
@@ -200,7 +200,7 @@ def test_a_reader_goes_on_after_a_restart(profile: Profile) -> None:
     reader = profile.reader(DEVICE)
     for _ in range(3):
         packets = push_all(reader, AT_REST[profile.name])
-        assert packets or profile.name == "own"
+        assert packets or profile.name == "edgehar"
     assert reader.malformed == 0
     assert reader.lost == 0
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from edgehar import feed
 from edgehar.config import Replay, SimulatedWearer, Wearer
 from edgehar.errors import SourceLostError
 from edgehar.feed import Feed, Watched
@@ -21,6 +20,8 @@ class Silent:
     """A link that opens, brings one packet and then nothing."""
 
     damaged = 3
+    battery = 77
+    silence_s = 0.01
 
     async def run(self, deliver: Deliver) -> None:
         deliver(1.0, 0, b"x")
@@ -30,15 +31,17 @@ class Silent:
 async def test_a_source_that_falls_silent_is_lost() -> None:
     heard: list[bytes] = []
     with pytest.raises(SourceLostError, match="nothing came for 0 s"):
-        await Watched(Silent(), silence_s=0.01).run(lambda _t, _stream, body: heard.append(body))
+        await Watched(Silent()).run(lambda _t, _stream, body: heard.append(body))
     assert heard == [b"x"]
-    assert Watched(Silent()).damaged == 3
+    assert (Watched(Silent()).damaged, Watched(Silent()).battery) == (3, 77)
 
 
 class Impatient:
     """A source with a time-out of its own."""
 
     damaged = 0
+    battery = None
+    silence_s = 60.0
 
     async def run(self, deliver: Deliver) -> None:  # noqa: ARG002 - what a source takes
         raise TimeoutError("mine")
@@ -46,7 +49,7 @@ class Impatient:
 
 async def test_a_time_out_of_the_source_itself_stays_what_it_is() -> None:
     with pytest.raises(TimeoutError, match="mine"):
-        await Watched(Impatient(), silence_s=60).run(lambda *_: None)
+        await Watched(Impatient()).run(lambda *_: None)
 
 
 def new_feed() -> Feed:
@@ -68,7 +71,7 @@ def test_progress_is_data_or_a_known_absence() -> None:
     made = new_feed()
     assert made.makes_progress(math.inf)
     made._up[0] = True
-    assert not made.makes_progress(made._heard[0] + 2 * feed.SILENCE_S + 1)
+    assert not made.makes_progress(made._heard[0] + 2 * made.sources[0].silence_s + 1)
     assert made.makes_progress(made._heard[0] + 1)
 
 

@@ -11,7 +11,7 @@ import pytest
 from firmware import BRIDGE, STRICT, run, tool
 
 from edgehar.commands import OWN_KINDS, Answer, Kind, Result, decode_answer, encode_command, is_answer
-from edgehar.config import SerialSensor, Wearer
+from edgehar.config import Serial, Wearer
 from edgehar.feed import Feed
 from edgehar.manifest import find
 from edgehar.protocol import Data, Description, decode, frame
@@ -71,7 +71,7 @@ class Emulated:
         self._fd = os.open(port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         recognizer = load(find("imu_tcn"))
         self.labels = {*recognizer.spec.labels} - {OTHER}
-        wearer = Wearer(id="anna", sensor=[SerialSensor(placement=PLACEMENT, port=port)])
+        wearer = Wearer(id="anna", serial=[Serial(placement=PLACEMENT, port=port)])
         self.feed = Feed(wearer, recognizer, recognizer.spec.decision)
         self.bodies: list[bytes] = []
         self.told: list[Activity | Event] = []

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from edgehar.config import SerialSensor, Wearer
+from edgehar.config import Serial, Wearer
 from edgehar.feed import Feed
 from edgehar.manifest import find
 from edgehar.npz import read_npz
@@ -52,8 +52,8 @@ async def live(
     recognizer = load(find("imu_tcn"))
     answers: list[Activity | Event] = []
     async with ports(track, len(placements)) as names:
-        sensors = [SerialSensor(placement=p, port=name) for p, name in zip(placements, names, strict=True)]
-        feed = Feed(Wearer(id=wearer, sensor=sensors), recognizer, recognizer.spec.decision)
+        sensors = [Serial(placement=p, port=name) for p, name in zip(placements, names, strict=True)]
+        feed = Feed(Wearer(id=wearer, serial=sensors), recognizer, recognizer.spec.decision)
         header = Header(wearer, tuple(Stream(p) for p in placements), epoch=feed.epoch)
         with Writer(out, header) as writer:
             running = asyncio.create_task(feed.run(answers.append, lambda: None, writer.push))
@@ -67,10 +67,9 @@ async def live(
 def batch(path: Path) -> list[Activity | Event]:
     recording = read(path)
     recognizer = load(find("imu_tcn"))
-    placements = [stream.placement for stream in recording.header.streams]
     pipeline = Pipeline(
         recording.header.wearer,
-        placements,
+        recording.header.streams,
         recognizer,
         recognizer.spec.decision,
         epoch=recording.header.epoch,

@@ -10,7 +10,7 @@ from edgehar.manifest import find
 from edgehar.pipeline import Pipeline
 from edgehar.protocol import Deframer, Description, decode, encode_description, frame
 from edgehar.recognizer import load
-from edgehar.recording import Item
+from edgehar.recording import Item, Stream
 from edgehar.sources.faults import Faults, inject
 from edgehar.sources.simulator import Simulator
 from edgehar.types import ANGULAR_RATE, Activity, Event
@@ -25,7 +25,7 @@ def packets(**faults: float) -> list[Item]:
 
 def pipeline(placements: Sequence[str] = ("trouser_pocket",)) -> Pipeline:
     recognizer = load(find("imu_tcn"))
-    return Pipeline("w", placements, recognizer, recognizer.spec.decision)
+    return Pipeline("w", [Stream(p) for p in placements], recognizer, recognizer.spec.decision)
 
 
 def answers(items: Sequence[Item], *, ticks: bool = False) -> list[Activity | Event]:
@@ -123,7 +123,7 @@ def test_the_limit_is_that_of_the_settings() -> None:
     items = list(inject(Faults(loss=0.5, burst=3.0), walk(TWO[:1])))
     for limit, is_answered in ((0.1, True), (1.0, False)):
         settings = replace(recognizer.spec.decision, min_coverage=limit)
-        activities, _ = played(items, Pipeline("w", TWO[:1], recognizer, settings))
+        activities, _ = played(items, Pipeline("w", [Stream(TWO[0])], recognizer, settings))
         assert any(a.label for a in activities) is is_answered
 
 
@@ -154,7 +154,7 @@ def test_a_sensor_without_acceleration_is_never_taken_for_one_on_a_table() -> No
     recognizer = load(find("imu_tcn"))
     settings = replace(recognizer.spec.decision, not_worn_after_s=10.0)
     items = [without_acceleration(item) for item in walk(TWO[:1])]
-    activities, _ = played(items, Pipeline("w", TWO[:1], recognizer, settings))
+    activities, _ = played(items, Pipeline("w", [Stream(TWO[0])], recognizer, settings))
     assert {a.no_answer for a in activities if a.t > 5} == {None}
 
 

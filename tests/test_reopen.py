@@ -18,6 +18,8 @@ class Scripted:
     """Each life is a list of what happens in it; a life without LOST ends by itself."""
 
     damaged = 0
+    battery = None
+    silence_s = 30.0
 
     def __init__(self, *lives: list[str]) -> None:
         self._lives = list(lives)
@@ -133,6 +135,8 @@ async def test_cancelling_ends_it_in_a_pause_and_in_a_life(*, asleep: bool) -> N
 
     class Endless:
         damaged = 0
+        battery = None
+        silence_s = 30.0
 
         async def run(self, deliver: Deliver) -> None:
             deliver(0.0, 0, b"")

@@ -6,7 +6,7 @@ at rest. Where the sensor sends acceleration and angular rate apart, they come i
 and as their samples were not taken together, each wants a `Clock` of its own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from edgehar.devices.bangle import BANGLE
 from edgehar.devices.bluest import BLUEST
@@ -19,8 +19,9 @@ from edgehar.devices.polar import H10, VERITY
 from edgehar.devices.profile import Profile, Reader, Write
 from edgehar.devices.thingy52 import THINGY52
 from edgehar.devices.witmotion import WITMOTION, WITMOTION_DUAL
+from edgehar.errors import ConfigError
 
-__all__ = ["PROFILES", "Profile", "Reader", "Write", "fitting"]
+__all__ = ["PROFILES", "SEVERAL", "Profile", "Reader", "Write", "fitting", "reader_of"]
 
 PROFILES: Mapping[str, Profile] = {
     profile.name: profile
@@ -40,7 +41,21 @@ PROFILES: Mapping[str, Profile] = {
         PINETIME,
     )
 }
-"""By their names."""
+"""What is read over BLE, by name."""
+
+SEVERAL = frozenset(profile.name for profile in PROFILES.values() if len(profile.notify) > 1)
+"""Profiles whose bodies begin with the number of the characteristic that brought them."""
+
+_READERS: Mapping[str, Callable[[str], Reader]] = {
+    profile.name: profile.reader for profile in PROFILES.values()
+}
+
+
+def reader_of(profile: str, device: str) -> Reader:
+    """A fresh reader of a profile's bodies; `device` is what its packets say. ConfigError if there is none."""
+    if profile not in _READERS:
+        raise ConfigError(f"no sensor profile is called {profile!r}; there are {', '.join(_READERS)}")
+    return _READERS[profile](device)
 
 
 def fitting(services: Iterable[str], name: str | None) -> list[Profile]:

@@ -51,4 +51,5 @@ MOVELLA_DOT = Profile(
     # A rate is refused while it measures.
     start=(_measure(on=False), Write(SETTINGS, _SET_RATE, response=True), _measure(on=True)),
     stop=(_measure(on=False),),
+    battery=_UUID.format(0x3001),
 )

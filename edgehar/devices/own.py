@@ -36,11 +36,13 @@ class OwnReader:
 
 
 OWN = Profile(
-    name="own",
+    name="edgehar",
     title="edgehar's own firmware",
     services=(NORDIC_UART,),
     prefixes=("edgehar",),
     notify=(NORDIC_UART_NOTIFY,),
     rate_hz=50.0,
+    # At rest it describes itself every 10 s.
+    silence_s=30.0,
     reader=lambda _device: OwnReader(),
 )

@@ -40,4 +40,6 @@ PINETIME = Profile(
     notify=(MOTION,),
     rate_hz=RATE_HZ,
     reader=partial(LayoutReader, layout=_LAYOUT),
+    # A watch on the table has nothing new to say.
+    silence_s=600.0,
 )

@@ -11,6 +11,9 @@ NORDIC_UART = "6e400001-b5a3-f393-e0a9-e50e24dcca9e"
 NORDIC_UART_WRITE = "6e400002-b5a3-f393-e0a9-e50e24dcca9e"
 NORDIC_UART_NOTIFY = "6e400003-b5a3-f393-e0a9-e50e24dcca9e"
 
+BATTERY_LEVEL = "00002a19-0000-1000-8000-00805f9b34fb"
+"""Bluetooth SIG, Battery Service."""
+
 
 class Reader(Protocol):
     """Notifications of one sensor to packets, over as many of its lives as it likes.
@@ -64,10 +67,14 @@ class Profile(Struct, frozen=True):
     rate_hz: float
     """Samples per second once `start` was written."""
     reader: Callable[[str], Reader]
-    """Takes the device's own id, hexadecimal, and makes a fresh reader."""
+    """Takes what its packets shall say of the device, and makes a fresh reader."""
     start: tuple[Write, ...] = ()
     """To be written in order, after all of `notify` were subscribed to. May be repeated while it sends."""
     stop: tuple[Write, ...] = ()
     """To be written in order before the link is closed."""
+    battery: str = BATTERY_LEVEL
+    """Characteristic whose first byte is the charge, percent; not every device has it."""
+    silence_s: float = 10.0
+    """A link that brings nothing for so long is dead, s."""
     pause_s: float = 0.0
     """Time to let pass after each of `start` and `stop`."""

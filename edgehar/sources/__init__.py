@@ -1,4 +1,4 @@
-"""Where packets come from: a serial port, a recording or a simulated wearer.
+"""Where packets come from: a serial port, Bluetooth, a recording or a simulated wearer.
 
 A source has one verb, `run(deliver)`, and it is one life of one link: it opens the link, hands on
 every packet as it arrives, and cleans up after itself however it ends.
@@ -23,6 +23,16 @@ class Source(Protocol):
     @property
     def damaged(self) -> int:
         """Frames dropped as damaged, over all lives; 0 where a link has no frames."""
+        ...
+
+    @property
+    def battery(self) -> int | None:
+        """Charge of the sensor, percent, where the link tells it apart from its packets; None if not known."""
+        ...
+
+    @property
+    def silence_s(self) -> float:
+        """A life that brings nothing for longer is a dead one, s; inf where silence is as good as packets."""
         ...
 
     async def run(self, deliver: Deliver) -> None:

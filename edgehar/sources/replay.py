@@ -1,5 +1,6 @@
 """A recording in the place of the sensors it was made from."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class Replay:
     """Delivers a recording's packets with their recorded times; finite, so `run` returns."""
 
     damaged = 0
+    battery = None
+    silence_s = math.inf
 
     def __init__(self, recording: Iterable[Item] | Path, *, speed: float = 1.0) -> None:
         """Open what is to be replayed.

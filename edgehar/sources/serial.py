@@ -36,8 +36,11 @@ _LOGGER = logging.getLogger(__name__)
 CONNECT_S = 5.0
 """A TCP port that has not answered by then is taken as lost, s."""
 
-SILENCE_S = 5.0
+QUIET_S = 5.0
 """A port that is open and has given no packet by then is worth a warning, s."""
+
+SILENCE_S = 30.0
+"""Without a packet for so long the link counts as lost, s: a sensor at rest describes itself every 10 s."""
 
 _CHUNK = 65536
 _SCHEMES = ("socket", "rfc2217", "loop", "spy", "hwgrep", "alt", "cp2110")  # what pyserial can open
@@ -50,6 +53,9 @@ _Read = Callable[[], Awaitable[bytes]]
 
 class Serial:
     """A sensor that sends the byte stream of `protocol` over a serial port; delivers stream 0."""
+
+    battery = None
+    silence_s = SILENCE_S
 
     def __init__(self, port: str, baud: int = 115200) -> None:
         """Name the port; nothing is opened yet. ConfigError if no port can have this name.
@@ -78,7 +84,7 @@ class Serial:
         self._is_silent = self._is_silent and not self._packets
         self._bytes = self._packets = 0
         async with self._open() as read:
-            silence = asyncio.get_running_loop().call_later(SILENCE_S, self._warn_of_silence)
+            silence = asyncio.get_running_loop().call_later(QUIET_S, self._warn_of_silence)
             try:
                 await self._pump(read, deliver)
             finally:
@@ -115,7 +121,7 @@ class Serial:
         # A silent port is opened again and again; only the first time since its last packet is news.
         level = logging.DEBUG if self._is_silent else logging.WARNING
         self._is_silent = True
-        _LOGGER.log(level, "%s is open, but %s in %.0f s: %s", self.port, came, SILENCE_S, advice)
+        _LOGGER.log(level, "%s is open, but %s in %.0f s: %s", self.port, came, QUIET_S, advice)
 
 
 @asynccontextmanager

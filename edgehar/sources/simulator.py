@@ -84,6 +84,8 @@ class Simulator:
     """
 
     damaged = 0
+    battery = None
+    silence_s = 30.0
 
     def __init__(
         self,

@@ -1,0 +1,240 @@
+"""The Bluetooth adapter: one scanner for all who search, one connect at a time.
+
+A controller does one thing at a time, and BlueZ refuses or aborts what overlaps: whoever connects
+pauses the scanner, and the next one waits. A process has one `Radio` for each adapter it uses.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from bleak import BleakAdapter, BleakClient, BleakScanner
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+from bleak.exc import (
+    BleakBluetoothNotAvailableError,
+    BleakBluetoothNotAvailableReason as Reason,
+    BleakCharacteristicNotFoundError,
+    BleakDBusError,
+    BleakError,
+)
+from dbus_fast.errors import DBusError
+from msgspec import Struct
+
+from edgehar.devices import Write
+from edgehar.errors import SourceLostError
+
+_LOGGER = logging.getLogger(__name__)
+
+CONNECT_S = 15.0
+"""Connecting and finding out a device's characteristics take a second or two; by then it will not happen, s."""
+
+STALL_S = 10.0
+"""A scanner that has heard nobody for so long is started anew, s: that of a bluetoothd which died hears nothing more."""
+
+_ANSWER_S = 5.0  # for what bluetoothd does by itself
+_PARTING_S = 3.0
+FAILURES = (BleakError, DBusError, OSError, EOFError)
+"""What bleak raises when Bluetooth, its service, the bus or the device fails; time-outs are OSErrors."""
+
+
+class Sighting(Struct, frozen=True, eq=False):
+    """A device that was heard."""
+
+    address: str
+    """Upper case."""
+    name: str | None
+    services: tuple[str, ...]
+    """UUIDs that it advertises."""
+    rssi_dbm: int | None
+    """Signal; None of a device that is connected already."""
+    device: BLEDevice
+
+
+Heard = Callable[[Sighting], None]
+
+
+class Radio:
+    """What all sensors of a process share of one adapter."""
+
+    def __init__(self, adapter: str | None = None) -> None:
+        """Name the adapter, such as `hci0`; None is the first that is switched on. Nothing is opened yet."""
+        self.taken: set[str] = set()
+        """Addresses that have a source: no other may choose them."""
+        # bleak has a type of its own for each that takes this.
+        self._options: Any = {"adapter": adapter} if adapter else {}
+        self._turn = asyncio.Lock()
+        self._listeners: list[Heard] = []
+        self._scanner: BleakScanner | None = None
+        self._heard_at = 0.0
+        self._left: list[Sighting] | None = None
+        self._partings: set[asyncio.Task[None]] = set()
+
+    async def find(self, accepts: Callable[[Sighting], bool], seconds: float) -> Sighting | None:
+        """The first device that is accepted; None if none came for so long. SourceLostError as in `listen`."""
+        found: asyncio.Future[Sighting] = asyncio.get_running_loop().create_future()
+
+        def heard(sighting: Sighting) -> None:
+            if not found.done() and accepts(sighting):
+                found.set_result(sighting)
+
+        await self.listen(heard, seconds, found)
+        return found.result() if found.done() else None
+
+    async def listen(
+        self, heard: Heard, seconds: float, until: asyncio.Future[Sighting] | None = None
+    ) -> None:
+        """Scan for so long, or until the future is done; SourceLostError says why it cannot.
+
+        Devices that another life of this program has left connected do not advertise; they are told first.
+        """
+        end = time.monotonic() + seconds
+        never: asyncio.Future[Sighting] = asyncio.get_running_loop().create_future()
+        done = until or never
+        self._listeners.append(heard)
+        try:
+            with told("scanning"):
+                while not done.done() and (rest := end - time.monotonic()) > 0.0:
+                    async with self._turn:
+                        await self._keep_scanning()
+                    for sighting in self._left or ():
+                        heard(sighting)
+                    await asyncio.wait([done], timeout=min(rest, STALL_S))
+        finally:
+            self._listeners.remove(heard)
+            async with self._turn:
+                if not self._listeners:
+                    await self._stop()
+
+    async def _keep_scanning(self) -> None:
+        if self._scanner:
+            if time.monotonic() - self._heard_at < STALL_S:
+                return
+            _LOGGER.debug("the scanner heard nobody for %.0f s and is started anew", STALL_S)
+            await self._stop()
+        async with asyncio.timeout(_ANSWER_S):
+            if self._left is None:
+                self._left = await self._connected()
+            scanner = BleakScanner(self._on_advertisement, bluez=self._options)
+            await scanner.start()
+        self._scanner, self._heard_at = scanner, time.monotonic()
+
+    async def _connected(self) -> list[Sighting]:
+        adapter = await BleakAdapter.get(bluez=self._options)
+        return [
+            Sighting(
+                address=device.address.upper(),
+                name=device.name,
+                services=tuple(device.details["props"].get("UUIDs", ())),
+                rssi_dbm=None,
+                device=device,
+            )
+            for device in await adapter.get_connected_devices()
+        ]
+
+    async def _stop(self) -> None:
+        scanner, self._scanner = self._scanner, None
+        if scanner:
+            with contextlib.suppress(*FAILURES):
+                async with asyncio.timeout(_ANSWER_S):
+                    await scanner.stop()
+
+    def _on_advertisement(self, device: BLEDevice, data: AdvertisementData) -> None:
+        self._heard_at = time.monotonic()
+        sighting = Sighting(
+            address=device.address.upper(),
+            name=data.local_name or device.name,
+            services=tuple(data.service_uuids),
+            rssi_dbm=data.rssi,
+            device=device,
+        )
+        for heard in list(self._listeners):
+            heard(sighting)
+
+    async def connect(self, sighting: Sighting, on_lost: Callable[[], None]) -> BleakClient:
+        """A client whose characteristics are known; SourceLostError says why there is none.
+
+        `on_lost` is called when the link ends, if bluetoothd lives to tell.
+        """
+        client = BleakClient(sighting.device, lambda _: on_lost(), timeout=CONNECT_S, bluez=self._options)
+        async with self._turn:
+            # Left connected, it can be taken over once: what bluetoothd knew may have died with it.
+            self._left = [other for other in self._left or () if other.address != sighting.address]
+            await self._stop()
+            with told(f"connecting to {sighting.address}"):
+                await client.connect()
+            if self._listeners:
+                with told("scanning"):
+                    await self._keep_scanning()
+        return client
+
+    async def part(self, client: BleakClient, farewell: Sequence[Write], *, wait: bool) -> None:
+        """Write the farewell and close the link in the background; `wait` a moment for it.
+
+        Nobody waits for a link that is silent: where bluetoothd has died, closing takes ten seconds.
+        """
+        parting = asyncio.create_task(_part(client, farewell), name=f"part from {client.address}")
+        self._partings.add(parting)
+        parting.add_done_callback(self._partings.discard)
+        if wait:
+            await asyncio.wait([parting], timeout=_PARTING_S)
+
+
+async def _part(client: BleakClient, farewell: Sequence[Write]) -> None:
+    with contextlib.suppress(*FAILURES):
+        async with asyncio.timeout(_PARTING_S):
+            for write in farewell if client.is_connected else ():
+                await client.write_gatt_char(write.characteristic, write.payload, response=write.response)
+    with contextlib.suppress(*FAILURES):
+        await client.disconnect()
+
+
+@contextlib.contextmanager
+def told(doing: str) -> Iterator[None]:
+    """Turn what bleak raises into SourceLostError, one line that says what to do."""
+    try:
+        yield
+    except FAILURES as error:
+        raise SourceLostError(_why(error, doing)) from error
+
+
+_NO_SERVICE = (
+    "the Bluetooth service does not run: sudo apt install bluez, then sudo systemctl enable --now bluetooth"
+)
+_IS_OFF = "Bluetooth is switched off: rfkill unblock bluetooth, then bluetoothctl power on"
+_DENIED = "this user may not use Bluetooth: sudo usermod -aG bluetooth NAME, then log in again or restart the service"
+_UNAVAILABLE = {
+    Reason.NO_BLUETOOTH: "there is no Bluetooth adapter: plug one in, or enable the board's own",
+    Reason.NO_BLE_CENTRAL_ROLE: "the Bluetooth adapter cannot do Low Energy as a central: use another one",
+    Reason.POWERED_OFF: _IS_OFF,
+    Reason.DENIED_BY_SYSTEM: _DENIED,
+}
+_DBUS = {
+    "org.freedesktop.DBus.Error.ServiceUnknown": _NO_SERVICE,
+    "org.freedesktop.DBus.Error.NameHasNoOwner": _NO_SERVICE,
+    "org.freedesktop.DBus.Error.Disconnected": _NO_SERVICE,
+    "org.freedesktop.DBus.Error.NoReply": _NO_SERVICE,
+    "org.freedesktop.DBus.Error.AccessDenied": _DENIED,
+    "org.bluez.Error.NotReady": _IS_OFF,
+    "org.bluez.Error.NotPermitted": _DENIED,
+    "org.bluez.Error.NotAuthorized": _DENIED,
+}
+
+
+def _why(error: Exception, doing: str) -> str:
+    """What a person should do about it."""
+    match error:
+        case BleakBluetoothNotAvailableError() if error.reason in _UNAVAILABLE:
+            return _UNAVAILABLE[error.reason]
+        case BleakDBusError() if error.dbus_error in _DBUS:
+            return _DBUS[error.dbus_error]
+        case BleakCharacteristicNotFoundError():
+            return f"{doing}: it has no characteristic {error.char_specifier}; is its profile another one?"
+        case TimeoutError():
+            return f"{doing}: no answer in time"
+        case OSError() | EOFError():
+            return f"the D-Bus system bus cannot be reached ({error or type(error).__name__}): does dbus run?"
+    return f"{doing}: {error}"

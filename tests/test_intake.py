@@ -1,0 +1,85 @@
+"""One stream from bodies to samples: every profile, its clocks, its counters, its gravity."""
+
+import logging
+import struct
+
+import numpy as np
+import pytest
+from sensors import AT_REST, bits_of, polar_answer, polar_frame
+
+from edgehar.devices import PROFILES, SEVERAL
+from edgehar.errors import ConfigError
+from edgehar.intake import Intake
+from edgehar.protocol import Description, encode_data, encode_description
+from edgehar.recording import Stream
+from edgehar.types import ACCELERATION, ANGULAR_RATE, Samples
+
+
+def body(profile: str, source: int, payload: bytes) -> bytes:
+    return bytes((source,)) + payload if profile in SEVERAL else payload
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_bodies_of_every_profile_become_samples_in_si_units(profile: str) -> None:
+    intake = Intake(Stream("wrist", profile))
+    samples = [
+        made
+        for i in range(3)
+        for source, payload in AT_REST[profile]
+        for made in intake.push(1.0 + i, body(profile, source, payload))
+    ]
+    assert samples
+    assert {made.placement for made in samples} == {"wrist"}
+    force = np.concatenate([made.x for made in samples if made.channels[:3] == ACCELERATION])[:, :3]
+    assert np.linalg.norm(force, axis=1) == pytest.approx(9.81, rel=0.03)
+
+
+def test_a_profile_that_nobody_reads_is_refused_in_a_line() -> None:
+    with pytest.raises(
+        ConfigError, match="no sensor profile is called 'abacus'; there are edgehar, witmotion"
+    ):
+        Intake(Stream("wrist", "abacus"))
+
+
+def test_channels_that_come_apart_have_clocks_of_their_own() -> None:
+    intake = Intake(Stream("wrist", "metamotion"))
+    acc, gyr = (
+        struct.pack("<BB9h", module, packed, *[0, 0, 2048] * 3) for module, packed in ((3, 0x1C), (0x13, 7))
+    )
+    made: list[Samples] = []
+    for i in range(2000):
+        # Both halves arrive at once, three samples each, for two minutes.
+        for payload in (acc, gyr):
+            made += intake.push(i * 0.06, payload)
+    assert set(intake.clocks) == {ACCELERATION, ANGULAR_RATE}
+    assert intake.health()["clock_restarts"] == 0
+    ends = {channels: [m.t[-1] for m in made if m.channels == channels] for channels in intake.clocks}
+    assert ends[ACCELERATION] == pytest.approx(ends[ANGULAR_RATE], abs=1e-6)
+
+
+def test_the_first_byte_tells_the_characteristic_where_there_are_several() -> None:
+    intake = Intake(Stream("wrist", "polar_verity"))
+    frame = polar_frame(5, 0x80, 10**18, struct.pack("<3hBB", 0, 0, 4098, 3, 2) + bits_of([0] * 6, 3))
+    assert intake.push(1.0, b"\1" + frame) == []
+    assert intake.push(1.1, b"\0" + polar_answer(5, 1.0)) == []
+    assert intake.push(1.2, b"\1" + frame)[0].channels == ANGULAR_RATE
+
+
+def test_a_wrong_range_is_told_once_and_stays_in_health(caplog: pytest.LogCaptureFixture) -> None:
+    intake = Intake(Stream("wrist"))
+    counts = np.array([[0, 0, 2048, 0, 0, 0]] * 10, np.int16)
+    description = encode_description(Description("c0ffee123456", 20_000, 8, 2000))
+    with caplog.at_level(logging.WARNING):
+        for start in (0.0, 100.0):
+            for i in range(20):
+                t = start + i * 0.2
+                intake.push(t, description)
+                intake.push(t, encode_data(i, round(t * 1e6), counts))
+    assert [record.getMessage() for record in caplog.records] == [f"wrist: {intake.misfit}"]
+    assert "feels 4.90 m/s² where gravity is 9.81" in intake.health()["misfit"]
+
+
+def test_health_of_the_own_firmware_tells_more() -> None:
+    own, other = Intake(Stream("wrist")).health(), Intake(Stream("wrist", "bluest")).health()
+    assert own.keys() - other.keys() == {"undescribed", "duplicates", "restarts"}
+    assert (other["packets"], other["battery"], other["skew_ppm"]) == (0, None, None)
