@@ -28,12 +28,12 @@ def complaints(force: FloatArray, check: RestCheck | None = None, *, begin: floa
 def at_rest(felt: float, n: int = 200, noise: float = 0.002) -> FloatArray:
     rng = np.random.default_rng(1)
     axis = np.array([0.48, 0.6, 0.64])
-    return (felt * (axis + rng.normal(0, noise, (n, 3)))).astype(np.float32)
+    return np.asarray(felt * (axis + rng.normal(0, noise, (n, 3))), np.float32)
 
 
 def moving(n: int = 500) -> FloatArray:
     t = np.arange(n) * PERIOD_US * 1e-6
-    return (at_rest(STANDARD_GRAVITY, n) + 4 * np.sin(6 * t)[:, None]).astype(np.float32)
+    return np.asarray(at_rest(STANDARD_GRAVITY, n) + 4 * np.sin(6 * t)[:, None], np.float32)
 
 
 @pytest.mark.parametrize("offset", [-0.14, -0.03, 0.0, 0.1, 0.14])

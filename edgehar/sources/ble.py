@@ -100,7 +100,7 @@ class Ble:
             return False
         if self._name:
             return sighting.name == self._name
-        return self.profile in fitting(sighting.services, sighting.name)
+        return self.profile.name in {p.name for p in fitting(sighting.services, sighting.name)}
 
     async def _start(self, client: BleakClient, inbox: "_Inbox") -> None:
         """Subscribe first and ask then: what a start command is answered with must be heard."""
