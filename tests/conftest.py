@@ -7,6 +7,8 @@ from typing import NoReturn
 
 import pytest
 
+pytest_plugins = ["bluez"]
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # What runs in the background of a shell ignores Ctrl-C, and so would the processes that tests send it to.
