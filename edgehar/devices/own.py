@@ -37,7 +37,7 @@ class OwnReader:
 
 OWN = Profile(
     name="edgehar",
-    title="edgehar's own firmware",
+    title="sensor with edgehar's firmware",
     services=(NORDIC_UART,),
     prefixes=("edgehar",),
     notify=(NORDIC_UART_NOTIFY,),

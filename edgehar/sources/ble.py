@@ -58,15 +58,15 @@ class Ble:
         self._address = address.upper() if address else None
         self._name = name
         self._is_missed = False
+        self._claimed = self._address or ""
         if self._address:
             radio.taken.add(self._address)
 
     async def run(self, deliver: Deliver) -> None:
         """One life, as in `Source.run`: find it, connect, start it, deliver until it is lost or silent."""
-        sighting = await self._find()
-        self._radio.taken.add(sighting.address)
         inbox = _Inbox()
         try:
+            sighting = await self._find()
             client = await self._radio.connect(sighting, inbox.close)
             try:
                 await self._start(client, inbox)
@@ -74,12 +74,12 @@ class Ble:
             finally:
                 await self._radio.part(client, self.profile.stop, wait=not inbox.is_silent)
         finally:
-            if self._address != sighting.address:
-                self._radio.taken.discard(sighting.address)
+            if self._claimed != self._address:
+                self._radio.taken.discard(self._claimed)
 
     async def _find(self) -> Sighting:
         search_s = PATIENT_SEARCH_S if self._is_missed else SEARCH_S
-        sighting = await self._radio.find(self._accepts, search_s)
+        sighting = await self._radio.find(self._claims, search_s)
         self._is_missed = sighting is None
         if sighting is None:
             raise SourceLostError(
@@ -93,7 +93,15 @@ class Ble:
             return f"with address {self._address}"
         return f"called {self._name!r}" if self._name else "of any name"
 
-    def _accepts(self, sighting: Sighting) -> bool:
+    def _claims(self, sighting: Sighting) -> bool:
+        """Whether it is the one, which from then on no other source may take."""
+        if self._is_meant(sighting):
+            self._claimed = sighting.address
+            self._radio.taken.add(sighting.address)
+            return True
+        return False
+
+    def _is_meant(self, sighting: Sighting) -> bool:
         if self._address:
             return sighting.address == self._address
         if sighting.address in self._radio.taken:

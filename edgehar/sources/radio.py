@@ -7,6 +7,7 @@ pauses the scanner, and the next one waits. A process has one `Radio` for each a
 import asyncio
 import contextlib
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -24,7 +25,7 @@ from bleak.exc import (
 from dbus_fast.errors import DBusError
 from msgspec import Struct
 
-from edgehar.devices import Write
+from edgehar.devices import PROFILES, Write
 from edgehar.errors import SourceLostError
 
 _LOGGER = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ STALL_S = 10.0
 
 _ANSWER_S = 5.0  # for what bluetoothd does by itself
 _PARTING_S = 3.0
+# The Bluetooth SIG's own, which devices have and need not have, and those of the profiles.
+_SERVICES = ["1800", "1801", *(service for profile in PROFILES.values() for service in profile.services)]
 FAILURES = (BleakError, DBusError, OSError, EOFError)
 """What bleak raises when Bluetooth, its service, the bus or the device fails; time-outs are OSErrors."""
 
@@ -132,7 +135,7 @@ class Radio:
                 rssi_dbm=None,
                 device=device,
             )
-            for device in await adapter.get_connected_devices()
+            for device in await adapter.get_connected_devices(_SERVICES)
         ]
 
     async def _stop(self) -> None:
@@ -174,7 +177,7 @@ class Radio:
     async def part(self, client: BleakClient, farewell: Sequence[Write], *, wait: bool) -> None:
         """Write the farewell and close the link in the background; `wait` a moment for it.
 
-        Nobody waits for a link that is silent: where bluetoothd has died, closing takes ten seconds.
+        Nobody waits for a link that is silent: where bluetoothd has died, closing never ends by itself.
         """
         parting = asyncio.create_task(_part(client, farewell), name=f"part from {client.address}")
         self._partings.add(parting)
@@ -189,7 +192,9 @@ async def _part(client: BleakClient, farewell: Sequence[Write]) -> None:
             for write in farewell if client.is_connected else ():
                 await client.write_gatt_char(write.characteristic, write.payload, response=write.response)
     with contextlib.suppress(*FAILURES):
-        await client.disconnect()
+        # Cut short it still forgets everything on this side.
+        async with asyncio.timeout(_PARTING_S):
+            await client.disconnect()
 
 
 @contextlib.contextmanager
@@ -226,15 +231,20 @@ _DBUS = {
 
 def _why(error: Exception, doing: str) -> str:
     """What a person should do about it."""
+    told_as = f"{doing}: {error}"
     match error:
         case BleakBluetoothNotAvailableError() if error.reason in _UNAVAILABLE:
-            return _UNAVAILABLE[error.reason]
+            told_as = _UNAVAILABLE[error.reason]
         case BleakDBusError() if error.dbus_error in _DBUS:
-            return _DBUS[error.dbus_error]
+            told_as = _DBUS[error.dbus_error]
+        case BleakError() if found := re.fullmatch(r"adapter '(\w+)' not found", str(error)):
+            told_as = f"there is no Bluetooth adapter {found[1]}: `bluetoothctl list` shows which there are"
         case BleakCharacteristicNotFoundError():
-            return f"{doing}: it has no characteristic {error.char_specifier}; is its profile another one?"
+            told_as = f"{doing}: it has no characteristic {error.char_specifier}; is its profile another one?"
         case TimeoutError():
-            return f"{doing}: no answer in time"
+            told_as = f"{doing}: no answer in time"
         case OSError() | EOFError():
-            return f"the D-Bus system bus cannot be reached ({error or type(error).__name__}): does dbus run?"
-    return f"{doing}: {error}"
+            told_as = (
+                f"the D-Bus system bus cannot be reached ({error or type(error).__name__}): does dbus run?"
+            )
+    return told_as

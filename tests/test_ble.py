@@ -1,0 +1,527 @@
+"""Sensors over real bleak and a fake BlueZ: whatever fails, they come back, and the log says what failed."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import numpy as np
+import pytest
+from bluez import FORBIDDEN, Bluetoothd
+from msgspec.structs import replace
+from radio import ABORTED, Characteristic, Peripheral
+
+from edgehar.devices import PROFILES, Profile, Write
+from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART_WRITE
+from edgehar.errors import SourceLostError
+from edgehar.protocol import Data, Decoder, Description, decode, encode_data, encode_description
+from edgehar.sources import ble, radio as radio_module
+from edgehar.sources.ble import Ble
+from edgehar.sources.radio import Radio
+from edgehar.sources.reopen import Delays, keep_open
+
+QUICK = Delays(first_s=0.02, longest_s=0.2)
+PATIENCE_S = 30.0
+PERIOD_S = 0.02
+
+OWN = replace(PROFILES["edgehar"], silence_s=0.6)
+"""Our own firmware, of which silence is noticed sooner than a test gets tired."""
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ble, "SEARCH_S", 0.4)
+    monkeypatch.setattr(radio_module, "STALL_S", 0.3)
+
+
+class Sensor(Peripheral):
+    """Own firmware: numbered packets of two samples, a description with every tenth."""
+
+    def __init__(self, i: int, *, name: str = "edgehar", battery: int | None = None) -> None:
+        gatt = {
+            NORDIC_UART: [
+                Characteristic(NORDIC_UART_NOTIFY, ("notify",)),
+                Characteristic(NORDIC_UART_WRITE, ("write", "write-without-response")),
+            ]
+        }
+        address = f"C0:FF:EE:00:00:0{i}"
+        super().__init__(address, name, services=[NORDIC_UART], gatt=gatt, battery=battery)
+        self.sent = 0
+        self.is_mute = False
+        self._described = encode_description(Description(f"c0ffee00000{i}", 10_000, 16, 2000))
+
+    def tick(self) -> None:
+        if self.is_mute or not self.is_subscribed(NORDIC_UART_NOTIFY):
+            return
+        if self.sent % 10 == 0:
+            self.notify(NORDIC_UART_NOTIFY, self._described)
+        counts = np.full((2, 6), self.sent % 1000, np.int16)
+        self.notify(NORDIC_UART_NOTIFY, encode_data(self.sent, self.sent * 20_000, counts))
+        self.sent += 1
+
+    async def live(self, period_s: float = PERIOD_S) -> None:
+        while True:
+            self.tick()
+            await asyncio.sleep(period_s)
+
+
+class Listener:
+    """A source that is kept open, and what came of it."""
+
+    def __init__(self, source: Ble) -> None:
+        self.source = source
+        self.heard: list[tuple[float, bytes]] = []
+        self.states: list[bool] = []
+
+    def deliver(self, t: float, stream: int, body: bytes) -> None:
+        assert stream == 0
+        self.heard.append((t, body))
+
+    async def run(self) -> None:
+        await keep_open(self.source, self.deliver, name="wrist", on_state=self.states.append, delays=QUICK)
+
+    async def more(self, n: int = 5) -> None:
+        """Return when so many more packets came."""
+        goal = len(self.heard) + n
+        await until(lambda: len(self.heard) >= goal)
+
+    @property
+    def sequences(self) -> list[int]:
+        items = [decode(body) for _, body in self.heard]
+        return [item.sequence for item in items if isinstance(item, Data)]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - nothing tells when it holds
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def running(
+    *listeners: Listener, sensors: list[Sensor], period_s: float = PERIOD_S
+) -> AsyncIterator[None]:
+    """Sensors that send, and sources that are kept open; leaves nothing behind."""
+    tasks = [asyncio.create_task(sensor.live(period_s)) for sensor in sensors]
+    opened = [asyncio.create_task(listener.run()) for listener in listeners]
+    try:
+        yield
+    finally:
+        for task in tasks + opened:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, *opened, return_exceptions=True)
+        assert all(isinstance(end, asyncio.CancelledError) for end in ended), ended
+        await settled({listener.source._radio for listener in listeners})
+
+
+async def settled(radios: set[Radio]) -> None:
+    """Until every client has let go."""
+    await until(lambda: not any(radio._partings for radio in radios))
+
+
+def listener(
+    sensor: Peripheral | None = None, profile: Profile = OWN, radio: Radio | None = None
+) -> Listener:
+    return Listener(Ble(radio or Radio(), profile, address=sensor.address if sensor else None))
+
+
+def said(caplog: pytest.LogCaptureFixture, level: int = logging.WARNING) -> list[str]:
+    """What the log says of sources, without the outages' lengths."""
+    return [
+        record.getMessage().partition(" after")[0]
+        for record in caplog.records
+        if record.name.startswith("edgehar") and record.levelno >= level
+    ]
+
+
+# Where all is well
+
+
+async def test_five_sensors_at_a_hundred_notifications_a_second_lose_nothing(bluez: Bluetoothd) -> None:
+    sensors = [Sensor(i) for i in range(5)]
+    bluez.add(*sensors)
+    radio = Radio()
+    listeners = [listener(sensor, radio=radio) for sensor in sensors]
+    async with running(*listeners, sensors=sensors, period_s=0.01):
+        await until(lambda: all(len(each.heard) > 300 for each in listeners))
+        for each in listeners:
+            assert each.sequences == list(range(len(each.sequences)))
+            times = [t for t, _ in each.heard]
+            assert times == sorted(times)
+    assert [each.states for each in listeners] == [[True]] * 5
+
+
+async def test_a_sensor_is_found_by_its_name(bluez: Bluetoothd) -> None:
+    other, sensor = Sensor(0, name="edgehar left"), Sensor(1, name="edgehar right")
+    bluez.add(other, sensor)
+    made = Listener(Ble(Radio(), OWN, name="edgehar right"))
+    async with running(made, sensors=[other, sensor]):
+        await made.more()
+        assert sensor.sent
+        assert not other.sent
+
+
+async def test_whatever_fits_is_taken_once_and_then_stays_the_one(
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
+) -> None:
+    stranger = Peripheral("C0:FF:EE:00:00:09", "Printer", gatt={})
+    sensors = [Sensor(0), Sensor(1)]
+    bluez.add(stranger, *sensors)
+    radio = Radio()
+    made = [listener(None, radio=radio) for _ in sensors]
+    with caplog.at_level(logging.INFO):
+        async with running(*made, sensors=sensors):
+            await until(lambda: all(each.heard for each in made))
+            chosen = [each.source._address for each in made]
+            assert set(chosen) == {sensor.address for sensor in sensors}
+            sensors[0].drop()
+            sensors[1].drop()
+            await made[0].more()
+            await made[1].more()
+            assert [each.source._address for each in made] == chosen
+    assert sum("is the one" in line for line in said(caplog, logging.INFO)) == 2
+
+
+async def test_the_one_that_another_has_by_address_is_not_taken(bluez: Bluetoothd) -> None:
+    sensor, other = Sensor(0), Sensor(1)
+    bluez.add(sensor)
+    radio = Radio()
+    listener(sensor, radio=radio)  # configured, not yet found
+    made = listener(None, radio=radio)
+    async with running(made, sensors=[sensor, other]):
+        await asyncio.sleep(0.2)
+        bluez.add(other)
+        await made.more()
+        assert made.source._address == other.address
+
+
+async def test_battery_is_read(bluez: Bluetoothd) -> None:
+    sensor = Sensor(0, battery=62)
+    bluez.add(sensor)
+    made = listener(sensor)
+    async with running(made, sensors=[sensor]):
+        await until(lambda: made.source.battery == 62)
+
+
+async def test_start_follows_subscribing_and_stop_comes_before_the_end(bluez: Bluetoothd) -> None:
+    sensor = Sensor(0)
+    bluez.add(sensor)
+    subscribed = []
+    control = sensor.characteristics[NORDIC_UART_WRITE]
+    control.on_write = lambda _: subscribed.append(sensor.is_subscribed(NORDIC_UART_NOTIFY))
+    profile = replace(
+        OWN,
+        start=(Write(NORDIC_UART_WRITE, b"a"), Write(NORDIC_UART_WRITE, b"b", response=True)),
+        stop=(Write(NORDIC_UART_WRITE, b"z"),),
+    )
+    made = listener(sensor, profile)
+    async with running(made, sensors=[sensor]):
+        await made.more()
+        assert control.written == [b"a", b"b"]
+        assert subscribed == [True, True]
+    assert control.written == [b"a", b"b", b"z"]
+
+
+async def test_a_source_that_is_cancelled_leaves_the_sensor_free(bluez: Bluetoothd) -> None:
+    sensor = Sensor(0)
+    bluez.add(sensor)
+    made = listener(sensor)
+    async with running(made, sensors=[sensor]):
+        await made.more()
+    assert not sensor.is_subscribed(NORDIC_UART_NOTIFY)
+    again = listener(sensor)
+    async with running(again, sensors=[sensor]):
+        await again.more()
+
+
+async def test_what_deliver_raises_leaves_as_it_is(bluez: Bluetoothd) -> None:
+    sensor = Sensor(0)
+    bluez.add(sensor)
+    source = Ble(Radio(), OWN, address=sensor.address)
+
+    def fail(_t: float, _stream: int, _body: bytes) -> None:
+        raise ZeroDivisionError
+
+    sending = asyncio.create_task(sensor.live())
+    with pytest.raises(ZeroDivisionError):
+        await source.run(fail)
+    sending.cancel()
+    await settled({source._radio})
+
+
+async def test_several_characteristics_are_told_apart_by_the_first_byte(bluez: Bluetoothd) -> None:
+    sensor = Sensor(0)
+    sensor.characteristics[NORDIC_UART_WRITE].flags = ("write", "notify")
+    bluez.add(sensor)
+    profile = replace(OWN, notify=(NORDIC_UART_NOTIFY, NORDIC_UART_WRITE))
+    made = listener(sensor, profile)
+    async with running(made, sensors=[sensor]):
+        await made.more()
+        sensor.notify(NORDIC_UART_WRITE, b"\x31")
+        await until(lambda: b"\1\x31" in [body for _, body in made.heard])
+        assert all(body[0] == 0 for _, body in made.heard if body != b"\1\x31")
+
+
+# What fails, and comes back
+
+LOST = "wrist: the link to C0:FF:EE:00:00:00 was lost: is the sensor near, on and charged?; trying again until it is back"
+SILENT = "wrist: C0:FF:EE:00:00:00 is connected but sent nothing for 1 s; trying again until it is back"
+BACK = "wrist: back"
+
+
+@asynccontextmanager
+async def one(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> AsyncIterator[tuple[Sensor, Listener]]:
+    """A sensor that is heard, and must be heard again in the end."""
+    sensor = Sensor(0)
+    bluez.add(sensor)
+    made = listener(sensor)
+    caplog.set_level(logging.INFO)
+    async with running(made, sensors=[sensor]):
+        await made.more()
+        caplog.clear()
+        yield sensor, made
+        await until(lambda: made.states[-1] and len(made.states) == 3)
+        await made.more()
+        assert made.states == [True, False, True]
+
+
+async def test_a_dropped_link(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
+    async with one(bluez, caplog) as (sensor, _):
+        sensor.drop()
+    assert said(caplog, logging.INFO) == [LOST, BACK]
+
+
+async def test_a_sensor_that_vanishes_and_comes_back(
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with one(bluez, caplog) as (sensor, made):
+        sensor.vanish()
+        await until(lambda: made.source._is_missed)
+        sensor.come_back()
+    assert said(caplog, logging.INFO) == [LOST, BACK]
+
+
+async def test_a_sensor_that_is_connected_and_says_nothing(
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with one(bluez, caplog) as (sensor, made):
+        sensor.is_mute = True
+        await until(lambda: not made.states[-1])
+        sensor.is_mute = False
+    assert said(caplog, logging.INFO) == [SILENT, BACK]
+
+
+async def test_bluetoothd_killed(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
+    async with one(bluez, caplog) as (_, made):
+        await bluez.kill()
+        await until(lambda: not made.states[-1])
+        await bluez.start()
+    assert said(caplog, logging.INFO) == [SILENT, BACK]
+
+
+async def test_bluetoothd_killed_and_back_before_anybody_noticed(
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with one(bluez, caplog):
+        await bluez.kill()
+        await bluez.start()
+    assert said(caplog, logging.INFO) == [SILENT, BACK]
+
+
+async def test_bluetoothd_stopped(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
+    async with one(bluez, caplog) as (_, made):
+        await bluez.stop()
+        await until(lambda: not made.states[-1])
+        await bluez.start()
+    assert said(caplog, logging.INFO) == [LOST, BACK]
+
+
+async def test_bluetoothd_killed_while_a_sensor_is_looked_for(
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with one(bluez, caplog) as (sensor, made):
+        sensor.leave()
+        await until(lambda: made.source._is_missed)
+        await bluez.kill()
+        await bluez.start()
+        sensor.come_back()
+    assert said(caplog, logging.INFO) == [LOST, BACK]
+
+
+async def test_the_bus_killed(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
+    async with one(bluez, caplog) as (_, made):
+        bluez.bus.kill()
+        await until(lambda: not made.states[-1])
+        bluez.bus.start()
+        await bluez.start()
+    assert said(caplog, logging.INFO) == [LOST, BACK]
+
+
+async def test_the_adapter_switched_off_and_on(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
+    async with one(bluez, caplog) as (_, made):
+        caplog.set_level(logging.DEBUG, "edgehar.sources.reopen")
+        bluez.power(on=False)
+        await until(lambda: "switched off" in caplog.text)
+        bluez.power(on=True)
+        await until(lambda: made.states[-1])
+    assert said(caplog, logging.INFO) == [LOST, BACK]
+
+
+async def test_the_adapter_pulled_out_and_put_in(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
+    async with one(bluez, caplog) as (_, made):
+        caplog.set_level(logging.DEBUG, "edgehar.sources.reopen")
+        bluez.unplug()
+        await until(lambda: "no Bluetooth adapter" in caplog.text)
+        bluez.plug()
+        await until(lambda: made.states[-1])
+    assert said(caplog, logging.INFO)[-1] == BACK
+
+
+async def test_a_sensor_that_refuses_at_first(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
+    sensor = Sensor(0)
+    sensor.refuse(2, "le-connection-abort-by-peer")
+    bluez.add(sensor)
+    made = listener(sensor)
+    caplog.set_level(logging.INFO)
+    async with running(made, sensors=[sensor]):
+        await made.more()
+    first, back = said(caplog, logging.INFO)
+    assert first.startswith("wrist: connecting to C0:FF:EE:00:00:00: ")
+    assert "le-connection-abort-by-peer" in first
+    assert back == BACK
+
+
+async def test_a_connect_that_the_radio_aborts(bluez: Bluetoothd) -> None:
+    sensor = Sensor(0)
+    sensor.refuse(1, ABORTED)
+    bluez.add(sensor)
+    made = listener(sensor)
+    async with running(made, sensors=[sensor]):
+        await made.more()
+
+
+async def test_one_that_never_answers_does_not_keep_the_others_waiting_for_ever(
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(radio_module, "CONNECT_S", 0.3)
+    dead, *sensors = (Sensor(i) for i in range(4))
+    dead.resolves = False
+    bluez.add(dead, *sensors)
+    radio = Radio()
+    stuck = listener(dead, radio=radio)
+    made = [listener(sensor, radio=radio) for sensor in sensors]
+    async with running(stuck, *made, sensors=sensors):
+        for each in made:
+            await each.more()
+        await until(lambda: caplog.records)
+    assert not stuck.heard
+    assert said(caplog)[0] == (
+        "wrist: connecting to C0:FF:EE:00:00:00: no answer in time; trying again until it is back"
+    )
+
+
+async def test_a_sensor_that_another_life_left_connected_is_taken_over(bluez: Bluetoothd) -> None:
+    sensor = Sensor(0)
+    bluez.add(sensor)
+    first = listener(sensor)
+    async with running(first, sensors=[sensor]):
+        await first.more()
+        # A radio of its own is all that another process would share.
+        second = listener(sensor, radio=Radio())
+        async with running(second, sensors=[]):
+            await second.more()
+
+
+# What only a person can mend
+
+
+async def refusal(radio: Radio | None = None, profile: Profile = OWN, **which: str | None) -> str:
+    with pytest.raises(SourceLostError) as caught:
+        await Ble(radio or Radio(), profile, **which).run(lambda *_: None)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("which", "whom"),
+    [
+        (("aa:bb:cc:dd:ee:ff", None), "with address AA:BB:CC:DD:EE:FF"),
+        ((None, "left"), "called 'left'"),
+        ((None, None), "of any name"),
+    ],
+)
+async def test_nobody_there(bluez: Bluetoothd, which: tuple[str | None, str | None], whom: str) -> None:
+    assert bluez
+    address, name = which
+    assert await refusal(address=address, name=name) == (
+        f"no sensor with edgehar's firmware {whom} is heard: is it charged, on, near, and not connected to another device?"
+    )
+
+
+async def test_bluetooth_is_off(bluez: Bluetoothd) -> None:
+    bluez.power(on=False)
+    assert await refusal() == (
+        "Bluetooth is switched off: rfkill unblock bluetooth, then bluetoothctl power on"
+    )
+
+
+async def test_there_is_no_adapter(bluez: Bluetoothd) -> None:
+    bluez.unplug()
+    assert await refusal() == "there is no Bluetooth adapter: plug one in, or enable the board's own"
+
+
+async def test_there_is_no_adapter_of_this_name(bluez: Bluetoothd) -> None:
+    assert bluez
+    assert (
+        await refusal(Radio("hci7"))
+        == "there is no Bluetooth adapter hci7: `bluetoothctl list` shows which there are"
+    )
+
+
+async def test_bluetoothd_does_not_run(bluez: Bluetoothd) -> None:
+    await bluez.kill()
+    assert (await refusal()).startswith("the Bluetooth service does not run: sudo apt install bluez")
+
+
+async def test_the_user_may_not(bluez: Bluetoothd) -> None:
+    bluez.bus.kill()
+    bluez.bus.start(rules=FORBIDDEN)
+    await bluez.start()
+    assert (await refusal()).startswith("this user may not use Bluetooth: sudo usermod -aG bluetooth")
+
+
+async def test_there_is_no_bus(bluez: Bluetoothd) -> None:
+    bluez.bus.kill()
+    assert (await refusal()).startswith("the D-Bus system bus cannot be reached (")
+
+
+async def test_a_sensor_of_another_kind_is_named(bluez: Bluetoothd) -> None:
+    sensor = Sensor(0)
+    bluez.add(sensor)
+    radio = Radio()
+    line = await refusal(radio, PROFILES["bluest"], address=sensor.address)
+    assert line == (
+        "starting the ST BlueST (SensorTile, SensorTile.box, BlueTile) C0:FF:EE:00:00:00: it has no characteristic "
+        "00e00000-0001-11e1-ac36-0002a5d5c51b; is its profile another one?"
+    )
+    await settled({radio})
+
+
+# Under load
+
+
+async def test_a_loop_that_is_blocked_loses_nothing(bluez: Bluetoothd) -> None:
+    import time  # noqa: PLC0415 - to block it
+
+    sensor = Sensor(0)
+    bluez.add(sensor)
+    made = listener(sensor, replace(OWN, silence_s=10.0))
+    async with running(made, sensors=[sensor]):
+        await made.more()
+        time.sleep(0.5)  # noqa: ASYNC251 - this is what is tested
+        for _ in range(500):
+            sensor.tick()
+        await made.more(400)
+    decoder = Decoder()
+    for _, body in made.heard:
+        decoder.push(body)
+    assert (decoder.lost, decoder.malformed) == (0, 0)
