@@ -114,6 +114,7 @@ class Links:
         if self.is_connected(peripheral):
             self._objects.change(_path(peripheral), DEVICE, flags(ServicesResolved=False))
             self._objects.change(_path(peripheral), DEVICE, flags(Connected=False))
+            peripheral.unlink()
 
     def drop_all(self) -> None:
         """Lose all links, and what was never connected to."""
@@ -129,6 +130,7 @@ class Links:
         self._cancel(path)
         self._kept.discard(path)
         self._known.pop(path, None)
+        peripheral.unlink()
         for known in [known for known in self._attributes if known.startswith(path)]:
             del self._attributes[known]
             self._subscribers.pop(known, None)

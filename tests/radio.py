@@ -118,6 +118,12 @@ class Peripheral:
         self.host.notify(self, uuid)
         return True
 
+    def unlink(self) -> None:
+        """Told by the host that the link is down."""
+
+    async def live(self) -> None:
+        """What it does by itself from when it is brought near."""
+
     async def stream(self, uuid: str, payload_of: Callable[[int], bytes], period_s: float) -> None:
         """For ever: the i-th notification i periods after the start; one that nobody has subscribed to is lost."""
         loop = asyncio.get_running_loop()

@@ -2,13 +2,16 @@
 
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+import numpy as np
 
 from edgehar.protocol import Description, encode_data, encode_description
 
 DEVICE = "c0ffee123456"
 
 Notifications = list[tuple[int, bytes]]
+"""The number of the characteristic among the profile's `notify`, and the value."""
 
 
 def bits_of(numbers: list[int], width: int) -> bytes:
@@ -30,33 +33,108 @@ def movesense_samples(ms: int, acc: list[list[float]], gyr: list[list[float]]) -
     return bytes((2, 99)) + struct.pack(f"<I{len(values)}f", ms, *values)
 
 
-def own_at_rest() -> Notifications:
-    import numpy as np  # noqa: PLC0415
-
-    counts = np.array([[0, 0, 2048, 0, 0, 0]] * 3, np.int16)
-    return [(0, encode_description(Description(DEVICE, 20_000, 16, 2000))), (0, encode_data(0, 0, counts))]
+_POLAR_NS = 10**18
+_OWN_RATE_HZ, _OWN_SAMPLES = 50, 5
+_OWN_DESCRIPTION = encode_description(Description(DEVICE, 1_000_000 // _OWN_RATE_HZ, 16, 2000))
 
 
-_WITMOTION = b"\x55\x61" + struct.pack("<9h", 0, 0, 2048, 0, 0, 0, 0, 0, 0)
-_META_ACC = struct.pack("<BB9h", 0x03, 0x1C, *[0, 0, 2048] * 3)
-_META_ACC_S = struct.pack("<BB9h", 0x03, 0x05, *[0, 0, 2048] * 3)
+def _own(i: int) -> Notifications:
+    counts = np.array([[0, 0, 2048, 0, 0, 0]] * _OWN_SAMPLES, np.int16)
+    ticks_us = i * _OWN_SAMPLES * 1_000_000 // _OWN_RATE_HZ & 0xFFFFFFFF
+    described = [(0, _OWN_DESCRIPTION)] if i % 10 == 0 else []
+    return [*described, (0, encode_data(i & 0xFFFF, ticks_us, counts))]
+
+
+def _witmotion(i: int) -> Notifications:  # noqa: ARG001 - it has no clock
+    return [(0, b"\x55\x61" + struct.pack("<9h", 0, 0, 2048, 0, 0, 0, 0, 0, 0))]
+
+
+def _movella_dot(i: int) -> Notifications:
+    us = 1_000_000 + i * 1_000_000 // 60
+    return [(0, struct.pack("<I6f", us & 0xFFFFFFFF, 0, 0, 9.81, 0, 0, 0))]
+
+
+def _polar_h10(i: int) -> Notifications:
+    last_ns = _POLAR_NS + (36 * i + 35) * 10**9 // 50
+    return [(1, polar_frame(2, 1, last_ns, struct.pack("<3h", 0, 0, 1000) * 36))]
+
+
+def _polar_verity(i: int) -> Notifications:
+    last_ns = _POLAR_NS + (13 * i + 12) * 10**9 // 52
+    same = bytes((3, 12)) + bits_of([0] * 36, 3)
+    acc = struct.pack("<3h", 0, 0, 4098) + same
+    gyr = struct.pack("<3h", 0, 0, 0) + same
+    return [(1, polar_frame(2, 0x80, last_ns, acc)), (1, polar_frame(5, 0x80, last_ns, gyr))]
+
+
+def _movesense(i: int) -> Notifications:
+    return [(0, movesense_samples(1000 + i * 4000 // 52, [[0, 0, 9.81]] * 4, [[0, 0, 0]] * 4))]
+
+
+def _metamotion(acc: int, gyr: int) -> Callable[[int], Notifications]:
+    packed = struct.pack("<BB9h", 0x03, acc, *[0, 0, 2048] * 3), struct.pack("<BB9h", 0x13, gyr, *[0] * 9)
+    return lambda _: [(0, payload) for payload in packed]
+
+
+def _bluest(i: int) -> Notifications:
+    return [(0, struct.pack("<H9h", (1000 + i * 50 >> 3) & 0xFFFF, 0, 0, 1000, 0, 0, 0, 0, 0, 0))]
+
+
+def _thingy52(i: int) -> Notifications:  # noqa: ARG001 - it has no clock
+    return [(0, struct.pack("<9h", 0, 0, 1024, 0, 0, 0, 0, 0, 0))]
+
+
+def _bangle(i: int) -> Notifications:
+    return [(0, b"A,%d,0,0,-1000\r\n" % ((1000 + i * 20) & 0xFFFF))]
+
+
+def _pinetime(i: int) -> Notifications:
+    # It sends only what differs from before.
+    return [(0, struct.pack("<3h", 0, 0, -1024 - i % 2))]
+
+
+# By profile: what the sensor sends each time, and the time between, s.
+_STREAMS: Mapping[str, tuple[Callable[[int], Notifications], float]] = {
+    "edgehar": (_own, _OWN_SAMPLES / _OWN_RATE_HZ),
+    "witmotion": (_witmotion, 1 / 50),
+    "witmotion_dual": (lambda i: [(0, 2 * payload) for _, payload in _witmotion(i)], 2 / 50),
+    "movella_dot": (_movella_dot, 1 / 60),
+    "polar_h10": (_polar_h10, 36 / 50),
+    "polar_verity": (_polar_verity, 13 / 52),
+    "movesense": (_movesense, 4 / 52),
+    "metamotion": (_metamotion(0x1C, 0x07), 3 / 50),
+    "metamotion_s": (_metamotion(0x05, 0x05), 3 / 50),
+    "bluest": (_bluest, 1 / 20),
+    "thingy52": (_thingy52, 1 / 50),
+    "bangle": (_bangle, 1 / 50),
+    "pinetime": (_pinetime, 1 / 10),
+}
+
+ANSWERS: Mapping[str, Mapping[bytes, tuple[int, bytes]]] = {
+    "polar_h10": {b"\x03\x02": (0, b"\xf0\x03\x02\x00\x00"), b"\x02\x02": (0, polar_answer(2, 1.0))},
+    "polar_verity": {
+        b"\x03\x02": (0, b"\xf0\x03\x02\x00\x00"),
+        b"\x03\x05": (0, b"\xf0\x03\x05\x00\x00"),
+        b"\x02\x02": (0, polar_answer(2, 2.44e-4)),
+        b"\x02\x05": (0, polar_answer(5, 0.07)),
+    },
+    "movesense": {b"\x01c": (0, b"\x01c\xc8\x00"), b"\x02c": (0, b"\x01c\xc8\x00")},
+}
+"""By profile: the notification that answers a command, by the command's first two bytes."""
+
+
+def at_rest(name: str, i: int) -> Notifications:
+    """What a sensor of this profile that lies still sends i periods after it was switched on."""
+    payloads_of, _ = _STREAMS[name]
+    return payloads_of(i)
+
+
+def period_s(name: str) -> float:
+    """Time between these."""
+    return _STREAMS[name][1]
+
 
 AT_REST: Mapping[str, Notifications] = {
-    "edgehar": own_at_rest(),
-    "witmotion": [(0, _WITMOTION)],
-    "witmotion_dual": [(0, _WITMOTION * 2)],
-    "movella_dot": [(0, struct.pack("<I6f", 1_000_000, 0, 0, 9.81, 0, 0, 0))],
-    "polar_h10": [(1, polar_frame(2, 1, 10**18, struct.pack("<3h", 0, 0, 1000) * 36))],
-    "polar_verity": [
-        (0, polar_answer(2, 2.44e-4)),
-        (1, polar_frame(2, 0x80, 10**18, struct.pack("<3hBB", 0, 0, 4098, 3, 2) + bits_of([0] * 6, 3))),
-    ],
-    "movesense": [(0, movesense_samples(1000, [[0, 0, 9.81]] * 4, [[0, 0, 0]] * 4))],
-    "metamotion": [(0, _META_ACC)],
-    "metamotion_s": [(0, _META_ACC_S)],
-    "bluest": [(0, struct.pack("<H9h", 125, 0, 0, 1000, 0, 0, 0, 0, 0, 0))],
-    "thingy52": [(0, struct.pack("<9h", 0, 0, 1024, 0, 0, 0, 0, 0, 0))],
-    "bangle": [(0, b"A,1000,0,0,-1000\r\n")],
-    "pinetime": [(0, struct.pack("<3h", 0, 0, -1024))],
+    name: [*ANSWERS.get(name, {}).values(), *at_rest(name, 0)] for name in _STREAMS
 }
-"""By profile: notifications of a sensor that lies still, and the characteristic of each."""
+"""By profile: answers to its start, and the beginning of its stream."""

@@ -48,6 +48,7 @@ class Bus:
     """A dbus-daemon of its own that every process takes for the system's; one address, many lives."""
 
     def __init__(self) -> None:
+        self._program = shutil.which("dbus-daemon") or lacking("dbus-daemon (apt install dbus)")
         self._folder = tempfile.TemporaryDirectory(prefix="bus-")
         self.path = Path(self._folder.name) / "socket"
         self._before = os.environ.get(_VARIABLE)
@@ -68,11 +69,10 @@ class Bus:
 
     def start(self, *, rules: str = "") -> None:
         """Return when it takes connections; `rules` are added to its policy."""
-        program = shutil.which("dbus-daemon") or lacking("dbus-daemon (apt install dbus)")
         config = self.path.with_name("config")
         config.write_text(_CONFIG.format(address=f"unix:path={self.path}", rules=rules))
         self._process = subprocess.Popen(
-            [program, f"--config-file={config}", "--nofork", "--nopidfile", "--print-address"],
+            [self._program, f"--config-file={config}", "--nofork", "--nopidfile", "--print-address"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

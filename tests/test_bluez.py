@@ -41,7 +41,7 @@ class Link:
 
 
 @pytest.fixture
-def sensor(bluez: Bluetoothd) -> Peripheral:
+async def sensor(bluez: Bluetoothd) -> Peripheral:
     control = Characteristic(CONTROL, ("write",), on_write=lambda value: 0x80 if value == b"bad" else None)
     gatt = {SERVICE: [Characteristic(DATA, value=b"hello"), control]}
     sensor = Peripheral("C0:FF:EE:00:00:01", "imu", services=[SERVICE], gatt=gatt, battery=88)
@@ -102,17 +102,30 @@ SERVICE_UNKNOWN = (
 async def test_a_sensor_is_found_by_service_name_and_address(bluez: Bluetoothd, sensor: Peripheral) -> None:
     bluez.add(Peripheral("C0:FF:EE:00:00:02", None, gatt={}, rssi=-80))
 
-    everything = await BleakScanner.discover(timeout=0.2, return_adv=True)
-    served = await BleakScanner.discover(timeout=0.2, service_uuids=[SERVICE])
+    async with BleakScanner() as scanner:
+        await until(lambda: len(scanner.discovered_devices) == 2)
+        seen = scanner.discovered_devices_and_advertisement_data.values()
+        shown = {device.name: (data.service_uuids, round(data.rssi, -1)) for device, data in seen}
+    async with BleakScanner(service_uuids=[SERVICE]) as scanner:
+        await until(lambda: bool(scanner.discovered_devices))
+        served = [device.address for device in scanner.discovered_devices]
     named = await BleakScanner.find_device_by_name("imu", timeout=PATIENCE_S)
     addressed = await BleakScanner.find_device_by_address(sensor.address, timeout=PATIENCE_S)
 
-    shown = {device.name: (data.service_uuids, round(data.rssi, -1)) for device, data in everything.values()}
     assert shown == {"imu": ([SERVICE], -60), None: ([], -80)}
-    assert [device.address for device in served] == [sensor.address]
+    assert served == [sensor.address]
     assert named is not None
     assert addressed is not None
     assert named.address == addressed.address == sensor.address
+
+
+async def test_bluez_reports_only_what_was_searched_for(bluez: Bluetoothd, sensor: Peripheral) -> None:
+    bluez.add(Peripheral("C0:FF:EE:00:00:02", "other", gatt={}))
+    async with BleakScanner(service_uuids=[SERVICE]) as scanner:
+        await until(lambda: bool(scanner.discovered_devices))
+
+    assert bluez._life is not None
+    assert bluez._life.links.strangers() == [sensor]
 
 
 async def test_its_characteristics_are_read_and_written(sensor: Peripheral, link: Link) -> None:
@@ -167,12 +180,24 @@ async def test_a_stream_runs_while_somebody_listens(sensor: Peripheral, link: Li
     await link.client.disconnect()
 
 
-async def test_a_connected_sensor_is_not_seen(sensor: Peripheral, link: Link) -> None:
+async def test_a_connected_sensor_is_not_seen(bluez: Bluetoothd, sensor: Peripheral, link: Link) -> None:
     async with BleakScanner() as scanner:
-        await asyncio.sleep(0.1)
-        assert not scanner.discovered_devices
+
+        def seen() -> set[str]:
+            return {device.address for device in scanner.discovered_devices}
+
+        bluez.add(Peripheral("C0:FF:EE:00:00:02", "other", gatt={}))
+        await until(lambda: bool(seen()))
+        assert seen() == {"C0:FF:EE:00:00:02"}
         await link.client.disconnect()
-        await until(lambda: [device.address for device in scanner.discovered_devices] == [sensor.address])
+        await until(lambda: sensor.address in seen())
+
+
+async def test_one_process_makes_one_search_at_a_time(sensor: Peripheral) -> None:
+    in_progress = ("org.bluez.Error.InProgress", "Operation already in progress")
+    async with BleakScanner():
+        assert await dbus_error(BleakScanner.discover(timeout=0.1)) == in_progress
+        assert await dbus_error(BleakClient(sensor.address).connect()) == in_progress
 
 
 async def test_connecting_needs_no_search_of_ones_own(sensor: Peripheral) -> None:
@@ -203,6 +228,19 @@ async def test_only_disconnecting_closes_what_a_lost_link_leaves_open(
     await bluez.until_guests(2)
     await link.client.disconnect()
     await bluez.until_guests(1)
+
+
+async def test_what_was_left_open_is_subscribed_again_on_the_next_link(
+    sensor: Peripheral, link: Link
+) -> None:
+    await link.client.start_notify(DATA, lambda *_: None)
+    sensor.drop()
+    await link.lost()
+    assert not sensor.is_subscribed(DATA)
+
+    async with BleakClient(await found(sensor)):
+        assert sensor.is_subscribed(DATA)
+    await link.client.disconnect()
 
 
 async def test_a_sensor_that_bluez_forgets_is_lost_and_cannot_be_connected(
