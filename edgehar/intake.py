@@ -28,14 +28,14 @@ class Intake:
         self.misfit: str | None = None
         """What the sensor showed to be wrong with it at rest, in words."""
         self._has_several = stream.profile in SEVERAL
-        self._rest = RestCheck()
+        self.rest = RestCheck()
 
     def push(self, t: float, body: bytes) -> list[Samples]:
         """Samples that a body of at least one byte completes, which arrived at stream time `t`, s."""
         packets = self.reader.push(body[0], body[1:]) if self._has_several else self.reader.push(0, body)
         samples = []
         for packet in packets:
-            if (misfit := self._rest.push(t, packet)) is not None:
+            if (misfit := self.rest.push(t, packet)) is not None:
                 self._complain(misfit)
             clock = self.clocks.get(packet.channels) or self._clock(packet.channels)
             samples.append(clock.push(t, packet))

@@ -30,6 +30,8 @@ class RestCheck:
         self._seconds = 0.0
         self._heard = -np.inf
         self._done = False
+        self.felt: float | None = None
+        """Length of what was felt in the newest still second that was judged, m/s²; None: there was none."""
 
     def push(self, t: float, packet: Packet) -> str | None:
         """Take a packet that arrived at `t`, s; what is wrong, in words, once it has shown after a start."""
@@ -48,7 +50,7 @@ class RestCheck:
         felt = float(np.linalg.norm(force.mean(0)))
         if np.ptp(force, 0).max() > max(_STILL_SHARE * felt, _STILL):
             return None
-        self._done = True
+        self._done, self.felt = True, felt
         return _misfit(felt)
 
     def _begin(self) -> None:

@@ -12,15 +12,11 @@ def line_of(path: str, text: str) -> int | None:
     return None
 
 
-def end_of(path: str, text: str) -> int:
-    """How many lines of the text come before the end of a table and all that belongs to it; all if it is not there."""
-    found = False
-    for number, table, key in _lines(text):
-        inside = table == path or table.startswith((f"{path}.", f"{path}["))
-        if found and key is None and not inside:
-            return number - 1
-        found = found or inside
-    return len(text.splitlines())
+def end_of(path: str, text: str) -> int | None:
+    """Number of the last line of a table and all that belongs to it; None if it is not there."""
+    inside = (path, f"{path}.", f"{path}[")
+    ends = [number for number, table, _ in _lines(text) if table == path or table.startswith(inside[1:])]
+    return ends[-1] if ends else None
 
 
 def _lines(text: str) -> Iterator[tuple[int, str, str | None]]:

@@ -49,13 +49,14 @@ def test_a_path_has_a_line(path: str, line: int | None) -> None:
 @pytest.mark.parametrize(
     ("path", "lines"),
     [
-        ("gateway", 3),
-        ("wearer[0]", 12),
+        ("gateway", 2),
+        ("wearer[0]", 10),
         ("wearer[0].serial[0]", 8),
-        ("wearer[1]", 17),
+        ("wearer[1]", 16),
         ("mqtt", 20),
-        ("model", 20),
+        ("wearer", 16),
+        ("model", None),
     ],
 )
-def test_a_table_ends_where_another_begins(path: str, lines: int) -> None:
+def test_a_table_ends_with_the_last_line_of_what_belongs_to_it(path: str, lines: int | None) -> None:
     assert toml.end_of(path, TEXT) == lines

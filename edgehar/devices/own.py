@@ -3,7 +3,7 @@
 It begins to send by itself, at the rate it was built for, and says in its descriptions what it sends.
 """
 
-from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, Profile
+from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART_WRITE, Profile
 from edgehar.protocol import Decoder
 from edgehar.types import Packet
 
@@ -42,6 +42,7 @@ OWN = Profile(
     prefixes=("edgehar",),
     notify=(NORDIC_UART_NOTIFY,),
     rate_hz=50.0,
+    command=NORDIC_UART_WRITE,
     # At rest it describes itself every 10 s.
     silence_s=30.0,
     reader=lambda _device: OwnReader(),

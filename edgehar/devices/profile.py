@@ -72,6 +72,8 @@ class Profile(Struct, frozen=True):
     """To be written in order, after all of `notify` were subscribed to. May be repeated while it sends."""
     stop: tuple[Write, ...] = ()
     """To be written in order before the link is closed."""
+    command: str | None = None
+    """Characteristic that takes the commands of `commands`."""
     battery: str = BATTERY_LEVEL
     """Characteristic whose first byte is the charge, percent; not every device has it."""
     silence_s: float = 10.0

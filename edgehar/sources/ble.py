@@ -53,14 +53,22 @@ class Ble:
         """
         self.profile = profile
         self.battery: int | None = None
+        self.rssi_dbm: int | None = None
+        """Signal when it was found; None of one that was found connected."""
         self.silence_s = profile.silence_s
         self._radio = radio
         self._address = address.upper() if address else None
         self._name = name
         self._is_missed = False
+        self._client: BleakClient | None = None
         self._claimed = self._address or ""
         if self._address:
             radio.taken.add(self._address)
+
+    @property
+    def address(self) -> str | None:
+        """Of the sensor that was meant or taken; None before one was."""
+        return self._claimed or None
 
     async def run(self, deliver: Deliver) -> None:
         """One life, as in `Source.run`: find it, connect, start it, deliver until it is lost or silent."""
@@ -70,12 +78,23 @@ class Ble:
             client = await self._radio.connect(sighting, inbox.close)
             try:
                 await self._start(client, inbox)
+                self._client = client
                 await self._pump(client, inbox, deliver)
             finally:
+                self._client = None
                 await self._radio.part(client, self.profile.stop, wait=not inbox.is_silent)
         finally:
             if self._claimed != self._address:
                 self._radio.taken.discard(self._claimed)
+
+    async def send(self, body: bytes) -> None:
+        """Write a command of the wire format; SourceLostError if the link is down, or the kind takes none."""
+        if self._client is None:
+            raise SourceLostError(f"the {self.profile.title} {self._whom()} is not connected")
+        if self.profile.command is None:
+            raise SourceLostError(f"a {self.profile.title} takes no commands")
+        with told(f"commanding {self._client.address}"):
+            await self._client.write_gatt_char(self.profile.command, body)
 
     async def _find(self) -> Sighting:
         search_s = PATIENT_SEARCH_S if self._is_missed else SEARCH_S
@@ -86,6 +105,7 @@ class Ble:
                 f"no {self.profile.title} {self._whom()} is heard: is it charged, on, near, "
                 "and not connected to another device?"
             )
+        self.rssi_dbm = sighting.rssi_dbm
         return sighting
 
     def _whom(self) -> str:

@@ -22,13 +22,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import serial
 
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.protocol import Deframer
+from edgehar.protocol import Deframer, frame
 from edgehar.sources import Deliver
 
 _LOGGER = logging.getLogger(__name__)
@@ -48,7 +48,12 @@ _POLL_S = 0.2  # how long a thread may be deaf to its end
 # A peer that lost power sends no goodbye: ask after 10 s of silence, give up after three asks 5 s apart.
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
 
-_Read = Callable[[], Awaitable[bytes]]
+
+class _Link(NamedTuple):
+    """An open port; both verbs raise OSError when it is lost."""
+
+    read: Callable[[], Awaitable[bytes]]
+    write: Callable[[bytes], Awaitable[None]]
 
 
 class Serial:
@@ -72,6 +77,7 @@ class Serial:
         self._bytes = 0
         self._packets = 0
         self._is_silent = False
+        self._link: _Link | None = None
 
     @property
     def damaged(self) -> int:
@@ -83,17 +89,29 @@ class Serial:
         self._damaged, self._deframer = self.damaged, Deframer()
         self._is_silent = self._is_silent and not self._packets
         self._bytes = self._packets = 0
-        async with self._open() as read:
+        async with self._open() as link:
             silence = asyncio.get_running_loop().call_later(QUIET_S, self._warn_of_silence)
+            self._link = link
             try:
-                await self._pump(read, deliver)
+                await self._pump(link, deliver)
             finally:
+                self._link = None
                 silence.cancel()
 
-    async def _pump(self, read: _Read, deliver: Deliver) -> None:
+    async def send(self, body: bytes) -> None:
+        """Write a command, framed; SourceLostError if the port is not open or does not take it."""
+        if self._link is None:
+            raise SourceLostError(f"{self.port} is not open")
+        try:
+            # What the other side may hold of a frame that was cut off ends first.
+            await self._link.write(b"\0" + frame(body))
+        except OSError as error:
+            raise SourceLostError(f"{self.port} takes no command: {error}") from error
+
+    async def _pump(self, link: _Link, deliver: Deliver) -> None:
         while True:
             try:
-                chunk = await read()
+                chunk = await link.read()
             except OSError as error:
                 raise SourceLostError(f"{self.port} was lost: {error}") from error
             if not chunk:
@@ -106,7 +124,7 @@ class Serial:
                 self._packets += 1
                 deliver(t, 0, body)
 
-    def _open(self) -> AbstractAsyncContextManager[_Read]:
+    def _open(self) -> AbstractAsyncContextManager[_Link]:
         if self.port.startswith("socket://"):
             return _tcp(self.port)
         if "://" in self.port:
@@ -125,7 +143,7 @@ class Serial:
 
 
 @asynccontextmanager
-async def _device(path: str, baud: int) -> AsyncIterator[_Read]:
+async def _device(path: str, baud: int) -> AsyncIterator[_Link]:
     port = serial.Serial(baudrate=baud, exclusive=True)
     port.port = path
     try:
@@ -138,8 +156,13 @@ async def _device(path: str, baud: int) -> AsyncIterator[_Read]:
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader()
         transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), port)
+
+        async def write(data: bytes) -> None:
+            # The port does not block; a command is shorter than any port's buffer.
+            os.write(port.fileno(), data)
+
         try:
-            yield lambda: reader.read(_CHUNK)
+            yield _Link(lambda: reader.read(_CHUNK), write)
         finally:
             transport.close()
     finally:
@@ -148,7 +171,7 @@ async def _device(path: str, baud: int) -> AsyncIterator[_Read]:
 
 
 @asynccontextmanager
-async def _tcp(url: str) -> AsyncIterator[_Read]:
+async def _tcp(url: str) -> AsyncIterator[_Link]:
     host, port = _address(url)
     try:
         async with asyncio.timeout(CONNECT_S):
@@ -163,9 +186,14 @@ async def _tcp(url: str) -> AsyncIterator[_Read]:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in _KEEPALIVE:
             connection.setsockopt(socket.IPPROTO_TCP, option, value)
-        yield lambda: reader.read(_CHUNK)
+
+        async def write(data: bytes) -> None:
+            writer.write(data)
+            await writer.drain()
+
+        yield _Link(lambda: reader.read(_CHUNK), write)
     finally:
-        # Nothing was written, so there is nothing to wait for; abort() frees the socket in any state.
+        # Nothing of worth waits to be written; abort() frees the socket in any state.
         writer.transport.abort()
 
 
@@ -189,7 +217,7 @@ def _address(url: str) -> tuple[str, int]:
 
 
 @asynccontextmanager
-async def _in_thread(url: str, baud: int) -> AsyncIterator[_Read]:
+async def _in_thread(url: str, baud: int) -> AsyncIterator[_Link]:
     loop = asyncio.get_running_loop()
     thread = ThreadPoolExecutor(1, thread_name_prefix=url)
     port: Any = None
@@ -205,6 +233,9 @@ async def _in_thread(url: str, baud: int) -> AsyncIterator[_Read]:
             pass
         return chunk
 
+    async def write(data: bytes) -> None:
+        await loop.run_in_executor(thread, port.write, data)
+
     try:
         try:
             await loop.run_in_executor(thread, open_port)
@@ -212,7 +243,7 @@ async def _in_thread(url: str, baud: int) -> AsyncIterator[_Read]:
             raise ConfigError(f"{url}: {error}") from error
         except OSError as error:
             raise SourceLostError(f"{url} cannot be opened: {error}") from error
-        yield read
+        yield _Link(read, write)
     finally:
         # Runs after whatever the thread is at, an unfinished open_port too; a second cancel does not stop it.
         closing = loop.run_in_executor(thread, lambda: port and port.close())

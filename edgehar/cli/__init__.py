@@ -1,24 +1,27 @@
 """The verbs of `edgehar`: parse, call, print. stdout is data, stderr is messages."""
 
 import asyncio
-import json
 import logging
-import signal
 import sys
-from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, NoReturn
 
-import msgspec
 import typer
 
 from edgehar import __version__
+from edgehar.cli import config as config_verbs, devices as devices_verbs, models as models_verbs
+from edgehar.cli.terminal import (
+    DEFAULT_CONFIG,
+    EXIT_FAILED,
+    EXIT_MISSING,
+    EXIT_REFUSED,
+    ConfigOption,
+    JsonOption,
+    ModelOption,
+    run_to_end,
+    show,
+)
 from edgehar.errors import EdgeharError, OperatorError
-
-EXIT_REFUSED = 78
-"""EX_CONFIG of sysexits.h: systemd is told not to restart on it."""
-EXIT_MISSING = 3
-EXIT_FAILED = 1
 
 app = typer.Typer(
     add_completion=False,
@@ -27,27 +30,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Example: edgehar demo\n\nRecognizes what a person does from body-worn motion sensors and publishes it over MQTT.",
 )
-models_app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Example: edgehar models info imu_tcn\n\nThe models at hand.",
-)
-config_app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Example: edgehar config check --config edgehar.toml\n\nThe configuration file.",
-)
-app.add_typer(models_app, name="models", short_help="The models at hand.")
-app.add_typer(config_app, name="config", short_help="The configuration file.")
+app.add_typer(devices_verbs.app, name="devices", short_help="The sensors around.")
+app.add_typer(models_verbs.app, name="models", short_help="The models at hand.")
+app.add_typer(config_verbs.app, name="config", short_help="The configuration file.")
 
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-ModelOption = Annotated[
-    str, typer.Option("--model", "-m", help="A shipped model's name or a manifest's path.")
-]
 SubjectOption = Annotated[str | None, typer.Option(help="Which person of an .npz set.")]
-DEFAULT_CONFIG = Path("edgehar.toml")
-T = TypeVar("T")
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it with the flag
@@ -82,7 +69,7 @@ def run(
     """
     from edgehar import config as configuration, daemon
 
-    _run(daemon.run(configuration.load(config), stdout=sys.stdout if stdout else None))
+    run_to_end(daemon.run(configuration.load(config), stdout=sys.stdout if stdout else None))
 
 
 @app.command(short_help="A simulated wearer, recognized live on this terminal.")
@@ -102,7 +89,7 @@ def demo(
     """
     from edgehar import demo as showing
 
-    _run(
+    run_to_end(
         showing.run(seconds=seconds, placement=placement, model=model, port=port, seed=seed, as_json=as_json)
     )
 
@@ -147,11 +134,11 @@ def record(
     """
     from edgehar import report
 
-    counts = _run(
+    counts = run_to_end(
         report.record(out, port=port, placement=placement, config=config, wearer=wearer, seconds=seconds)
     )
     assert counts is not None  # told to end, it still counts
-    _print(counts, as_json)
+    show(counts, as_json)
     if not counts["packets"]:
         raise typer.Exit(EXIT_FAILED)
 
@@ -195,142 +182,9 @@ def sim(
     )
     simulator = Simulator(placements=[placement], seed=seed, faults=faults)
     if tcp is None:
-        _run(serve_pty(simulator, announce=typer.echo))
+        run_to_end(serve_pty(simulator, announce=typer.echo))
     else:
-        _run(serve_tcp(simulator, "127.0.0.1", tcp, announce=typer.echo))
-
-
-@models_app.command("list")
-def models_list(*, as_json: JsonOption = False) -> None:
-    """Example: edgehar models list
-
-    The models that ship with edgehar.
-    """
-    from edgehar import manifest
-
-    rows = []
-    for path in manifest.available():
-        spec = manifest.read(path)
-        rows.append(
-            {"name": spec.name, "version": spec.version, "labels": list(spec.labels), "path": str(path)}
-        )
-    _print(rows, as_json)
-
-
-@models_app.command("info")
-def models_info(name: str, *, as_json: JsonOption = False) -> None:
-    """Example: edgehar models info imu_tcn
-
-    A model's manifest: labels, placements, rate, settings, where it comes from and how it scored.
-    """
-    from edgehar import manifest
-
-    told = msgspec.to_builtins(manifest.read(manifest.find(name)))
-    for sensor in () if as_json else told["sensors"]:
-        sensor["labels"] = sensor["labels"] or "all"
-    _print(told, as_json)
-
-
-@models_app.command("verify")
-def models_verify(name: str, *, as_json: JsonOption = False) -> None:
-    """Example: edgehar models verify models/imu_tcn.json
-
-    Load the pair as the daemon would: checksum, shapes, one inference.
-    """
-    from edgehar import manifest, recognizer
-
-    spec = recognizer.load(manifest.find(name)).spec
-    _print({"model": spec.id, "sha256": spec.sha256, "verified": True}, as_json)
-
-
-@config_app.command("check")
-def config_check(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
-    """Example: edgehar config check --config edgehar.toml
-
-    Read the file, load the model, place the sensors; say what does not fit.
-    """
-    from edgehar import config as configuration, daemon
-
-    _print(daemon.check(configuration.load(config)), as_json)
-
-
-@config_app.command("show")
-def config_show(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
-    """Example: edgehar config show --config edgehar.toml
-
-    Every effective key and whether it comes from the file, the model or is a default.
-    """
-    from edgehar import config as configuration, manifest
-
-    effective = configuration.load(config)
-    model = manifest.read(manifest.find(effective.model.path)).decision
-    rows = list(configuration.origins(effective, config.read_text("utf-8"), model))
-    if as_json:
-        _print({path: {"value": value, "origin": origin} for path, value, origin in rows}, as_json)
-        return
-    for path, value, origin in rows:
-        typer.echo(f"{path} = {json.dumps(value)}" + ("" if origin == "file" else f"  # {origin}"))
-
-
-@config_app.command("schema")
-def config_schema() -> None:
-    """Example: edgehar config schema > edgehar.schema.json
-
-    JSON Schema of the file, for editors.
-    """
-    from edgehar import config as configuration
-
-    typer.echo(json.dumps(configuration.schema(), indent=2))
-
-
-def _print(value: Any, as_json: bool) -> None:  # noqa: FBT001 - what the flag said
-    """JSON for programs, indented lines for people."""
-    if as_json:
-        typer.echo(json.dumps(value))
-    else:
-        typer.echo("\n".join(_lines(value)))
-
-
-def _lines(value: Any, indent: str = "") -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if isinstance(inner, dict) or (
-                isinstance(inner, list | tuple) and inner and isinstance(inner[0], dict)
-            ):
-                yield f"{indent}{key}:"
-                yield from _lines(inner, indent + "  ")
-            else:
-                text = ", ".join(map(str, inner)) if isinstance(inner, list | tuple) else inner
-                yield f"{indent}{key}: {text}"
-    elif isinstance(value, list | tuple):
-        for i, inner in enumerate(value):
-            yield from ([""] if i else [])
-            yield from _lines(inner, indent)
-    else:
-        yield f"{indent}{value}"
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T | None:
-    """Run it until its end, Ctrl-C (exit code 130) or SIGTERM, which a service's stop is: success."""
-
-    async def until_terminated() -> T | None:
-        task = asyncio.current_task()
-        assert task is not None
-        terminated = asyncio.Event()
-
-        def terminate() -> None:
-            terminated.set()
-            task.cancel()
-
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
-        try:
-            return await work
-        except asyncio.CancelledError:
-            if not terminated.is_set():
-                raise
-            return None
-
-    return asyncio.run(until_terminated())
+        run_to_end(serve_tcp(simulator, "127.0.0.1", tcp, announce=typer.echo))
 
 
 def main() -> None:

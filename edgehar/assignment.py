@@ -1,0 +1,111 @@
+"""`edgehar devices assign`: which sensor is worn where, written into edgehar.toml.
+
+Everything else in the file stays as it is, remarks and all. What would be written is read back
+first; a file that this cannot be done to is left alone, with the lines to add by hand.
+"""
+
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edgehar import config, toml
+from edgehar.errors import ConfigError
+
+
+def assign(
+    path: Path,
+    wearer: str,
+    placement: str,
+    sensor: dict[str, str],
+    *,
+    check: Callable[[config.Config], object],
+) -> str:
+    """Let `wearer` wear a Bluetooth sensor at `placement`; returns the lines that now say so.
+
+    A Bluetooth sensor that was worn there gives way. ConfigError if the file cannot be read or
+    written, or would be refused with this sensor.
+
+    Args:
+        path: The configuration; a new one is begun if there is none.
+        wearer: Id; a new wearer is added if there is none of it.
+        placement: Where it is worn.
+        sensor: `profile` and `address`.
+        check: Refuses a configuration that cannot be run.
+    """
+    text = _read(path)
+    raw = _parsed(text, path)
+    wearers = raw.setdefault("wearer", [])
+    entry = {"placement": placement, **sensor}
+    lines = _block("wearer.ble", entry)
+    index = next((i for i, one in enumerate(wearers) if one.get("id") == wearer), None)
+    if index is None:
+        new = _inserted(text, None, [*_block("wearer", {"id": wearer}), *lines])
+        wearers.append({"id": wearer, "ble": [entry]})
+    else:
+        worn = wearers[index].setdefault("ble", [])
+        before = next((i for i, one in enumerate(worn) if one.get("placement") == placement), None)
+        if before is not None:
+            text = _without(text, f"wearer[{index}].ble[{before}]")
+            del worn[before]
+        new = _inserted(text, toml.end_of(f"wearer[{index}]", text), lines)
+        worn.append(entry)
+    if _parsed(new, path) != raw:
+        by_hand = " / ".join(filter(None, lines))
+        raise ConfigError(
+            f"{path} is written in a way that is not added to by itself; add by hand: {by_hand}"
+        )
+    check(config.parse(new, str(path)))
+    _write(path, new)
+    return "\n".join(filter(None, lines))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8") if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"{path}: cannot be read: {reason}") from error
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+
+
+def _block(table: str, entry: dict[str, str]) -> list[str]:
+    """A table of an array. A JSON string is a TOML string."""
+    return ["", f"[[{table}]]", *(f"{key} = {json.dumps(value)}" for key, value in entry.items())]
+
+
+def _inserted(text: str, after: int | None, lines: list[str]) -> str:
+    """The text with more lines after one of its own, by number; None: at its end."""
+    old = text.splitlines()
+    at = len(old) if after is None else after
+    return "\n".join([*old[:at], *lines, *old[at:]]).lstrip("\n") + "\n"
+
+
+def _without(text: str, table: str) -> str:
+    """The text without a table, from its header to its last key."""
+    lines = text.splitlines()
+    first, last = toml.line_of(table, text), toml.end_of(table, text)
+    if first is None or last is None:
+        return text
+    # The blank line before goes with it.
+    start = first - 2 if first > 1 and not lines[first - 2].strip() else first - 1
+    return "\n".join([*lines[:start], *lines[last:]]) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, whatever happens meanwhile."""
+    beside = path.with_name(f"{path.name}.new")
+    try:
+        beside.write_text(text, "utf-8")
+        if path.exists():
+            beside.chmod(path.stat().st_mode & 0o7777)
+        beside.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,134 @@
+"""`edgehar devices`: the sensors around, one of them closely, and who wears it where."""
+
+from typing import Annotated
+
+import typer
+
+from edgehar.cli.terminal import DEFAULT_CONFIG, EXIT_FAILED, ConfigOption, JsonOption, run_to_end, show
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Example: edgehar devices scan\n\nThe sensors around.",
+)
+
+AdapterOption = Annotated[
+    str | None, typer.Option(help="Bluetooth adapter, e.g. hci1; the first that is switched on unless set.")
+]
+ProfileOption = Annotated[
+    str | None, typer.Option(help="What it is, if its advertisement does not tell; see `devices profiles`.")
+]
+BaudOption = Annotated[int, typer.Option(help="Bits per second of a serial port.")]
+Target = Annotated[str, typer.Argument(help="Bluetooth address or name, or a serial port.")]
+
+
+@app.command("scan")
+def devices_scan(
+    *,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long to listen, s.")] = 8.0,
+    everything: Annotated[bool, typer.Option("--all", help="Also what no profile fits.")] = False,
+    adapter: AdapterOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Example: edgehar devices scan
+
+    Bluetooth sensors that are heard: address, name, signal and the profiles that fit, best first.
+    """
+    from edgehar import survey
+
+    rows = run_to_end(survey.scan(adapter, seconds, everything=everything)) or []
+    show(rows, as_json)
+    if not rows:
+        typer.echo(
+            "no sensor is heard: is it charged, on, near, and not connected to another device? "
+            "--all shows what no profile fits",
+            err=True,
+        )
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command("test")
+def devices_test(
+    target: Target,
+    *,
+    profile: ProfileOption = None,
+    seconds: Annotated[float, typer.Option(min=1, help="How long, from its first packet on, s.")] = 10.0,
+    adapter: AdapterOption = None,
+    baud: BaudOption = 115200,
+    as_json: JsonOption = False,
+) -> None:
+    """Example: edgehar devices test D4:CA:6E:F1:00:01
+
+    Listen to one sensor: signal, battery, its real rate, what is lost, and one g at rest; lay it down for that.
+    """
+    from edgehar import survey
+
+    found = run_to_end(survey.test(target, profile=profile, adapter=adapter, baud=baud, seconds=seconds))
+    assert found is not None  # told to end, it ends by that
+    show(found, as_json)
+    if found["wrong"]:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command("assign")
+def devices_assign(
+    target: Annotated[str, typer.Argument(help="Bluetooth address or name.")],
+    *,
+    wearer: Annotated[str, typer.Option(help="Who wears it: the id in the file; a new one is added.")],
+    placement: Annotated[str, typer.Option(help="Where, as in `edgehar models info`.")],
+    profile: ProfileOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    adapter: AdapterOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Example: edgehar devices assign D4:CA:6E:F1:00:01 --wearer anna --placement wrist_left
+
+    Write into the configuration who wears a sensor where; what was worn there before gives way.
+    """
+    from edgehar import assignment, daemon, survey
+
+    sensor = run_to_end(survey.identify(target, profile, adapter))
+    assert sensor is not None  # told to end, it ends by that
+    lines = assignment.assign(config, wearer, placement, sensor, check=daemon.check)
+    show(
+        {"config": str(config), "wearer": wearer, "placement": placement, **sensor} if as_json else lines,
+        as_json,
+    )
+
+
+@app.command("command")
+def devices_command(
+    target: Target,
+    kind: Annotated[
+        str, typer.Argument(help="start, stop, set_rate, set_ranges, identify, echo, rest or wake.")
+    ],
+    value: Annotated[int, typer.Argument(help="As firmware_bridge/README.md says of the kind.")] = 0,
+    more: Annotated[int, typer.Argument(help="The same.")] = 0,
+    *,
+    adapter: AdapterOption = None,
+    baud: BaudOption = 115200,
+    as_json: JsonOption = False,
+) -> None:
+    """Example: edgehar devices command /dev/ttyACM0 identify 5
+
+    Ask a sensor with edgehar's firmware for something and print its answer.
+    """
+    from edgehar import survey
+
+    asked = survey.kind_of(kind)
+    answer = run_to_end(survey.command(target, asked, value, more, adapter=adapter, baud=baud))
+    assert answer is not None  # told to end, it ends by that
+    show(answer, as_json)
+    if answer["result"] != "accepted":
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command("profiles")
+def devices_profiles(*, as_json: JsonOption = False) -> None:
+    """Example: edgehar devices profiles
+
+    The kinds of Bluetooth sensors that edgehar reads.
+    """
+    from edgehar import survey
+
+    show(survey.profiles(), as_json)

@@ -1,0 +1,75 @@
+"""What the verbs share: options, exit codes, and how results and failures are printed."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+T = TypeVar("T")
+
+EXIT_REFUSED = 78
+"""EX_CONFIG of sysexits.h: systemd is told not to restart on it."""
+EXIT_MISSING = 3
+EXIT_FAILED = 1
+
+DEFAULT_CONFIG = Path("edgehar.toml")
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", help="A shipped model's name or a manifest's path.")
+]
+
+
+def show(value: Any, as_json: bool) -> None:  # noqa: FBT001 - what the flag said
+    """JSON for programs, indented lines for people."""
+    if as_json:
+        typer.echo(json.dumps(value))
+    else:
+        typer.echo("\n".join(_lines(value)))
+
+
+def _lines(value: Any, indent: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if isinstance(inner, dict) or (
+                isinstance(inner, list | tuple) and inner and isinstance(inner[0], dict)
+            ):
+                yield f"{indent}{key}:"
+                yield from _lines(inner, indent + "  ")
+            else:
+                text = ", ".join(map(str, inner)) if isinstance(inner, list | tuple) else inner
+                yield f"{indent}{key}: {text}"
+    elif isinstance(value, list | tuple):
+        for i, inner in enumerate(value):
+            yield from ([""] if i else [])
+            yield from _lines(inner, indent)
+    else:
+        yield f"{indent}{value}"
+
+
+def run_to_end(work: Coroutine[Any, Any, T]) -> T | None:
+    """Run it until its end, Ctrl-C (exit code 130) or SIGTERM, which a service's stop is: success."""
+
+    async def until_terminated() -> T | None:
+        task = asyncio.current_task()
+        assert task is not None
+        terminated = asyncio.Event()
+
+        def terminate() -> None:
+            terminated.set()
+            task.cancel()
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not terminated.is_set():
+                raise
+            return None
+
+    return asyncio.run(until_terminated())
