@@ -24,7 +24,7 @@ def assign(
 ) -> str:
     """Let `wearer` wear a Bluetooth sensor at `placement`; returns the lines that now say so.
 
-    A Bluetooth sensor that was worn there gives way. ConfigError if the file cannot be read or
+    A Bluetooth sensor that was worn there gives way, and so does the place where this one was worn. ConfigError if the file cannot be read or
     written, or would be refused with this sensor.
 
     Args:
@@ -38,27 +38,45 @@ def assign(
     raw = _parsed(text, path)
     wearers = raw.setdefault("wearer", [])
     entry = {"placement": placement, **sensor}
+    for i, k in _giving_way(wearers, wearer, entry):
+        text = _without(text, f"wearer[{i}].ble[{k}]")
+        del wearers[i]["ble"][k]
     lines = _block("wearer.ble", entry)
     index = next((i for i, one in enumerate(wearers) if one.get("id") == wearer), None)
     if index is None:
         new = _inserted(text, None, [*_block("wearer", {"id": wearer}), *lines])
         wearers.append({"id": wearer, "ble": [entry]})
     else:
-        worn = wearers[index].setdefault("ble", [])
-        before = next((i for i, one in enumerate(worn) if one.get("placement") == placement), None)
-        if before is not None:
-            text = _without(text, f"wearer[{index}].ble[{before}]")
-            del worn[before]
         new = _inserted(text, toml.end_of(f"wearer[{index}]", text), lines)
-        worn.append(entry)
-    if _parsed(new, path) != raw:
+        wearers[index].setdefault("ble", []).append(entry)
+    if not _says(new, raw):
         by_hand = " / ".join(filter(None, lines))
-        raise ConfigError(
-            f"{path} is written in a way that is not added to by itself; add by hand: {by_hand}"
-        )
+        raise ConfigError(f"{path} is written in a way that cannot be added to; add by hand: {by_hand}")
     check(config.parse(new, str(path)))
     _write(path, new)
     return "\n".join(filter(None, lines))
+
+
+def _giving_way(wearers: list[dict[str, Any]], wearer: str, entry: dict[str, str]) -> list[tuple[int, int]]:
+    """(wearer, sensor) of what is worn at that place, and of where that sensor was worn; the last ones first."""
+    return [
+        (i, k)
+        for i, one in reversed(list(enumerate(wearers)))
+        for k, sensor in reversed(list(enumerate(one.get("ble", []))))
+        if (one.get("id") == wearer and sensor.get("placement") == entry["placement"])
+        or str(sensor.get("address")).upper() == entry["address"].upper()
+    ]
+
+
+def _says(text: str, content: dict[str, Any]) -> bool:
+    """Whether a text is TOML with this content; a table without sensors is as good as none."""
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return False
+    for one in (*found["wearer"], *content["wearer"]):
+        one.setdefault("ble", [])
+    return found == content
 
 
 def _read(path: Path) -> str:

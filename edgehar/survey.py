@@ -20,9 +20,12 @@ from edgehar.sources import Source
 from edgehar.sources.ble import SEARCH_S, Ble
 from edgehar.sources.radio import Radio, Sighting
 from edgehar.sources.serial import Serial
+from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS
 
 RATE_TOLERANCE = 0.1
 """Of the declared rate; more is told."""
+
+_KINDS = {IMU_CHANNELS: "both", ACCELERATION: "acceleration", ANGULAR_RATE: "angular_rate"}
 
 ANSWER_S = 1.0
 """A command that is not answered by then is sent again, s; thrice in all."""
@@ -71,12 +74,15 @@ class Trial:
         for samples in self.intake.push(t, body):
             self._samples[samples.channels].append((t, len(samples.t)))
 
+    @property
+    def span_s(self) -> float:
+        """Time from the first sample's arrival to the last one's."""
+        arrivals = [t for came in self._samples.values() for t, _ in came]
+        return max(arrivals, default=0.0) - min(arrivals, default=0.0)
+
     def rates(self) -> dict[str, float]:
-        """Samples per second that came, by kind of channel."""
-        return {
-            "acceleration" if channels[0].startswith("acc") else "angular_rate": _rate(came)
-            for channels, came in self._samples.items()
-        }
+        """Samples per second that came, by kind of channel: `acceleration`, `angular_rate`, `both`, `some`."""
+        return {_KINDS.get(channels, "some"): _rate(came) for channels, came in self._samples.items()}
 
 
 def _rate(came: Sequence[tuple[float, int]]) -> float:
@@ -171,8 +177,8 @@ def _findings(trial: Trial, source: Ble | Serial, profile: Profile) -> dict[str,
     rates = trial.rates()
     felt = trial.intake.rest.felt
     wrong = [
-        f"{rate:.1f} samples of {kind.replace('_', ' ')} came per second where {declared:g} are declared"
-        for kind, rate in rates.items()
+        f"{rate:.1f} samples came per second where {declared:g} are declared"
+        for rate in rates.values()
         if abs(rate - declared) > RATE_TOLERANCE * declared
     ]
     wrong += [health["misfit"]] if health["misfit"] else []

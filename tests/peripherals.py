@@ -25,8 +25,12 @@ class Sensor(Peripheral):
             f"{profile.prefixes[0]} {number:04d}",
             services=profile.services,
             # In which of its services what lies matters to nobody.
-            gatt={(*profile.services, NORDIC_UART)[0]: [self._characteristic(uuid) for uuid in uuids]},
-            battery=80,
+            gatt={
+                (*profile.services, NORDIC_UART)[0]: [
+                    *(self._characteristic(uuid) for uuid in uuids),
+                    Characteristic(profile.battery, ("read",), bytes((80, 0))),
+                ]
+            },
         )
         self._written: list[tuple[str, bytes]] = []
         self.is_started = not profile.start

@@ -22,7 +22,6 @@ from edgehar.sources.reopen import Delays, keep_open
 
 QUICK = Delays(first_s=0.02, longest_s=0.2)
 PATIENCE_S = 30.0
-PERIOD_S = 0.02
 
 OWN = replace(PROFILES["edgehar"], silence_s=0.6)
 """Our own firmware, of which silence is noticed sooner than a test gets tired."""
@@ -47,6 +46,7 @@ class Sensor(Peripheral):
         address = f"C0:FF:EE:00:00:0{i}"
         super().__init__(address, name, services=[NORDIC_UART], gatt=gatt, battery=battery)
         self.sent = 0
+        self.period_s = 0.02
         self.is_mute = False
         self._described = encode_description(Description(f"c0ffee00000{i}", 10_000, 16, 2000))
 
@@ -59,10 +59,10 @@ class Sensor(Peripheral):
         self.notify(NORDIC_UART_NOTIFY, encode_data(self.sent, self.sent * 20_000, counts))
         self.sent += 1
 
-    async def live(self, period_s: float = PERIOD_S) -> None:
+    async def live(self) -> None:
         while True:
             self.tick()
-            await asyncio.sleep(period_s)
+            await asyncio.sleep(self.period_s)
 
 
 class Listener:
@@ -98,18 +98,15 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def running(
-    *listeners: Listener, sensors: list[Sensor], period_s: float = PERIOD_S
-) -> AsyncIterator[None]:
-    """Sensors that send, and sources that are kept open; leaves nothing behind."""
-    tasks = [asyncio.create_task(sensor.live(period_s)) for sensor in sensors]
+async def running(*listeners: Listener) -> AsyncIterator[None]:
+    """Sources that are kept open; leaves nothing behind."""
     opened = [asyncio.create_task(listener.run()) for listener in listeners]
     try:
         yield
     finally:
-        for task in tasks + opened:
+        for task in opened:
             task.cancel()
-        ended = await asyncio.gather(*tasks, *opened, return_exceptions=True)
+        ended = await asyncio.gather(*opened, return_exceptions=True)
         assert all(isinstance(end, asyncio.CancelledError) for end in ended), ended
         await settled({listener.source._radio for listener in listeners})
 
@@ -139,10 +136,12 @@ def said(caplog: pytest.LogCaptureFixture, level: int = logging.WARNING) -> list
 
 async def test_five_sensors_at_a_hundred_notifications_a_second_lose_nothing(bluez: Bluetoothd) -> None:
     sensors = [Sensor(i) for i in range(5)]
+    for sensor in sensors:
+        sensor.period_s = 0.01
     bluez.add(*sensors)
     radio = Radio()
     listeners = [listener(sensor, radio=radio) for sensor in sensors]
-    async with running(*listeners, sensors=sensors, period_s=0.01):
+    async with running(*listeners):
         await until(lambda: all(len(each.heard) > 300 for each in listeners))
         for each in listeners:
             assert each.sequences == list(range(len(each.sequences)))
@@ -155,7 +154,7 @@ async def test_a_sensor_is_found_by_its_name(bluez: Bluetoothd) -> None:
     other, sensor = Sensor(0, name="edgehar left"), Sensor(1, name="edgehar right")
     bluez.add(other, sensor)
     made = Listener(Ble(Radio(), OWN, name="edgehar right"))
-    async with running(made, sensors=[other, sensor]):
+    async with running(made):
         await made.more()
         assert sensor.sent
         assert not other.sent
@@ -170,7 +169,7 @@ async def test_whatever_fits_is_taken_once_and_then_stays_the_one(
     radio = Radio()
     made = [listener(None, radio=radio) for _ in sensors]
     with caplog.at_level(logging.INFO):
-        async with running(*made, sensors=sensors):
+        async with running(*made):
             await until(lambda: all(each.heard for each in made))
             chosen = [each.source._address for each in made]
             assert set(chosen) == {sensor.address for sensor in sensors}
@@ -188,7 +187,7 @@ async def test_the_one_that_another_has_by_address_is_not_taken(bluez: Bluetooth
     radio = Radio()
     listener(sensor, radio=radio)  # configured, not yet found
     made = listener(None, radio=radio)
-    async with running(made, sensors=[sensor, other]):
+    async with running(made):
         await asyncio.sleep(0.2)
         bluez.add(other)
         await made.more()
@@ -199,7 +198,7 @@ async def test_battery_is_read(bluez: Bluetoothd) -> None:
     sensor = Sensor(0, battery=62)
     bluez.add(sensor)
     made = listener(sensor)
-    async with running(made, sensors=[sensor]):
+    async with running(made):
         await until(lambda: made.source.battery == 62)
 
 
@@ -215,7 +214,7 @@ async def test_start_follows_subscribing_and_stop_comes_before_the_end(bluez: Bl
         stop=(Write(NORDIC_UART_WRITE, b"z"),),
     )
     made = listener(sensor, profile)
-    async with running(made, sensors=[sensor]):
+    async with running(made):
         await made.more()
         assert control.written == [b"a", b"b"]
         assert subscribed == [True, True]
@@ -226,11 +225,11 @@ async def test_a_source_that_is_cancelled_leaves_the_sensor_free(bluez: Bluetoot
     sensor = Sensor(0)
     bluez.add(sensor)
     made = listener(sensor)
-    async with running(made, sensors=[sensor]):
+    async with running(made):
         await made.more()
     assert not sensor.is_subscribed(NORDIC_UART_NOTIFY)
     again = listener(sensor)
-    async with running(again, sensors=[sensor]):
+    async with running(again):
         await again.more()
 
 
@@ -242,10 +241,8 @@ async def test_what_deliver_raises_leaves_as_it_is(bluez: Bluetoothd) -> None:
     def fail(_t: float, _stream: int, _body: bytes) -> None:
         raise ZeroDivisionError
 
-    sending = asyncio.create_task(sensor.live())
     with pytest.raises(ZeroDivisionError):
         await source.run(fail)
-    sending.cancel()
     await settled({source._radio})
 
 
@@ -255,7 +252,7 @@ async def test_several_characteristics_are_told_apart_by_the_first_byte(bluez: B
     bluez.add(sensor)
     profile = replace(OWN, notify=(NORDIC_UART_NOTIFY, NORDIC_UART_WRITE))
     made = listener(sensor, profile)
-    async with running(made, sensors=[sensor]):
+    async with running(made):
         await made.more()
         sensor.notify(NORDIC_UART_WRITE, b"\x31")
         await until(lambda: b"\1\x31" in [body for _, body in made.heard])
@@ -276,7 +273,7 @@ async def one(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> AsyncItera
     bluez.add(sensor)
     made = listener(sensor)
     caplog.set_level(logging.INFO)
-    async with running(made, sensors=[sensor]):
+    async with running(made):
         await made.more()
         caplog.clear()
         yield sensor, made
@@ -383,7 +380,7 @@ async def test_a_sensor_that_refuses_at_first(bluez: Bluetoothd, caplog: pytest.
     bluez.add(sensor)
     made = listener(sensor)
     caplog.set_level(logging.INFO)
-    async with running(made, sensors=[sensor]):
+    async with running(made):
         await made.more()
     first, back = said(caplog, logging.INFO)
     assert first.startswith("wrist: connecting to C0:FF:EE:00:00:00: ")
@@ -396,7 +393,7 @@ async def test_a_connect_that_the_radio_aborts(bluez: Bluetoothd) -> None:
     sensor.refuse(1, ABORTED)
     bluez.add(sensor)
     made = listener(sensor)
-    async with running(made, sensors=[sensor]):
+    async with running(made):
         await made.more()
 
 
@@ -410,7 +407,7 @@ async def test_one_that_never_answers_does_not_keep_the_others_waiting_for_ever(
     radio = Radio()
     stuck = listener(dead, radio=radio)
     made = [listener(sensor, radio=radio) for sensor in sensors]
-    async with running(stuck, *made, sensors=sensors):
+    async with running(stuck, *made):
         for each in made:
             await each.more()
         await until(lambda: caplog.records)
@@ -424,11 +421,11 @@ async def test_a_sensor_that_another_life_left_connected_is_taken_over(bluez: Bl
     sensor = Sensor(0)
     bluez.add(sensor)
     first = listener(sensor)
-    async with running(first, sensors=[sensor]):
+    async with running(first):
         await first.more()
         # A radio of its own is all that another process would share.
         second = listener(sensor, radio=Radio())
-        async with running(second, sensors=[]):
+        async with running(second):
             await second.more()
 
 
@@ -515,7 +512,7 @@ async def test_a_loop_that_is_blocked_loses_nothing(bluez: Bluetoothd) -> None:
     sensor = Sensor(0)
     bluez.add(sensor)
     made = listener(sensor, replace(OWN, silence_s=10.0))
-    async with running(made, sensors=[sensor]):
+    async with running(made):
         await made.more()
         time.sleep(0.5)  # noqa: ASYNC251 - this is what is tested
         for _ in range(500):

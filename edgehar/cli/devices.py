@@ -4,7 +4,15 @@ from typing import Annotated
 
 import typer
 
-from edgehar.cli.terminal import DEFAULT_CONFIG, EXIT_FAILED, ConfigOption, JsonOption, run_to_end, show
+from edgehar.cli.terminal import (
+    DEFAULT_CONFIG,
+    EXIT_FAILED,
+    ConfigOption,
+    JsonOption,
+    run_to_end,
+    show,
+    show_table,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,7 +45,7 @@ def devices_scan(
     from edgehar import survey
 
     rows = run_to_end(survey.scan(adapter, seconds, everything=everything)) or []
-    show(rows, as_json)
+    show_table(rows, as_json)
     if not rows:
         typer.echo(
             "no sensor is heard: is it charged, on, near, and not connected to another device? "
@@ -131,4 +139,4 @@ def devices_profiles(*, as_json: JsonOption = False) -> None:
     """
     from edgehar import survey
 
-    show(survey.profiles(), as_json)
+    show_table(survey.profiles(), as_json)

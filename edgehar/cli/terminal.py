@@ -3,7 +3,7 @@
 import asyncio
 import json
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -33,6 +33,26 @@ def show(value: Any, as_json: bool) -> None:  # noqa: FBT001 - what the flag sai
         typer.echo("\n".join(_lines(value)))
 
 
+def show_table(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:  # noqa: FBT001 - what the flag said
+    """JSON for programs, for people a line for each row."""
+    if as_json or not rows:
+        typer.echo(json.dumps(rows) if as_json else "", nl=as_json)
+        return
+    columns = [
+        [name.replace("_", " ") for name in rows[0]],
+        *([_text(v) for v in row.values()] for row in rows),
+    ]
+    widths = [max(map(len, column)) for column in zip(*columns, strict=True)]
+    for line in columns:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        value = ", ".join(map(str, value))
+    return "-" if value is None or value == "" else str(value)
+
+
 def _lines(value: Any, indent: str = "") -> Iterator[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
@@ -42,8 +62,7 @@ def _lines(value: Any, indent: str = "") -> Iterator[str]:
                 yield f"{indent}{key}:"
                 yield from _lines(inner, indent + "  ")
             else:
-                text = ", ".join(map(str, inner)) if isinstance(inner, list | tuple) else inner
-                yield f"{indent}{key}: {text}"
+                yield f"{indent}{key}: {_text(inner)}"
     elif isinstance(value, list | tuple):
         for i, inner in enumerate(value):
             yield from ([""] if i else [])

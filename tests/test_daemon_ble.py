@@ -1,0 +1,123 @@
+"""The whole daemon with Bluetooth sensors: labels come out, a lost link comes back, and the end sets them free."""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from bluez import Bluetoothd
+from radio import Characteristic, Peripheral
+
+from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY
+from edgehar.recording import read
+from edgehar.sources.simulator import Simulator
+
+PLACEMENTS = ("wrist_left", "trouser_pocket")
+SIMULATOR = Simulator(placements=PLACEMENTS, script=[("walking", 120.0)], seed=3)
+
+
+class Worn(Peripheral):
+    """Own firmware on somebody who walks."""
+
+    def __init__(self, stream: int) -> None:
+        gatt = {NORDIC_UART: [Characteristic(NORDIC_UART_NOTIFY, ("notify",))]}
+        super().__init__(
+            f"C0:FF:EE:00:00:0{stream}", "edgehar", services=[NORDIC_UART], gatt=gatt, battery=55
+        )
+        self._packets = [(t, body) for t, i, body in SIMULATOR.packets() if i == stream]
+
+    async def live(self) -> None:
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        for t, body in self._packets:
+            await asyncio.sleep(start + t - loop.time())
+            self.notify(NORDIC_UART_NOTIFY, body)
+
+
+class Run:
+    """`edgehar` as a process, and its lines."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    @classmethod
+    async def begin(cls, *arguments: str) -> "Run":
+        pipe = asyncio.subprocess.PIPE
+        return cls(
+            await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "edgehar", *arguments, stdout=pipe, stderr=pipe
+            )
+        )
+
+    async def until(self, key: str, value: str) -> dict[str, Any]:
+        """The first line to come that says so."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(60):
+            async for line in self.process.stdout:
+                said: dict[str, Any] = json.loads(line)
+                if said.get(key) == value:
+                    return said
+        raise AssertionError(f"it ended without {key} {value}")
+
+    async def end(self) -> str:
+        """Stop it as a service is stopped; its messages."""
+        self.process.send_signal(signal.SIGTERM)
+        _, errors = await self.process.communicate()
+        return errors.decode()
+
+
+def configuration(tmp_path: Path, worn: list[Worn]) -> Path:
+    sensors = (
+        f'[[wearer.ble]]\nplacement = "{placement}"\nprofile = "edgehar"\naddress = "{each.address}"\n'
+        for placement, each in zip(PLACEMENTS, worn, strict=True)
+    )
+    path = tmp_path / "edgehar.toml"
+    path.write_text('[[wearer]]\nid = "anna"\n' + "".join(sensors))
+    return path
+
+
+async def test_labels_come_out_a_lost_link_comes_back_and_the_end_sets_sensors_free(
+    bluez: Bluetoothd, tmp_path: Path
+) -> None:
+    worn = [Worn(i) for i in range(2)]
+    bluez.add(*worn)
+    run = await Run.begin("run", "-c", str(configuration(tmp_path, worn)), "--stdout")
+    try:
+        walking = await run.until("activity", "walking")
+        assert walking["wearer"] == "anna"
+        worn[0].drop()
+        worn[1].drop()
+        await run.until("activity", "walking")
+        errors = await run.end()
+    finally:
+        if run.process.returncode is None:
+            run.process.kill()
+            await run.process.wait()
+    assert run.process.returncode == 0
+    for placement, each in zip(PLACEMENTS, worn, strict=True):
+        assert (
+            f"WARNING edgehar.sources.reopen: anna/{placement}: the link to {each.address} was lost" in errors
+        )
+        assert f"INFO edgehar.sources.reopen: anna/{placement}: back after" in errors
+        assert not each.is_subscribed(NORDIC_UART_NOTIFY)
+
+
+async def test_a_recording_of_bluetooth_sensors_can_be_replayed(bluez: Bluetoothd, tmp_path: Path) -> None:
+    worn = [Worn(i) for i in range(2)]
+    bluez.add(*worn)
+    path = tmp_path / "walk.ehr"
+    record = await Run.begin(
+        "record", str(path), "-c", str(configuration(tmp_path, worn)), "--seconds", "12", "--json"
+    )
+    assert record.process.stdout is not None
+    counted = json.loads(await record.process.stdout.read())
+    await record.process.wait()
+    assert counted["packets"] > 100
+    assert [(s.placement, s.profile) for s in read(path).header.streams] == [
+        (p, "edgehar") for p in PLACEMENTS
+    ]
+    replay = await Run.begin("replay", str(path), "--json")
+    await replay.until("type", "activity_started")
+    await replay.process.communicate()
