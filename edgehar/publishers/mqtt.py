@@ -12,24 +12,18 @@ import logging
 import random
 import re
 import time
-from typing import Any, Literal
+from typing import Any
 
 from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edgehar.link import NAMES, Link, RefusedError, Tls, Version, VersionError, new_client
 from edgehar.publishers import payloads
-from edgehar.publishers.link import Link, RefusedError, Tls, VersionError
 from edgehar.publishers.outbox import Outbox
 from edgehar.publishers.payloads import Message
 from edgehar.types import Activity, Event
 
 _LOGGER = logging.getLogger(__name__)
-
-Version = Literal[4, 5]
-"""MQTT 3.1.1 or 5, by its number on the wire."""
-
-NAMES: dict[Version, str] = {4: "MQTT 3.1.1", 5: "MQTT 5"}
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 """The pause before a new attempt is drawn from 0 to a limit that doubles from the first to the last, s."""
@@ -139,7 +133,7 @@ class Mqtt:
 
     async def _live(self) -> None:
         """One connection, from the first packet until it is lost, which raises OSError or UnicodeError."""
-        link = Link(self._client(), self._acknowledged)
+        link = Link(self._client(), on_acknowledged=self._acknowledged)
         try:
             await link.open(self._host, self._port)
             _LOGGER.info("MQTT broker %s:%d connected, %s", self._host, self._port, NAMES[self._version])
@@ -159,25 +153,17 @@ class Mqtt:
             link.drop()
 
     def _client(self) -> Client:
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            self._client_id,
-            protocol=MQTTProtocolVersion(self._version),
-            reconnect_on_failure=False,
-        )
-        client.username_pw_set(self._username, self._password)
+        client = new_client(self._client_id, self._version, self._username, self._password, self._tls)
         client.will_set(f"{self.base}/status", "offline", qos=1, retain=True)
         # The outbox keeps to the window; a second one in paho costs a search per message.
         client.max_inflight_messages_set(0)
-        if self._tls:
-            client.tls_set_context(self._tls)
         return client
 
     def _pump(self) -> None:
         """Send as much as may be on its way at once."""
         link, outbox = self._link, self._outbox
         while link and outbox.in_flight < link.window and (message := outbox.take()):
-            outbox.sent(link.publish(message), message)
+            outbox.sent(_send(link, message), message)
         if outbox.is_empty:
             self._empty.set()
         else:
@@ -221,7 +207,7 @@ class Mqtt:
     async def _say_offline(self, link: Link) -> None:
         await self._empty.wait()
         offline = Message(f"{self.base}/status", b"offline", retain=True)
-        self._outbox.sent(link.publish(offline), offline)
+        self._outbox.sent(_send(link, offline), offline)
         self._empty.clear()
         await self._empty.wait()
 
@@ -237,6 +223,10 @@ class Mqtt:
         older = self._version == 5
         self._version = 4 if older else self._newest
         return older
+
+
+def _send(link: Link, message: Message) -> int:
+    return link.publish(message.topic, message.payload, retain=message.retain)
 
 
 def _pause_s(error: Exception, attempts: int) -> float:
