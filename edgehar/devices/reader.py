@@ -22,7 +22,7 @@ DEGREE = math.radians(1)
 _LONGEST_GAP_US = 30_000_000
 """A link on which nothing came for longer is another life: nobody can tell what was lost."""
 
-_LARGEST = 1e5
+LARGEST = 1e5
 """m/s² or degree/s, far beyond every sensor; a float that is more, or none, was never measured."""
 
 
@@ -35,7 +35,7 @@ def plausible(values: FloatArray) -> FloatArray:
     """The same; FrameError if one of them cannot have been measured."""
     # Some bytes are a NaN that signals as soon as it is compared.
     with np.errstate(invalid="ignore"):
-        if not (np.abs(values) <= _LARGEST).all():
+        if not (np.abs(values) <= LARGEST).all():
             raise FrameError("a value that no sensor measures")
     return values
 

@@ -1,0 +1,199 @@
+"""Sensor Logger, an app for iOS and Android: batches of samples as JSON, pushed over HTTP or MQTT.
+
+All from tszheichoi/awesome-sensor-logger. Messages, names and ns since 1970: PUSHING.md ("Typescript
+Payload Schema"); that they may come out of order, and what `messageId` is for: README.md ("Live Data
+Streaming"). Units: UNITS.md. Signs: CROSSPLATFORM.md and COORDINATES.md. Names of switches:
+translations/en.json. What is pushed of acceleration:
+
+- `accelerometer`: m/s² without gravity; useless here, as it tells neither posture nor fall;
+- `totalacceleration`: m/s² with gravity, +9.81 upwards; Android alone, beside `accelerometer` wherever
+  that is switched on (UNITS.md, "TotalAcceleration"; the schema does not list it);
+- `accelerometeruncalibrated`, behind a switch: with gravity. On Android, and on iOS once its units are
+  standardised, m/s² and +9.81 upwards; otherwise on iOS in g, and -1 upwards.
+
+So the unit of the last one tells its sign, and how long it is tells the unit: no message says from which
+platform it comes. Gravity and `accelerometer` added up would do on neither, as they are m/s² with either
+sign. `gyroscope` is rad/s with the same signs everywhere.
+"""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from edgehar.devices.reader import SensorReader
+from edgehar.devices.sensor_logger_json import GYROSCOPE, LINEAR, LONGEST, TOTAL, UNCALIBRATED, parse
+from edgehar.devices.stamped import Stamped, StampedChannels
+from edgehar.errors import FrameError
+from edgehar.types import ACCELERATION, ANGULAR_RATE, STANDARD_GRAVITY, Packet
+
+_LOGGER = logging.getLogger(__name__)
+
+_SET_BACK_NS = 5_000_000_000
+"""Messages in their order whose times lie so far back: the phone's clock was set."""
+
+_MOST_AHEAD = 1
+"""Messages that wait for one before them. Each costs a push interval, and the grid waits for 1.2 s."""
+_MOST_WAITING = 32
+"""Parts of messages that wait."""
+
+_WITHOUT_GRAVITY = 3
+"""Messages with nothing but `accelerometer` that are no accident of how the first was filled."""
+
+
+class _Batch(Struct, frozen=True):
+    """What a reader needs of one message."""
+
+    session: str
+    number: int | None
+    more: bool
+    samples: Mapping[str, Sequence[Stamped]]
+
+
+class _Order:
+    """Messages into the order in which they were sent, as far as waiting briefly does it."""
+
+    def __init__(self) -> None:
+        self.lost = 0
+        """Messages that never came, or too late."""
+        self._session = self._before = ""
+        self._next: int | None = None
+        self._waiting: list[tuple[int, _Batch]] = []
+
+    def push(self, batch: _Batch) -> list[tuple[_Batch, bool]]:
+        """What can be used now, and whether it is in order: what is not came late or twice."""
+        number = batch.number
+        if number is None:
+            return [(batch, True)]
+        ended: list[tuple[_Batch, bool]] = []
+        if self._next is None or batch.session not in {self._session, self._before}:
+            ended = [(waiting, True) for _, waiting in self._waiting]
+            self._before, self._session = self._session, batch.session
+            self._next, self._waiting = number, []
+        if batch.session != self._session or number < self._next:
+            return [(batch, False)]
+        self._waiting.append((number, batch))
+        # Stable: parts of one message stay in the order in which they came.
+        self._waiting.sort(key=lambda numbered: numbered[0])
+        return ended + [(ready, True) for ready in self._ready(self._next)]
+
+    def _ready(self, following: int) -> list[_Batch]:
+        ahead = len({number for number, _ in self._waiting if number > following})
+        if ahead > _MOST_AHEAD or len(self._waiting) > _MOST_WAITING:
+            # The one that they wait for does not come, or its end does not.
+            first = next((number for number, _ in self._waiting if number > following), following)
+            self.lost += first - following
+            following = first
+        ready = []
+        while self._waiting and self._waiting[0][0] <= following:
+            number, batch = self._waiting.pop(0)
+            ready.append(batch)
+            if not batch.more:
+                following = number + 1
+        self._next = following
+        return ready
+
+
+class _Unit:
+    """Tells g of a phone that reads -1 upwards from m/s² of one that reads +9.81, by most of the lengths."""
+
+    _EDGE = math.sqrt(STANDARD_GRAVITY)
+    _SURE, _MOST = 10, 100
+
+    def __init__(self) -> None:
+        self._balance = 0
+        self._waiting: list[Stamped] = []
+        self._scale: float | None = None
+
+    def push(self, samples: Sequence[Stamped]) -> list[Stamped]:
+        """Specific force, m/s²; samples wait until the unit is clear."""
+        for _, x, y, z in samples:
+            step = 1 if math.hypot(x, y, z) > self._EDGE else -1
+            self._balance = min(max(self._balance + step, -self._MOST), self._MOST)
+        if abs(self._balance) >= self._SURE:
+            self._scale = 1.0 if self._balance > 0 else -STANDARD_GRAVITY
+        known = [*self._waiting, *samples]
+        self._waiting = known[-self._MOST :] if self._scale is None else []
+        if (scale := self._scale) is None:
+            return []
+        return [(time_ns, scale * x, scale * y, scale * z) for time_ns, x, y, z in known]
+
+
+class SensorLoggerReader(SensorReader):
+    """Source 0 are the messages; gives packets of acceleration and packets of angular rate.
+
+    Lost are messages, by their numbers. Angular rate is held back while no acceleration with gravity
+    comes: alone it would be taken for a sensor that has nothing else.
+    """
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self._order = _Order()
+        self._force = StampedChannels(device, ACCELERATION)
+        self._rate = StampedChannels(device, ANGULAR_RATE)
+        self._is_warned = False
+        self._begin("")
+
+    @property
+    def stale(self) -> int:
+        """Samples dropped, because they came twice or behind a newer one."""
+        return self._force.stale + self._rate.stale
+
+    def _begin(self, session: str) -> None:
+        """A new recording: it may be of another phone, or with other switches."""
+        self._session = session
+        self._unit = _Unit()
+        self._has_total = self._has_force = False
+        self._without_gravity = 0
+
+    def _read(self, source: int, payload: bytes) -> list[Packet]:
+        if source != 0 or len(payload) > LONGEST:
+            raise FrameError(f"{len(payload)} bytes from source {source}")
+        message, named = parse(payload)
+        samples: dict[str, list[Stamped]] = {}
+        for name, sample in named:
+            samples.setdefault(name, []).append(sample)
+        batch = _Batch(message.session_id, message.message_id, message.more, samples)
+        packets = []
+        for ready, in_order in self._order.push(batch):
+            packets += self._take(ready, in_order=in_order)
+        self.lost = self._order.lost
+        return packets
+
+    def _take(self, batch: _Batch, *, in_order: bool) -> list[Packet]:
+        if in_order and batch.session != self._session:
+            self._begin(batch.session)
+        force, rate = self._specific_force(batch), batch.samples.get(GYROSCOPE, ())
+        packets = []
+        for channels, samples in ((self._force, force), (self._rate, rate if self._has_force else ())):
+            if in_order and samples and channels.newest - max(samples)[0] > _SET_BACK_NS:
+                channels.restart()
+            packets += channels.push(samples)
+        return packets
+
+    def _specific_force(self, batch: _Batch) -> Sequence[Stamped]:
+        samples = batch.samples
+        if total := samples.get(TOTAL):
+            self._has_total = self._has_force = True
+            return total
+        if self._has_total:
+            return ()
+        if uncalibrated := samples.get(UNCALIBRATED):
+            force = self._unit.push(uncalibrated)
+            self._has_force = self._has_force or bool(force)
+            return force
+        if LINEAR in samples and not self._has_force:
+            self._miss_gravity()
+        return ()
+
+    def _miss_gravity(self) -> None:
+        self._without_gravity += 1
+        if self._without_gravity < _WITHOUT_GRAVITY or self._is_warned:
+            return
+        self._is_warned = True
+        _LOGGER.warning(
+            "Sensor Logger %s sends acceleration without gravity, which tells neither posture nor fall: switch on "
+            "Settings > Sensor Configuration > Uncalibrated Values in the app, then start its recording anew",
+            self._device,
+        )
