@@ -119,6 +119,15 @@ def test_with_total_acceleration_the_uncalibrated_one_is_not_mixed_in() -> None:
     np.testing.assert_allclose(x, [FACE_UP] * 60, rtol=1e-6)
 
 
+def test_after_total_acceleration_the_uncalibrated_one_alone_is_passed_over() -> None:
+    reader = SensorLoggerReader(DEVICE)
+    read(reader, recording(3, {"totalacceleration": FACE_UP}))
+    other = {"accelerometeruncalibrated": (0.5, 0.5, 9.0), "gyroscope": TURNING}
+    packets = read(reader, recording(6, other)[3:])
+    assert felt(packets, ACCELERATION).size == 0
+    assert len(felt(packets, ANGULAR_RATE)) == 60
+
+
 def test_a_moment_without_weight_does_not_turn_the_sign() -> None:
     reader = SensorLoggerReader(DEVICE)
     standing = recording(10, {"accelerometeruncalibrated": FACE_UP})
@@ -202,6 +211,17 @@ def test_a_new_recording_begins_its_numbers_anew() -> None:
     packets = read(reader, [*first, *recording(5, ANDROID, session="b", begin_ns=BEGIN_NS + 10**9), first[4]])
     assert ticks(packets, ACCELERATION) == [i * 10_000 for i in range(200)]
     assert reader.lost == 0
+
+
+def test_what_came_late_from_the_recording_before_does_not_turn_time_back() -> None:
+    reader = SensorLoggerReader(DEVICE)
+    first = recording(5, ANDROID, session="a")
+    second = recording(5, ANDROID, session="b", begin_ns=BEGIN_NS + 20 * 10**9)
+    packets = read(reader, [*first[:4], *second[:3], first[4], *second[3:]])
+    found = ticks(packets, ACCELERATION)
+    assert found == sorted(found)
+    assert len(found) == 180
+    assert reader.stale == 40
 
 
 def test_a_phone_whose_clock_was_set_back_is_read_on() -> None:

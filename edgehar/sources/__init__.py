@@ -1,4 +1,4 @@
-"""Where packets come from: a serial port, Bluetooth, a recording or a simulated wearer.
+"""Where packets come from: a serial port, Bluetooth, a phone, a recording or a simulated wearer.
 
 A source has one verb, `run(deliver)`, and it is one life of one link: it opens the link, hands on
 every packet as it arrives, and cleans up after itself however it ends.
