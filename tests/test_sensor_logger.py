@@ -251,7 +251,7 @@ def test_messages_damaged_repeated_or_swapped_never_turn_time_back(seed: int, da
             case 0:
                 messages.insert(at, messages[chance.randrange(len(messages))])
             case 1:
-                messages[at] = messages[at][: chance.randrange(1, len(messages[at]))]
+                messages[at] = messages[at][: chance.randrange(len(messages[at]) + 1)]
             case 2:
                 messages.insert(max(0, at - chance.randrange(9)), messages.pop(at))
             case _:

@@ -22,7 +22,7 @@ class Life:
     """One life of one phone's source: takes what the phone pushed, and ends by silence or with an error."""
 
     def __init__(self, name: str, device: str | None, deliver: Deliver, silence_s: float) -> None:
-        """Without a `device` the first phone that is asked for is the one."""
+        """`device` may be None: the first phone that `takes` is asked about."""
         self.device = device
         self._name, self._deliver, self._silence_s = name, deliver, silence_s
         self._loop = asyncio.get_running_loop()
@@ -35,8 +35,8 @@ class Life:
         """Whether the phone pushed in this life."""
         return self._silence is not None
 
-    def is_of(self, device: str) -> bool:
-        """Whether the phone is this one."""
+    def takes(self, device: str) -> bool:
+        """Whether the phone is this one; it becomes so where none was named."""
         if self.device is None:
             self.device = device
         return self.device == device

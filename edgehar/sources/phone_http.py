@@ -31,6 +31,9 @@ _LIBRARY.setLevel(logging.CRITICAL)
 BODY_S = 10.0
 """A push that has not come as a whole by then never will, s."""
 
+_MOST_HEARD = 8 * LARGEST
+"""Bytes of a push that is too large and is passed over; what unpacks to more gets no answer."""
+
 _SHOWN_ON_THE_PHONE = 499
 _TURNS_TO_ACCEPT = 3
 """Turns of the loop until a connection that was accepted is known to the server, and closed with it."""
@@ -155,7 +158,7 @@ class _Server:
         if device in self.named:
             return self.lives.get(device)
         anyone = self.lives.get(None)
-        return anyone if anyone and anyone.is_of(device) else None
+        return anyone if anyone and anyone.takes(device) else None
 
     def _turn_away(self, device: str) -> web.Response:
         """`device` in quotes."""
@@ -234,8 +237,9 @@ async def _body(request: web.Request) -> bytes:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
         # Unless it is heard to its end, the phone does not hear the answer.
-        while await request.content.readany():
-            pass
+        heard = 0
+        while heard < _MOST_HEARD and (chunk := await request.content.readany()):
+            heard += len(chunk)
         raise
 
 

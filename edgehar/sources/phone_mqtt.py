@@ -116,7 +116,7 @@ class SensorLoggerMqtt:
             return
         if not push.bodies:
             return
-        if life.is_of(push.device):
+        if life.takes(push.device):
             life.push(push.bodies)
         elif not life.was_heard:
             self._tell_of(msgspec.json.encode(push.device).decode())
