@@ -19,12 +19,12 @@ import msgspec
 from edgehar import __version__, config as configuration, manifest, recognizer, systemd
 from edgehar.config import Config
 from edgehar.errors import EdgeharError
-from edgehar.feed import Feed, open_radio
+from edgehar.feed import Feed
 from edgehar.publishers import Publisher
 from edgehar.publishers.jsonl import JsonLines
-from edgehar.publishers.link import Tls
 from edgehar.publishers.mqtt import Mqtt
 from edgehar.types import Activity, Event
+from edgehar.worn import open_shared, open_tls
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -44,8 +44,8 @@ class Daemon:
         pair = manifest.find(config.model.path)
         settings = configuration.settings(config, manifest.read(pair).decision)
         self.recognizer = recognizer.load(pair)
-        radio = open_radio(config)
-        self.feeds = [Feed(wearer, self.recognizer, settings, radio) for wearer in config.wearer]
+        shared = open_shared(config)
+        self.feeds = [Feed(wearer, self.recognizer, settings, shared) for wearer in config.wearer]
         self.mqtt = open_mqtt(config)
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
         self._started = time.monotonic()
@@ -146,19 +146,11 @@ def open_mqtt(config: Config) -> Mqtt | None:
         prefix=broker.prefix,
         username=broker.username,
         password=configuration.password(broker),
-        tls=Tls(
-            ca=_path(broker.tls.ca_file), cert=_path(broker.tls.cert_file), key=_path(broker.tls.key_file)
-        )
-        if broker.tls
-        else None,
+        tls=open_tls(broker),
         version=broker.version,
         heartbeat_s=broker.heartbeat_s,
         queue=broker.queue,
     )
-
-
-def _path(name: str | None) -> Path | None:
-    return None if name is None else Path(name)
 
 
 def check(config: Config) -> dict[str, Any]:

@@ -2,25 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from msgspec.structs import replace
 
 from edgehar import config as configuration
 from edgehar.decision import Settings
-from edgehar.devices import PROFILES
-from edgehar.errors import SourceLostError
 from edgehar.pipeline import Pipeline
 from edgehar.recognizer import Recognizer
-from edgehar.recording import Stream
-from edgehar.sources import Deliver, Source
+from edgehar.sources import Source
 from edgehar.sources.reopen import keep_open
 from edgehar.types import Activity, Event
-
-if TYPE_CHECKING:
-    from edgehar.sources.radio import Radio
+from edgehar.worn import Shared, open_sources
 
 TICK_S = 0.25
 """How often silence is looked at, s; a fraction of a hop, so that it adds little to no_signal's delay."""
@@ -28,54 +22,8 @@ TICK_S = 0.25
 STANDING_S = 30.0
 """A state that no window renews is handed to the publishers again, for their heartbeats, s."""
 
-_GRANULE_S = 1.0
-"""Deadlines are moved this often at most, s: to move one costs more than to decode a packet."""
-
 Publish = Callable[[Activity | Event], None]
 Tap = Callable[[float, int, bytes], None]
-
-
-class Watched:
-    """A source that counts as lost when it falls silent: an open link may well be a dead one."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    @property
-    def damaged(self) -> int:
-        """As in `Source`."""
-        return self._source.damaged
-
-    @property
-    def battery(self) -> int | None:
-        """As in `Source`."""
-        return self._source.battery
-
-    @property
-    def silence_s(self) -> float:
-        """As in `Source`."""
-        return self._source.silence_s
-
-    async def run(self, deliver: Deliver) -> None:
-        """One life, as in `Source.run`."""
-        loop = asyncio.get_running_loop()
-        moved = loop.time()
-
-        def hand_on(t: float, stream: int, body: bytes) -> None:
-            nonlocal moved
-            now = loop.time()
-            if now - moved > _GRANULE_S:
-                moved = now
-                limit.reschedule(now + self.silence_s)
-            deliver(t, stream, body)
-
-        try:
-            async with asyncio.timeout(self.silence_s) as limit:
-                await self._source.run(hand_on)
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            raise SourceLostError(f"nothing came for {self.silence_s:.0f} s; is the sensor on?") from error
 
 
 class Feed:
@@ -86,11 +34,11 @@ class Feed:
         wearer: configuration.Wearer,
         recognizer: Recognizer,
         settings: Settings,
-        radio: "Radio | None" = None,
+        shared: Shared = Shared(),  # noqa: B008 - it is frozen
     ) -> None:
-        """Open nothing yet; `radio` as `open_radio` gives it. OperatorError says what does not fit."""
+        """Open nothing yet; `shared` as `open_shared` gives it. OperatorError says what does not fit."""
         self.id = wearer.id
-        self.sources, streams, self.epoch = open_sources(wearer, radio)
+        self.sources, streams, self.epoch = open_sources(wearer, shared)
         self.placements = [stream.placement for stream in streams]
         self._live = wearer.replay is None
         self.pipeline = Pipeline(wearer.id, streams, recognizer, settings, epoch=self.epoch)
@@ -214,66 +162,3 @@ class Feed:
 
 def _nowhere(_: Activity | Event) -> None:
     """Before a run nobody listens."""
-
-
-def open_radio(config: configuration.Config) -> "Radio | None":
-    """What all sensors over Bluetooth Low Energy share; None where nobody wears one."""
-    if not any(wearer.ble for wearer in config.wearer):
-        return None
-    from edgehar.sources.radio import Radio
-
-    return Radio(config.bluetooth.adapter)
-
-
-def open_sources(
-    wearer: configuration.Wearer, radio: "Radio | None"
-) -> tuple[list[Source], list[Stream], float]:
-    """The wearer's sources, not yet opened, their streams, and Unix time at stream time 0, s."""
-    if wearer.replay:
-        from edgehar.sources.replay import Replay, open_recording
-
-        asked = wearer.replay
-        recording = open_recording(Path(asked.path), subject=asked.subject, placements=asked.placements)
-        return [Replay(recording, speed=asked.speed)], [*recording.header.streams], recording.header.epoch
-    epoch = time.time() - time.monotonic()
-    if wearer.simulator:
-        return [_simulator(wearer.simulator)], [Stream(p) for p in wearer.simulator.placements], epoch
-    worn = [*_serial(wearer), *_ble(wearer, radio)]
-    return [source for _, source in worn], [stream for stream, _ in worn], epoch
-
-
-def _serial(wearer: configuration.Wearer) -> Iterator[tuple[Stream, Source]]:
-    if not wearer.serial:
-        return
-    from edgehar.sources.serial import Serial
-
-    for sensor in wearer.serial:
-        yield Stream(sensor.placement), Watched(Serial(sensor.port, sensor.baud))
-
-
-def _ble(wearer: configuration.Wearer, radio: "Radio | None") -> Iterator[tuple[Stream, Source]]:
-    if radio is None:
-        return
-    from edgehar.sources.ble import Ble
-
-    for sensor in wearer.ble:
-        profile = PROFILES[sensor.profile]
-        yield (
-            Stream(sensor.placement, sensor.profile),
-            Ble(radio, profile, address=sensor.address, name=sensor.name),
-        )
-
-
-def _simulator(asked: configuration.SimulatedWearer) -> Source:
-    from edgehar.sources.faults import Faults
-    from edgehar.sources.simulator import Simulator
-
-    faults = Faults(
-        loss=asked.loss,
-        jitter_s=asked.jitter_s,
-        drift_ppm=asked.drift_ppm,
-        disconnect_every_s=asked.disconnect_every_s,
-        battery=asked.battery,
-        seed=asked.seed,
-    )
-    return Simulator(placements=asked.placements, longest_s=asked.longest_s, seed=asked.seed, faults=faults)

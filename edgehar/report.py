@@ -16,7 +16,6 @@ from msgspec import ValidationError, convert
 from edgehar import __version__, config as configuration
 from edgehar.config import Config, Wearer
 from edgehar.errors import ConfigError
-from edgehar.feed import open_radio, open_sources
 from edgehar.manifest import find
 from edgehar.pipeline import Pipeline
 from edgehar.recognizer import load
@@ -25,6 +24,7 @@ from edgehar.scoring import TOLERANCE_S, Boundaries, score
 from edgehar.sources.reopen import keep_open
 from edgehar.sources.replay import Replay, open_recording
 from edgehar.types import Activity, Event
+from edgehar.worn import Shared, open_shared, open_sources
 
 
 async def replay(
@@ -126,7 +126,7 @@ async def record(
     """Write a wearer's packets to `out` until `seconds` are over or Ctrl-C; returns what was counted."""
     loaded = configuration.load(config) if config else None
     chosen = _wearer(loaded, port, placement, wearer)
-    sources, streams, epoch = open_sources(chosen, open_radio(loaded) if loaded else None)
+    sources, streams, epoch = open_sources(chosen, open_shared(loaded) if loaded else Shared())
     placements = [stream.placement for stream in streams]
     packets = 0
     created = f"edgehar {__version__}, {datetime.now(UTC).isoformat(timespec='seconds')}"

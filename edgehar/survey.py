@@ -13,13 +13,13 @@ from edgehar.commands import Kind, decode_answer, encode_command, is_answer
 from edgehar.devices import PROFILES, Profile, fitting
 from edgehar.devices.own import OwnReader
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.feed import Watched
 from edgehar.intake import Intake
 from edgehar.recording import Stream
 from edgehar.sources import Source
 from edgehar.sources.ble import SEARCH_S, Ble
 from edgehar.sources.radio import Radio, Sighting
 from edgehar.sources.serial import Serial
+from edgehar.sources.watched import Watched
 from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS
 
 RATE_TOLERANCE = 0.1

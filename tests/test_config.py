@@ -73,6 +73,50 @@ port = "/dev/ttyACM0"
             id="same port",
         ),
         pytest.param(
+            GOOD + '[[wearer.ble]]\nplacement = "chest"\nprofile = "movela_dot"\n',
+            "no sensor profile is called `movela_dot`; did you mean `movella_dot`?",
+            id="profile",
+        ),
+        pytest.param(
+            GOOD + '[[wearer.ble]]\nplacement = "chest"\nprofile = "bangle"\naddress = "D4:CA"\n',
+            "edgehar.toml:17: wearer[0].ble[0].address: expected str matching regex",
+            id="no Bluetooth address",
+        ),
+        pytest.param(
+            GOOD + '[[wearer.ble]]\nplacement = "chest"\nprofile = "bangle"\n'
+            '[[wearer.ble]]\nplacement = "wrist"\nprofile = "bangle"\n',
+            "two sensors are a bangle of any name: nothing tells them apart; give each its address",
+            id="twins",
+        ),
+        pytest.param(
+            GOOD + '[[wearer.ble]]\nplacement = "chest"\nprofile = "bangle"\naddress = "d4:ca:6e:f1:00:01"\n'
+            '[[wearer.ble]]\nplacement = "wrist"\nprofile = "bluest"\naddress = "D4:CA:6E:F1:00:01"\n',
+            "the address D4:CA:6E:F1:00:01 is named by two sensors",
+            id="same address",
+        ),
+        pytest.param(
+            GOOD + '[[wearer.phone]]\nplacement = "thigh"\n',
+            "the phone at `thigh` needs exactly one of url, listen and topic",
+            id="a phone that is nowhere",
+        ),
+        pytest.param(
+            GOOD + '[[wearer.phone]]\nplacement = "thigh"\nurl = "ws://x:1"\ndevice = "a"\n',
+            "the phone at `thigh` has a device, which goes with listen or topic",
+            id="a device too many",
+        ),
+        pytest.param(
+            GOOD.replace('[mqtt]\nhost = "localhost"\n', "")
+            + '[[wearer.phone]]\nplacement = "thigh"\ntopic = "sensor-logger"\n',
+            "there is no [mqtt] to say which broker",
+            id="a topic without a broker",
+        ),
+        pytest.param(
+            GOOD + '[[wearer.phone]]\nplacement = "thigh"\nlisten = "0.0.0.0:8000"\n'
+            '[[wearer.phone]]\nplacement = "chest"\nlisten = "0.0.0.0:8000"\n',
+            "two phones are reached by 0.0.0.0:8000; give each its device",
+            id="two phones on a port",
+        ),
+        pytest.param(
             GOOD.replace("[[wearer]]", '[mqtt.tls]\ncert_file = "c"\n[[wearer]]', 1),
             "key_file",
             id="half a certificate",
@@ -122,7 +166,7 @@ def test_every_key_of_the_schema_has_a_sentence() -> None:
         if "description" not in json.dumps(value) and "$ref" not in json.dumps(value)
     ]
     assert not bare
-    assert {"Config", "Settings", "Mqtt", "Serial"} <= whole["$defs"].keys()
+    assert {"Config", "Settings", "Mqtt", "Serial", "Ble", "Phone"} <= whole["$defs"].keys()
 
 
 def test_every_effective_key_knows_where_it_comes_from() -> None:

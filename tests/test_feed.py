@@ -8,11 +8,12 @@ import pytest
 
 from edgehar.config import Replay, SimulatedWearer, Wearer
 from edgehar.errors import SourceLostError
-from edgehar.feed import Feed, Watched
+from edgehar.feed import Feed
 from edgehar.manifest import find
 from edgehar.recognizer import load
 from edgehar.recording import Header, Stream, Writer
 from edgehar.sources import Deliver
+from edgehar.sources.watched import Watched
 from edgehar.types import Activity, Event
 
 

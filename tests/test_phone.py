@@ -25,13 +25,13 @@ from edgehar.devices.sensor_logger import SensorLoggerReader
 from edgehar.devices.sensor_logger_json import LARGEST, LONGEST
 from edgehar.devices.sensor_server import ACCELEROMETER, GYROSCOPE, SensorServerReader
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.feed import Watched
 from edgehar.publishers.broker import EmbeddedBroker
 from edgehar.sources import Deliver, Source, phone_http, phone_socket
 from edgehar.sources.phone_http import SensorLoggerHttp
 from edgehar.sources.phone_mqtt import SensorLoggerMqtt
 from edgehar.sources.phone_socket import SensorServer
 from edgehar.sources.reopen import Delays, keep_open
+from edgehar.sources.watched import Watched
 from edgehar.types import ACCELERATION
 
 ANDROID = {"totalacceleration": FACE_UP, "gyroscope": TURNING}
@@ -231,7 +231,9 @@ async def test_a_phone_that_vanished_is_noticed(phone: Phone, monkeypatch: pytes
 
 @pytest.mark.usefixtures("nothing_left")
 async def test_a_phone_that_answers_but_measures_nothing_is_left_to_who_watches(phone: Phone) -> None:
-    async with running(Watched(SensorServer(phone.url), 0.05), Listener().deliver) as task:
+    quick = SensorServer(phone.url)
+    quick.silence_s = 0.05
+    async with running(Watched(quick), Listener().deliver) as task:
         with pytest.raises(SourceLostError, match="nothing came"):
             await task
 

@@ -17,6 +17,8 @@ from edgehar.devices.own import OWN
 from edgehar.devices.pinetime import PINETIME
 from edgehar.devices.polar import H10, VERITY
 from edgehar.devices.profile import Profile, Reader, Write
+from edgehar.devices.sensor_logger import SensorLoggerReader
+from edgehar.devices.sensor_server import SensorServerReader
 from edgehar.devices.thingy52 import THINGY52
 from edgehar.devices.witmotion import WITMOTION, WITMOTION_DUAL
 from edgehar.errors import ConfigError
@@ -47,7 +49,9 @@ SEVERAL = frozenset(profile.name for profile in PROFILES.values() if len(profile
 """Profiles whose bodies begin with the number of the characteristic that brought them."""
 
 _READERS: Mapping[str, Callable[[str], Reader]] = {
-    profile.name: profile.reader for profile in PROFILES.values()
+    **{profile.name: profile.reader for profile in PROFILES.values()},
+    "sensor_logger": SensorLoggerReader,
+    "sensor_server": SensorServerReader,
 }
 
 

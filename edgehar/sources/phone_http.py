@@ -48,6 +48,10 @@ class SensorLoggerHttp:
     Sources that name the same `listen` share one server, which lives as long as one of them runs.
     """
 
+    # A post that cannot be read says not whose it is.
+    damaged = 0
+    battery = None
+
     def __init__(self, listen: str, device: str | None = None, *, silence_s: float = SILENCE_S) -> None:
         """Name the address; nothing is opened yet. ConfigError if it cannot be one.
 
@@ -59,19 +63,14 @@ class SensorLoggerHttp:
         self.listen = listen
         self.device = device
         self._address = _address(listen)
-        self._silence_s = silence_s
-
-    @property
-    def damaged(self) -> int:
-        """Always 0: a post that cannot be read says not whose it is."""
-        return 0
+        self.silence_s = silence_s
 
     async def run(self, deliver: Deliver) -> None:
         """One life, as in `Source.run`; waits for the first post without end.
 
         ConfigError if another source waits for the same phone.
         """
-        life = Life(f"port {self.listen}", self.device, deliver, self._silence_s)
+        life = Life(f"port {self.listen}", self.device, deliver, self.silence_s)
         async with _joined(self._address, self.listen, life):
             await life.wait()
 

@@ -32,6 +32,8 @@ _LONGEST_TOPIC = 65_535
 class SensorLoggerMqtt:
     """A phone with Sensor Logger that publishes to a broker; delivers stream 0."""
 
+    battery = None
+
     def __init__(  # noqa: PLR0913  # one keyword for each setting of the broker
         self,
         topic: str,
@@ -64,7 +66,7 @@ class SensorLoggerMqtt:
         self._username, self._password = username, password
         self._tls = tls.load() if tls else None
         self._versions: tuple[Version, ...] = (5, 4) if version == 5 else (4,)
-        self._silence_s = silence_s
+        self.silence_s = silence_s
         self._damaged = 0
         self._strangers: set[str] = set()
 
@@ -75,7 +77,7 @@ class SensorLoggerMqtt:
 
     async def run(self, deliver: Deliver) -> None:
         """One life, as in `Source.run`; waits for the first message without end."""
-        life = Life(f"topic {self.topic}", self.device, deliver, self._silence_s)
+        life = Life(f"topic {self.topic}", self.device, deliver, self.silence_s)
         for version in self._versions:
             try:
                 await self._live(version, life)

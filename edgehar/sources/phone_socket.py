@@ -13,6 +13,7 @@ import msgspec
 from edgehar.devices.sensor_server import ACCELEROMETER, GYROSCOPE, LONGEST
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.sources import Deliver
+from edgehar.sources.phone import SILENCE_S
 
 CONNECT_S = 5.0
 """A phone that has not answered by then is taken as lost, s."""
@@ -30,15 +31,14 @@ _LONGEST_REASON = 100
 class SensorServer:
     """A phone with SensorServer; delivers stream 0."""
 
+    damaged = 0
+    battery = None
+    silence_s = SILENCE_S
+
     def __init__(self, url: str) -> None:
         """Name the phone, as `ws://address` or `ws://address:port`; ConfigError if it cannot be one."""
         self.url = url
         self._url = _full(url)
-
-    @property
-    def damaged(self) -> int:
-        """Always 0: what comes over a WebSocket is whole."""
-        return 0
 
     async def run(self, deliver: Deliver) -> None:
         """One life, as in `Source.run`."""

@@ -1,0 +1,210 @@
+"""What edgehar.toml can say: every key with its unit, its bounds and one sentence."""
+
+import re
+import socket
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from edgehar.devices import PROFILES
+
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="Letters, digits, `_` and `-`: it becomes part of a topic.",
+    ),
+]
+
+
+def _gateway_id() -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:64] or "edgehar"
+
+
+class Gateway(Struct, frozen=True, forbid_unknown_fields=True):
+    """This machine."""
+
+    id: Annotated[Name, Meta(description="Its name in topics; the host name unless set.")] = field(
+        default_factory=_gateway_id
+    )
+
+
+class Tls(Struct, frozen=True, forbid_unknown_fields=True):
+    """Encryption of the broker link; an empty table uses the system's certificates."""
+
+    ca_file: Annotated[
+        str | None, Meta(description="Certificates to trust instead of the system's, PEM.")
+    ] = None
+    cert_file: Annotated[
+        str | None, Meta(description="Certificate of this gateway, PEM; needs key_file.")
+    ] = None
+    key_file: Annotated[str | None, Meta(description="Its private key, PEM.")] = None
+
+
+class Mqtt(Struct, frozen=True, forbid_unknown_fields=True):
+    """The broker that gets states and events."""
+
+    host: Annotated[str, Meta(min_length=1, description="Name or address of the broker.")]
+    port: Annotated[int, Meta(ge=1, le=65535, description="Its TCP port; 8883 is usual with TLS.")] = 1883
+    prefix: Annotated[
+        str, Meta(pattern=r"^[^+#/\s]+(/[^+#/\s]+)*$", description="First part of every topic.")
+    ] = "edgehar"
+    username: Annotated[str | None, Meta(description="Account at the broker.")] = None
+    password_file: Annotated[
+        str | None,
+        Meta(description="File with the password; a bare name is read from systemd's credentials directory."),
+    ] = None
+    tls: Annotated[Tls | None, Meta(description="Present: the link is encrypted.")] = None
+    version: Annotated[
+        Literal[4, 5],
+        Meta(description="MQTT 5, or 4 for 3.1.1; 5 falls back by itself where the broker is older."),
+    ] = 5
+    heartbeat_s: Annotated[
+        float, Meta(ge=1, le=86400, description="An unchanged state is sent again after this time, s.")
+    ] = 60.0
+    queue: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Events kept while the broker is away; then the oldest is dropped.",
+        ),
+    ] = 1000
+
+
+class Bluetooth(Struct, frozen=True, forbid_unknown_fields=True):
+    """The radio for all sensors over Bluetooth Low Energy."""
+
+    adapter: Annotated[
+        Annotated[str, Meta(pattern=r"^hci\d+$")] | None,
+        Meta(description="e.g. hci1; the first that is switched on unless set."),
+    ] = None
+
+
+class Model(Struct, frozen=True, forbid_unknown_fields=True):
+    """The recognizer."""
+
+    path: Annotated[
+        str, Meta(min_length=1, description="A shipped model's name, or the path of a .json manifest.")
+    ] = "imu_tcn"
+
+
+Placement = Annotated[
+    Name, Meta(description="Where it is worn; `edgehar models info` lists what a model accepts.")
+]
+
+
+class Serial(Struct, frozen=True, forbid_unknown_fields=True):
+    """A sensor on a serial port."""
+
+    placement: Placement
+    port: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Best a name below /dev/serial/by-id; also socket://host:port or rfc2217://host:port.",
+        ),
+    ]
+    baud: Annotated[
+        int, Meta(ge=1200, le=12_000_000, description="Bits per second; USB devices ignore it.")
+    ] = 115200
+
+
+class Ble(Struct, frozen=True, forbid_unknown_fields=True):
+    """A sensor over Bluetooth Low Energy; `edgehar devices scan` shows what is around."""
+
+    placement: Placement
+    profile: Annotated[
+        str,
+        Meta(
+            description="Kind of sensor, as in `edgehar devices scan`.",
+            extra_json_schema={"enum": [*PROFILES]},
+        ),
+    ]
+    address: Annotated[
+        Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$")] | None,
+        Meta(description="Its Bluetooth address, e.g. D4:CA:6E:F1:00:01."),
+    ] = None
+    name: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(description="The whole name it advertises. Without name and address: the first one that fits."),
+    ] = None
+
+
+class Phone(Struct, frozen=True, forbid_unknown_fields=True):
+    """A phone as a sensor: exactly one of `url`, `listen` and `topic`."""
+
+    placement: Placement
+    url: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(description="The app SensorServer: the address it shows, e.g. ws://192.168.1.7:8080."),
+    ] = None
+    listen: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(
+            description="The app Sensor Logger, HTTP push to this host: 0.0.0.0:8000 is all of its networks."
+        ),
+    ] = None
+    topic: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(
+            description="The app Sensor Logger, through the broker of [mqtt]; the app's own is sensor-logger."
+        ),
+    ] = None
+    device: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(description="Which phone, where several push to one place: its deviceId, as the log names it."),
+    ] = None
+
+
+class Replay(Struct, frozen=True, forbid_unknown_fields=True):
+    """A recording in the place of a wearer."""
+
+    path: Annotated[str, Meta(min_length=1, description="An .ehr recording or an .npz set.")]
+    speed: Annotated[float, Meta(ge=0, description="1 is its own pace, 0 as fast as it goes.")] = 1.0
+    subject: Annotated[str | None, Meta(description="Which person of an .npz set.")] = None
+    placements: Annotated[
+        list[Name] | None, Meta(description="Which sensors of an .npz set; all unless set.")
+    ] = None
+
+
+class SimulatedWearer(Struct, frozen=True, forbid_unknown_fields=True):
+    """A simulated wearer: for trying things out, never for judging a model."""
+
+    placements: Annotated[list[Name], Meta(min_length=1, description="Where the simulated sensors are worn.")]
+    seed: Annotated[int, Meta(ge=0, description="Same seed, same wearer.")] = 1
+    longest_s: Annotated[float, Meta(ge=5, description="No activity lasts longer, s.")] = 120.0
+    loss: Annotated[float, Meta(ge=0, lt=1, description="Share of packets lost, in bursts.")] = 0.0
+    jitter_s: Annotated[float, Meta(ge=0, le=10, description="Mean extra delay of a packet, s.")] = 0.0
+    drift_ppm: Annotated[float, Meta(ge=-1000, le=1000, description="Error of the sensor's clock, ppm.")] = (
+        0.0
+    )
+    disconnect_every_s: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(description="Mean time between lost links, s; unset: never."),
+    ] = None
+    battery: Annotated[int, Meta(ge=0, le=100, description="Charge at the start, percent.")] = 100
+
+
+class Wearer(Struct, frozen=True, forbid_unknown_fields=True):
+    """One person and what they wear: sensors, or one of `replay` and `simulator`."""
+
+    id: Annotated[Name, Meta(description="Pseudonym in topics; better not a real name.")]
+    serial: Annotated[list[Serial], Meta(description="Sensors worn, on serial ports.")] = []
+    ble: Annotated[list[Ble], Meta(description="Sensors worn, over Bluetooth Low Energy.")] = []
+    phone: Annotated[list[Phone], Meta(description="Phones worn as sensors.")] = []
+    replay: Annotated[Replay | None, Meta(description="A recording instead.")] = None
+    simulator: Annotated[SimulatedWearer | None, Meta(description="A simulation instead.")] = None
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that edgehar.toml can say."""
+
+    wearer: Annotated[list[Wearer], Meta(min_length=1, description="Who is watched.")]
+    gateway: Gateway = field(default_factory=Gateway)
+    mqtt: Annotated[Mqtt | None, Meta(description="Without it nothing is published but --stdout.")] = None
+    bluetooth: Bluetooth = field(default_factory=Bluetooth)
+    model: Model = field(default_factory=Model)
+    decision: Annotated[
+        dict[str, int | float], Meta(description="Keys of decision.Settings that replace the model's own.")
+    ] = {}

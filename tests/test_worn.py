@@ -1,0 +1,90 @@
+"""What the configuration says is worn, as sources, each loaded by who has one."""
+
+import subprocess
+import sys
+
+import pytest
+
+from edgehar import config
+from edgehar.recording import Stream
+from edgehar.sources.ble import Ble
+from edgehar.worn import open_shared, open_sources
+
+EVERYTHING = """
+[mqtt]
+host = "localhost"
+[bluetooth]
+adapter = "hci1"
+[[wearer]]
+id = "anna"
+[[wearer.serial]]
+placement = "chest"
+port = "/dev/ttyACM0"
+[[wearer.ble]]
+placement = "wrist_left"
+profile = "movella_dot"
+name = "left"
+[[wearer.phone]]
+placement = "trouser_pocket"
+url = "ws://192.168.1.7:8080"
+[[wearer.phone]]
+placement = "thigh_left"
+listen = "127.0.0.1:8000"
+[[wearer.phone]]
+placement = "upper_arm_left"
+topic = "sensor-logger"
+"""
+
+ANOTHER = """
+[[wearer]]
+id = "ben"
+[[wearer.ble]]
+placement = "chest"
+profile = "polar_h10"
+"""
+
+
+async def test_every_link_has_a_source_and_its_bodies_a_profile() -> None:
+    parsed = config.parse(EVERYTHING)
+    sources, streams, _ = open_sources(parsed.wearer[0], open_shared(parsed))
+    assert streams == [
+        Stream("chest", "edgehar"),
+        Stream("wrist_left", "movella_dot"),
+        Stream("trouser_pocket", "sensor_server"),
+        Stream("thigh_left", "sensor_logger"),
+        Stream("upper_arm_left", "sensor_logger"),
+    ]
+    assert [(source.damaged, source.battery) for source in sources] == [(0, None)] * 5
+    assert all(10 <= source.silence_s <= 30 for source in sources)
+
+
+async def test_all_wearers_share_the_adapter() -> None:
+    parsed = config.parse(EVERYTHING + ANOTHER)
+    shared = open_shared(parsed)
+    sources = [source for wearer in parsed.wearer for source in open_sources(wearer, shared)[0]]
+    radios = [source._radio for source in sources if isinstance(source, Ble)]
+    assert radios == [shared.radio] * 2
+
+
+LOADED = """
+import sys
+from edgehar import config, worn
+parsed = config.parse(sys.argv[1])
+worn.open_sources(parsed.wearer[0], worn.open_shared(parsed))
+print(*sorted({"serial", "bleak", "aiohttp", "paho"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "loaded"),
+    [
+        ('[wearer.simulator]\nplacements = ["wrist"]\n', ""),
+        ('[[wearer.serial]]\nplacement = "wrist"\nport = "/dev/x"\n', "serial"),
+        ('[[wearer.ble]]\nplacement = "wrist"\nprofile = "bangle"\n', "bleak"),
+        ('[[wearer.phone]]\nplacement = "wrist"\nurl = "ws://x:1"\n', "aiohttp"),
+    ],
+)
+def test_only_what_somebody_wears_is_loaded(table: str, loaded: str) -> None:
+    text = f'[[wearer]]\nid = "a"\n{table}'
+    done = subprocess.run([sys.executable, "-c", LOADED, text], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == loaded
