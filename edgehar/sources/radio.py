@@ -37,6 +37,8 @@ STALL_S = 10.0
 """A scanner that has heard nobody for so long is started anew, s: that of a bluetoothd which died hears nothing more."""
 
 _ANSWER_S = 5.0  # for what bluetoothd does by itself
+_LOOK_S = 1.0
+"""Who listens looks so often whether the scanner is still on: whoever connects switches it off, s."""
 _PARTING_S = 3.0
 # The Bluetooth SIG's own, which devices have and need not have, and those of the profiles.
 _SERVICES = ["1800", "1801", *(service for profile in PROFILES.values() for service in profile.services)]
@@ -92,20 +94,21 @@ class Radio:
     ) -> None:
         """Scan for so long, or until the future is done; SourceLostError says why it cannot.
 
-        Devices that another life of this program has left connected do not advertise; they are told first.
+        The time that others take for connecting does not count. Devices that another life of this program has left connected do not advertise; they are told first.
         """
-        end = time.monotonic() + seconds
         never: asyncio.Future[Sighting] = asyncio.get_running_loop().create_future()
         done = until or never
         self._listeners.append(heard)
         try:
             with told("scanning"):
-                while not done.done() and (rest := end - time.monotonic()) > 0.0:
+                while not done.done() and seconds > 0.0:
                     async with self._turn:
                         await self._keep_scanning()
                     for sighting in self._left or ():
                         heard(sighting)
-                    await asyncio.wait([done], timeout=min(rest, STALL_S))
+                    began = time.monotonic()
+                    await asyncio.wait([done], timeout=min(seconds, _LOOK_S))
+                    seconds -= time.monotonic() - began
         finally:
             self._listeners.remove(heard)
             async with self._turn:
@@ -169,9 +172,6 @@ class Radio:
             await self._stop()
             with told(f"connecting to {sighting.address}"):
                 await client.connect()
-            if self._listeners:
-                with told("scanning"):
-                    await self._keep_scanning()
         return client
 
     async def part(self, client: BleakClient, farewell: Sequence[Write], *, wait: bool) -> None:
