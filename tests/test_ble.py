@@ -417,6 +417,24 @@ async def test_one_that_never_answers_does_not_keep_the_others_waiting_for_ever(
     )
 
 
+async def test_who_searches_has_its_time_after_another_has_connected(
+    bluez: Bluetoothd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(radio_module, "CONNECT_S", 0.5)
+    dead, sensor = Sensor(0), Sensor(1)
+    dead.resolves = False
+    bluez.add(dead, sensor)
+    radio = Radio()
+    met = await radio.find(lambda sighting: sighting.address == dead.address, 5.0)
+    assert met is not None
+    connecting = asyncio.create_task(radio.connect(met, lambda: None))
+    await until(radio._turn.locked)
+    found = await radio.find(lambda sighting: sighting.address == sensor.address, 0.3)
+    assert found is not None
+    with pytest.raises(SourceLostError):
+        await connecting
+
+
 async def test_a_sensor_that_another_life_left_connected_is_taken_over(bluez: Bluetoothd) -> None:
     sensor = Sensor(0)
     bluez.add(sensor)
