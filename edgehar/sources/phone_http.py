@@ -104,6 +104,7 @@ class _Server:
         assert self._runner.server is not None
         loop = asyncio.get_running_loop()
         self._listening = await loop.create_server(self._runner.server, sock=self._sock)
+        _LOGGER.info("%s: waiting for what Sensor Logger pushes", self._listen)
 
     async def close(self) -> None:
         """Free the port and end all connections. A cancel does not stop it."""

@@ -94,7 +94,9 @@ class SensorLoggerMqtt:
         try:
             await link.open(self._host, self._port)
             await link.subscribe(self.topic)
-            _LOGGER.debug("%s: subscribed to with %s", self.topic, NAMES[version])
+            _LOGGER.info(
+                "topic %s: waiting for what Sensor Logger publishes (%s)", self.topic, NAMES[version]
+            )
             await self._listen(link, life)
         finally:
             link.drop()
