@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from bluez import Bluetoothd
+from peripherals import sensor
 from radio import Characteristic, Peripheral
 
+from edgehar.config import Ble, Wearer
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY
-from edgehar.recording import read
+from edgehar.feed import Feed
+from edgehar.manifest import find
+from edgehar.pipeline import Pipeline
+from edgehar.recognizer import load
+from edgehar.recording import Header, Stream, Writer, read
+from edgehar.sources.radio import Radio
 from edgehar.sources.simulator import Simulator
+from edgehar.types import Activity, Event
+from edgehar.worn import Shared
 
 PLACEMENTS = ("wrist_left", "trouser_pocket")
 SIMULATOR = Simulator(placements=PLACEMENTS, script=[("walking", 120.0)], seed=3)
@@ -126,3 +135,32 @@ async def test_a_recording_of_bluetooth_sensors_can_be_replayed(bluez: Bluetooth
     replay = await Run.begin("replay", str(path), "--json")
     await replay.until("type", "activity_started")
     await replay.process.communicate()
+
+
+async def test_live_and_the_recording_of_it_agree_to_the_bit(bluez: Bluetoothd, tmp_path: Path) -> None:
+    """With sensors whose channels come apart, from several characteristics, with clocks and without."""
+    worn = {"wrist_left": sensor("polar_verity", 1), "trouser_pocket": sensor("metamotion", 2)}
+    bluez.add(*worn.values())
+    ble = [Ble(placement=p, profile=each.profile.name, address=each.address) for p, each in worn.items()]
+    recognizer = load(find("imu_tcn"))
+    radio = Radio()
+    feed = Feed(Wearer(id="anna", ble=ble), recognizer, recognizer.spec.decision, Shared(radio))
+    path, answers = tmp_path / "rest.ehr", list[Activity | Event]()
+    streams = tuple(Stream(s.placement, s.profile) for s in ble)
+    with Writer(path, Header("anna", streams, epoch=feed.epoch)) as writer:
+        running = asyncio.create_task(feed.run(answers.append, lambda: None, writer.push))
+        async with asyncio.timeout(60):
+            while len(answers) < 12:  # noqa: ASYNC110 - the feed fills it
+                await asyncio.sleep(0.1)
+        running.cancel()
+        await asyncio.wait([running])
+    recorded = read(path)
+    pipeline = Pipeline(
+        "anna", recorded.header.streams, recognizer, recognizer.spec.decision, epoch=feed.epoch
+    )
+    again = [answer for item in recorded for answer in pipeline.push(*item)]
+    assert any(answer.coverage == 1.0 for answer in again)
+    assert again == answers[: len(again)]
+    # What follows is the live run's own end, which ends what runs.
+    assert len(again) >= 12
+    assert all(found["misfit"] is None for found in feed.health()["sensors"].values())
