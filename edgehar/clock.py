@@ -31,8 +31,10 @@ _LATE_S = 2.0
 """A burst that was held back arrives within moments; a clock that jumped stays late for longer."""
 _STEEPEST_CLOCK = 0.05
 _STEEPEST_COUNT = 0.35
+_STEEPEST_BLIND = 1.0
 """Slopes beyond which a line lies under two clocks: an uncalibrated RC oscillator is off by a few percent
-and a young line by the link's jitter on top, a nominal sample period may be wrong by a quarter."""
+and a young line by the link's jitter on top, a nominal sample period may be wrong by a quarter. A count
+of what came alone loses a second for each that it counts if half of all is lost."""
 _STOOD_STILL_S = 1.5
 """Time unexplained by a count and a wrong period, from which the sensor did not count. What a link held
 back for so long comes too late for the grid anyway; links that bundle every second stay below."""
@@ -87,7 +89,7 @@ class Envelope:
             self._level = tilt
         if d >= self._bin_end:
             self._close_bin(d, t)
-            if self._is_late(t) or abs(self.slope) > self._steepest:
+            if self._is_late(t) or self._is_steep():
                 self._jump(d, offset)
                 return offset
             tilt = offset - self.slope * (d - self._origin)
@@ -98,9 +100,13 @@ class Envelope:
 
     def _jump(self, d: float, offset: float) -> None:
         self.jumps += 1
-        if abs(self.slope) > self._steepest:
+        if self._is_steep():
             self.slope = 0.0
         self.restart(d, offset, self._needed, self._steepest)
+
+    def _is_steep(self) -> bool:
+        # Nothing that is lost makes a count run ahead.
+        return not -min(self._steepest, _STEEPEST_COUNT) <= self.slope <= self._steepest
 
     def _is_late(self, t: float) -> bool:
         return self._late >= _LATE_BINS and t - self._late_since >= _LATE_S
@@ -228,7 +234,8 @@ class Clock:
         self._d = 0.0
         end = (len(packet.values) - 1) * self._period
         if packet.ticks_us is None:
-            self._envelope.restart(end, t - end, _BINS_COUNT, _STEEPEST_COUNT)
+            steepest = _STEEPEST_BLIND if packet.sequence is None else _STEEPEST_COUNT
+            self._envelope.restart(end, t - end, _BINS_COUNT, steepest)
         else:
             self._envelope.restart(end, t - end, _BINS_CLOCK, _STEEPEST_CLOCK)
 

@@ -411,6 +411,21 @@ def test_samples_lost_unnoticed_are_found_by_the_arrival() -> None:
     assert np.abs(error[2100:]).max() < 0.05
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_without_clock_and_numbers_a_loss_of_two_in_five_stays_in_time_for_the_grid(seed: int) -> None:
+    true, arrival = link(40 + seed, 300)
+    kept = np.random.default_rng(seed).random(len(true)) >= 0.4
+    kept[4000:] = True
+    packets = [packet(None, None) for _ in range(kept.sum())]
+
+    error = last_times(play(Clock("w"), arrival[kept], packets)) - true[kept]
+
+    number = np.flatnonzero(kept)
+    # The grid waits 1.2 s for what is late.
+    assert np.percentile(error[number < 4000], 5) > -1.2
+    assert np.abs(error[number >= 4000 + 10 / PACKET_S]).max() < 0.05
+
+
 def test_the_true_sample_period_is_learnt_from_the_ticks() -> None:
     true, arrival = link(13, 30)
     ticks = [round(d * 1e6) for d in true - true[0]]
