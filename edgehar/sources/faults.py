@@ -36,7 +36,7 @@ class Faults(Struct, frozen=True):
     loss: float = 0.0
     """Share of packets lost, 0..1, in bursts (Gilbert-Elliott: a link is good or bad, and bad loses all)."""
     burst: float = 4.0
-    """Mean length of such a burst, packets, from 1."""
+    """Mean length of such a burst, packets, from 1; at 1 / (1 - loss) each packet is lost or not on its own."""
     jitter_s: float = 0.0
     """Mean extra delay of a packet, s, exponentially distributed; packets never overtake each other."""
     connection_interval_s: float = 0.0
