@@ -251,7 +251,8 @@ class Clock:
         if not -_HALF_WRAP_US <= missing <= _HALF_WRAP_US:
             # The wrap, or several of them in a long silence: as the arrival says.
             step += _WRAP_US * round(missing / _WRAP_US)
-        if step < 0:
+        if step <= -packet.period_us:
+            # Less is a packet that came twice, of a clock whose time for the first sample is an estimate.
             return None
         seconds = step * 1e-6
         if not lost:

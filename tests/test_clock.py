@@ -436,6 +436,18 @@ def test_the_true_sample_period_is_learnt_from_the_ticks() -> None:
     assert np.diff(newest.t) == pytest.approx(0.01, rel=1e-3)
 
 
+@pytest.mark.parametrize("back_us", [0, 3, 5000])
+def test_packets_that_come_twice_with_nearly_the_same_ticks_are_no_restart(back_us: int) -> None:
+    true, arrival = link(14, 60)
+    ticks = [tick - again for tick in ticks_of(true, start_s=1.0) for again in (0, back_us)]
+    clock = Clock("w")
+
+    twice = play(clock, np.repeat(arrival, 2), [packet(None, tick) for tick in ticks])
+
+    assert clock.restarts == 0
+    assert (last_times(twice) - np.repeat(true, 2))[-1200:].std() <= 0.1e-3
+
+
 def test_another_sensor_in_its_place_inherits_nothing() -> None:
     clock = Clock("w")
     for i in range(600):
