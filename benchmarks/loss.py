@@ -1,0 +1,249 @@
+"""`python -m benchmarks.loss [DATA]`: what lost and doubled packets do to the answers, on people's recordings.
+
+Every packet of the people decided on goes through the whole pipeline, each sensor's over a link of its own
+that delivers every 30 ms and loses single packets or stretches of time, or sends all twice. Beside sensors
+of the project's own wire format stand WitMotion's frames, without clock and number: nobody sees what of them
+was lost. Scored are windows that lie wholly in one activity.
+"""
+
+import heapq
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from operator import itemgetter
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from edgehar.decision import NO_SIGNAL
+from edgehar.manifest import find
+from edgehar.npz import NpzTrack, read_npz
+from edgehar.pipeline import Pipeline
+from edgehar.protocol import Data, decode
+from edgehar.recognizer import Recognizer, load
+from edgehar.recording import Item, Stream
+from edgehar.scoring import Segment, common_label
+from edgehar.sources.faults import Faults, inject
+from edgehar.training.measures import score
+from edgehar.training.rows import DECIDED_ON, LABELS, truth_of
+from edgehar.types import Activity, Event, Prediction, Window
+
+DATA = Path("../shared/data")
+MODEL = "imu_tcn"
+RADIO = Faults(connection_interval_s=0.03, jitter_s=0.002)
+SETTLED_S = 4.0
+"""After a change any answer will do for so long: a window and its smoothing."""
+HEAD = (
+    "the link",
+    "coverage",
+    "windows judged",
+    "sensors left out",
+    "`no_signal`",
+    "macro-F1 of judged",
+    "macro-F1 of decided",
+    "false starts per hour",
+    "clock restarts per hour",
+    "behind arrival, 95 %, s",
+)
+
+
+def one_by_one(loss: float) -> Faults:
+    """Every packet is lost or not, whatever became of the one before."""
+    return replace(RADIO, loss=loss, burst=1 / (1 - loss))
+
+
+def bursts(seconds: float) -> Faults:
+    """Nothing comes for so long, a tenth of all time."""
+    return replace(RADIO, disconnect_for_s=seconds, disconnect_every_s=9 * seconds)
+
+
+PLAIN, TWICE = "as sent", "all twice"
+LOSSES = {f"{loss:.0%} lost": one_by_one(loss) for loss in (0.01, 0.05, 0.2, 0.4)}
+BURSTS = {f"10% lost, {seconds:g} s at a time": bursts(seconds) for seconds in (0.2, 0.5, 1.0, 2.0)}
+DOUBLED = {TWICE: RADIO, f"20% lost, {TWICE}": LOSSES["20% lost"]}
+LINKS: Mapping[str, Faults] = {PLAIN: RADIO, **LOSSES, **BURSTS, **DOUBLED}
+
+
+class Sensors(Struct, frozen=True):
+    """What is worn, and how its rows travel."""
+
+    title: str
+    data: str
+    profile: str
+    samples: int
+    """Of a packet."""
+    links: tuple[str, ...] = tuple(LINKS)
+
+
+SENSORS = (
+    Sensors("One sensor with clock and numbers, 10 samples a packet", "motionsense", "edgehar", 10),
+    Sensors("Five sensors with clock and numbers, 5 samples a packet", "dsads", "edgehar", 5),
+    Sensors("One sensor without clock and numbers, 10 samples a packet", "motionsense", "witmotion", 10),
+    Sensors(
+        "One sensor without clock and numbers, 1 sample a packet",
+        "motionsense",
+        "witmotion",
+        1,
+        (PLAIN, *LOSSES, TWICE),
+    ),
+)
+
+
+class Judged(Struct, frozen=True, eq=False):
+    """One window that lies wholly in one activity."""
+
+    person: str
+    true: str
+    said: str | None
+    """The arg-max; None if it was not judged."""
+    state: str
+    coverage: float
+    """Mean of the sensors, 0..1."""
+    left_out: float
+    """Share of the sensors."""
+
+
+class Heard(Struct, frozen=True, eq=False):
+    """One person's recording, as the pipeline took it."""
+
+    windows: list[Judged]
+    false_starts: int
+    restarts: float
+    """Of a sensor's clock, mean."""
+    behind_s: list[float]
+    """How long before its arrival the last sample of a packet is said to have been taken."""
+    hours: float
+
+
+class Overheard(Recognizer):
+    """Keeps the windows' coverage and what it said of them."""
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        super().__init__(recognizer.spec, recognizer._interpreter)  # noqa: SLF001 - the same network
+        self.heard: list[tuple[tuple[float, ...], Prediction]] = []
+
+    def push(self, window: Window) -> list[Prediction]:
+        """As the recognizer."""
+        made = super().push(window)
+        self.heard += [(window.coverage, prediction) for prediction in made]
+        return made
+
+    def label(self, prediction: Prediction) -> str | None:
+        """The arg-max."""
+        p = prediction.probabilities
+        return None if p is None else self.spec.labels[int(np.argmax(p))]
+
+
+def sent(track: NpzTrack, sensors: Sensors) -> Iterator[Item]:
+    """All packets over a perfect link."""
+    for t, stream, body in track:
+        if sensors.profile == "edgehar":
+            yield t, stream, body
+        elif isinstance(item := decode(body), Data):
+            # WitMotion's full scale is the same; the angles behind the six counts are not read.
+            yield t, stream, b"".join(b"\x55\x61" + row.tobytes() + bytes(6) for row in item.counts)
+
+
+def received(items: list[Item], link: str) -> Iterator[Item]:
+    """What comes of it, by arrival."""
+    streams = sorted({stream for _, stream, _ in items})
+    ways = [
+        inject(replace(LINKS[link], seed=stream), [item for item in items if item[1] == stream])
+        for stream in streams
+    ]
+    for item in heapq.merge(*ways, key=itemgetter(0)):
+        yield item
+        if link in DOUBLED:
+            yield item
+
+
+def hear(ear: Overheard, track: NpzTrack, sensors: Sensors, link: str) -> Heard:
+    """Send one person's packets through the pipeline."""
+    spec, person = ear.spec, track.header.wearer
+    streams = [Stream(stream.placement, sensors.profile) for stream in track.header.streams]
+    pipeline = Pipeline(person, streams, ear, spec.decision)
+    said: list[Activity | Event] = []
+    behind: dict[tuple[int, float], float] = {}
+    for t, stream, body in received(list(sent(track, sensors)), link):
+        said += pipeline.push(t, stream, body)
+        for clock in pipeline.intakes[stream].clocks.values():
+            newest = clock._newest  # noqa: SLF001 - nothing else shows it
+            behind.setdefault((stream, newest), t - newest)
+    truth = [(start, end, common_label(label)) for start, end, label in track.truth]
+    activities = [answer for answer in said if isinstance(answer, Activity)]
+    windows = []
+    for activity, (coverage, prediction) in zip(activities, ear.heard, strict=True):
+        begin = activity.t - spec.window / spec.rate_hz
+        true = truth_of(truth, begin, activity.t, greater_part=False)
+        if true in LABELS[sensors.data]:
+            left_out = len(prediction.missing) / len(coverage)
+            label = ear.label(prediction)
+            windows.append(Judged(person, true, label, activity.state, float(np.mean(coverage)), left_out))
+    return Heard(
+        windows,
+        false_starts=sum(isinstance(answer, Event) and is_false(truth, answer) for answer in said),
+        restarts=float(np.mean([intake.health()["clock_restarts"] for intake in pipeline.intakes])),
+        behind_s=list(behind.values()),
+        hours=truth[-1][1] / 3600,
+    )
+
+
+def is_false(truth: list[Segment], event: Event) -> bool:
+    """Whether it begins what is not done, and was not till just now."""
+    t = event.detected_at
+    return event.kind == "activity_started" and not any(
+        label == event.label and start < t <= end + SETTLED_S for start, end, label in truth
+    )
+
+
+def line(folder: Path, sensors: Sensors, link: str) -> str:
+    """One row of a table, over all people decided on."""
+    people = []
+    for person in sorted(DECIDED_ON[sensors.data]):
+        path = folder / "imu" / f"{sensors.data}.npz"
+        track = read_npz(path, subject=person, samples_per_packet=sensors.samples)
+        people.append(hear(Overheard(model()), track, sensors, link))
+    windows = [window for one in people for window in one.windows]
+    hours = sum(one.hours for one in people)
+    cells = (
+        link,
+        f"{np.mean([w.coverage for w in windows]):.1%}",
+        f"{np.mean([w.said is not None for w in windows]):.1%}",
+        f"{np.mean([w.left_out for w in windows]):.1%}",
+        f"{np.mean([w.state == NO_SIGNAL for w in windows]):.1%}",
+        macro_f1([(w.person, w.true, w.said) for w in windows if w.said]),
+        macro_f1([(w.person, w.true, w.state) for w in windows if w.state != NO_SIGNAL]),
+        f"{sum(one.false_starts for one in people) / hours:.0f}",
+        f"{sum(one.restarts for one in people) / hours:.0f}",
+        f"{np.percentile(np.concatenate([one.behind_s for one in people]), 95):.2f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def macro_f1(rows: list[tuple[str, str, str]]) -> str:
+    """Of (person, true, said); nothing where nothing was said."""
+    return f"{score(*np.array(rows, np.str_).T).macro_f1:.3f}" if rows else ""
+
+
+@cache
+def model() -> Recognizer:
+    """Loaded once in each process."""
+    return load(find(MODEL))
+
+
+def main(folder: Path = DATA) -> None:
+    """Print a table for each kind of sensors."""
+    rows = [(folder, sensors, link) for sensors in SENSORS for link in sensors.links]
+    with ProcessPoolExecutor() as pool:
+        for (_, sensors, link), text in zip(rows, pool.map(line, *zip(*rows, strict=True)), strict=True):
+            if link == PLAIN:
+                print(f"\n{sensors.title} ({sensors.data}):\n\n| {' | '.join(HEAD)} |")
+                print(f"| --- |{' ---: |' * (len(HEAD) - 1)}")
+            print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:2]))
