@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bleak import BleakAdapter, BleakClient, BleakScanner
+from bleak.backends.bluezdbus.version import BlueZFeatures
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import (
@@ -170,6 +171,8 @@ class Radio:
             # Left connected, it can be taken over once: what bluetoothd knew may have died with it.
             self._left = [other for other in self._left or () if other.address != sighting.address]
             await self._stop()
+            # bleak asks for it before the first connect; cut short there, all later ones would wait for ever.
+            await asyncio.shield(asyncio.ensure_future(BlueZFeatures.check_bluez_version()))
             with told(f"connecting to {sighting.address}"):
                 await client.connect()
         return client
@@ -217,6 +220,8 @@ _UNAVAILABLE = {
     Reason.POWERED_OFF: _IS_OFF,
     Reason.DENIED_BY_SYSTEM: _DENIED,
 }
+# The bus was asked to start bluetoothd and could not.
+_SPAWN = "org.freedesktop.DBus.Error.Spawn."
 _DBUS = {
     "org.freedesktop.DBus.Error.ServiceUnknown": _NO_SERVICE,
     "org.freedesktop.DBus.Error.NameHasNoOwner": _NO_SERVICE,
@@ -237,6 +242,8 @@ def _why(error: Exception, doing: str) -> str:
             told_as = _UNAVAILABLE[error.reason]
         case BleakDBusError() if error.dbus_error in _DBUS:
             told_as = _DBUS[error.dbus_error]
+        case BleakDBusError() if error.dbus_error.startswith(_SPAWN):
+            told_as = _NO_SERVICE
         case BleakError() if found := re.fullmatch(r"adapter '(\w+)' not found", str(error)):
             told_as = f"there is no Bluetooth adapter {found[1]}: `bluetoothctl list` shows which there are"
         case BleakCharacteristicNotFoundError():
