@@ -5,7 +5,7 @@ Which, and in which order, is as in bluez/bluez, src/adapter.c.
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from dbus_fast import Message, MessageType, Variant
 from links import ADAPTER, ADAPTER_PATH, Answer, Links, Verb, refused
@@ -15,20 +15,31 @@ from system_bus import DBUS, OBJECT_MANAGER, Connection, Objects, RefusedError, 
 _ADVERTISE_S = 0.02
 
 
+class Trouble(NamedTuple):
+    """What a search meets: its answer comes late, or is a refusal."""
+
+    delay_s: float = 0.0
+    refusal: str = ""
+
+
 class Life:
     """One run of bluetoothd; all that it knew is gone with it."""
 
     def __init__(
-        self, connection: Connection, peripherals: Sequence[Peripheral], forget_after_s: float | None
+        self,
+        connection: Connection,
+        peripherals: Sequence[Peripheral],
+        forget_after_s: float | None,
+        troubles: list[Trouble],
     ) -> None:
         self._connection, self._peripherals = connection, peripherals
-        self._forget_after_s = forget_after_s
+        self._forget_after_s, self._troubles = forget_after_s, troubles
         self._objects = Objects(connection.send)
         self.links = Links(self._objects)
         self._filters: dict[str, set[str]] = {}
         self._searches: dict[str, set[str]] = {}
         self._tasks = set[asyncio.Task[None]]()
-        self._verbs: dict[tuple[str, str], Verb] = {
+        self.verbs: dict[tuple[str, str], Verb] = {
             (OBJECT_MANAGER, "GetManagedObjects"): self._get_managed_objects,
             (ADAPTER, "SetDiscoveryFilter"): self._set_discovery_filter,
             (ADAPTER, "StartDiscovery"): self._start_discovery,
@@ -98,7 +109,7 @@ class Life:
     def _verb(self, call: Message) -> Verb:
         if call.path != "/" and call.path not in self._objects:
             raise RefusedError(f"{DBUS}.Error.UnknownObject", f"no object {call.path}")
-        if verb := self._verbs.get((call.interface or "", call.member or "")):
+        if verb := self.verbs.get((call.interface or "", call.member or "")):
             return verb
         raise RefusedError(f"{DBUS}.Error.UnknownMethod", f"no method {call.member}")
 
@@ -117,8 +128,12 @@ class Life:
         client = str(call.sender)
         if client in self._searches:
             raise refused("InProgress", "Operation already in progress")
+        trouble = self._troubles.pop(0) if self._troubles else Trouble()
+        if trouble.refusal:
+            raise refused(trouble.refusal, "")
         self._searches[client] = self._filters.get(client, set())
         self._objects.change(ADAPTER_PATH, ADAPTER, flags(Discovering=True))
+        await asyncio.sleep(trouble.delay_s)
         return None
 
     async def _stop_discovery(self, call: Message) -> Answer:

@@ -10,8 +10,8 @@ from functools import partial
 import pytest
 from bleak.backends.bluezdbus.manager import _global_instances
 from bleak.backends.bluezdbus.version import BlueZFeatures
-from bluetoothd import Life
-from links import NAME
+from bluetoothd import Life, Trouble
+from links import NAME, Verb
 from radio import Peripheral
 from system_bus import DBUS, Bus, Connection
 
@@ -34,6 +34,8 @@ class Bluetoothd:
         self._is_powered = self._is_plugged = True
         self.forget_after_s: float | None = None
         """How long after a search what was found, but not connected to, is forgotten; None: never."""
+        self.troubles: list[Trouble] = []
+        """Of the next searches, in order."""
 
     def add(self, *peripherals: Peripheral) -> None:
         """Bring sensors near."""
@@ -65,7 +67,7 @@ class Bluetoothd:
         self._connection = await Connection.open(self.bus.path)
         rule = f"type='signal',sender='{DBUS}',member='NameOwnerChanged'"
         await self._connection.call("AddMatch", "s", rule)
-        self._life = Life(self._connection, self._peripherals, self.forget_after_s)
+        self._life = Life(self._connection, self._peripherals, self.forget_after_s, self.troubles)
         if self._is_plugged:
             self._life.plug(is_powered=self._is_powered)
         # It exits when the bus does.
@@ -77,6 +79,26 @@ class Bluetoothd:
         """SIGKILL, if it runs: links go down, and nobody is told."""
         self._die()
         await self._until_names(lambda names: NAME not in names)
+
+    @property
+    def verbs(self) -> dict[tuple[str, str], Verb]:
+        """What it answers to, by interface and method, while it runs."""
+        assert self._life is not None
+        return self._life.verbs
+
+    def is_connected(self, peripheral: Peripheral) -> bool:
+        """Whether it has a link to a sensor."""
+        return self._life is not None and self._life.links.is_connected(peripheral)
+
+    def freeze(self) -> None:
+        """SIGSTOP: nobody is answered or told anything, and its name stays on the bus."""
+        assert self._connection is not None
+        self._connection.freeze()
+
+    def thaw(self) -> None:
+        """SIGCONT: it answers what was asked meanwhile."""
+        assert self._connection is not None
+        self._connection.thaw()
 
     async def stop(self) -> None:
         """SIGTERM: it takes its leave."""

@@ -109,6 +109,9 @@ class Connection:
         """Ends when the bus does."""
         self.name = ""
         """That the bus gave it."""
+        self._going = asyncio.Event()
+        self._going.set()
+        self._unsent: list[bytearray] = []
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -126,8 +129,23 @@ class Connection:
         """Write a message; its serial."""
         self._serial += 1
         message.serial = self._serial
-        self._writer.write(message._marshall(False))
+        data = message._marshall(False)
+        if self._going.is_set():
+            self._writer.write(data)
+        else:
+            self._unsent.append(data)
         return self._serial
+
+    def freeze(self) -> None:
+        """Neither hear nor send, as a process under SIGSTOP; the bus keeps what comes."""
+        self._going.clear()
+
+    def thaw(self) -> None:
+        """Go on where it was left."""
+        self._going.set()
+        for data in self._unsent:
+            self._writer.write(data)
+        self._unsent.clear()
 
     async def call(self, member: str, signature: str = "", *body: object) -> list[Any]:
         """Call the bus itself; what was sent before has then been passed on."""
@@ -147,6 +165,7 @@ class Connection:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 message = await self._read()
+                await self._going.wait()
                 if (answered := self._replies.pop(message.reply_serial, None)) is not None:
                     answered.set_result(message)
                 else:
