@@ -7,9 +7,13 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
+from bluetoothd import Trouble
 from bluez import FORBIDDEN, Bluetoothd
+from dbus_fast import AuthError, Message
+from dbus_fast.aio import MessageBus
+from links import CHARACTERISTIC, Answer, refused
 from msgspec.structs import replace
-from radio import ABORTED, Characteristic, Peripheral
+from radio import ABORTED, BATTERY_LEVEL, BATTERY_SERVICE, Characteristic, Peripheral
 
 from edgehar.devices import PROFILES, Profile, Write
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART_WRITE
@@ -181,6 +185,46 @@ async def test_whatever_fits_is_taken_once_and_then_stays_the_one(
     assert sum("is the one" in line for line in said(caplog, logging.INFO)) == 2
 
 
+async def test_one_by_its_name_may_change_its_address(bluez: Bluetoothd) -> None:
+    sensor = Sensor(0, name="edgehar left")
+    bluez.add(sensor)
+    made = Listener(Ble(Radio(), OWN, name="edgehar left"))
+    async with running(made):
+        await made.more()
+        sensor.vanish()
+        bluez.add(Sensor(1, name="edgehar left"))
+        await made.more()
+        assert made.source.address == "C0:FF:EE:00:00:01"
+
+
+async def test_the_one_that_another_looks_for_by_name_is_not_taken(bluez: Bluetoothd) -> None:
+    sensor, other = Sensor(0, name="edgehar left"), Sensor(1)
+    bluez.add(sensor)
+    radio = Radio()
+    Ble(radio, OWN, name="edgehar left")  # configured, not yet found
+    made = listener(None, radio=radio)
+    async with running(made):
+        await asyncio.sleep(0.2)
+        bluez.add(other)
+        await made.more()
+        assert made.source.address == other.address
+
+
+async def test_who_finds_nobody_gives_up_only_what_is_its_own(bluez: Bluetoothd) -> None:
+    sensor = Sensor(0)
+    sensor.refuse(1, "le-connection-abort-by-peer")
+    bluez.add(sensor)
+    radio = Radio()
+    unlucky, lucky = Ble(radio, OWN), listener(None, radio=radio)
+    with pytest.raises(SourceLostError, match="le-connection-abort-by-peer"):
+        await unlucky.run(lambda *_: None)
+    async with running(lucky):
+        await lucky.more()
+        with pytest.raises(SourceLostError, match="of any name is heard"):
+            await unlucky.run(lambda *_: None)
+        assert radio.taken == {sensor.address}
+
+
 async def test_the_one_that_another_has_by_address_is_not_taken(bluez: Bluetoothd) -> None:
     sensor, other = Sensor(0), Sensor(1)
     bluez.add(sensor)
@@ -200,6 +244,19 @@ async def test_battery_is_read(bluez: Bluetoothd) -> None:
     made = listener(sensor)
     async with running(made):
         await until(lambda: made.source.battery == 62)
+
+
+async def test_a_sensor_of_two_batteries_is_heard_all_the_same(
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
+) -> None:
+    sensor = Sensor(0, battery=62)
+    sensor.gatt[BATTERY_SERVICE].append(Characteristic(BATTERY_LEVEL, value=b"\x10"))
+    bluez.add(sensor)
+    made = listener(sensor)
+    caplog.set_level(logging.DEBUG, "edgehar")
+    async with running(made):
+        await made.more()
+        await until(lambda: "does not tell its battery: Multiple" in caplog.text)
 
 
 async def test_start_follows_subscribing_and_stop_comes_before_the_end(bluez: Bluetoothd) -> None:
@@ -435,6 +492,104 @@ async def test_who_searches_has_its_time_after_another_has_connected(
         await connecting
 
 
+async def test_who_searches_goes_on_as_soon_as_another_has_tried_to_connect(
+    bluez: Bluetoothd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(radio_module, "STALL_S", 2 * PATIENCE_S)
+    monkeypatch.setattr(ble, "SEARCH_S", 2 * PATIENCE_S)
+    dead, sensor = Sensor(0), Sensor(1)
+    dead.refuse(1, "le-connection-abort-by-peer")
+    bluez.add(dead)
+    radio = Radio()
+    made = listener(sensor, radio=radio)
+    async with running(made):
+        with pytest.raises(SourceLostError, match="le-connection-abort-by-peer"):
+            await Ble(radio, OWN, address=dead.address).run(lambda *_: None)
+        bluez.add(sensor)
+        await made.more()
+
+
+async def test_a_link_does_not_suffer_from_a_search_that_cannot_go_on(bluez: Bluetoothd) -> None:
+    sensor, absent = Sensor(0), Sensor(1)
+    bluez.troubles += [Trouble(), Trouble(refusal="Failed")]
+    bluez.add(sensor)
+    radio = Radio()
+    made, searching = listener(sensor, radio=radio), listener(absent, radio=radio)
+    async with running(made, searching):
+        await made.more()
+        await until(lambda: not bluez.troubles)
+        await made.more()
+    assert made.states == [True]
+
+
+async def test_a_search_that_begins_late_does_not_bar_the_next(
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(radio_module, "_ANSWER_S", 0.2)
+    bluez.troubles.append(Trouble(delay_s=0.5))
+    sensor = Sensor(0)
+    bluez.add(sensor)
+    made = listener(sensor)
+    async with running(made):
+        await made.more()
+    assert said(caplog) == ["wrist: scanning: no answer in time; trying again until it is back"]
+
+
+async def test_a_bluetoothd_that_hangs_while_it_connects(
+    bluez: Bluetoothd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(radio_module, "CONNECT_S", 0.3)
+    monkeypatch.setattr(radio_module, "_ANSWER_S", 0.3)
+    sensor = Sensor(0)
+    sensor.resolves = False
+    bluez.add(sensor)
+    made = listener(sensor)
+    life = asyncio.create_task(made.source.run(made.deliver))
+    await until(lambda: sensor.host is not None and made.source.address and bluez.is_connected(sensor))
+    bluez.freeze()
+    with pytest.raises(SourceLostError, match="connecting to C0:FF:EE:00:00:00: no answer in time"):
+        await asyncio.wait_for(life, PATIENCE_S)
+    sensor.resolves = True
+    bluez.thaw()
+    async with running(made):
+        await made.more()
+
+
+async def test_a_bluetoothd_that_hangs_while_it_streams(
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(radio_module, "_ANSWER_S", 0.2)
+    monkeypatch.setattr(radio_module, "_PARTING_S", 0.2)
+    async with one(bluez, caplog) as (_, made):
+        caplog.set_level(logging.DEBUG, "edgehar.sources.reopen")
+        bluez.freeze()
+        await until(lambda: caplog.text.count("scanning: no answer in time") >= 3)
+        bluez.thaw()
+        await until(lambda: made.states[-1])
+    assert said(caplog, logging.INFO)[0] == SILENT
+    assert said(caplog, logging.INFO)[-1] == BACK
+
+
+async def test_a_bus_that_ends_while_it_is_entered(
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # That of a client is the second one, which alone passes files.
+    entered = MessageBus._authenticate
+
+    async def refuse_once(bus: MessageBus) -> None:
+        if bus._negotiate_unix_fd and not caplog.records:
+            raise AuthError("connection closed during authentication")
+        await entered(bus)
+
+    monkeypatch.setattr(MessageBus, "_authenticate", refuse_once)
+    sensor = Sensor(0)
+    bluez.add(sensor)
+    made = listener(sensor)
+    async with running(made):
+        await made.more()
+    assert "connection closed during authentication" in said(caplog)[0]
+
+
 async def test_a_sensor_that_another_life_left_connected_is_taken_over(bluez: Bluetoothd) -> None:
     sensor = Sensor(0)
     bluez.add(sensor)
@@ -502,6 +657,23 @@ async def test_the_user_may_not(bluez: Bluetoothd) -> None:
     bluez.bus.start(rules=FORBIDDEN)
     await bluez.start()
     assert (await refusal()).startswith("this user may not use Bluetooth: sudo usermod -aG bluetooth")
+
+
+async def test_a_sensor_that_wants_to_be_paired_with(bluez: Bluetoothd) -> None:
+    sensor = Sensor(0)
+    bluez.add(sensor)
+
+    async def refuse(_: Message) -> Answer:
+        raise refused("NotPermitted", "Not paired")
+
+    bluez.verbs[CHARACTERISTIC, "StartNotify"] = refuse
+    radio = Radio()
+    line = await refusal(radio, address=sensor.address)
+    assert line == (
+        "starting the sensor with edgehar's firmware C0:FF:EE:00:00:00: it wants to be paired with: "
+        "bluetoothctl pair, then its address"
+    )
+    await settled({radio})
 
 
 async def test_there_is_no_bus(bluez: Bluetoothd) -> None:

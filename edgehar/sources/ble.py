@@ -48,8 +48,8 @@ class Ble:
             radio: Shared by all sensors of an adapter.
             profile: What kind of sensor it is.
             address: Bluetooth address.
-            name: The whole name it advertises. With neither, the first that fits the profile is
-                taken, and once it has sent something, it and no other.
+            name: The whole name it advertises. With neither, the first that fits the profile and that no
+                other source names is taken, and once it has sent something, it and no other.
         """
         self.profile = profile
         self.battery: int | None = None
@@ -64,6 +64,8 @@ class Ble:
         self._claimed = self._address or ""
         if self._address:
             radio.taken.add(self._address)
+        elif name:
+            radio.named.add(name)
 
     @property
     def address(self) -> str | None:
@@ -84,8 +86,9 @@ class Ble:
                 self._client = None
                 await self._radio.part(client, self.profile.stop, wait=not inbox.is_silent)
         finally:
-            if self._claimed != self._address:
+            if self._claimed != (self._address or ""):
                 self._radio.taken.discard(self._claimed)
+                self._claimed = ""
 
     async def send(self, body: bytes) -> None:
         """Write a command of the wire format; SourceLostError if the link is down, or the kind takes none."""
@@ -128,6 +131,8 @@ class Ble:
             return False
         if self._name:
             return sighting.name == self._name
+        if sighting.name in self._radio.named:
+            return False
         return self.profile.name in {p.name for p in fitting(sighting.services, sighting.name)}
 
     async def _start(self, client: BleakClient, inbox: "_Inbox") -> None:
@@ -146,7 +151,7 @@ class Ble:
         asking = asyncio.create_task(self._ask_battery(client), name=f"battery of {client.address}")
         try:
             async for t, source, payload in inbox.until_silent(self.silence_s):
-                if self._address is None:
+                if self._address is None and self._name is None:
                     self._address = client.address.upper()
                     _LOGGER.info("the %s at %s is the one", self.profile.title, self._address)
                 deliver(t, 0, bytes((source,)) + payload if several else payload)
@@ -160,10 +165,9 @@ class Ble:
 
     async def _ask_battery(self, client: BleakClient) -> None:
         """Read the charge now and then, where the sensor has it."""
-        characteristic = client.services.get_characteristic(self.profile.battery)
-        while characteristic is not None:
+        while True:
             try:
-                value = await client.read_gatt_char(characteristic)
+                value = await client.read_gatt_char(self.profile.battery)
             except FAILURES as error:
                 _LOGGER.debug("%s does not tell its battery: %s", client.address, error)
                 return

@@ -23,7 +23,7 @@ from bleak.exc import (
     BleakDBusError,
     BleakError,
 )
-from dbus_fast.errors import DBusError
+from dbus_fast.errors import AuthError, DBusError
 from msgspec import Struct
 
 from edgehar.devices import PROFILES, Write
@@ -41,9 +41,10 @@ _ANSWER_S = 5.0  # for what bluetoothd does by itself
 _LOOK_S = 1.0
 """Who listens looks so often whether the scanner is still on: whoever connects switches it off, s."""
 _PARTING_S = 3.0
+_UNMEASURED = -127  # bleak's word for it, dBm
 # The Bluetooth SIG's own, which devices have and need not have, and those of the profiles.
 _SERVICES = ["1800", "1801", *(service for profile in PROFILES.values() for service in profile.services)]
-FAILURES = (BleakError, DBusError, OSError, EOFError)
+FAILURES = (BleakError, DBusError, AuthError, OSError, EOFError)
 """What bleak raises when Bluetooth, its service, the bus or the device fails; time-outs are OSErrors."""
 
 
@@ -56,7 +57,7 @@ class Sighting(Struct, frozen=True, eq=False):
     services: tuple[str, ...]
     """UUIDs that it advertises."""
     rssi_dbm: int | None
-    """Signal; None of a device that is connected already."""
+    """Signal; None where nobody measured it, as of a device that is connected already."""
     device: BLEDevice
 
 
@@ -70,11 +71,14 @@ class Radio:
         """Name the adapter, such as `hci0`; None is the first that is switched on. Nothing is opened yet."""
         self.taken: set[str] = set()
         """Addresses that have a source: no other may choose them."""
+        self.named: set[str] = set()
+        """Names by which a source looks for its sensor: who looks for no name leaves them alone."""
         # bleak has a type of its own for each that takes this.
         self._options: Any = {"adapter": adapter} if adapter else {}
         self._turn = asyncio.Lock()
         self._listeners: list[Heard] = []
         self._scanner: BleakScanner | None = None
+        self._late: asyncio.Task[None] | None = None
         self._heard_at = 0.0
         self._left: list[Sighting] | None = None
         self._partings: set[asyncio.Task[None]] = set()
@@ -123,11 +127,32 @@ class Radio:
             _LOGGER.debug("the scanner heard nobody for %.0f s and is started anew", STALL_S)
             await self._stop()
         async with asyncio.timeout(_ANSWER_S):
+            if self._late:
+                await asyncio.shield(self._late)
             if self._left is None:
                 self._left = await self._connected()
-            scanner = BleakScanner(self._on_advertisement, bluez=self._options)
-            await scanner.start()
-        self._scanner, self._heard_at = scanner, time.monotonic()
+            self._scanner = await self._start()
+        self._heard_at = time.monotonic()
+
+    async def _start(self) -> BleakScanner:
+        scanner = BleakScanner(self._on_advertisement, bluez=self._options)
+        starting = asyncio.create_task(scanner.start(), name="start scanning")
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # What was asked of bluetoothd it may still do, and it refuses to begin what has begun.
+            self._late = asyncio.create_task(self._undo(scanner, starting), name="stop scanning")
+            raise
+        return scanner
+
+    async def _undo(self, scanner: BleakScanner, starting: asyncio.Task[None]) -> None:
+        try:
+            with contextlib.suppress(*FAILURES):
+                await starting
+                async with asyncio.timeout(_ANSWER_S):
+                    await scanner.stop()
+        finally:
+            self._late = None
 
     async def _connected(self) -> list[Sighting]:
         adapter = await BleakAdapter.get(bluez=self._options)
@@ -155,7 +180,7 @@ class Radio:
             address=device.address.upper(),
             name=data.local_name or device.name,
             services=tuple(data.service_uuids),
-            rssi_dbm=data.rssi,
+            rssi_dbm=None if data.rssi == _UNMEASURED else data.rssi,
             device=device,
         )
         for heard in list(self._listeners):
@@ -172,9 +197,12 @@ class Radio:
             self._left = [other for other in self._left or () if other.address != sighting.address]
             await self._stop()
             # bleak asks for it before the first connect; cut short there, all later ones would wait for ever.
-            await asyncio.shield(asyncio.ensure_future(BlueZFeatures.check_bluez_version()))
+            asking = asyncio.ensure_future(BlueZFeatures.check_bluez_version())
             with told(f"connecting to {sighting.address}"):
-                await client.connect()
+                # To undo a connect that took too long, bleak waits for a bluetoothd that may not answer at all.
+                async with asyncio.timeout(CONNECT_S + _ANSWER_S):
+                    await asyncio.shield(asking)
+                    await client.connect()
         return client
 
     async def part(self, client: BleakClient, farewell: Sequence[Write], *, wait: bool) -> None:
@@ -229,8 +257,6 @@ _DBUS = {
     "org.freedesktop.DBus.Error.NoReply": _NO_SERVICE,
     "org.freedesktop.DBus.Error.AccessDenied": _DENIED,
     "org.bluez.Error.NotReady": _IS_OFF,
-    "org.bluez.Error.NotPermitted": _DENIED,
-    "org.bluez.Error.NotAuthorized": _DENIED,
 }
 
 
@@ -244,6 +270,8 @@ def _why(error: Exception, doing: str) -> str:
             told_as = _DBUS[error.dbus_error]
         case BleakDBusError() if error.dbus_error.startswith(_SPAWN):
             told_as = _NO_SERVICE
+        case BleakDBusError() if error.dbus_error == "org.bluez.Error.NotPermitted":
+            told_as = f"{doing}: it wants to be paired with: bluetoothctl pair, then its address"
         case BleakError() if found := re.fullmatch(r"adapter '(\w+)' not found", str(error)):
             told_as = f"there is no Bluetooth adapter {found[1]}: `bluetoothctl list` shows which there are"
         case BleakCharacteristicNotFoundError():
