@@ -27,6 +27,8 @@ RATE_TOLERANCE = 0.1
 
 _KINDS = {IMU_CHANNELS: "both", ACCELERATION: "acceleration", ANGULAR_RATE: "angular_rate"}
 
+_WEAKEST_DBM = -128
+
 ANSWER_S = 1.0
 """A command that is not answered by then is sent again, s; thrice in all."""
 
@@ -44,7 +46,7 @@ async def scan(adapter: str | None, seconds: float, *, everything: bool) -> list
     heard: dict[str, Sighting] = {}
     await Radio(adapter).listen(lambda sighting: heard.update({sighting.address: sighting}), seconds)
     found = [(fitting(sighting.services, sighting.name), sighting) for sighting in heard.values()]
-    found.sort(key=lambda pair: (not pair[0], -(pair[1].rssi_dbm or 0)))
+    found.sort(key=lambda pair: (not pair[0], -(pair[1].rssi_dbm or _WEAKEST_DBM)))
     return [
         {
             "address": sighting.address,
@@ -134,6 +136,11 @@ async def _source(
     return Ble(radio, kind, address=sighting.address), kind
 
 
+def _watched(source: Ble | Serial) -> Source:
+    """A Bluetooth sensor minds its own silence, once it is connected."""
+    return source if isinstance(source, Ble) else Watched(source)
+
+
 async def _met(radio: Radio, target: str, profile: str | None) -> tuple[Sighting, Profile]:
     """The device of this address or name, and what it is."""
     sighting = await radio.find(lambda s: target.upper() == s.address or target == s.name, SEARCH_S)
@@ -155,7 +162,7 @@ async def identify(target: str, profile: str | None, adapter: str | None) -> dic
     return {"profile": kind.name, "address": sighting.address}
 
 
-async def _listen(source: Source, trial: Trial, seconds: float) -> None:
+async def _listen(source: Ble | Serial, trial: Trial, seconds: float) -> None:
     loop = asyncio.get_running_loop()
 
     def deliver(t: float, _: int, body: bytes) -> None:
@@ -165,7 +172,7 @@ async def _listen(source: Source, trial: Trial, seconds: float) -> None:
 
     try:
         async with asyncio.timeout(None) as limit:
-            await Watched(source).run(deliver)
+            await _watched(source).run(deliver)
     except TimeoutError:
         if not limit.expired():
             raise
@@ -251,7 +258,7 @@ async def _ask(source: Ble | Serial, body: bytes) -> bytes | None:
         return None
 
     asking = asyncio.create_task(ask())
-    running = asyncio.create_task(Watched(source).run(deliver))
+    running = asyncio.create_task(_watched(source).run(deliver))
     try:
         await asyncio.wait({asking, running}, return_when=asyncio.FIRST_COMPLETED)
         if not asking.done():

@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bluez import Bluetoothd
+from msgspec.structs import replace
 from peripherals import sensor
 from radio import Characteristic, Peripheral
 
-from edgehar import config
+from edgehar import config, survey
 from edgehar.commands import Kind
+from edgehar.devices import PROFILES
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART_WRITE
+from edgehar.errors import SourceLostError
 from edgehar.protocol import Deframer, Description, encode_data, encode_description, frame
 
 
@@ -57,6 +60,35 @@ async def test_scan_lists_what_fits_and_the_strongest_first(bluez: Bluetoothd) -
     assert [line.split()[0] for line in lines] == [near.address, far.address, other.address]
 
 
+async def test_scan_prints_a_name_on_its_own_line_whatever_it_is(bluez: Bluetoothd) -> None:
+    rude = sensor("edgehar", 1)
+    rude.name = "edgehar\x1b[2J\nC0:FF:EE:00:00:02\u202e ö"
+    bluez.add(rude)
+    code, out, _ = await edgehar("devices", "scan", "--seconds", "1")
+    assert code == 0
+    assert len(out.splitlines()) == 2
+    assert "edgehar\ufffd[2J\ufffdC0:FF:EE:00:00:02\ufffd ö" in out
+
+
+@pytest.mark.parametrize("verb", [["scan"], ["test", "nobody"], ["command", "nobody", "identify"]])
+async def test_told_to_end_before_it_has_an_answer_it_says_so(bluez: Bluetoothd, verb: Sequence[str]) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "edgehar",
+        "devices",
+        *verb,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    # Once it is on the bus, it searches.
+    await bluez.until_guests(1)
+    process.terminate()
+    out, err = await process.communicate()
+    assert (process.returncode, out) == (1, b"")
+    assert err == b"edgehar: told to end before there was an answer\n"
+
+
 async def test_scan_of_an_empty_room_says_what_to_look_at(bluez: Bluetoothd) -> None:
     assert bluez
     code, out, err = await edgehar("devices", "scan", "--seconds", "0.5")
@@ -81,6 +113,25 @@ async def test_a_good_sensor_passes_the_test(bluez: Bluetoothd) -> None:
     assert found["at_rest_m_s2"] == pytest.approx(9.81, rel=0.03)
     assert (found["lost"], found["malformed"]) == (0, 0)
     assert found["longest_pause_s"] < 1
+
+
+async def test_a_sensor_that_takes_long_to_connect_is_waited_for(
+    bluez: Bluetoothd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PROFILES, "thingy52", replace(PROFILES["thingy52"], silence_s=0.5))
+    slow = sensor("thingy52", 1)
+    slow.connect_delay_s = 1.0
+    bluez.add(slow)
+    found = await survey.test(slow.address, profile=None, adapter=None, baud=115200, seconds=1)
+    assert found["packets"]
+
+
+async def test_what_is_told_with_verbose_does_not_grow_with_every_notification(bluez: Bluetoothd) -> None:
+    bluez.add(sensor("thingy52", 1))
+    address = "C0:FF:EE:00:00:01"
+    code, _, err = await edgehar("--verbose", "devices", "test", address, "--seconds", "2")
+    assert code == 0
+    assert len(err.splitlines()) < 20
 
 
 async def test_a_sensor_of_another_kind_fails_it(bluez: Bluetoothd) -> None:
@@ -144,9 +195,6 @@ async def test_a_wrong_range_and_a_wrong_rate_fail_it(bluez: Bluetoothd) -> None
 async def test_one_that_nobody_hears_is_one_line(bluez: Bluetoothd, monkeypatch: pytest.MonkeyPatch) -> None:
     assert bluez
     monkeypatch.setattr("edgehar.survey.SEARCH_S", 0.2)
-    from edgehar import survey  # noqa: PLC0415 - patched first
-    from edgehar.errors import SourceLostError  # noqa: PLC0415 - the same
-
     with pytest.raises(SourceLostError, match=r"^nobody is not heard: is it charged, on, near"):
         await survey.test("nobody", profile=None, adapter=None, baud=115200, seconds=1)
 

@@ -54,6 +54,8 @@ def root(
     """Set up logging."""
     level = logging.DEBUG if verbose else logging.INFO
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    # Below INFO it has a line for every notification.
+    logging.getLogger("bleak").setLevel(logging.INFO)
 
 
 @app.command(short_help="The daemon: read the sensors, recognize, publish.")

@@ -9,7 +9,7 @@ from edgehar.cli.terminal import (
     EXIT_FAILED,
     ConfigOption,
     JsonOption,
-    run_to_end,
+    answer_of,
     show,
     show_table,
 )
@@ -44,7 +44,7 @@ def devices_scan(
     """
     from edgehar import survey
 
-    rows = run_to_end(survey.scan(adapter, seconds, everything=everything)) or []
+    rows = answer_of(survey.scan(adapter, seconds, everything=everything))
     show_table(rows, as_json)
     if not rows:
         typer.echo(
@@ -71,8 +71,7 @@ def devices_test(
     """
     from edgehar import survey
 
-    found = run_to_end(survey.test(target, profile=profile, adapter=adapter, baud=baud, seconds=seconds))
-    assert found is not None  # told to end, it ends by that
+    found = answer_of(survey.test(target, profile=profile, adapter=adapter, baud=baud, seconds=seconds))
     show(found, as_json)
     if found["wrong"]:
         raise typer.Exit(EXIT_FAILED)
@@ -95,8 +94,7 @@ def devices_assign(
     """
     from edgehar import assignment, daemon, survey
 
-    sensor = run_to_end(survey.identify(target, profile, adapter))
-    assert sensor is not None  # told to end, it ends by that
+    sensor = answer_of(survey.identify(target, profile, adapter))
     lines = assignment.assign(config, wearer, placement, sensor, check=daemon.check)
     show(
         {"config": str(config), "wearer": wearer, "placement": placement, **sensor} if as_json else lines,
@@ -124,8 +122,7 @@ def devices_command(
     from edgehar import survey
 
     asked = survey.kind_of(kind)
-    answer = run_to_end(survey.command(target, asked, value, more, adapter=adapter, baud=baud))
-    assert answer is not None  # told to end, it ends by that
+    answer = answer_of(survey.command(target, asked, value, more, adapter=adapter, baud=baud))
     show(answer, as_json)
     if answer["result"] != "accepted":
         raise typer.Exit(EXIT_FAILED)

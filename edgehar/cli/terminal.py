@@ -50,7 +50,9 @@ def show_table(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:  # noq
 def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
         value = ", ".join(map(str, value))
-    return "-" if value is None or value == "" else str(value)
+    text = "-" if value is None or value == "" else str(value)
+    # Whoever is in reach of the radio chooses a name: it shall neither break lines nor command the terminal.
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def _lines(value: Any, indent: str = "") -> Iterator[str]:
@@ -92,3 +94,12 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T | None:
             return None
 
     return asyncio.run(until_terminated())
+
+
+def answer_of(work: Coroutine[Any, Any, T]) -> T:
+    """As `run_to_end` of what has an answer; told to end before there is one, it has failed."""
+    answer = run_to_end(work)
+    if answer is None:
+        typer.echo("edgehar: told to end before there was an answer", err=True)
+        raise typer.Exit(EXIT_FAILED)
+    return answer
