@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from msgspec import ValidationError, convert
+
 from edgehar import config, toml
 from edgehar.errors import ConfigError
 
@@ -24,8 +26,8 @@ def assign(
 ) -> str:
     """Let `wearer` wear a Bluetooth sensor at `placement`; returns the lines that now say so.
 
-    A Bluetooth sensor that was worn there gives way, and so does the place where this one was worn. ConfigError if the file cannot be read or
-    written, or would be refused with this sensor.
+    A Bluetooth sensor that was worn there gives way, and so does the place where this one was worn.
+    ConfigError if the file cannot be read or written, or would be refused with this sensor.
 
     Args:
         path: The configuration; a new one is begun if there is none.
@@ -34,6 +36,8 @@ def assign(
         sensor: `profile` and `address`.
         check: Refuses a configuration that cannot be run.
     """
+    # A link stays one.
+    path = path.resolve()
     text = _read(path)
     raw = _parsed(text, path)
     wearers = raw.setdefault("wearer", [])
@@ -81,47 +85,63 @@ def _says(text: str, content: dict[str, Any]) -> bool:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8") if path.exists() else ""
+        # Line ends stay as they are.
+        return path.read_bytes().decode("utf-8") if path.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"{path}: cannot be read: {reason}") from error
 
 
 def _parsed(text: str, path: Path) -> dict[str, Any]:
+    """What the file says, in which wearers and their sensors are what they have to be."""
     try:
-        return tomllib.loads(text)
+        raw = tomllib.loads(text)
+        convert(raw.get("wearer", []), list[config.Wearer])
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    except ValidationError:
+        config.parse(text, str(path))
+    return raw
 
 
 def _block(table: str, entry: dict[str, str]) -> list[str]:
-    """A table of an array. A JSON string is a TOML string."""
-    return ["", f"[[{table}]]", *(f"{key} = {json.dumps(value)}" for key, value in entry.items())]
+    """A table of an array. A JSON string is a TOML string, but for what JSON escapes as two halves."""
+    return [
+        "",
+        f"[[{table}]]",
+        *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in entry.items()),
+    ]
 
 
 def _inserted(text: str, after: int | None, lines: list[str]) -> str:
     """The text with more lines after one of its own, by number; None: at its end."""
-    old = text.splitlines()
+    old = toml.lines_of(text)
     at = len(old) if after is None else after
-    return "\n".join([*old[:at], *lines, *old[at:]]).lstrip("\n") + "\n"
+    return _joined([*old[:at], *lines, *old[at:]], text).lstrip("\r\n")
 
 
 def _without(text: str, table: str) -> str:
     """The text without a table, from its header to its last key."""
-    lines = text.splitlines()
+    lines = toml.lines_of(text)
     first, last = toml.line_of(table, text), toml.end_of(table, text)
     if first is None or last is None:
         return text
     # The blank line before goes with it.
     start = first - 2 if first > 1 and not lines[first - 2].strip() else first - 1
-    return "\n".join([*lines[:start], *lines[last:]]) + "\n"
+    return _joined([*lines[:start], *lines[last:]], text)
+
+
+def _joined(lines: list[str], text: str) -> str:
+    """Lines that end as those of a text do."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    return "".join(line + end for line in lines)
 
 
 def _write(path: Path, text: str) -> None:
     """Whole or not at all, whatever happens meanwhile."""
     beside = path.with_name(f"{path.name}.new")
     try:
-        beside.write_text(text, "utf-8")
+        beside.write_text(text, "utf-8", newline="")
         if path.exists():
             beside.chmod(path.stat().st_mode & 0o7777)
         beside.replace(path)

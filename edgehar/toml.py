@@ -19,10 +19,15 @@ def end_of(path: str, text: str) -> int | None:
     return ends[-1] if ends else None
 
 
+def lines_of(text: str) -> list[str]:
+    """Its lines as TOML counts them, without their ends."""
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+
+
 def _lines(text: str) -> Iterator[tuple[int, str, str | None]]:
     """(line number, table, key) of each header, whose key is None, and of each key."""
     table, indices = "", dict[str, int]()
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines_of(text), 1):
         if header := re.match(r"\s*(\[\[?)\s*([\w.-]+)", line):
             name = header[2]
             if header[1] == "[[":

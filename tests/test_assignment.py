@@ -94,6 +94,18 @@ def test_a_new_wearer_comes_last(path: Path) -> None:
         pytest.param("wearer = ", "anna", DOT, "not valid TOML", id="no TOML"),
         pytest.param(WRITTEN, "ben", DOT, "wearer `ben` needs sensors", id="a simulated wearer"),
         pytest.param(WRITTEN, "an na", DOT, "wearer[2].id", id="an id that is none"),
+        pytest.param(WRITTEN, "\U0001f600", DOT, "wearer[2].id", id="an id of a sign that JSON halves"),
+        pytest.param(
+            '[wearer]\nid = "anna"\n', "anna", DOT, "wearer: expected array", id="a table of wearers"
+        ),
+        pytest.param('wearer = ["anna"]\n', "anna", DOT, "wearer[0]: expected", id="a wearer that is a text"),
+        pytest.param(
+            '[[wearer]]\nid = "anna"\n[wearer.ble]\nplacement = "chest"\n',
+            "anna",
+            DOT,
+            "wearer[0].ble: expected array",
+            id="a table of sensors",
+        ),
         pytest.param(
             'wearer = [{ id = "anna" }]\n',
             "anna",
@@ -130,6 +142,24 @@ def test_what_cannot_be_run_is_not_written(path: Path) -> None:
     with pytest.raises(ConfigError, match="no such placement"):
         assign(path, "anna", "tail", DOT, check=refuse)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("remark", ["", "\x85\u2028remark"])
+def test_lines_end_as_they_did(path: Path, end: str, remark: str) -> None:
+    before = WRITTEN.replace("the strap", f"the strap{remark}").replace("\n", end)
+    path.write_text(before, "utf-8", newline="")
+    lines = put(path, "anna", "wrist_left", DOT)
+    after = path.read_bytes().decode("utf-8")
+    assert after.replace(end + lines.replace("\n", end) + end, "") == before
+
+
+def test_a_link_to_a_file_stays_one(path: Path, tmp_path: Path) -> None:
+    path.symlink_to("elsewhere.toml")
+    (tmp_path / "elsewhere.toml").write_text(WRITTEN)
+    put(path, "anna", "wrist_left", DOT)
+    assert path.is_symlink()
+    assert config.load(tmp_path / "elsewhere.toml").wearer[0].ble
 
 
 def test_a_file_keeps_its_permissions(path: Path) -> None:
