@@ -25,10 +25,9 @@ class Intake:
         self.placement = stream.placement
         self.reader = reader_of(stream.profile, stream.placement)
         self.clocks: dict[tuple[str, ...], Clock] = {}
-        self.misfit: str | None = None
-        """What the sensor showed to be wrong with it at rest, in words."""
-        self._has_several = stream.profile in SEVERAL
         self.rest = RestCheck()
+        self._has_several = stream.profile in SEVERAL
+        self._has_complained = False
 
     def push(self, t: float, body: bytes) -> list[Samples]:
         """Samples that a body of at least one byte completes, which arrived at stream time `t`, s."""
@@ -46,8 +45,8 @@ class Intake:
         return clock
 
     def _complain(self, misfit: str) -> None:
-        level = logging.DEBUG if self.misfit else logging.WARNING
-        self.misfit = misfit
+        level = logging.DEBUG if self._has_complained else logging.WARNING
+        self._has_complained = True
         _LOGGER.log(level, "%s: %s", self.placement, misfit)
 
     def health(self) -> dict[str, Any]:
@@ -60,7 +59,7 @@ class Intake:
             "clock_restarts": sum(clock.restarts for clock in clocks),
             "skew_ppm": clocks[0].skew_ppm if clocks else None,
             "battery": None,
-            "misfit": self.misfit,
+            "misfit": self.rest.misfit,
         }
         if isinstance(self.reader, OwnReader):
             decoder = self.reader.decoder

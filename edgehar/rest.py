@@ -12,6 +12,9 @@ _SPAN_S = 1.0
 _PAUSE_S = 5.0
 """Who was silent for longer may be another sensor, or set otherwise, s."""
 
+_LONGEST_S = 30.0
+"""Who claims that a second of samples took longer is wrong about its rate, and would be held for ever, s."""
+
 _STILL_SHARE = 0.05
 _STILL = 0.49
 """Still is what swings by less, of what it feels or in m/s²: a wrong unit shrinks or swells noise as well."""
@@ -28,10 +31,12 @@ class RestCheck:
     def __init__(self) -> None:
         self._held: list[FloatArray] = []
         self._seconds = 0.0
-        self._heard = -np.inf
+        self._heard = self._began = -np.inf
         self._done = False
         self.felt: float | None = None
         """Length of what was felt in the newest still second that was judged, m/s²; None: there was none."""
+        self.misfit: str | None = None
+        """What that second showed to be wrong, in words."""
 
     def push(self, t: float, packet: Packet) -> str | None:
         """Take a packet that arrived at `t`, s; what is wrong, in words, once it has shown after a start."""
@@ -41,6 +46,9 @@ class RestCheck:
         self._heard = t
         if self._done or packet.channels[:3] != ACCELERATION:
             return None
+        if not self._held or t - self._began > _LONGEST_S:
+            self._begin()
+            self._began = t
         self._held.append(packet.values[:, :3] * packet.scale[:3])
         self._seconds += len(packet.values) * packet.period_us * 1e-6
         if self._seconds < _SPAN_S:
@@ -50,8 +58,8 @@ class RestCheck:
         felt = float(np.linalg.norm(force.mean(0)))
         if np.ptp(force, 0).max() > max(_STILL_SHARE * felt, _STILL):
             return None
-        self._done, self.felt = True, felt
-        return _misfit(felt)
+        self._done, self.felt, self.misfit = True, felt, _misfit(felt)
+        return self.misfit
 
     def _begin(self) -> None:
         self._held, self._seconds = [], 0.0

@@ -75,8 +75,19 @@ def test_a_wrong_range_is_told_once_and_stays_in_health(caplog: pytest.LogCaptur
                 t = start + i * 0.2
                 intake.push(t, description)
                 intake.push(t, encode_data(i, round(t * 1e6), counts))
-    assert [record.getMessage() for record in caplog.records] == [f"wrist: {intake.misfit}"]
+    assert [record.getMessage() for record in caplog.records] == [f"wrist: {intake.rest.misfit}"]
     assert "feels 4.90 m/s² where gravity is 9.81" in intake.health()["misfit"]
+
+
+def test_a_range_that_was_mended_is_no_misfit_any_more() -> None:
+    intake = Intake(Stream("wrist"))
+    counts = np.array([[0, 0, 2048, 0, 0, 0]] * 10, np.int16)
+    for start, acc_range_g in ((0.0, 8), (100.0, 16)):
+        intake.push(start, encode_description(Description("c0ffee123456", 20_000, acc_range_g, 2000)))
+        for i in range(20):
+            t = start + i * 0.2
+            intake.push(t, encode_data(i, round(t * 1e6), counts))
+        assert (intake.health()["misfit"] is None) == (acc_range_g == 16)
 
 
 def test_health_of_the_own_firmware_tells_more() -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from edgehar.rest import RestCheck
 from edgehar.types import ANGULAR_RATE, IMU_CHANNELS, STANDARD_GRAVITY, FloatArray, Packet
@@ -55,6 +56,15 @@ def test_another_unit_or_range_is_named_once_with_its_factor(factor: float, said
     [complaint] = complaints(at_rest(factor * STANDARD_GRAVITY, 500))
     assert said in complaint
     assert "9.81" in complaint
+
+
+def test_a_second_that_takes_minutes_is_not_waited_for() -> None:
+    check = RestCheck()
+    # Fifty samples a second, each said to take a microsecond.
+    hasty = replace(packet(at_rest(STANDARD_GRAVITY, 1)), period_us=1)
+    for i in range(6000):
+        assert check.push(i * 0.02, hasty) is None
+    assert len(check._held) < 2000
 
 
 def test_acceleration_without_gravity_is_named() -> None:

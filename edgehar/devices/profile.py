@@ -79,4 +79,4 @@ class Profile(Struct, frozen=True):
     silence_s: float = 10.0
     """A link that brings nothing for so long is dead, s."""
     pause_s: float = 0.0
-    """Time to let pass after each of `start` and `stop`."""
+    """Time to let pass after each of `start`, s."""
