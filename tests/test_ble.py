@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
 from bluetoothd import Trouble
 from bluez import FORBIDDEN, Bluetoothd
 from dbus_fast import AuthError, Message
@@ -21,7 +23,7 @@ from edgehar.errors import SourceLostError
 from edgehar.protocol import Data, Decoder, Description, decode, encode_data, encode_description
 from edgehar.sources import ble, radio as radio_module
 from edgehar.sources.ble import Ble
-from edgehar.sources.radio import Radio
+from edgehar.sources.radio import Radio, Sighting
 from edgehar.sources.reopen import Delays, keep_open
 
 QUICK = Delays(first_s=0.02, longest_s=0.2)
@@ -600,6 +602,30 @@ async def test_a_sensor_that_another_life_left_connected_is_taken_over(bluez: Bl
         second = listener(sensor, radio=Radio())
         async with running(second):
             await second.more()
+
+
+async def test_a_sensor_that_another_program_connects_to_meanwhile_is_taken_over(
+    bluez: Bluetoothd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ble, "PATIENT_SEARCH_S", 0.4)
+    sensor = Sensor(0)
+    made = listener(sensor)
+    async with running(made):
+        await until(lambda: made.source._is_missed)
+        bluez.add(sensor)
+        other = listener(sensor)
+        async with running(other):
+            await other.more()
+            await made.more()
+
+
+def test_a_signal_that_nobody_measured_is_none() -> None:
+    radio, heard = Radio(), list[Sighting]()
+    radio._listeners.append(heard.append)
+    for rssi in (-60, -127):
+        seen = AdvertisementData(None, {}, {}, [], None, rssi, ())
+        radio._on_advertisement(BLEDevice("C0:FF:EE:00:00:00", None, {}), seen)
+    assert [sighting.rssi_dbm for sighting in heard] == [-60, None]
 
 
 # What only a person can mend

@@ -92,14 +92,19 @@ class Radio:
                 found.set_result(sighting)
 
         await self.listen(heard, seconds, found)
-        return found.result() if found.done() else None
+        if found.done():
+            return found.result()
+        # Somebody else may have connected to it meanwhile.
+        self._left = None
+        return None
 
     async def listen(
         self, heard: Heard, seconds: float, until: asyncio.Future[Sighting] | None = None
     ) -> None:
         """Scan for so long, or until the future is done; SourceLostError says why it cannot.
 
-        The time that others take for connecting does not count. Devices that another life of this program has left connected do not advertise; they are told first.
+        The time that others take for connecting does not count. Devices that another life of this program
+        has left connected do not advertise; they are told first, once, and again after a search in vain.
         """
         never: asyncio.Future[Sighting] = asyncio.get_running_loop().create_future()
         done = until or never
