@@ -4,6 +4,7 @@ Everything else in the file stays as it is, remarks and all. What would be writt
 first; a file that this cannot be done to is left alone, with the lines to add by hand.
 """
 
+import contextlib
 import json
 import tomllib
 from collections.abc import Callable
@@ -146,4 +147,6 @@ def _write(path: Path, text: str) -> None:
             beside.chmod(path.stat().st_mode & 0o7777)
         beside.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error

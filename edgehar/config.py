@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from msgspec import Struct
 
 from edgehar import toml
 from edgehar.decision import Settings
-from edgehar.devices import PROFILES
+from edgehar.devices import PROFILES, Profile
 from edgehar.errors import ConfigError
 from edgehar.keys import (
     Ble,
@@ -166,12 +167,25 @@ def _bluetooth_contradictions(sensors: Sequence[Ble]) -> Iterator[str]:
         yield f"no sensor profile is called `{profile}`; {hint}"
     for address in _twice(sensor.address.upper() for sensor in sensors if sensor.address):
         yield f"the address {address} is named by two sensors; a sensor is worn in one place"
-    for profile, name in _twice((s.profile, s.name) for s in sensors if not s.address):
-        called = f"called {name!r}" if name else "of any name"
-        yield (
-            f"two sensors are a {profile} {called}: nothing tells them apart; "
-            "give each its address, which `edgehar devices assign` writes"
-        )
+    for name in _twice(s.name for s in sensors if s.name and not s.address):
+        yield f"two sensors are called {name!r}: nothing tells them apart; {_GIVE_ADDRESSES}"
+    anonymous = [
+        PROFILES[s.profile] for s in sensors if not s.name and not s.address and s.profile in PROFILES
+    ]
+    for one, other in combinations(anonymous, 2):
+        if _may_be_taken_for(one, other):
+            yield f"a {one.name} and a {other.name} of any name: nothing tells them apart; {_GIVE_ADDRESSES}"
+
+
+_GIVE_ADDRESSES = "give each its address, which `edgehar devices assign` writes"
+
+
+def _may_be_taken_for(one: Profile, other: Profile) -> bool:
+    """Whether a device may fit both, by a service or by the beginning of its name."""
+    names = [(a, b) for a in one.prefixes for b in other.prefixes]
+    return bool(set(one.services) & set(other.services)) or any(
+        a.startswith(b) or b.startswith(a) for a, b in names
+    )
 
 
 def _phone_contradictions(phones: Sequence[Phone], mqtt: Mqtt | None) -> Iterator[str]:

@@ -20,9 +20,10 @@ _LOGGER = logging.getLogger(__name__)
 class Intake:
     """Reads one stream. Channels that come apart were not sampled together: each kind has a clock of its own."""
 
-    def __init__(self, stream: Stream) -> None:
-        """ConfigError if no sensor has the stream's profile."""
+    def __init__(self, stream: Stream, wearer: str = "") -> None:
+        """ConfigError if no sensor has the stream's profile; the log names the wearer."""
         self.placement = stream.placement
+        self._name = f"{wearer}/{stream.placement}" if wearer else stream.placement
         self.reader = reader_of(stream.profile, stream.placement)
         self.clocks: dict[tuple[str, ...], Clock] = {}
         self.rest = RestCheck()
@@ -47,7 +48,7 @@ class Intake:
     def _complain(self, misfit: str) -> None:
         level = logging.DEBUG if self._has_complained else logging.WARNING
         self._has_complained = True
-        _LOGGER.log(level, "%s: %s", self.placement, misfit)
+        _LOGGER.log(level, "%s: %s", self._name, misfit)
 
     def health(self) -> dict[str, Any]:
         """Counters since the start, the clock's skew, ppm, and the battery, percent, where they are known."""

@@ -11,7 +11,7 @@ from edgehar.devices import PROFILES
 Name = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)",
         description="Letters, digits, `_` and `-`: it becomes part of a topic.",
     ),
 ]
@@ -76,7 +76,7 @@ class Bluetooth(Struct, frozen=True, forbid_unknown_fields=True):
     """The radio for all sensors over Bluetooth Low Energy."""
 
     adapter: Annotated[
-        Annotated[str, Meta(pattern=r"^hci\d+$")] | None,
+        Annotated[str, Meta(pattern=r"^hci\d+$(?!\n)")] | None,
         Meta(description="e.g. hci1; the first that is switched on unless set."),
     ] = None
 
@@ -122,7 +122,7 @@ class Ble(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ]
     address: Annotated[
-        Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$")] | None,
+        Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$(?!\n)")] | None,
         Meta(description="Its Bluetooth address, e.g. D4:CA:6E:F1:00:01."),
     ] = None
     name: Annotated[

@@ -39,7 +39,7 @@ class Pipeline:
         spec = recognizer.spec
         slots = recognizer.slots([stream.placement for stream in streams])
         worn = [i for i, placement in enumerate(slots) if placement is not None]
-        self.intakes = [Intake(stream) for stream in streams]
+        self.intakes = [Intake(stream, wearer) for stream in streams]
         self._silence_s = settings.no_signal_after_s + FLUSH_S + (spec.window + 2 * spec.hop) / spec.rate_hz
         self.grid = Grid(slots, spec.rate_hz, spec.hop, quiet_s=max(60.0, 2 * self._silence_s))
         self._windows = Windows(spec.window, worn, settings.min_coverage)

@@ -33,7 +33,14 @@ def open_shared(config: configuration.Config) -> Shared:
         return Shared(broker=config.mqtt)
     from edgehar.sources.radio import Radio
 
-    return Shared(Radio(config.bluetooth.adapter), config.mqtt)
+    radio = Radio(config.bluetooth.adapter)
+    # Also of wearers whose sources are never made, where one alone is recorded.
+    for sensor in (sensor for wearer in config.wearer for sensor in wearer.ble):
+        if sensor.address:
+            radio.taken.add(sensor.address.upper())
+        elif sensor.name:
+            radio.named.add(sensor.name)
+    return Shared(radio, config.mqtt)
 
 
 def open_sources(wearer: configuration.Wearer, shared: Shared) -> tuple[list[Source], list[Stream], float]:

@@ -332,6 +332,7 @@ async def one(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> AsyncItera
     bluez.add(sensor)
     made = listener(sensor)
     caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG, "edgehar.sources.reopen")
     async with running(made):
         await made.more()
         caplog.clear()
@@ -350,9 +351,9 @@ async def test_a_dropped_link(bluez: Bluetoothd, caplog: pytest.LogCaptureFixtur
 async def test_a_sensor_that_vanishes_and_comes_back(
     bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with one(bluez, caplog) as (sensor, made):
+    async with one(bluez, caplog) as (sensor, _):
         sensor.vanish()
-        await until(lambda: made.source._is_missed)
+        await until(lambda: "is heard" in caplog.text)
         sensor.come_back()
     assert said(caplog, logging.INFO) == [LOST, BACK]
 
@@ -395,9 +396,9 @@ async def test_bluetoothd_stopped(bluez: Bluetoothd, caplog: pytest.LogCaptureFi
 async def test_bluetoothd_killed_while_a_sensor_is_looked_for(
     bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with one(bluez, caplog) as (sensor, made):
+    async with one(bluez, caplog) as (sensor, _):
         sensor.leave()
-        await until(lambda: made.source._is_missed)
+        await until(lambda: "is heard" in caplog.text)
         await bluez.kill()
         await bluez.start()
         sensor.come_back()
@@ -605,13 +606,12 @@ async def test_a_sensor_that_another_life_left_connected_is_taken_over(bluez: Bl
 
 
 async def test_a_sensor_that_another_program_connects_to_meanwhile_is_taken_over(
-    bluez: Bluetoothd, monkeypatch: pytest.MonkeyPatch
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(ble, "PATIENT_SEARCH_S", 0.4)
     sensor = Sensor(0)
     made = listener(sensor)
     async with running(made):
-        await until(lambda: made.source._is_missed)
+        await until(lambda: "is heard" in caplog.text)
         bluez.add(sensor)
         other = listener(sensor)
         async with running(other):

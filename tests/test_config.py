@@ -85,9 +85,22 @@ port = "/dev/ttyACM0"
         pytest.param(
             GOOD + '[[wearer.ble]]\nplacement = "chest"\nprofile = "bangle"\n'
             '[[wearer.ble]]\nplacement = "wrist"\nprofile = "bangle"\n',
-            "two sensors are a bangle of any name: nothing tells them apart; give each its address",
+            "a bangle and a bangle of any name: nothing tells them apart; give each its address",
             id="twins",
         ),
+        pytest.param(
+            GOOD + '[[wearer.ble]]\nplacement = "chest"\nprofile = "polar_h10"\n'
+            '[[wearer.ble]]\nplacement = "wrist"\nprofile = "polar_verity"\n',
+            "a polar_h10 and a polar_verity of any name: nothing tells them apart",
+            id="kin",
+        ),
+        pytest.param(
+            GOOD + '[[wearer.ble]]\nplacement = "chest"\nprofile = "bangle"\nname = "B"\n'
+            '[[wearer.ble]]\nplacement = "wrist"\nprofile = "bluest"\nname = "B"\n',
+            "two sensors are called 'B': nothing tells them apart",
+            id="namesakes",
+        ),
+        pytest.param(GOOD.replace('"anna"', '"anna\\n"'), "wearer[0].id", id="an id with a line break"),
         pytest.param(
             GOOD + '[[wearer.ble]]\nplacement = "chest"\nprofile = "bangle"\naddress = "d4:ca:6e:f1:00:01"\n'
             '[[wearer.ble]]\nplacement = "wrist"\nprofile = "bluest"\naddress = "D4:CA:6E:F1:00:01"\n',

@@ -8,10 +8,12 @@ from hypothesis import given, strategies as st
 
 from edgehar.errors import SourceLostError
 from edgehar.sources import Deliver
-from edgehar.sources.reopen import Delays, keep_open
+from edgehar.sources.reopen import STEADY_S, Delays, keep_open
 
 LOST = "lost"
 PACKET = "packet"
+STEADY = "steady"
+"""A packet for which so much time passed that the link is steady."""
 
 
 class Scripted:
@@ -21,13 +23,16 @@ class Scripted:
     battery = None
     silence_s = 30.0
 
-    def __init__(self, *lives: list[str]) -> None:
+    def __init__(self, *lives: list[str], clock: "Clock | None" = None) -> None:
         self._lives = list(lives)
+        self._clock = clock
 
     async def run(self, deliver: Deliver) -> None:
         for happening in self._lives.pop(0):
             if happening == LOST:
                 raise SourceLostError("the cable is out")
+            if happening == STEADY and self._clock:
+                self._clock.t += STEADY_S
             deliver(0.0, 0, happening.encode())
 
 
@@ -52,7 +57,7 @@ def longest(low: float, high: float) -> float:
 async def kept_open(*lives: list[str]) -> tuple[Clock, list[bytes], list[bool]]:
     clock, bodies, states = Clock(), list[bytes](), list[bool]()
     await keep_open(
-        Scripted(*lives),
+        Scripted(*lives, clock=clock),
         lambda _t, _stream, body: bodies.append(body),
         name="wrist",
         on_state=states.append,
@@ -76,10 +81,21 @@ async def test_pauses_double_up_to_their_limit() -> None:
     assert states == []
 
 
-async def test_a_packet_takes_the_pauses_back_to_their_start() -> None:
-    clock, _, states = await kept_open([LOST], [LOST], [PACKET, LOST], [LOST], [])
+async def test_a_steady_life_takes_the_pauses_back_to_their_start() -> None:
+    clock, _, states = await kept_open([LOST], [LOST], [PACKET, STEADY, LOST], [LOST], [])
     assert clock.pauses == [0.5, 1, 0.5, 1]
     assert states == [True, False]
+
+
+async def test_a_link_that_comes_and_goes_is_tried_less_and_less(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "edgehar")
+    flap = [PACKET, LOST]
+    clock, _, states = await kept_open(flap, flap, flap, flap, [PACKET, STEADY, LOST], [])
+    assert clock.pauses == [0.5, 1, 2, 4, 0.5]
+    assert states == [True, False] * 5
+    levels = ["WARNING", "INFO", "DEBUG", "DEBUG", "DEBUG", "INFO", "WARNING"]
+    assert [record.levelname for record in caplog.records] == levels
+    assert caplog.messages[5] == f"wrist: back after {0.5 + 1 + 2 + 4 + STEADY_S:.1f} s"
 
 
 @given(failures=st.integers(1, 10**6), first=st.floats(0.01, 10), longest_s=st.floats(0.01, 100))

@@ -66,6 +66,13 @@ async def test_all_wearers_share_the_adapter() -> None:
     assert radios == [shared.radio] * 2
 
 
+async def test_what_one_wearer_names_no_other_may_take() -> None:
+    address = ANOTHER + 'address = "d4:ca:6e:f1:00:01"\n'
+    shared = open_shared(config.parse(EVERYTHING + address))
+    assert shared.radio is not None
+    assert (shared.radio.taken, shared.radio.named) == ({"D4:CA:6E:F1:00:01"}, {"left"})
+
+
 LOADED = """
 import sys
 from edgehar import config, worn

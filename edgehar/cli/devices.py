@@ -90,7 +90,7 @@ def devices_assign(
 ) -> None:
     """Example: edgehar devices assign D4:CA:6E:F1:00:01 --wearer anna --placement wrist_left
 
-    Write into the configuration who wears a sensor where; what was worn there before gives way.
+    Write into the configuration who wears a sensor where; a Bluetooth sensor worn there before gives way.
     """
     from edgehar import assignment, daemon, survey
 

@@ -21,8 +21,7 @@ from edgehar.sources.radio import FAILURES, Radio, Sighting, told
 _LOGGER = logging.getLogger(__name__)
 
 SEARCH_S = 20.0
-"""A sensor that nobody heard for so long is worth a line in the log, s; then it is looked for in peace."""
-PATIENT_SEARCH_S = 600.0
+"""A sensor that nobody heard for so long is not there, s. Between two searches the radio belongs to the others."""
 
 START_S = 15.0
 """For subscribing and all start commands, s."""
@@ -59,7 +58,6 @@ class Ble:
         self._radio = radio
         self._address = address.upper() if address else None
         self._name = name
-        self._is_missed = False
         self._client: BleakClient | None = None
         self._claimed = self._address or ""
         if self._address:
@@ -97,12 +95,11 @@ class Ble:
         if self.profile.command is None:
             raise SourceLostError(f"a {self.profile.title} takes no commands")
         with told(f"commanding {self._client.address}"):
-            await self._client.write_gatt_char(self.profile.command, body)
+            async with asyncio.timeout(START_S):
+                await self._client.write_gatt_char(self.profile.command, body)
 
     async def _find(self) -> Sighting:
-        search_s = PATIENT_SEARCH_S if self._is_missed else SEARCH_S
-        sighting = await self._radio.find(self._claims, search_s)
-        self._is_missed = sighting is None
+        sighting = await self._radio.find(self._claims, SEARCH_S)
         if sighting is None:
             raise SourceLostError(
                 f"no {self.profile.title} {self._whom()} is heard: is it charged, on, near, "
@@ -184,6 +181,7 @@ class _Inbox:
         self._waiting: deque[tuple[float, int, bytes]] = deque(maxlen=_WAITING)
         self._news = asyncio.Event()
         self._is_closed = False
+        self._heard = time.monotonic()
 
     def close(self) -> None:
         """No more will come."""
@@ -195,20 +193,28 @@ class _Inbox:
         waiting, news = self._waiting, self._news
 
         def put(_: BleakGATTCharacteristic, payload: bytearray) -> None:
-            waiting.append((time.monotonic(), source, bytes(payload)))
+            self._heard = t = time.monotonic()
+            waiting.append((t, source, bytes(payload)))
             news.set()
 
         return put
 
     async def until_silent(self, silence_s: float) -> AsyncIterator[tuple[float, int, bytes]]:
         """(time of arrival, source, payload) until it is closed, or nothing came for so long."""
-        while not self._is_closed:
-            try:
-                async with asyncio.timeout(silence_s):
-                    await self._news.wait()
-            except TimeoutError:
-                self.is_silent = True
-                return
-            self._news.clear()
-            while self._waiting:
-                yield self._waiting.popleft()
+        self._heard = time.monotonic()
+        # A time-out of its own for each notification would cost more than to read it.
+        watching = asyncio.create_task(self._watch(silence_s), name="silence")
+        try:
+            while not self._is_closed:
+                await self._news.wait()
+                self._news.clear()
+                while self._waiting:
+                    yield self._waiting.popleft()
+        finally:
+            watching.cancel()
+
+    async def _watch(self, silence_s: float) -> None:
+        while (rest := self._heard + silence_s - time.monotonic()) > 0.0:  # noqa: ASYNC110 - as time goes on
+            await asyncio.sleep(rest)
+        self.is_silent = True
+        self.close()

@@ -18,6 +18,10 @@ from edgehar.sources import Deliver, Source
 
 _LOGGER = logging.getLogger(__name__)
 
+STEADY_S = 10.0
+"""A life in which packets came for less belongs to the outage before it, s: a link that comes and goes every
+second would else be tried every second, and fill the log."""
+
 
 class Delays(Struct, frozen=True):
     """How the ceiling of the pauses grows."""
@@ -39,10 +43,12 @@ class _Link:
     def __init__(self, name: str, on_state: Callable[[bool], None] | None, now: Callable[[], float]) -> None:
         self.up = False
         self.failures = 0
+        self.is_steady = True
+        self._flaps = False
         self._name = name
         self._on_state = on_state
         self._now = now
-        self._lost_at = 0.0
+        self._lost_at = self._heard_at = 0.0
 
     def turn(self, up: bool) -> None:  # noqa: FBT001 - the one thing it says
         if up != self.up:
@@ -51,12 +57,26 @@ class _Link:
                 self._on_state(up)
 
     def heard(self) -> None:
-        if self.failures:
-            _LOGGER.info("%s: back after %.1f s", self._name, self._now() - self._lost_at)
-        self.failures = 0
+        """The first packet of a life."""
+        self._heard_at = self._now()
+        self.is_steady = not self.failures
+        if self.failures and not self._flaps:
+            self._tell_back()
         self.turn(up=True)
 
+    def settle(self) -> None:
+        """One more packet of a life that was not yet steady."""
+        if self._now() - self._heard_at < STEADY_S:
+            return
+        if self._flaps:
+            self._tell_back()
+        self.is_steady, self._flaps, self.failures = True, False, 0
+
+    def _tell_back(self) -> None:
+        _LOGGER.info("%s: back after %.1f s", self._name, self._now() - self._lost_at)
+
     def lost(self, error: SourceLostError) -> None:
+        self._flaps = self._flaps or (self.up and not self.is_steady)
         self.failures += 1
         if self.failures == 1:
             self._lost_at = self._now()
@@ -80,7 +100,8 @@ async def keep_open(
     """Run `source` life after life; return when a life ends by itself.
 
     The first failure is a WARNING, the following ones DEBUG, the first packet after them INFO with
-    the outage's length; it also takes the pauses back to their start. Whatever else a life or
+    the outage's length. Once packets came for STEADY_S, the pauses are back at their start and the
+    next failure is a first one; lives that end sooner go on with both. Whatever else a life or
     `deliver` raises leaves here unchanged.
 
     Args:
@@ -98,6 +119,8 @@ async def keep_open(
     def hand_on(t: float, stream: int, body: bytes) -> None:
         if not link.up:
             link.heard()
+        elif not link.is_steady:
+            link.settle()
         deliver(t, stream, body)
 
     while True:
