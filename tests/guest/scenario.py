@@ -19,7 +19,7 @@ from gateway import Gateway, Journal
 from edgehar.devices import PROFILES, fitting
 from edgehar.sources.ble import Ble
 from edgehar.sources.radio import Radio, Sighting
-from edgehar.sources.reopen import keep_open
+from edgehar.sources.reopen import STEADY_S, keep_open
 
 PATIENCE_S = 120.0
 """Nothing takes so long, unless it fails."""
@@ -160,6 +160,8 @@ OF_BOTH: tuple[tuple[str, Fault], ...] = (
 
 async def play(stage: Stage, title: str, fault: Fault, *, hits_both: bool) -> None:
     """Break something, and say how long it took until all was well again."""
+    # Sooner it would belong to the outage before.
+    await asyncio.sleep(1.1 * STEADY_S)
     lives, bluetoothd = stage.lives(), await system.pid()
     broken = time.monotonic()
     await fault(stage)
