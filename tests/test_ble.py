@@ -385,6 +385,23 @@ async def test_bluetoothd_killed_and_back_before_anybody_noticed(
     assert said(caplog, logging.INFO) == [SILENT, BACK]
 
 
+async def test_bluetoothd_killed_and_found_dead_by_one_is_lost_for_all(
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
+) -> None:
+    patient = replace(OWN, silence_s=10 * PATIENCE_S)
+    sensor, absent = Sensor(0), Sensor(1)
+    bluez.add(sensor)
+    radio = Radio()
+    made, searching = listener(sensor, patient, radio=radio), listener(absent, patient, radio=radio)
+    async with running(made, searching):
+        await made.more()
+        await bluez.kill()
+        await until(lambda: not made.states[-1])
+        await bluez.start()
+        await made.more()
+    assert LOST in said(caplog)
+
+
 async def test_bluetoothd_stopped(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
     async with one(bluez, caplog) as (_, made):
         await bluez.stop()

@@ -16,7 +16,8 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from edgehar.devices import Profile, fitting
 from edgehar.errors import SourceLostError
 from edgehar.sources import Deliver
-from edgehar.sources.radio import FAILURES, Radio, Sighting, told
+from edgehar.sources.radio import Radio, Sighting
+from edgehar.sources.trouble import FAILURES
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Ble:
             raise SourceLostError(f"the {self.profile.title} {self._whom()} is not connected")
         if self.profile.command is None:
             raise SourceLostError(f"a {self.profile.title} takes no commands")
-        with told(f"commanding {self._client.address}"):
+        with self._radio.told(f"commanding {self._client.address}"):
             async with asyncio.timeout(START_S):
                 await self._client.write_gatt_char(self.profile.command, body)
 
@@ -135,7 +136,7 @@ class Ble:
     async def _start(self, client: BleakClient, inbox: "_Inbox") -> None:
         """Subscribe first and ask then: what a start command is answered with must be heard."""
         profile = self.profile
-        with told(f"starting the {profile.title} {client.address}"):
+        with self._radio.told(f"starting the {profile.title} {client.address}"):
             async with asyncio.timeout(START_S):
                 for source, uuid in enumerate(profile.notify):
                     await client.start_notify(uuid, inbox.slot(source), bluez={"use_start_notify": True})

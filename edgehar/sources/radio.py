@@ -7,7 +7,6 @@ pauses the scanner, and the next one waits. A process has one `Radio` for each a
 import asyncio
 import contextlib
 import logging
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -16,18 +15,11 @@ from bleak import BleakAdapter, BleakClient, BleakScanner
 from bleak.backends.bluezdbus.version import BlueZFeatures
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import (
-    BleakBluetoothNotAvailableError,
-    BleakBluetoothNotAvailableReason as Reason,
-    BleakCharacteristicNotFoundError,
-    BleakDBusError,
-    BleakError,
-)
-from dbus_fast.errors import AuthError, DBusError
 from msgspec import Struct
 
 from edgehar.devices import PROFILES, Write
 from edgehar.errors import SourceLostError
+from edgehar.sources.trouble import FAILURES, NO_SERVICE, why
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -44,8 +36,6 @@ _PARTING_S = 3.0
 _UNMEASURED = -127  # bleak's word for it, dBm
 # The Bluetooth SIG's own, which devices have and need not have, and those of the profiles.
 _SERVICES = ["1800", "1801", *(service for profile in PROFILES.values() for service in profile.services)]
-FAILURES = (BleakError, DBusError, AuthError, OSError, EOFError)
-"""What bleak raises when Bluetooth, its service, the bus or the device fails; time-outs are OSErrors."""
 
 
 class Sighting(Struct, frozen=True, eq=False):
@@ -82,6 +72,20 @@ class Radio:
         self._heard_at = 0.0
         self._left: list[Sighting] | None = None
         self._partings: set[asyncio.Task[None]] = set()
+        self._links: dict[BleakClient, Callable[[], None]] = {}
+
+    @contextlib.contextmanager
+    def told(self, doing: str) -> Iterator[None]:
+        """Turn what bleak raises into SourceLostError, one line that says what to do."""
+        try:
+            yield
+        except FAILURES as error:
+            reason = why(error, doing)
+            if reason == NO_SERVICE:
+                # With bluetoothd every link has died, and whoever still has one is not told.
+                for on_lost in list(self._links.values()):
+                    on_lost()
+            raise SourceLostError(reason) from error
 
     async def find(self, accepts: Callable[[Sighting], bool], seconds: float) -> Sighting | None:
         """The first device that is accepted; None if none came for so long. SourceLostError as in `listen`."""
@@ -110,7 +114,7 @@ class Radio:
         done = until or never
         self._listeners.append(heard)
         try:
-            with told("scanning"):
+            with self.told("scanning"):
                 while not done.done() and seconds > 0.0:
                     async with self._turn:
                         await self._keep_scanning()
@@ -194,7 +198,7 @@ class Radio:
     async def connect(self, sighting: Sighting, on_lost: Callable[[], None]) -> BleakClient:
         """A client whose characteristics are known; SourceLostError says why there is none.
 
-        `on_lost` is called when the link ends, if bluetoothd lives to tell.
+        `on_lost` is called when the link ends, if bluetoothd lives to tell or another finds it dead.
         """
         client = BleakClient(sighting.device, lambda _: on_lost(), timeout=CONNECT_S, bluez=self._options)
         async with self._turn:
@@ -203,11 +207,12 @@ class Radio:
             await self._stop()
             # bleak asks for it before the first connect; cut short there, all later ones would wait for ever.
             asking = asyncio.ensure_future(BlueZFeatures.check_bluez_version())
-            with told(f"connecting to {sighting.address}"):
+            with self.told(f"connecting to {sighting.address}"):
                 # To undo a connect that took too long, bleak waits for a bluetoothd that may not answer at all.
                 async with asyncio.timeout(CONNECT_S + _ANSWER_S):
                     await asyncio.shield(asking)
                     await client.connect()
+        self._links[client] = on_lost
         return client
 
     async def part(self, client: BleakClient, farewell: Sequence[Write], *, wait: bool) -> None:
@@ -215,6 +220,7 @@ class Radio:
 
         Nobody waits for a link that is silent: where bluetoothd has died, closing never ends by itself.
         """
+        self._links.pop(client, None)
         parting = asyncio.create_task(_part(client, farewell), name=f"part from {client.address}")
         self._partings.add(parting)
         parting.add_done_callback(self._partings.discard)
@@ -231,60 +237,3 @@ async def _part(client: BleakClient, farewell: Sequence[Write]) -> None:
         # Cut short it still forgets everything on this side.
         async with asyncio.timeout(_PARTING_S):
             await client.disconnect()
-
-
-@contextlib.contextmanager
-def told(doing: str) -> Iterator[None]:
-    """Turn what bleak raises into SourceLostError, one line that says what to do."""
-    try:
-        yield
-    except FAILURES as error:
-        raise SourceLostError(_why(error, doing)) from error
-
-
-_NO_SERVICE = (
-    "the Bluetooth service does not run: sudo apt install bluez, then sudo systemctl enable --now bluetooth"
-)
-_IS_OFF = "Bluetooth is switched off: rfkill unblock bluetooth, then bluetoothctl power on"
-_DENIED = "this user may not use Bluetooth: sudo usermod -aG bluetooth NAME, then log in again or restart the service"
-_UNAVAILABLE = {
-    Reason.NO_BLUETOOTH: "there is no Bluetooth adapter: plug one in, or enable the board's own",
-    Reason.NO_BLE_CENTRAL_ROLE: "the Bluetooth adapter cannot do Low Energy as a central: use another one",
-    Reason.POWERED_OFF: _IS_OFF,
-    Reason.DENIED_BY_SYSTEM: _DENIED,
-}
-# The bus was asked to start bluetoothd and could not.
-_SPAWN = "org.freedesktop.DBus.Error.Spawn."
-_DBUS = {
-    "org.freedesktop.DBus.Error.ServiceUnknown": _NO_SERVICE,
-    "org.freedesktop.DBus.Error.NameHasNoOwner": _NO_SERVICE,
-    "org.freedesktop.DBus.Error.Disconnected": _NO_SERVICE,
-    "org.freedesktop.DBus.Error.NoReply": _NO_SERVICE,
-    "org.freedesktop.DBus.Error.AccessDenied": _DENIED,
-    "org.bluez.Error.NotReady": _IS_OFF,
-}
-
-
-def _why(error: Exception, doing: str) -> str:
-    """What a person should do about it."""
-    told_as = f"{doing}: {error}"
-    match error:
-        case BleakBluetoothNotAvailableError() if error.reason in _UNAVAILABLE:
-            told_as = _UNAVAILABLE[error.reason]
-        case BleakDBusError() if error.dbus_error in _DBUS:
-            told_as = _DBUS[error.dbus_error]
-        case BleakDBusError() if error.dbus_error.startswith(_SPAWN):
-            told_as = _NO_SERVICE
-        case BleakDBusError() if error.dbus_error == "org.bluez.Error.NotPermitted":
-            told_as = f"{doing}: it wants to be paired with: bluetoothctl pair, then its address"
-        case BleakError() if found := re.fullmatch(r"adapter '(\w+)' not found", str(error)):
-            told_as = f"there is no Bluetooth adapter {found[1]}: `bluetoothctl list` shows which there are"
-        case BleakCharacteristicNotFoundError():
-            told_as = f"{doing}: it has no characteristic {error.char_specifier}; is its profile another one?"
-        case TimeoutError():
-            told_as = f"{doing}: no answer in time"
-        case OSError() | EOFError():
-            told_as = (
-                f"the D-Bus system bus cannot be reached ({error or type(error).__name__}): does dbus run?"
-            )
-    return told_as
