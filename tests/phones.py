@@ -16,6 +16,9 @@ FACE_UP_IOS: Vector = (0.0, 0.0, -1.0)
 FACE_UP: Vector = (0.0, 0.0, 9.80665)
 TURNING: Vector = (0.1, -0.2, 0.5)
 
+ANDROID = {"totalacceleration": FACE_UP, "gyroscope": TURNING}
+"""What an Android phone's motion sensors read, by the names that Sensor Logger gives them there."""
+
 
 def reading(name: str, time_ns: int, values: Any) -> dict[str, Any]:
     if isinstance(values, tuple):
