@@ -31,7 +31,6 @@ class Phone:
         self.link: web.WebSocketResponse | None = None
         self.pongs = True
         self._runner: web.AppRunner | None = None
-        self._ended = asyncio.Event()
 
     @property
     def url(self) -> str:
