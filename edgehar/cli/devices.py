@@ -53,6 +53,7 @@ def devices_scan(
             err=True,
         )
         raise typer.Exit(EXIT_FAILED)
+    typer.echo("next: edgehar devices test ADDRESS, with the sensor lying still", err=True)
 
 
 @app.command("test")
@@ -75,6 +76,8 @@ def devices_test(
     show(found, as_json)
     if found["wrong"]:
         raise typer.Exit(EXIT_FAILED)
+    if "address" in found:
+        typer.echo("next: edgehar devices assign ADDRESS --wearer WHO --placement WHERE", err=True)
 
 
 @app.command("assign")
@@ -100,6 +103,7 @@ def devices_assign(
         {"config": str(config), "wearer": wearer, "placement": placement, **sensor} if as_json else lines,
         as_json,
     )
+    typer.echo("a running daemon takes it up once it is started anew", err=True)
 
 
 @app.command("command")
