@@ -76,12 +76,6 @@ class Trial:
         for samples in self.intake.push(t, body):
             self._samples[samples.channels].append((t, len(samples.t)))
 
-    @property
-    def span_s(self) -> float:
-        """Time from the first sample's arrival to the last one's."""
-        arrivals = [t for came in self._samples.values() for t, _ in came]
-        return max(arrivals, default=0.0) - min(arrivals, default=0.0)
-
     def rates(self) -> dict[str, float]:
         """Samples per second that came, by kind of channel: `acceleration`, `angular_rate`, `both`, `some`."""
         return {_KINDS.get(channels, "some"): _rate(came) for channels, came in self._samples.items()}

@@ -25,11 +25,15 @@ class Heard(Trial):
     def __init__(self, profile: str) -> None:
         super().__init__(Stream("wrist", profile))
         self.force: list[float] = []
+        self.span_s = 0.0
+        self._first: float | None = None
         self._second = Intake(Stream("wrist", profile))
 
     def push(self, t: float, body: bytes) -> None:
         super().push(t, body)
         for samples in self._second.push(t, body):
+            self._first = t if self._first is None else self._first
+            self.span_s = t - self._first
             if samples.channels[:3] == ACCELERATION:
                 self.force += np.linalg.norm(samples.x[:, :3], axis=1).tolist()
 

@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 import tty
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 import serial as pyserial
 from hypothesis import HealthCheck, given, settings, strategies as st
+from listening import Listener, running, until
 from serial.rfc2217 import PortManager
 
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.protocol import encode_data, frame
-from edgehar.sources import Deliver
 from edgehar.sources.reopen import Delays, keep_open
 from edgehar.sources.serial import Serial, _why_not
 
@@ -60,39 +60,6 @@ def plug(tmp_path: Path) -> Iterator[Plug]:
     plug.put_in()
     yield plug
     plug.pull_out()
-
-
-class Listener:
-    """Collects bodies and lets a test wait for the n-th."""
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        self.times: list[float] = []
-        self._changed = asyncio.Event()
-
-    def deliver(self, t: float, stream: int, body: bytes) -> None:
-        assert stream == 0
-        self.times.append(t)
-        self.bodies.append(body)
-        self._changed.set()
-
-    async def until(self, count: int) -> None:
-        while len(self.bodies) < count:
-            self._changed.clear()
-            await self._changed.wait()
-
-
-@contextlib.asynccontextmanager
-async def running(source: Serial, deliver: Deliver) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(source.run(deliver))
-    yield task
-    task.cancel()
-    await asyncio.wait([task])
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - the kernel or a thread makes it true, and tells nobody
-        await asyncio.sleep(0.001)
 
 
 async def opened(link: Path) -> None:
