@@ -17,13 +17,13 @@ from typing import Any
 
 import psutil
 
-from edgehar.manifest import find
-from edgehar.pipeline import Pipeline
-from edgehar.protocol import Deframer, frame
-from edgehar.recognizer import load
-from edgehar.recording import Header, Item, Stream, Writer
-from edgehar.sources.simulator import Simulator
+from edgehar.pipeline.loop import Pipeline
+from edgehar.pipeline.manifest import find
+from edgehar.pipeline.recognizer import load
+from edgehar.recordings.ehr import Header, Item, Stream, Writer
+from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Activity
+from edgehar.wire.protocol import Deframer, frame
 
 MODEL = "imu_tcn"
 PLACEMENT = "trouser_pocket"

@@ -12,11 +12,11 @@ import numpy as np
 
 from edgehar.devices import PROFILES
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY
-from edgehar.intake import Intake
-from edgehar.protocol import Description, encode_data, encode_description
-from edgehar.recording import Stream
-from edgehar.sources.ble import Ble
-from edgehar.sources.radio import Radio
+from edgehar.pipeline.intake import Intake
+from edgehar.recordings.ehr import Stream
+from edgehar.sources.bluetooth.ble import Ble
+from edgehar.sources.bluetooth.radio import Radio
+from edgehar.wire.protocol import Description, encode_data, encode_description
 
 SENSORS = 5
 SECONDS = 20.0

@@ -16,15 +16,15 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edgehar.manifest import find
+from edgehar.evaluation.events import report
+from edgehar.evaluation.plan import decision_of
 from edgehar.motion.wearer import Wearer
-from edgehar.recognizer import Recognizer, load
-from edgehar.scoring import Segment
-from edgehar.settings import Settings
+from edgehar.pipeline.decision_settings import Settings
+from edgehar.pipeline.manifest import find
+from edgehar.pipeline.recognizer import Recognizer, load
+from edgehar.recordings.scoring import Segment
 from edgehar.training import recipe as recipes
-from edgehar.training.events import report
 from edgehar.training.recipe import Recipe
-from edgehar.training.rows import decision_of
 from edgehar.types import Activity, Event, Prediction, Samples
 
 RECIPE = Path("models/imu_tcn.toml")

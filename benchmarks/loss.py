@@ -18,18 +18,18 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edgehar.decision import NO_SIGNAL
-from edgehar.manifest import find
-from edgehar.npz import NpzTrack, read_npz
-from edgehar.pipeline import Pipeline
-from edgehar.protocol import Data, decode
-from edgehar.recognizer import Recognizer, load
-from edgehar.recording import Item, Stream
-from edgehar.scoring import Segment, common_label
-from edgehar.sources.faults import Faults, inject
-from edgehar.training.measures import score
-from edgehar.training.rows import DECIDED_ON, LABELS, truth_of
+from edgehar.evaluation.metrics import score
+from edgehar.evaluation.plan import DECIDED_ON, LABELS, truth_of
+from edgehar.pipeline.decision import NO_SIGNAL
+from edgehar.pipeline.loop import Pipeline
+from edgehar.pipeline.manifest import find
+from edgehar.pipeline.recognizer import Recognizer, load
+from edgehar.recordings.ehr import Item, Stream
+from edgehar.recordings.npz import NpzTrack, read_npz
+from edgehar.recordings.scoring import Segment, common_label
+from edgehar.sources.simulated.faults import Faults, inject
 from edgehar.types import Activity, Event, Prediction, Window
+from edgehar.wire.protocol import Data, decode
 
 DATA = Path("../shared/data")
 MODEL = "imu_tcn"

@@ -9,7 +9,7 @@ import pytest
 from mosquitto import PATIENCE_S
 
 from edgehar.sources import Deliver, Source
-from edgehar.sources.reopen import Delays, keep_open
+from edgehar.sources.reconnect import Delays, keep_open
 
 QUICK = Delays(first_s=0.01, longest_s=0.01)
 

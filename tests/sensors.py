@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from edgehar.protocol import Description, encode_data, encode_description
+from edgehar.wire.protocol import Description, encode_data, encode_description
 
 DEVICE = "c0ffee123456"
 

@@ -10,12 +10,10 @@ from msgspec import json
 from msgspec.structs import replace
 from scipy.stats import poisson
 
-from edgehar import recognizer
-from edgehar.motion.wearer import Wearer
-from edgehar.recognizer import Recognizer
-from edgehar.training import alarms, falls
-from edgehar.training.alarms import Null, count, null_trials, upper_bound
-from edgehar.training.falls import (
+from edgehar.evaluation import alarms, falls
+from edgehar.evaluation.alarms import Null, count, null_trials, upper_bound
+from edgehar.evaluation.datasets import Trial
+from edgehar.evaluation.falls import (
     DECISION,
     SUSPICIONS,
     WITHOUT,
@@ -29,7 +27,9 @@ from edgehar.training.falls import (
     watch,
     wilson,
 )
-from edgehar.training.sets import Trial
+from edgehar.motion.wearer import Wearer
+from edgehar.pipeline import recognizer
+from edgehar.pipeline.recognizer import Recognizer
 from edgehar.types import Samples
 
 WRIST = ("wrist_left",)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from edgehar.errors import RecordingError
-from edgehar.motion.amc import read_amc
-from edgehar.motion.clip import Motion
+from edgehar.motion.capture.amc import read_amc
+from edgehar.motion.capture.clip import Motion
 
 UNIT = 0.0254 / 0.45
 """m in one unit of a file whose lengths are inches times 0.45."""

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from conftest import ROOT, lacking
 
-from edgehar import manifest
 from edgehar.errors import ConfigError
-from edgehar.manifest import ModelSpec
+from edgehar.evaluation import baselines
+from edgehar.evaluation.baselines import Forest, Trees
 from edgehar.motion.wearer import Wearer
-from edgehar.training import baselines, recipe as recipes
-from edgehar.training.baselines import Forest, Trees
+from edgehar.pipeline import manifest
+from edgehar.pipeline.manifest import ModelSpec
+from edgehar.training import recipe as recipes
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import Dataset, synthesize
 from edgehar.types import FloatArray, Window

@@ -20,11 +20,11 @@ from radio import ABORTED, BATTERY_LEVEL, BATTERY_SERVICE, Characteristic, Perip
 from edgehar.devices import PROFILES, Profile, Write
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART_WRITE
 from edgehar.errors import SourceLostError
-from edgehar.protocol import Data, Decoder, Description, decode, encode_data, encode_description
-from edgehar.sources import ble, radio as radio_module
-from edgehar.sources.ble import Ble
-from edgehar.sources.radio import Radio, Sighting
-from edgehar.sources.reopen import Delays, keep_open
+from edgehar.sources.bluetooth import ble, radio as radio_module
+from edgehar.sources.bluetooth.ble import Ble
+from edgehar.sources.bluetooth.radio import Radio, Sighting
+from edgehar.sources.reconnect import Delays, keep_open
+from edgehar.wire.protocol import Data, Decoder, Description, decode, encode_data, encode_description
 
 QUICK = Delays(first_s=0.02, longest_s=0.2)
 PATIENCE_S = 30.0
@@ -332,7 +332,7 @@ async def one(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> AsyncItera
     bluez.add(sensor)
     made = listener(sensor)
     caplog.set_level(logging.INFO)
-    caplog.set_level(logging.DEBUG, "edgehar.sources.reopen")
+    caplog.set_level(logging.DEBUG, "edgehar.sources.reconnect")
     async with running(made):
         await made.more()
         caplog.clear()
@@ -433,7 +433,7 @@ async def test_the_bus_killed(bluez: Bluetoothd, caplog: pytest.LogCaptureFixtur
 
 async def test_the_adapter_switched_off_and_on(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
     async with one(bluez, caplog) as (_, made):
-        caplog.set_level(logging.DEBUG, "edgehar.sources.reopen")
+        caplog.set_level(logging.DEBUG, "edgehar.sources.reconnect")
         bluez.power(on=False)
         await until(lambda: "switched off" in caplog.text)
         bluez.power(on=True)
@@ -443,7 +443,7 @@ async def test_the_adapter_switched_off_and_on(bluez: Bluetoothd, caplog: pytest
 
 async def test_the_adapter_pulled_out_and_put_in(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
     async with one(bluez, caplog) as (_, made):
-        caplog.set_level(logging.DEBUG, "edgehar.sources.reopen")
+        caplog.set_level(logging.DEBUG, "edgehar.sources.reconnect")
         bluez.unplug()
         await until(lambda: "no Bluetooth adapter" in caplog.text)
         bluez.plug()
@@ -581,7 +581,7 @@ async def test_a_bluetoothd_that_hangs_while_it_streams(
     monkeypatch.setattr(radio_module, "_ANSWER_S", 0.2)
     monkeypatch.setattr(radio_module, "_PARTING_S", 0.2)
     async with one(bluez, caplog) as (_, made):
-        caplog.set_level(logging.DEBUG, "edgehar.sources.reopen")
+        caplog.set_level(logging.DEBUG, "edgehar.sources.reconnect")
         bluez.freeze()
         await until(lambda: caplog.text.count("scanning: no answer in time") >= 3)
         bluez.thaw()

@@ -7,12 +7,12 @@ import pytest
 from bluez import Bluetoothd
 from peripherals import sensor
 
+from edgehar.apps.devices import Trial
 from edgehar.devices import PROFILES
-from edgehar.intake import Intake
-from edgehar.recording import Stream
-from edgehar.sources.ble import Ble
-from edgehar.sources.radio import Radio
-from edgehar.survey import Trial
+from edgehar.pipeline.intake import Intake
+from edgehar.recordings.ehr import Stream
+from edgehar.sources.bluetooth.ble import Ble
+from edgehar.sources.bluetooth.radio import Radio
 from edgehar.types import ACCELERATION
 
 SECONDS = 6.0

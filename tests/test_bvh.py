@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edgehar.errors import RecordingError
-from edgehar.motion.bvh import read_bvh
-from edgehar.motion.clip import Motion
+from edgehar.motion.capture.bvh import read_bvh
+from edgehar.motion.capture.clip import Motion
 
 ASTRIDE = np.deg2rad(20.0)
 LEG = np.array([np.sin(ASTRIDE), -np.cos(ASTRIDE), 0.0])

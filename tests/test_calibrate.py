@@ -3,7 +3,7 @@ import pytest
 from conftest import ROOT
 from hypothesis import given, settings, strategies as st
 
-from edgehar import recognizer
+from edgehar.pipeline import recognizer
 from edgehar.training import calibrate, recipe as recipes
 
 

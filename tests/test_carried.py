@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edgehar.motion.activities import CATALOGUE
+from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.motion.imu import RATE, SITES, read, surface
 from edgehar.motion.skeleton import Array, Figure, segments
 from edgehar.types import STANDARD_GRAVITY

@@ -8,9 +8,10 @@ import pytest
 from conftest import ROOT, lacking
 from test_evaluate import simulate
 
+from edgehar.cli import train as cli
 from edgehar.errors import ConfigError
-from edgehar.training import cli, export, recipe as recipes
-from edgehar.training.results import Results
+from edgehar.evaluation.results import Results
+from edgehar.training import export, recipe as recipes
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
-from edgehar.clock import Clock
+from edgehar.pipeline.clock import Clock
 from edgehar.types import ACCELERATION, Packet, Samples, Times
 
 Array = NDArray[np.float64]

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from edgehar.errors import RecordingError
-from edgehar.motion.clip import Motion
-from edgehar.motion.collection import LABELS, Clip, labelled, read_collection
+from edgehar.motion.capture.clip import Motion
+from edgehar.motion.capture.collection import LABELS, Clip, labelled, read_collection
+from edgehar.motion.capture.track import Track, lengths
 from edgehar.motion.skeleton import SIDES, Array, Segments
-from edgehar.motion.track import Track, lengths
 
 CLIP = """HIERARCHY
 ROOT hip { OFFSET 0 0 0 CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation

@@ -8,8 +8,8 @@ import pytest
 from conftest import ROOT
 from hypothesis import given, strategies as st
 
-from edgehar.commands import OWN_KINDS, Answer, Kind, Result, decode_answer, encode_command, is_answer
 from edgehar.errors import FrameError
+from edgehar.wire.commands import OWN_KINDS, Answer, Kind, Result, decode_answer, encode_command, is_answer
 
 VECTORS: dict[str, Any] = json.loads(Path(ROOT / "firmware_bridge" / "vectors.json").read_text())
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from edgehar import config
-from edgehar.decision import Settings
+from edgehar.config import read as config
 from edgehar.errors import ConfigError
+from edgehar.pipeline.decision import Settings
 
 GOOD = """
 [gateway]

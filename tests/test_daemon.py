@@ -12,11 +12,11 @@ import psutil
 import pytest
 from mosquitto import Listener, Mosquitto, free_port
 
-from edgehar.manifest import find
-from edgehar.pipeline import Pipeline
-from edgehar.recognizer import load
-from edgehar.recording import Header, Stream, Writer, read
-from edgehar.sources.simulator import Simulator
+from edgehar.pipeline.loop import Pipeline
+from edgehar.pipeline.manifest import find
+from edgehar.pipeline.recognizer import load
+from edgehar.recordings.ehr import Header, Stream, Writer, read
+from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Event
 
 SPEED = 40

@@ -11,17 +11,17 @@ from bluez import Bluetoothd
 from peripherals import sensor
 from radio import Characteristic, Peripheral
 
-from edgehar.config import Ble, Wearer
+from edgehar.config.read import Ble, Wearer
+from edgehar.daemon.wearer import Feed
+from edgehar.daemon.wiring import Shared
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY
-from edgehar.feed import Feed
-from edgehar.manifest import find
-from edgehar.pipeline import Pipeline
-from edgehar.recognizer import load
-from edgehar.recording import Header, Stream, Writer, read
-from edgehar.sources.radio import Radio
-from edgehar.sources.simulator import Simulator
+from edgehar.pipeline.loop import Pipeline
+from edgehar.pipeline.manifest import find
+from edgehar.pipeline.recognizer import load
+from edgehar.recordings.ehr import Header, Stream, Writer, read
+from edgehar.sources.bluetooth.radio import Radio
+from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Activity, Event
-from edgehar.worn import Shared
 
 PLACEMENTS = ("wrist_left", "trouser_pocket")
 SIMULATOR = Simulator(placements=PLACEMENTS, script=[("walking", 120.0)], seed=3)
@@ -106,7 +106,7 @@ async def test_labels_come_out_a_lost_link_comes_back_and_the_end_sets_sensors_f
         assert walking["wearer"] == "anna"
         for placement, each in zip(PLACEMENTS, worn, strict=True):
             each.drop()
-            log = f"edgehar.sources.reopen: anna/{placement}:"
+            log = f"edgehar.sources.reconnect: anna/{placement}:"
             await run.until_logged(f"WARNING {log} the link to {each.address} was lost")
             await run.until_logged(f"INFO {log} back after")
         await run.end()

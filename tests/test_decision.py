@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 from msgspec.structs import replace
 
-from edgehar.decision import Decision, Settings
 from edgehar.errors import ConfigError
+from edgehar.pipeline.decision import Decision, Settings
 from edgehar.types import STANDARD_GRAVITY, Activity, Event, Felt, Prediction
 
 LABELS = ("walking", "sitting", "running")

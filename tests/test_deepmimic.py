@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgehar.errors import RecordingError
-from edgehar.motion.deepmimic import read_archive, read_deepmimic
+from edgehar.motion.capture.deepmimic import read_archive, read_deepmimic
 from edgehar.motion.skeleton import Array
 
 ROOT, RIGHT_KNEE, LEFT_HIP, LEFT_ELBOW = 4, 20, 30, 43

@@ -7,10 +7,10 @@ from conftest import ROOT
 from hypothesis import given, settings, strategies as st
 from sensors import AT_REST, DEVICE
 
-from edgehar.clock import Clock
 from edgehar.devices import PROFILES, Profile, Reader, fitting
 from edgehar.devices.reader import Ticks, plausible
 from edgehar.errors import FrameError
+from edgehar.pipeline.clock import Clock
 from edgehar.types import ACCELERATION, IMU_CHANNELS, STANDARD_GRAVITY, Packet
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from edgehar import manifest, recognizer
+from edgehar.cli import train as cli
 from edgehar.errors import ConfigError, RecordingError
+from edgehar.evaluation import datasets as sets, evaluate, picture, plan as rows, report as publish, results
+from edgehar.evaluation.results import Results
 from edgehar.motion.wearer import Wearer
-from edgehar.recognizer import Recognizer
-from edgehar.training import cli, evaluate, picture, publish, results, rows, sets
-from edgehar.training.results import Results
+from edgehar.pipeline import manifest, recognizer
+from edgehar.pipeline.recognizer import Recognizer
 from edgehar.types import IMU_CHANNELS
 
 SHIPPED = manifest.find("imu_tcn")

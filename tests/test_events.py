@@ -9,13 +9,13 @@ from conftest import ROOT
 from msgspec import json
 from msgspec.structs import replace
 
-from edgehar import recognizer
+from edgehar.evaluation import events
+from edgehar.evaluation.datasets import Trial
+from edgehar.evaluation.events import Course, EventScores, Steadiness, course, report, steadiness
 from edgehar.motion.wearer import Wearer
-from edgehar.recognizer import Recognizer
-from edgehar.scoring import TOLERANCE_S, Segment
-from edgehar.training import events
-from edgehar.training.events import Course, EventScores, Steadiness, course, report, steadiness
-from edgehar.training.sets import Trial
+from edgehar.pipeline import recognizer
+from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.scoring import TOLERANCE_S, Segment
 
 POCKET = ("trouser_pocket",)
 

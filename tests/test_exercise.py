@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from edgehar.motion.activities import CATALOGUE
-from edgehar.motion.exercise import two_links
+from edgehar.motion.activities.catalogue import CATALOGUE
+from edgehar.motion.activities.exercise import two_links
 from edgehar.motion.imu import RATE, SITES, read, surface
 from edgehar.motion.skeleton import Array, Figure, segments
 

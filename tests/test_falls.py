@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from edgehar.motion.activities import CATALOGUE
-from edgehar.motion.falls import IMPACT_S, falling
+from edgehar.motion.activities.catalogue import CATALOGUE
+from edgehar.motion.activities.falls import IMPACT_S, falling
 from edgehar.motion.imu import RATE, SITES, read, surface
-from edgehar.motion.rhythm import Landing
 from edgehar.motion.skeleton import Array, Figure, segments
+from edgehar.motion.waveforms import Landing
 from edgehar.types import STANDARD_GRAVITY
 
 BODY = segments(1.75)

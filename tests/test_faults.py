@@ -8,9 +8,17 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from msgspec.structs import replace
 
-from edgehar.protocol import Data, Decoder, Deframer, Description, decode, encode_data, encode_description
-from edgehar.recording import Item
-from edgehar.sources.faults import Faults, inject, outages, wire
+from edgehar.recordings.ehr import Item
+from edgehar.sources.simulated.faults import Faults, inject, outages, wire
+from edgehar.wire.protocol import (
+    Data,
+    Decoder,
+    Deframer,
+    Description,
+    decode,
+    encode_data,
+    encode_description,
+)
 
 PACKET_S = 0.2
 EVERYTHING = Faults(

@@ -9,12 +9,12 @@ from conftest import ROOT
 from hypothesis import given, settings, strategies as st
 from msgspec import json
 
-from edgehar import recognizer
 from edgehar.errors import ModelError, RecordingError
+from edgehar.evaluation import fewshot
+from edgehar.evaluation.datasets import Trial
+from edgehar.evaluation.fewshot import Judged, Shot, draw, few_shot, fit_head, judge, shots
 from edgehar.motion.wearer import Wearer
-from edgehar.training import fewshot
-from edgehar.training.fewshot import Judged, Shot, draw, few_shot, fit_head, judge, shots
-from edgehar.training.sets import Trial
+from edgehar.pipeline import recognizer
 
 LABELS = ("a", "b", "c")
 

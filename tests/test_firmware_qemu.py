@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from firmware import BRIDGE, STRICT, run, tool
 
-from edgehar.commands import OWN_KINDS, Answer, Kind, Result, decode_answer, encode_command, is_answer
-from edgehar.config import Serial, Wearer
-from edgehar.feed import Feed
-from edgehar.manifest import find
-from edgehar.protocol import Data, Description, decode, frame
-from edgehar.recognizer import load
+from edgehar.config.read import Serial, Wearer
+from edgehar.daemon.wearer import Feed
+from edgehar.pipeline.manifest import find
+from edgehar.pipeline.recognizer import load
 from edgehar.types import OTHER, Activity, Event
+from edgehar.wire.commands import OWN_KINDS, Answer, Kind, Result, decode_answer, encode_command, is_answer
+from edgehar.wire.protocol import Data, Description, decode, frame
 
 PATIENCE_S = 60.0
 PLACEMENT = "trouser_pocket"

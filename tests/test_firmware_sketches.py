@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from firmware import BRIDGE, SANITIZED, STRICT, run, tool
 
-from edgehar.commands import Answer, Kind, Result, decode_answer, encode_command, is_answer
-from edgehar.protocol import Decoder, Deframer, Description, frame
 from edgehar.types import STANDARD_GRAVITY
+from edgehar.wire.commands import Answer, Kind, Result, decode_answer, encode_command, is_answer
+from edgehar.wire.protocol import Decoder, Deframer, Description, frame
 
 EXAMPLES, STUBS = BRIDGE / "examples", BRIDGE / "tests" / "stubs"
 FLAGS = (*STRICT, *SANITIZED, "-I", BRIDGE, "-I", EXAMPLES)

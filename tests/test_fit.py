@@ -13,8 +13,9 @@ import pytest
 import typer
 from conftest import ROOT, lacking
 
+from edgehar.cli import train as cli
 from edgehar.errors import ConfigError
-from edgehar.training import cli, fit as fitting, recipe as recipes, work
+from edgehar.training import cache as work, fit as fitting, recipe as recipes
 from edgehar.training.build import Build
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -51,7 +52,8 @@ def whole(recipe_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 _STOPPED = """
 import os, signal
-from edgehar.training import cli, fit
+from edgehar.cli import train as cli
+from edgehar.training import fit
 step, seen = fit._State.step, []
 def stop(*given):
     seen.append(given)

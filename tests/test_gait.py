@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from edgehar.motion import gait
-from edgehar.motion.activities import CATALOGUE
+from edgehar.motion.activities import gait
+from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.motion.imu import RATE, SITES, read, surface
-from edgehar.motion.rhythm import Cycle
 from edgehar.motion.skeleton import SIDES, Array, Figure, segments
+from edgehar.motion.waveforms import Cycle
 
 PHASE = np.arange(200) / 200.0
 

@@ -17,14 +17,14 @@ def loaded_by(code: str) -> set[str]:
 @pytest.mark.parametrize(
     "code",
     [
-        pytest.param("import edgehar.daemon", id="daemon"),
+        pytest.param("import edgehar.daemon.run", id="daemon"),
         pytest.param("import edgehar.cli", id="cli"),
         pytest.param(
-            "from edgehar import manifest, recognizer; recognizer.load(manifest.find('imu_tcn'))",
+            "from edgehar.pipeline import manifest, recognizer; recognizer.load(manifest.find('imu_tcn'))",
             id="the model on its runtime",
         ),
         pytest.param(
-            "from edgehar.sources.simulator import Simulator; Simulator(placements=['wrist'])",
+            "from edgehar.sources.simulated.simulator import Simulator; Simulator(placements=['wrist'])",
             id="the simulator",
         ),
     ],
@@ -34,7 +34,7 @@ def test_the_run_time_loads_nothing_heavy(code: str) -> None:
 
 
 def test_the_nouns_load_only_numpy_and_msgspec() -> None:
-    assert not loaded_by("import edgehar.pipeline") & {
+    assert not loaded_by("import edgehar.pipeline.loop") & {
         "paho",
         "serial",
         "rich",

@@ -9,10 +9,10 @@ from sensors import AT_REST, bits_of, polar_answer, polar_frame
 
 from edgehar.devices import PROFILES, SEVERAL
 from edgehar.errors import ConfigError
-from edgehar.intake import Intake
-from edgehar.protocol import Description, encode_data, encode_description
-from edgehar.recording import Stream
+from edgehar.pipeline.intake import Intake
+from edgehar.recordings.ehr import Stream
 from edgehar.types import ACCELERATION, ANGULAR_RATE, Samples
+from edgehar.wire.protocol import Description, encode_data, encode_description
 
 
 def body(profile: str, source: int, payload: bytes) -> bytes:

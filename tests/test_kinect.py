@@ -7,9 +7,9 @@ import pytest
 import scipy.io
 
 from edgehar.errors import RecordingError
-from edgehar.motion.kinect import OPENNI, V1, V2, from_camera, read_cad60, read_ntu, read_utd
+from edgehar.motion.capture.kinect import OPENNI, V1, V2, from_camera, read_cad60, read_ntu, read_utd
+from edgehar.motion.capture.track import Track
 from edgehar.motion.skeleton import SIDES, Array
-from edgehar.motion.track import Track
 
 FRAMES = 40
 

@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from edgehar.config import Serial, Wearer
-from edgehar.feed import Feed
-from edgehar.manifest import find
-from edgehar.npz import read_npz
-from edgehar.pipeline import Pipeline
-from edgehar.protocol import frame
-from edgehar.recognizer import load
-from edgehar.recording import Header, Item, Stream, Writer, read
+from edgehar.config.read import Serial, Wearer
+from edgehar.daemon.wearer import Feed
+from edgehar.pipeline.loop import Pipeline
+from edgehar.pipeline.manifest import find
+from edgehar.pipeline.recognizer import load
+from edgehar.recordings.ehr import Header, Item, Stream, Writer, read
+from edgehar.recordings.npz import read_npz
 from edgehar.types import Activity, Event
+from edgehar.wire.protocol import frame
 
 SECONDS = 14.0
 """Real time: a sensor's clock has to run at its own speed."""

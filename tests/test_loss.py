@@ -14,17 +14,17 @@ import pytest
 from msgspec.structs import replace
 from sensors import movesense_samples, polar_frame
 
-from edgehar.intake import Intake
-from edgehar.manifest import find
-from edgehar.pipeline import Pipeline
-from edgehar.protocol import Data, Description, decode, encode_data, encode_description
-from edgehar.recognizer import load
-from edgehar.recording import Item, Stream
-from edgehar.resample import Grid
-from edgehar.sources.faults import Faults, inject
-from edgehar.sources.simulator import Simulator
+from edgehar.pipeline.intake import Intake
+from edgehar.pipeline.loop import Pipeline
+from edgehar.pipeline.manifest import find
+from edgehar.pipeline.recognizer import load
+from edgehar.pipeline.resample import Grid
+from edgehar.pipeline.windows import Windows
+from edgehar.recordings.ehr import Item, Stream
+from edgehar.sources.simulated.faults import Faults, inject
+from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import STANDARD_GRAVITY, Activity, Event, FloatArray, Prediction
-from edgehar.windows import Windows
+from edgehar.wire.protocol import Data, Description, decode, encode_data, encode_description
 
 MODEL = load(find("imu_tcn"))
 WINDOW, HOP, RATE = MODEL.spec.window, MODEL.spec.hop, MODEL.spec.rate_hz

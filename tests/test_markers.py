@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from edgehar.errors import RecordingError
-from edgehar.motion.clip import bridged
-from edgehar.motion.markers import from_markers, read_markers
+from edgehar.motion.capture.clip import bridged
+from edgehar.motion.capture.markers import from_markers, read_markers
 from edgehar.motion.skeleton import SIDES, Array, about
 
 ROWS, RATE = 50, 50.0

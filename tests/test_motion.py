@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from edgehar.motion.activities import CATALOGUE
-from edgehar.motion.falls import IMPACT_S
+from edgehar.motion.activities.catalogue import CATALOGUE
+from edgehar.motion.activities.falls import IMPACT_S
 from edgehar.motion.imu import RATE, SITES, Placed, any_turns, kinematics, mountings, read, surface
 from edgehar.motion.skeleton import SIDES, Array, Figure, Segments, about, segments
 from edgehar.motion.wearer import Wearer

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from edgehar.motion.imu import any_turns
-from edgehar.mounting import level, level_all
+from edgehar.pipeline.mounting import level, level_all
 from edgehar.types import STANDARD_GRAVITY, FloatArray
 
 

@@ -18,11 +18,11 @@ from mosquitto import PATIENCE_S, Listener, Mosquitto, free_port, program
 from paho.mqtt.client import Client
 from test_payloads import activity, started, wall
 
-from edgehar import link as link_module
+from edgehar.brokers import mqtt as link_module
+from edgehar.brokers.embedded import EmbeddedBroker
+from edgehar.brokers.mqtt import Tls
 from edgehar.errors import ConfigError
-from edgehar.link import Tls
 from edgehar.publishers import mqtt as mqtt_module
-from edgehar.publishers.broker import EmbeddedBroker
 from edgehar.publishers.mqtt import Mqtt
 
 STATUS = "edgehar/pi/status"

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from edgehar.errors import RecordingError
-from edgehar.npz import NpzTrack, read_npz
-from edgehar.protocol import Data, Decoder, Description, decode
+from edgehar.recordings.npz import NpzTrack, read_npz
 from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS, STANDARD_GRAVITY, Packet
+from edgehar.wire.protocol import Data, Decoder, Description, decode
 
 
 def made(path: Path, **changes: Any) -> Path:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from edgehar.motion.clip import Motion
-from edgehar.motion.orient import orient, twisted
+from edgehar.motion.capture.clip import Motion
+from edgehar.motion.capture.orient import orient, twisted
 from edgehar.motion.skeleton import SIDES, Array, Figure, about, segments
 
 BODY = segments(1.75)

@@ -8,10 +8,10 @@ import pytest
 from scipy.signal import butter, sosfiltfilt
 from scipy.spatial.transform import Rotation
 
-from edgehar.motion.clip import Motion
+from edgehar.motion.capture.clip import Motion
+from edgehar.motion.capture.track import Track
 from edgehar.motion.imu import kinematics
 from edgehar.motion.skeleton import Array
-from edgehar.motion.track import Track
 
 XSENS_RATE = 100.0
 LONGEST_LAG = 10

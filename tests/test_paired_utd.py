@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
+from edgehar.motion.capture.kinect import UTD_RATE, V1, from_camera
+from edgehar.motion.capture.track import Track
 from edgehar.motion.imu import RATE, kinematics
-from edgehar.motion.kinect import UTD_RATE, V1, from_camera
 from edgehar.motion.skeleton import Array
-from edgehar.motion.track import Track
 
 IMU_RATE = 50.0
 LAG_ROWS = 8

@@ -19,8 +19,8 @@ from test_sensor_logger import TEST_PUSH
 from edgehar.devices.sensor_logger import SensorLoggerReader
 from edgehar.devices.sensor_logger_json import LARGEST, LONGEST
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.sources import phone_http
-from edgehar.sources.phone_http import SensorLoggerHttp
+from edgehar.sources.phone import http as phone_http
+from edgehar.sources.phone.http import SensorLoggerHttp
 
 
 class Poster:

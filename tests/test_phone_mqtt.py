@@ -16,11 +16,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from phones import ANDROID, recording
 from test_sensor_logger import TEST_PUSH
 
+from edgehar.brokers.embedded import EmbeddedBroker
 from edgehar.devices.sensor_logger import SensorLoggerReader
 from edgehar.devices.sensor_logger_json import LARGEST
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.publishers.broker import EmbeddedBroker
-from edgehar.sources.phone_mqtt import SensorLoggerMqtt
+from edgehar.sources.phone.mqtt import SensorLoggerMqtt
 
 
 @pytest.fixture

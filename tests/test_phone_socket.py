@@ -12,13 +12,13 @@ from listening import Listener, kept, running, until
 from mosquitto import free_port
 from phones import BEGIN_NS, FACE_UP, TURNING, event
 
-from edgehar.clock import Clock
 from edgehar.devices.sensor_logger_json import LONGEST
 from edgehar.devices.sensor_server import ACCELEROMETER, GYROSCOPE, SensorServerReader
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.sources import phone_socket
-from edgehar.sources.phone_socket import SensorServer
-from edgehar.sources.watched import Watched
+from edgehar.pipeline.clock import Clock
+from edgehar.sources.phone import websocket as phone_socket
+from edgehar.sources.phone.websocket import SensorServer
+from edgehar.sources.silence_timeout import Watched
 from edgehar.types import ACCELERATION
 
 

@@ -8,8 +8,8 @@ import scipy.io
 from hypothesis import given, settings, strategies as st
 
 from edgehar.errors import RecordingError
-from edgehar.motion.clip import Motion
-from edgehar.motion.planar import (
+from edgehar.motion.capture.clip import Motion
+from edgehar.motion.capture.planar import (
     JHMDB,
     PENN,
     from_picture,
@@ -17,8 +17,8 @@ from edgehar.motion.planar import (
     read_joint_positions,
     read_penn,
 )
+from edgehar.motion.capture.track import Track
 from edgehar.motion.skeleton import Array, segments
-from edgehar.motion.track import Track
 
 FRAMES = 30
 ONE = segments(1.0)

@@ -13,7 +13,8 @@ from fastcrc import crc16
 from hypothesis import given, settings, strategies as st
 
 from edgehar.errors import FrameError
-from edgehar.protocol import (
+from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS, Packet
+from edgehar.wire.protocol import (
     MAX_SAMPLES,
     Data,
     Decoder,
@@ -24,7 +25,6 @@ from edgehar.protocol import (
     encode_description,
     frame,
 )
-from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS, Packet
 
 VECTORS: dict[str, Any] = json.loads(Path(ROOT / "firmware_bridge" / "vectors.json").read_text())
 SENSOR = Description("c0ffee123456", 20_000, 16, 2000)

@@ -16,11 +16,11 @@ from hypothesis import given, strategies as st
 from msgspec.structs import replace
 from numpy.testing import assert_allclose, assert_array_equal
 
-from edgehar import manifest
 from edgehar.errors import ModelError
-from edgehar.manifest import available, find, read
-from edgehar.mounting import level
-from edgehar.recognizer import Recognizer, _softmax, _tensors, load
+from edgehar.pipeline import manifest
+from edgehar.pipeline.manifest import available, find, read
+from edgehar.pipeline.mounting import level
+from edgehar.pipeline.recognizer import Recognizer, _softmax, _tensors, load
 from edgehar.types import Felt, FloatArray, Window
 
 SHIPPED = ROOT / "models" / "imu_tcn.json"
@@ -197,7 +197,7 @@ def test_a_shipped_model_is_found_by_its_name() -> None:
 def test_the_package_s_own_models_come_first(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = pair.parent / "edgehar"
     shutil.copytree(pair.parent, package / "models")
-    monkeypatch.setattr(manifest, "__file__", str(package / "manifest.py"))
+    monkeypatch.setattr(manifest, "__file__", str(package / "pipeline" / "manifest.py"))
     assert find("imu_tcn") == package / "models" / "imu_tcn.json"
     assert available() == [package / "models" / "imu_tcn.json"]
 
@@ -472,7 +472,7 @@ _LOAD_ALL = """
 import sys
 from pathlib import Path
 from edgehar.errors import ModelError
-from edgehar.recognizer import load
+from edgehar.pipeline.recognizer import load
 for path in sorted(Path(sys.argv[1]).glob("*.json")):
     try:
         load(path)

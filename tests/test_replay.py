@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from edgehar.errors import RecordingError
-from edgehar.protocol import Decoder, encode_data
-from edgehar.recording import Header, Item, Stream, Writer
+from edgehar.recordings.ehr import Header, Item, Stream, Writer
 from edgehar.sources.replay import Replay, open_recording
+from edgehar.wire.protocol import Decoder, encode_data
 
 ITEMS: list[Item] = [
     (5000.0 + i * 0.01, i % 2, encode_data(i, i * 10_000, np.zeros((1, 6), np.int16))) for i in range(50)

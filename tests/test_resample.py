@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 
-from edgehar.clock import Clock
-from edgehar.resample import Grid
+from edgehar.pipeline.clock import Clock
+from edgehar.pipeline.resample import Grid
 from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS, Block, Packet, Samples
 
 Array = NDArray[np.float64]

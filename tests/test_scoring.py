@@ -1,6 +1,6 @@
 """Reported boundaries against true ones."""
 
-from edgehar.scoring import Boundaries, merge, score
+from edgehar.recordings.scoring import Boundaries, merge, score
 from edgehar.types import Event
 
 LABELS = ["walking", "running", "sitting"]

@@ -12,10 +12,10 @@ from hypothesis import given, settings, strategies as st
 from phones import BEGIN_NS, FACE_UP, FACE_UP_IOS, IPHONE, TURNING, push, reading, recording
 from sensors import DEVICE
 
-from edgehar.clock import Clock
 from edgehar.devices.sensor_logger import SensorLoggerReader
 from edgehar.devices.sensor_logger_json import LARGEST, LONGEST, cut
 from edgehar.errors import FrameError
+from edgehar.pipeline.clock import Clock
 from edgehar.types import ACCELERATION, ANGULAR_RATE, Packet
 
 IOS = {"accelerometeruncalibrated": FACE_UP_IOS, "gyroscope": TURNING}

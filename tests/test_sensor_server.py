@@ -10,8 +10,8 @@ from hypothesis import given, strategies as st
 from phones import event
 from sensors import DEVICE
 
-from edgehar.clock import Clock
 from edgehar.devices.sensor_server import ACCELEROMETER, GYROSCOPE, SensorServerReader
+from edgehar.pipeline.clock import Clock
 from edgehar.types import ACCELERATION, ANGULAR_RATE, STANDARD_GRAVITY, Packet
 
 START_NS = 1_238_531_439_468_498

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.protocol import Data, Decoder, decode
-from edgehar.recording import Item
+from edgehar.recordings.ehr import Item
 from edgehar.sources import Deliver
-from edgehar.sources.faults import Faults
-from edgehar.sources.reopen import Delays, keep_open
+from edgehar.sources.reconnect import Delays, keep_open
 from edgehar.sources.serial import Serial
-from edgehar.sources.serve import _Client, _Clients, serve_pty, serve_tcp
-from edgehar.sources.simulator import _LASTS_S, _NEXT, Simulator, some_day
+from edgehar.sources.simulated.faults import Faults
+from edgehar.sources.simulated.serve import _Client, _Clients, serve_pty, serve_tcp
+from edgehar.sources.simulated.simulator import _LASTS_S, _NEXT, Simulator, some_day
 from edgehar.types import STANDARD_GRAVITY
+from edgehar.wire.protocol import Data, Decoder, decode
 
 QUICK = Delays(first_s=0.001, longest_s=0.001)
 SCRIPT = [("sitting", 4.0), ("walking", 6.0), ("standing", 2.5)]

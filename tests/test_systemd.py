@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgehar import systemd
+from edgehar.daemon import systemd
 
 
 def test_says_nothing_where_there_is_no_service_manager(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,11 @@ from hypothesis import given, settings, strategies as st
 from msgspec.structs import replace
 
 from edgehar.errors import RecordingError
-from edgehar.motion.clip import Motion, Span
+from edgehar.motion.capture.clip import Motion, Span
+from edgehar.motion.capture.pieces import part, unbroken
+from edgehar.motion.capture.track import LEAST_ROWS, Track, lengths, noise
 from edgehar.motion.imu import RATE, SITES, kinematics, read, surface
-from edgehar.motion.pieces import part, unbroken
 from edgehar.motion.skeleton import Array, Figure, about
-from edgehar.motion.track import LEAST_ROWS, Track, lengths, noise
 from edgehar.types import STANDARD_GRAVITY
 
 EDGE = 100

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from conftest import ROOT, lacking
 
-from edgehar import manifest, recognizer
+from edgehar.cli import train as cli
 from edgehar.errors import ConfigError
-from edgehar.training import calibrate, cli, export, recipe as recipes
-from edgehar.training.publish import read_results
+from edgehar.evaluation.report import read_results
+from edgehar.pipeline import manifest, recognizer
+from edgehar.training import calibrate, export, recipe as recipes
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import Dataset, Views, _sides, normalize, synthesize
 from edgehar.training.tcn import Layer

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from msgspec import json
 from msgspec.structs import asdict
 
-from edgehar.training.ward import Events, Frames, Interval, Rates, Ward, by_label, compare, markdown, pool
+from edgehar.evaluation.ward import Events, Frames, Interval, Rates, Ward, by_label, compare, markdown, pool
 
 END = 120
 

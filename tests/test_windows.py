@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from edgehar.pipeline.windows import Windows
 from edgehar.types import Block, Felt
-from edgehar.windows import Windows
 
 
 def block(index: int, rows: int = 32, sensors: int = 1, seed: int = 0) -> Block:

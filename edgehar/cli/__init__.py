@@ -69,7 +69,8 @@ def run(
 
     The daemon: read the sensors, recognize, publish, for ever.
     """
-    from edgehar import config as configuration, daemon
+    from edgehar.config import read as configuration
+    from edgehar.daemon import run as daemon
 
     run_to_end(daemon.run(configuration.load(config), stdout=sys.stdout if stdout else None))
 
@@ -89,7 +90,7 @@ def demo(
 
     A simulated wearer, the shipped model and an embedded MQTT broker, live on this terminal.
     """
-    from edgehar import demo as showing
+    from edgehar.apps import demo as showing
 
     run_to_end(
         showing.run(seconds=seconds, placement=placement, model=model, port=port, seed=seed, as_json=as_json)
@@ -111,7 +112,7 @@ def replay(
 
     Run a recording through the pipeline and print its events; where the truth is known, how well they meet it.
     """
-    from edgehar import report
+    from edgehar.apps import replay as report
 
     asyncio.run(
         report.replay(path, subject=subject, placements=placement, model=model, speed=speed, as_json=as_json)
@@ -134,7 +135,7 @@ def record(
 
     Write the packets of one wearer's sensors with their arrival times.
     """
-    from edgehar import report
+    from edgehar.apps import replay as report
 
     counts = run_to_end(
         report.record(out, port=port, placement=placement, config=config, wearer=wearer, seconds=seconds)
@@ -168,9 +169,9 @@ def sim(
 
     A simulated sensor that speaks the real wire format to whoever opens its port.
     """
-    from edgehar.sources.faults import Faults
-    from edgehar.sources.serve import serve_pty, serve_tcp
-    from edgehar.sources.simulator import Simulator
+    from edgehar.sources.simulated.faults import Faults
+    from edgehar.sources.simulated.serve import serve_pty, serve_tcp
+    from edgehar.sources.simulated.simulator import Simulator
 
     faults = Faults(
         loss=loss,

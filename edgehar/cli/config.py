@@ -19,7 +19,8 @@ def config_check(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption =
 
     Read the file, load the model, place the sensors; say what does not fit.
     """
-    from edgehar import config as configuration, daemon
+    from edgehar.config import read as configuration
+    from edgehar.daemon import run as daemon
 
     show(daemon.check(configuration.load(config)), as_json)
 
@@ -30,7 +31,8 @@ def config_show(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = 
 
     Every effective key and whether it comes from the file, the model or is a default.
     """
-    from edgehar import config as configuration, manifest
+    from edgehar.config import read as configuration
+    from edgehar.pipeline import manifest
 
     effective = configuration.load(config)
     model = manifest.read(manifest.find(effective.model.path)).decision
@@ -48,6 +50,6 @@ def config_schema() -> None:
 
     JSON Schema of the file, for editors.
     """
-    from edgehar import config as configuration
+    from edgehar.config import read as configuration
 
     typer.echo(json.dumps(configuration.schema(), indent=2))

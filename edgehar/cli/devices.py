@@ -42,7 +42,7 @@ def devices_scan(
 
     Bluetooth sensors that are heard: address, name, signal and the profiles that fit, best first.
     """
-    from edgehar import survey
+    from edgehar.apps import devices as survey
 
     rows = answer_of(survey.scan(adapter, seconds, everything=everything))
     show_table(rows, as_json)
@@ -70,7 +70,7 @@ def devices_test(
 
     Listen to one sensor: signal, battery, its real rate, what is lost, and one g at rest; lay it down for that.
     """
-    from edgehar import survey
+    from edgehar.apps import devices as survey
 
     found = answer_of(survey.test(target, profile=profile, adapter=adapter, baud=baud, seconds=seconds))
     show(found, as_json)
@@ -95,7 +95,9 @@ def devices_assign(
 
     Write into the configuration who wears a sensor where; a Bluetooth sensor worn there before gives way.
     """
-    from edgehar import assignment, daemon, survey
+    from edgehar.apps import devices as survey
+    from edgehar.config import edit as assignment
+    from edgehar.daemon import run as daemon
 
     sensor = answer_of(survey.identify(target, profile, adapter))
     lines = assignment.assign(config, wearer, placement, sensor, check=daemon.check)
@@ -123,7 +125,7 @@ def devices_command(
 
     Ask a sensor with edgehar's firmware for something and print its answer.
     """
-    from edgehar import survey
+    from edgehar.apps import devices as survey
 
     asked = survey.kind_of(kind)
     answer = answer_of(survey.command(target, asked, value, more, adapter=adapter, baud=baud))
@@ -138,6 +140,6 @@ def devices_profiles(*, as_json: JsonOption = False) -> None:
 
     The kinds of Bluetooth sensors that edgehar reads.
     """
-    from edgehar import survey
+    from edgehar.apps import devices as survey
 
     show_table(survey.profiles(), as_json)

@@ -18,7 +18,7 @@ def models_list(*, as_json: JsonOption = False) -> None:
 
     The models that ship with edgehar.
     """
-    from edgehar import manifest
+    from edgehar.pipeline import manifest
 
     rows = []
     for path in manifest.available():
@@ -35,7 +35,7 @@ def models_info(name: str, *, as_json: JsonOption = False) -> None:
 
     A model's manifest: labels, placements, rate, settings, where it comes from and how it scored.
     """
-    from edgehar import manifest
+    from edgehar.pipeline import manifest
 
     told = msgspec.to_builtins(manifest.read(manifest.find(name)))
     for sensor in () if as_json else told["sensors"]:
@@ -49,7 +49,7 @@ def models_verify(name: str, *, as_json: JsonOption = False) -> None:
 
     Load the pair as the daemon would: checksum, shapes, one inference.
     """
-    from edgehar import manifest, recognizer
+    from edgehar.pipeline import manifest, recognizer
 
     spec = recognizer.load(manifest.find(name)).spec
     show({"model": spec.id, "sha256": spec.sha256, "verified": True}, as_json)

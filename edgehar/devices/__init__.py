@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 from edgehar.devices.bangle import BANGLE
 from edgehar.devices.bluest import BLUEST
+from edgehar.devices.edgehar_firmware import OWN
 from edgehar.devices.metamotion import METAMOTION, METAMOTION_S
 from edgehar.devices.movella_dot import MOVELLA_DOT
 from edgehar.devices.movesense import MOVESENSE
-from edgehar.devices.own import OWN
 from edgehar.devices.pinetime import PINETIME
 from edgehar.devices.polar import H10, VERITY
 from edgehar.devices.profile import Profile, Reader, Write

@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from edgehar.devices.reader import SensorReader
 from edgehar.devices.sensor_logger_json import GYROSCOPE, LINEAR, LONGEST, TOTAL, UNCALIBRATED, parse
-from edgehar.devices.stamped import Stamped, StampedChannels
+from edgehar.devices.timestamped import Stamped, StampedChannels
 from edgehar.errors import FrameError
 from edgehar.types import ACCELERATION, ANGULAR_RATE, STANDARD_GRAVITY, Packet
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from edgehar.devices.stamped import Stamped, stamped
+from edgehar.devices.timestamped import Stamped, stamped
 from edgehar.errors import FrameError
 
 TOTAL, UNCALIBRATED, LINEAR = "totalacceleration", "accelerometeruncalibrated", "accelerometer"

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from edgehar.devices.reader import SensorReader
-from edgehar.devices.stamped import StampedChannels, stamped
+from edgehar.devices.timestamped import StampedChannels, stamped
 from edgehar.errors import FrameError
 from edgehar.types import ACCELERATION, ANGULAR_RATE, Packet
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from msgspec import Struct
 
-from edgehar.motion.knocks import impact
+from edgehar.motion.impacts import impact
 from edgehar.motion.skeleton import Array, Body, Pose, Segments, about
 from edgehar.types import STANDARD_GRAVITY
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
-from edgehar.motion.activities import CATALOGUE
+from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.motion.imu import RATE, SITES, Hardware, Placed, hardware, mountings, read, surface
 from edgehar.motion.skeleton import SIDES, Array, Figure, Movement, segments
 from edgehar.types import IMU_CHANNELS, Samples

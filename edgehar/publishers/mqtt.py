@@ -17,7 +17,7 @@ from typing import Any
 from paho.mqtt.client import Client
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edgehar.link import NAMES, Link, RefusedError, Tls, Version, VersionError, new_client
+from edgehar.brokers.mqtt import NAMES, Link, RefusedError, Tls, Version, VersionError, new_client
 from edgehar.publishers import payloads
 from edgehar.publishers.outbox import Outbox
 from edgehar.publishers.payloads import Message

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from edgehar.errors import RecordingError
-from edgehar.recording import Header, Item, read
+from edgehar.recordings.ehr import Header, Item, read
 from edgehar.sources import Deliver
 from edgehar.sources.pace import Pace
 
@@ -37,7 +37,7 @@ def open_recording(
         placements: Which sensors of a set; all by default.
     """
     if path.suffix == ".npz":
-        from edgehar.npz import read_npz  # noqa: PLC0415 - sets are for trying out, not for the Pi
+        from edgehar.recordings.npz import read_npz  # noqa: PLC0415 - sets are for trying out, not for the Pi
 
         found = read_npz(path, subject=subject, placements=placements)
         return Track(found.header, found, found.truth)

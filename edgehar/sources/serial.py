@@ -28,8 +28,8 @@ from urllib.parse import urlsplit
 import serial
 
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.protocol import Deframer, frame
 from edgehar.sources import Deliver
+from edgehar.wire.protocol import Deframer, frame
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""From a recipe to a model pair: synthesis, fitting, int8 export and scores on real people."""
+"""From a recipe to a model pair: synthesis, fitting, int8 export."""

@@ -8,9 +8,11 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from edgehar import __version__, recognizer
-from edgehar.manifest import ModelSpec
-from edgehar.training import baselines, calibrate, export, fit as fitting, work
+from edgehar import __version__
+from edgehar.evaluation import baselines
+from edgehar.pipeline import recognizer
+from edgehar.pipeline.manifest import ModelSpec
+from edgehar.training import cache as work, calibrate, export, fit as fitting
 from edgehar.training.calibrate import Calibration, Rounding
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import Dataset, Views, normalize, synthesize

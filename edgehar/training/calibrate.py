@@ -11,9 +11,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from edgehar.manifest import ModelSpec
-from edgehar.recognizer import Recognizer
-from edgehar.training.measures import confusion, cooled, expected_error, f1
+from edgehar.evaluation.metrics import confusion, cooled, expected_error, f1
+from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.recognizer import Recognizer
 from edgehar.training.recipe import Recipe
 from edgehar.types import FloatArray, Window
 

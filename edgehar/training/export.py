@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edgehar import manifest
-from edgehar.manifest import FORMAT, ModelSpec, Quantization, Sensor
-from edgehar.misfit import shown
+from edgehar.pipeline import manifest
+from edgehar.pipeline.manifest import FORMAT, ModelSpec, Quantization, Sensor
+from edgehar.training.cache import write
 from edgehar.training.fit import network
 from edgehar.training.recipe import Recipe
-from edgehar.training.work import write
 from edgehar.types import IMU_CHANNELS, FloatArray
+from edgehar.validation import shown
 
 
 def to_int8(model: Any, recipe: Recipe, representative: FloatArray) -> bytes:

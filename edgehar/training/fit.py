@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgehar.training.cache import Kept
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import Dataset, Views
 from edgehar.training.tcn import build
-from edgehar.training.work import Kept
 from edgehar.types import IMU_CHANNELS, FloatArray
 
 _FIRST_VIEWS = 1000

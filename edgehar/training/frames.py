@@ -1,14 +1,14 @@
 """Ways to show a sensor whose mounting is unknown: each maps windows (n, sensors, 2, rows, 3) to the same shape.
 
 The first of the pair is acceleration, the second angular rate, m/s² and rad/s. The run time knows the
-device's own axes and the level ones (edgehar/mounting.py); the others are there to be compared by `ablate`.
+device's own axes and the level ones (edgehar/pipeline/mounting.py); the others are there to be compared by `ablate`.
 """
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from edgehar.mounting import level_all
+from edgehar.pipeline.mounting import level_all
 from edgehar.types import FloatArray
 
 Frame = Callable[[FloatArray], FloatArray]

@@ -6,11 +6,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct, field
 
-from edgehar.decision import Settings
 from edgehar.errors import ConfigError
-from edgehar.manifest import Normalization
-from edgehar.motion.activities import CATALOGUE
+from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.motion.imu import SITES
+from edgehar.pipeline.decision import Settings
+from edgehar.pipeline.manifest import Normalization
 from edgehar.training.frames import FRAMES
 from edgehar.training.tcn import Network
 

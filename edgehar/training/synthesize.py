@@ -9,17 +9,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from edgehar.motion.activities import CATALOGUE
-from edgehar.motion.falls import IMPACT_S
+from edgehar.motion.activities.catalogue import CATALOGUE
+from edgehar.motion.activities.falls import IMPACT_S
 from edgehar.motion.imu import RATE, SITES, any_turns, hardware, mountings, read, surface
 from edgehar.motion.skeleton import SIDES, Array, Figure, segments
 from edgehar.motion.wearer import body_height
-from edgehar.resample import Grid
-from edgehar.training import work
+from edgehar.pipeline.resample import Grid
+from edgehar.pipeline.windows import Windows
+from edgehar.training import cache as work
 from edgehar.training.frames import FRAMES
 from edgehar.training.recipe import Recipe, Sensor, Synthesis
 from edgehar.types import IMU_CHANNELS, FloatArray, Samples, Window
-from edgehar.windows import Windows
 
 _LEAD = 170
 """Rows before a bout in which mountings begin to ring."""

@@ -17,7 +17,7 @@ from bumble.transport import open_transport
 from bumble.transport.common import AsyncPipeSink
 
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART_WRITE
-from edgehar.protocol import Description, encode_data, encode_description
+from edgehar.wire.protocol import Description, encode_data, encode_description
 
 PACKET_S = 0.2
 """What a packet spans: ten samples at 50 Hz."""

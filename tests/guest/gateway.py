@@ -6,7 +6,7 @@ from itertools import pairwise
 from air import Sensor
 
 from edgehar.devices import PROFILES
-from edgehar.protocol import Data, decode
+from edgehar.wire.protocol import Data, decode
 
 
 class Journal(logging.Handler):

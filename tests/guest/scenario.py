@@ -17,9 +17,9 @@ from air import PACKET_S, Adapter, Air, Sensor, Stranger
 from gateway import Gateway, Journal
 
 from edgehar.devices import PROFILES, fitting
-from edgehar.sources.ble import Ble
-from edgehar.sources.radio import Radio, Sighting
-from edgehar.sources.reopen import STEADY_S, keep_open
+from edgehar.sources.bluetooth.ble import Ble
+from edgehar.sources.bluetooth.radio import Radio, Sighting
+from edgehar.sources.reconnect import STEADY_S, keep_open
 
 PATIENCE_S = 120.0
 """Nothing takes so long, unless it fails."""

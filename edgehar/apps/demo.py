@@ -1,0 +1,60 @@
+"""`edgehar demo`: a simulated wearer, the shipped model, an embedded broker and a live page."""
+
+import asyncio
+import contextlib
+import sys
+
+from rich.console import Console
+
+from edgehar.apps.screen import Screen
+from edgehar.brokers.embedded import EmbeddedBroker
+from edgehar.config.read import Config, Gateway, Model, Mqtt, SimulatedWearer, Wearer
+from edgehar.daemon.run import Daemon
+from edgehar.errors import ConfigError
+from edgehar.publishers.jsonl import JsonLines
+from edgehar.sources.simulated.simulator import Simulator
+
+LONGEST_S = 15.0
+"""Who watches wants to see something happen: no activity of the demo lasts longer, s."""
+
+
+async def run(
+    *, seconds: float | None, placement: str, model: str, port: int, seed: int, as_json: bool = False
+) -> None:
+    """Show the whole chain until `seconds` are over or Ctrl-C."""
+    async with contextlib.AsyncExitStack() as stack:
+        broker = await _broker(stack, port)
+        config = Config(
+            gateway=Gateway(id="demo"),
+            mqtt=Mqtt(host="127.0.0.1", port=broker.port, version=4),
+            model=Model(path=model),
+            wearer=[
+                Wearer(
+                    id="wearer",
+                    simulator=SimulatedWearer(placements=[placement], seed=seed, longest_s=LONGEST_S),
+                )
+            ],
+        )
+        daemon = Daemon(config)
+        if as_json:
+            lines = JsonLines(sys.stdout)
+            stack.callback(lines.close)
+            daemon.publishers.append(lines)
+        else:
+            (simulator,) = daemon.feeds[0].sources
+            assert isinstance(simulator, Simulator)
+            footer = f"beside this, try: mosquitto_sub -p {broker.port} -t 'edgehar/#' -v      Ctrl-C ends it"
+            title = "edgehar demo: a simulated wearer, recognized live"
+            screen = Screen(Console(), title, footer, truth=lambda: simulator.now)
+            daemon.publishers.append(stack.enter_context(screen))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await daemon.run()
+
+
+async def _broker(stack: contextlib.AsyncExitStack, port: int) -> EmbeddedBroker:
+    """The broker on `port`, or on a free one where that is taken."""
+    try:
+        return await stack.enter_async_context(EmbeddedBroker(port=port))
+    except ConfigError:
+        return await stack.enter_async_context(EmbeddedBroker(port=0))

@@ -1,0 +1,265 @@
+"""`edgehar devices`: what is around, how well one sensor does, and one command to it."""
+
+import asyncio
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from edgehar.devices import PROFILES, Profile, fitting
+from edgehar.devices.edgehar_firmware import OwnReader
+from edgehar.errors import ConfigError, SourceLostError
+from edgehar.pipeline.intake import Intake
+from edgehar.recordings.ehr import Stream
+from edgehar.sources import Source
+from edgehar.sources.bluetooth.ble import SEARCH_S, Ble
+from edgehar.sources.bluetooth.radio import Radio, Sighting
+from edgehar.sources.serial import Serial
+from edgehar.sources.silence_timeout import Watched
+from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS
+from edgehar.wire.commands import Kind, decode_answer, encode_command, is_answer
+
+RATE_TOLERANCE = 0.1
+"""Of the declared rate; more is told."""
+
+_KINDS = {IMU_CHANNELS: "both", ACCELERATION: "acceleration", ANGULAR_RATE: "angular_rate"}
+
+_WEAKEST_DBM = -128
+
+ANSWER_S = 1.0
+"""A command that is not answered by then is sent again, s; thrice in all."""
+
+
+def profiles() -> list[dict[str, Any]]:
+    """The kinds of sensors that are read over Bluetooth Low Energy."""
+    return [
+        {"profile": profile.name, "sensor": profile.title, "samples_per_s": profile.rate_hz}
+        for profile in PROFILES.values()
+    ]
+
+
+async def scan(adapter: str | None, seconds: float, *, everything: bool) -> list[dict[str, Any]]:
+    """Devices that were heard, those of a profile and a strong signal first; all others only if asked for."""
+    heard: dict[str, Sighting] = {}
+    await Radio(adapter).listen(lambda sighting: heard.update({sighting.address: sighting}), seconds)
+    found = [(fitting(sighting.services, sighting.name), sighting) for sighting in heard.values()]
+    found.sort(key=lambda pair: (not pair[0], -(pair[1].rssi_dbm or _WEAKEST_DBM)))
+    return [
+        {
+            "address": sighting.address,
+            "name": sighting.name,
+            "signal_dbm": sighting.rssi_dbm,
+            "profiles": [profile.name for profile in fits],
+        }
+        for fits, sighting in found
+        if everything or fits
+    ]
+
+
+class Trial:
+    """Some seconds of one sensor."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.intake = Intake(stream)
+        self.longest_pause_s = 0.0
+        self._last: float | None = None
+        self._samples: dict[tuple[str, ...], list[tuple[float, int]]] = defaultdict(list)
+
+    def push(self, t: float, body: bytes) -> None:
+        """Take one body that arrived at `t`, s."""
+        if self._last is not None:
+            self.longest_pause_s = max(self.longest_pause_s, t - self._last)
+        self._last = t
+        for samples in self.intake.push(t, body):
+            self._samples[samples.channels].append((t, len(samples.t)))
+
+    def rates(self) -> dict[str, float]:
+        """Samples per second that came, by kind of channel: `acceleration`, `angular_rate`, `both`, `some`."""
+        return {_KINDS.get(channels, "some"): _rate(came) for channels, came in self._samples.items()}
+
+
+def _rate(came: Sequence[tuple[float, int]]) -> float:
+    """Slope of the samples' number over the time of their arrival: what bundles them does not bend it."""
+    if len(came) < 3:
+        return 0.0
+    t, n = np.array(came).T
+    return float(np.polyfit(t - t[0], np.cumsum(n), 1)[0])
+
+
+async def test(
+    target: str, *, profile: str | None, adapter: str | None, baud: int, seconds: float
+) -> dict[str, Any]:
+    """Listen to one sensor for some seconds and tell how well it does; SourceLostError if it is not heard.
+
+    Args:
+        target: Bluetooth address or advertised name; or the path or URL of a serial port.
+        profile: What it is; None: told by what it advertises.
+        adapter: As in the configuration.
+        baud: Of a serial port.
+        seconds: From its first packet on.
+    """
+    source, kind = await _source(target, profile, adapter, baud)
+    trial = Trial(Stream(target, kind.name))
+    await _listen(source, trial, seconds)
+    return _findings(trial, source, kind)
+
+
+def _check_profile(profile: str | None) -> None:
+    if profile is not None and profile not in PROFILES:
+        raise ConfigError(f"no sensor profile is called {profile!r}; there are {', '.join(PROFILES)}")
+
+
+def is_port(target: str) -> bool:
+    """Whether a target is a serial port and no Bluetooth device."""
+    return "/" in target
+
+
+async def _source(
+    target: str, profile: str | None, adapter: str | None, baud: int
+) -> tuple[Ble | Serial, Profile]:
+    _check_profile(profile)
+    if is_port(target):
+        if profile not in {None, "edgehar"}:
+            raise ConfigError(f"a serial port carries edgehar's wire format alone, not {profile}")
+        return Serial(target, baud), PROFILES["edgehar"]
+    radio = Radio(adapter)
+    sighting, kind = await _met(radio, target, profile)
+    return Ble(radio, kind, address=sighting.address), kind
+
+
+def _watched(source: Ble | Serial) -> Source:
+    """A Bluetooth sensor minds its own silence, once it is connected."""
+    return source if isinstance(source, Ble) else Watched(source)
+
+
+async def _met(radio: Radio, target: str, profile: str | None) -> tuple[Sighting, Profile]:
+    """The device of this address or name, and what it is."""
+    sighting = await radio.find(lambda s: target.upper() == s.address or target == s.name, SEARCH_S)
+    if sighting is None:
+        raise SourceLostError(f"{target} is not heard: is it charged, on, near, and not connected elsewhere?")
+    fits = [PROFILES[profile]] if profile else fitting(sighting.services, sighting.name)
+    if not fits:
+        raise ConfigError(
+            f"{target} (called {sighting.name!r}) is no sensor that edgehar knows; name its profile with "
+            f"--profile: {', '.join(PROFILES)}"
+        )
+    return sighting, fits[0]
+
+
+async def identify(target: str, profile: str | None, adapter: str | None) -> dict[str, str]:
+    """Profile and address of a Bluetooth sensor, as the configuration wants them."""
+    _check_profile(profile)
+    sighting, kind = await _met(Radio(adapter), target, profile)
+    return {"profile": kind.name, "address": sighting.address}
+
+
+async def _listen(source: Ble | Serial, trial: Trial, seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+
+    def deliver(t: float, _: int, body: bytes) -> None:
+        trial.push(t, body)
+        if limit.when() is None:
+            limit.reschedule(loop.time() + seconds)
+
+    try:
+        async with asyncio.timeout(None) as limit:
+            await _watched(source).run(deliver)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+
+
+def _findings(trial: Trial, source: Ble | Serial, profile: Profile) -> dict[str, Any]:
+    health = trial.intake.health()
+    declared = _declared_hz(trial.intake, profile)
+    rates = trial.rates()
+    felt = trial.intake.rest.felt
+    wrong = [
+        f"{rate:.1f} samples came per second where {declared:g} are declared"
+        for rate in rates.values()
+        if abs(rate - declared) > RATE_TOLERANCE * declared
+    ]
+    wrong += [health["misfit"]] if health["misfit"] else []
+    wrong += [] if rates else ["nothing came that its profile can read"]
+    found: dict[str, Any] = {"profile": profile.name, "sensor": profile.title}
+    if isinstance(source, Ble):
+        found |= {"address": source.address, "signal_dbm": source.rssi_dbm}
+    return found | {
+        "battery": health["battery"] if health["battery"] is not None else source.battery,
+        "declared_samples_per_s": declared,
+        "samples_per_s": {kind: round(rate, 1) for kind, rate in rates.items()},
+        "packets": health["packets"],
+        "lost": health["lost"],
+        "malformed": health["malformed"],
+        "damaged": source.damaged,
+        "longest_pause_s": round(trial.longest_pause_s, 3),
+        "at_rest_m_s2": None if felt is None else round(felt, 2),
+        "wrong": wrong,
+    }
+
+
+def _declared_hz(intake: Intake, profile: Profile) -> float:
+    """Samples per second that the sensor says it sends, or else its profile."""
+    described = intake.reader.decoder.description if isinstance(intake.reader, OwnReader) else None
+    return 1e6 / described.period_us if described else profile.rate_hz
+
+
+def kind_of(name: str) -> Kind:
+    """The command of this name; ConfigError if there is none."""
+    try:
+        return Kind[name.upper()]
+    except KeyError as error:
+        known = ", ".join(kind.name.lower() for kind in Kind)
+        raise ConfigError(f"no command is called {name!r}; there are {known}") from error
+
+
+async def command(
+    target: str, kind: Kind, value: int, more: int, *, adapter: str | None, baud: int
+) -> dict[str, Any]:
+    """Ask a sensor with edgehar's firmware for something; its answer. SourceLostError if none comes."""
+    try:
+        body = encode_command(time.monotonic_ns() & 0xFF, kind, value, more)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    source, _ = await _source(target, "edgehar", adapter, baud)
+    answer = await _ask(source, body)
+    if answer is None:
+        raise SourceLostError(f"{target} was sent the command thrice and did not answer")
+    told = decode_answer(answer)
+    return {"command": kind.name.lower(), "result": told.result.name.lower(), "echo": told.echo}
+
+
+async def _ask(source: Ble | Serial, body: bytes) -> bytes | None:
+    """The answer to a command, which goes out once the sensor was heard; None if none came."""
+    heard = asyncio.Event()
+    answers: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def deliver(_t: float, _stream: int, received: bytes) -> None:
+        heard.set()
+        if is_answer(received) and received[1] == body[1]:
+            answers.put_nowait(received)
+
+    async def ask() -> bytes | None:
+        await heard.wait()
+        for _ in range(3):
+            await source.send(body)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ANSWER_S):
+                    return await answers.get()
+        return None
+
+    asking = asyncio.create_task(ask())
+    running = asyncio.create_task(_watched(source).run(deliver))
+    try:
+        await asyncio.wait({asking, running}, return_when=asyncio.FIRST_COMPLETED)
+        if not asking.done():
+            # A link that ended says why.
+            await running
+        return await asking
+    finally:
+        asking.cancel()
+        running.cancel()
+        await asyncio.gather(asking, running, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""MQTT brokers: the link to one, and one that runs inside this process."""

@@ -1,0 +1,179 @@
+"""The wiring: wearers, their sources and pipelines, the publishers, and what watches over them.
+
+One event loop, one thread: a source stamps the bytes it read and pushes them through the whole
+pipeline at once, so there is no queue between a sensor and its answer that could grow.
+"""
+
+import asyncio
+import hashlib
+import logging
+import resource
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+
+from edgehar import __version__
+from edgehar.config import read as configuration
+from edgehar.config.read import Config
+from edgehar.daemon import systemd
+from edgehar.daemon.wearer import Feed
+from edgehar.daemon.wiring import open_shared, open_tls
+from edgehar.errors import EdgeharError
+from edgehar.pipeline import manifest, recognizer
+from edgehar.publishers import Publisher
+from edgehar.publishers.jsonl import JsonLines
+from edgehar.publishers.mqtt import Mqtt
+from edgehar.types import Activity, Event
+
+_LOGGER = logging.getLogger(__name__)
+
+WATCH_S = 5.0
+"""How often the watchdog is fed and systemd's status line renewed, s."""
+
+HEALTH_S = 60.0
+"""How often health is published, s."""
+
+
+class Daemon:
+    """All wearers of one configuration and everybody who is told about them."""
+
+    def __init__(self, config: Config, publishers: Sequence[Publisher] = ()) -> None:
+        """Load the model and open nothing yet; OperatorError says what does not fit."""
+        self._config = config
+        pair = manifest.find(config.model.path)
+        settings = configuration.settings(config, manifest.read(pair).decision)
+        self.recognizer = recognizer.load(pair)
+        shared = open_shared(config)
+        self.feeds = [Feed(wearer, self.recognizer, settings, shared) for wearer in config.wearer]
+        self.mqtt = open_mqtt(config)
+        self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
+        self._started = time.monotonic()
+
+    async def run(self) -> None:
+        """Work until cancelled, or until every source came to its own end (replays do).
+
+        EdgeharError if a replay's events could not be told to the broker.
+        """
+        reached = True
+        async with asyncio.TaskGroup() as tasks:
+            background = [tasks.create_task(self._watch(), name="watch")]
+            if self.mqtt:
+                self._describe(self.mqtt)
+                background.append(tasks.create_task(self.mqtt.run(), name="mqtt"))
+            systemd.notify("READY=1", f"STATUS={self.status()}")
+            try:
+                async with asyncio.TaskGroup() as feeding:
+                    for feed in self.feeds:
+                        changed = partial(self._announce, feed)
+                        feeding.create_task(feed.run(self._publish, changed), name=feed.id)
+                if self.mqtt:
+                    reached = await self.mqtt.drained()
+            finally:
+                systemd.notify("STOPPING=1")
+                for task in background:
+                    task.cancel()
+        if not reached:
+            raise EdgeharError("the replay ended, but the MQTT broker did not take all of its events")
+
+    def status(self) -> str:
+        """How it goes, in words."""
+        up = sum(feed.is_up for feed in self.feeds)
+        broker = "no broker" if self.mqtt is None else "broker up" if self.mqtt.connected else "broker away"
+        return f"{up} of {len(self.feeds)} wearers heard, {broker}"
+
+    def health(self) -> dict[str, Any]:
+        """Counters since the start, for people and dashboards."""
+        return {
+            "uptime_s": round(time.monotonic() - self._started),
+            "rss_mb": _resident_mb(),
+            "events_dropped": self.mqtt.dropped if self.mqtt else 0,
+            "wearers": {feed.id: feed.health() for feed in self.feeds},
+        }
+
+    def _publish(self, item: Activity | Event) -> None:
+        for publisher in self.publishers:
+            publisher.push(item)
+
+    def _announce(self, feed: Feed) -> None:
+        """Tell the broker whether a wearer is heard."""
+        if self.mqtt:
+            self.mqtt.retain(f"{feed.id}/status", "online" if feed.is_up else "offline")
+
+    def _describe(self, mqtt: Mqtt) -> None:
+        spec = self.recognizer.spec
+        public = msgspec.json.encode(self._config)
+        info = {
+            "version": __version__,
+            "model": spec.id,
+            "model_sha256": spec.sha256,
+            "labels": list(spec.labels),
+            "wearers": {feed.id: list(feed.placements) for feed in self.feeds},
+            "config_sha256": hashlib.sha256(public).hexdigest(),
+        }
+        mqtt.retain("info", msgspec.json.encode(info).decode())
+        for feed in self.feeds:
+            self._announce(feed)
+
+    async def _watch(self) -> None:
+        """Feed systemd's watchdog from progress, and publish health."""
+        next_health = 0.0
+        while True:
+            now = time.monotonic()
+            if all(feed.makes_progress(now) for feed in self.feeds):
+                systemd.notify("WATCHDOG=1", f"STATUS={self.status()}")
+            if self.mqtt and now >= next_health:
+                self.mqtt.retain("health", msgspec.json.encode(self.health()).decode())
+                next_health = now + HEALTH_S
+            await asyncio.sleep(WATCH_S)
+
+
+def _resident_mb() -> float:
+    """Memory of this process now, MB, as Linux tells it (proc(5))."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return round(pages * resource.getpagesize() / 2**20, 1)
+
+
+def open_mqtt(config: Config) -> Mqtt | None:
+    """The MQTT publisher that the configuration asks for, not yet connected."""
+    if config.mqtt is None:
+        return None
+    broker = config.mqtt
+    return Mqtt(
+        host=broker.host,
+        port=broker.port,
+        gateway=config.gateway.id,
+        prefix=broker.prefix,
+        username=broker.username,
+        password=configuration.password(broker),
+        tls=open_tls(broker),
+        version=broker.version,
+        heartbeat_s=broker.heartbeat_s,
+        queue=broker.queue,
+    )
+
+
+def check(config: Config) -> dict[str, Any]:
+    """Everything that can be tested of a configuration without touching a sensor or a broker."""
+    daemon = Daemon(config)
+    return {
+        "gateway": config.gateway.id,
+        "broker": f"{config.mqtt.host}:{config.mqtt.port}" if config.mqtt else "none",
+        "model": daemon.recognizer.spec.id,
+        "wearers": {feed.id: list(feed.placements) for feed in daemon.feeds},
+    }
+
+
+async def run(config: Config, stdout: TextIO | None = None) -> None:
+    """`edgehar run`: until cancelled, or the end of the last replay."""
+    if stdout is None:
+        await Daemon(config).run()
+        return
+    lines = JsonLines(stdout)
+    try:
+        await Daemon(config, [lines]).run()
+    finally:
+        lines.close()

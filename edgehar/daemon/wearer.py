@@ -1,0 +1,164 @@
+"""One wearer's way through the daemon: from the sources to answers, and how it goes."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from edgehar.config import read as configuration
+from edgehar.daemon.wiring import Shared, open_sources
+from edgehar.pipeline.decision import Settings
+from edgehar.pipeline.loop import Pipeline
+from edgehar.pipeline.recognizer import Recognizer
+from edgehar.sources import Source
+from edgehar.sources.reconnect import keep_open
+from edgehar.types import Activity, Event
+
+TICK_S = 0.25
+"""How often silence is looked at, s; a fraction of a hop, so that it adds little to no_signal's delay."""
+
+STANDING_S = 30.0
+"""A state that no window renews is handed to the publishers again, for their heartbeats, s."""
+
+Publish = Callable[[Activity | Event], None]
+Tap = Callable[[float, int, bytes], None]
+
+
+class Feed:
+    """A wearer's sources, kept open, and the pipeline they feed."""
+
+    def __init__(
+        self,
+        wearer: configuration.Wearer,
+        recognizer: Recognizer,
+        settings: Settings,
+        shared: Shared = Shared(),  # noqa: B008 - it is frozen
+    ) -> None:
+        """Open nothing yet; `shared` as `open_shared` gives it. OperatorError says what does not fit."""
+        self.id = wearer.id
+        self.sources, streams, self.epoch = open_sources(wearer, shared)
+        self.placements = [stream.placement for stream in streams]
+        self._live = wearer.replay is None
+        self.pipeline = Pipeline(wearer.id, streams, recognizer, settings, epoch=self.epoch)
+        self._up = [False] * len(self.sources)
+        self._heard = [0.0] * len(self.sources)
+        self._last: Activity | None = None
+        self._publish: Publish = _nowhere
+
+    @property
+    def is_up(self) -> bool:
+        """True while at least one source of the wearer is open."""
+        return any(self._up)
+
+    def makes_progress(self, now: float) -> bool:
+        """Whether every live source either delivers or is known to be away; `now` is host monotonic s."""
+        return all(
+            not up or now - heard < 2 * source.silence_s
+            for source, up, heard in zip(self.sources, self._up, self._heard, strict=True)
+        )
+
+    def health(self) -> dict[str, Any]:
+        """Counters of the wearer, and of each sensor by its placement."""
+        intakes = self.pipeline.intakes
+        sensors = {intake.placement: intake.health() | {"damaged": 0} for intake in intakes}
+        # One source with many streams has neither frames to damage nor a battery.
+        if len(self.sources) == len(intakes):
+            for intake, source in zip(intakes, self.sources, strict=True):
+                sensor = sensors[intake.placement]
+                sensor["damaged"] = source.damaged
+                if sensor["battery"] is None:
+                    sensor["battery"] = source.battery
+        grid = self.pipeline.grid
+        return {"sensors": sensors, "late_samples": grid.late, "early_samples": grid.early}
+
+    async def run(self, publish: Publish, on_state: Callable[[], None], tap: Tap | None = None) -> None:
+        """Keep every source open; return when all of them came to their own end.
+
+        Args:
+            publish: Takes every answer.
+            on_state: Called when `is_up` may have changed.
+            tap: Takes all that the pipeline takes, for a recording.
+        """
+        self._publish = publish if self._live else self._dated(publish)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                ticking = tasks.create_task(self._tick(tap), name=f"{self.id} tick") if self._live else None
+                async with asyncio.TaskGroup() as sources:
+                    for i, source in enumerate(self.sources):
+                        name = f"{self.id}/{self.placements[i]}" if len(self.sources) > 1 else self.id
+                        sources.create_task(self._keep(i, source, name, on_state, tap), name=name)
+                if ticking:
+                    ticking.cancel()
+        except asyncio.CancelledError:
+            self._close(on_state)
+            raise
+        self._close(on_state)
+
+    def _close(self, on_state: Callable[[], None]) -> None:
+        """Leave nothing standing that nobody will renew: what runs ends, and nobody is heard."""
+        self._tell(self.pipeline.finish())
+        self._up = [False] * len(self.sources)
+        on_state()
+
+    async def _keep(
+        self, i: int, source: Source, name: str, on_state: Callable[[], None], tap: Tap | None
+    ) -> None:
+        def deliver(t: float, stream: int, body: bytes) -> None:
+            self._heard[i] = time.monotonic()
+            if tap:
+                tap(t, i + stream, body)
+            self._tell(self.pipeline.push(t, i + stream, body))
+
+        def changed(up: bool) -> None:  # noqa: FBT001 - the one thing it says
+            self._up[i] = up
+            self._heard[i] = time.monotonic()
+            on_state()
+
+        await keep_open(source, deliver, name=name, on_state=changed)
+
+    async def _tick(self, tap: Tap | None) -> None:
+        """Tell the pipeline that time goes on, and the publishers of a state that no window renews."""
+        began = True
+        while True:
+            t = time.monotonic()
+            answers = self.pipeline.push(t, 0, b"")
+            # Where the run began, and where time alone gave an answer, so must the recording.
+            if tap and (answers or began):
+                tap(t, 0, b"")
+            began = False
+            self._tell(answers)
+            if self._last and t - self._last.t > STANDING_S:
+                self._publish(self._last)
+            await asyncio.sleep(TICK_S)
+
+    def _tell(self, answers: list[Activity | Event]) -> None:
+        for item in answers:
+            self._publish(item)
+            if isinstance(item, Activity):
+                self._last = item
+
+    def _dated(self, publish: Publish) -> Publish:
+        """A replay's stream time is the recorder's: move it so that this host's clock gives the recorded date."""
+        shift = self.epoch - (time.time() - time.monotonic())
+
+        def moved(item: Activity | Event) -> None:
+            if isinstance(item, Activity):
+                publish(replace(item, t=item.t + shift, since=item.since + shift))
+                return
+            ended_at = None if item.ended_at is None else item.ended_at + shift
+            publish(
+                replace(
+                    item,
+                    started_at=item.started_at + shift,
+                    detected_at=item.detected_at + shift,
+                    ended_at=ended_at,
+                )
+            )
+
+        return moved
+
+
+def _nowhere(_: Activity | Event) -> None:
+    """Before a run nobody listens."""

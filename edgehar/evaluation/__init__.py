@@ -1,0 +1,1 @@
+"""How good a model pair is on recordings of people."""

@@ -1,0 +1,130 @@
+"""The windows that the run time would cut from recorded sensors, as they are or as others would have it.
+
+Other conditions stand in for what was not recorded: another mounting, a slower sensor, one without a
+gyroscope, a link that loses packets.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.resample import Grid
+from edgehar.pipeline.windows import Windows
+from edgehar.types import ACCELERATION, Samples, Window
+
+Turn = NDArray[np.float64]
+"""(3, 3), a rotation; rows of readings are multiplied by it from the right."""
+Channels = Literal["all", "acc"]
+
+_PACKET_S = 0.5
+"""What the grid is given at once; it makes the same rows of any portions."""
+_LOST_AT_ONCE = 10
+"""Samples of a packet that gets lost: what the simulated sensors of edgehar.sources send at once."""
+_BURST = 4.0
+"""Packets lost in a row, mean, as in edgehar.sources.simulated.faults."""
+
+
+def windows(
+    spec: ModelSpec,
+    tracks: Mapping[str, Samples],
+    *,
+    hop_s: float = 1.28,
+    loss: float = 0.0,
+    rate_hz: float | None = None,
+    turn: Turn | Mapping[str, Turn] | None = None,
+    channels: Channels = "all",
+    rng: np.random.Generator | None = None,
+) -> Iterator[Window]:
+    """Windows of the model by the run-time grid, the first one at the first whole window, then each `hop_s`.
+
+    A window is valid until the next is made. None reaches beyond the last sample of the sensor that
+    ends first.
+
+    Args:
+        spec: the model; its grid, its window and the coverage below which it leaves a sensor out.
+        tracks: what was worn; ModelError if the model cannot take all of it.
+        hop_s: from one window to the next, s; a whole number of grid rows.
+        loss: share of packets that get lost, in bursts, each sensor for itself.
+        rate_hz: at which the sensors sample instead, if they are faster, each over its period.
+        turn: how the sensors are mounted instead, all or each.
+        channels: `acc` leaves out the angular rate.
+        rng: for the losses.
+    """
+    changed = [
+        _changed(track, loss, rate_hz, turn, channels, rng or np.random.default_rng(0))
+        for track in tracks.values()
+    ]
+    slots = spec.slots([track.placement for track in changed])
+    worn = [i for i, placement in enumerate(slots) if placement is not None]
+    grid = Grid(slots, spec.rate_hz, round(hop_s * spec.rate_hz))
+    window = Windows(spec.window, worn, spec.decision.min_coverage)
+    end = min(float(track.t[-1]) for track in tracks.values())
+    grid.advance(0.0)
+    for now, packet in _packets(changed, end):
+        for block in grid.push(now, packet) if packet else grid.advance(now):
+            if block.t_end <= end:
+                yield from window.push(block)
+
+
+def _packets(tracks: Sequence[Samples], end: float) -> Iterator[tuple[float, Samples | None]]:
+    """All samples in portions, with the time of their arrival; behind the end, time that goes on."""
+    first = [0] * len(tracks)
+    times = (np.arange(int(end / _PACKET_S) + 1) + 1) * _PACKET_S
+    for now in times.tolist():
+        for i, track in enumerate(tracks):
+            rows = slice(first[i], int(np.searchsorted(track.t, now)))
+            first[i] = rows.stop
+            yield now, replace(track, t=track.t[rows], values=track.values[rows])
+    yield end + 3.0, None
+
+
+def _changed(
+    track: Samples,
+    loss: float,
+    rate_hz: float | None,
+    turn: Turn | Mapping[str, Turn] | None,
+    channels: Channels,
+    rng: np.random.Generator,
+) -> Samples:
+    if isinstance(turn, Mapping):
+        turn = turn.get(track.placement)
+    if turn is not None:
+        values = (track.x.reshape(-1, 3) @ turn.astype(np.float32)).reshape(track.x.shape)
+        track = replace(track, values=values)
+    if channels == "acc":
+        own = [i for i, name in enumerate(track.channels) if name in ACCELERATION]
+        track = replace(track, values=track.x[:, own], channels=tuple(track.channels[i] for i in own))
+    if rate_hz is not None:
+        track = _slower(track, rate_hz)
+    if loss:
+        kept = np.repeat(_kept(-(-len(track.t) // _LOST_AT_ONCE), loss, rng), _LOST_AT_ONCE)[: len(track.t)]
+        track = replace(track, t=track.t[kept], values=track.values[kept])
+    return track
+
+
+def _slower(track: Samples, rate_hz: float) -> Samples:
+    """The mean over each period of a slower sensor, by the integral of the straight lines."""
+    count = int((track.t[-1] - track.t[0]) * rate_hz)
+    if count < 1 or len(track.t) - 1 <= count:
+        return track
+    edges = track.t[0] + np.arange(count + 1) / rate_hz
+    x = track.x.astype(np.float64)
+    areas = 0.5 * (x[1:] + x[:-1]) * np.diff(track.t)[:, None]
+    area = np.concatenate([np.zeros((1, x.shape[1])), np.cumsum(areas, axis=0)])
+    at = np.stack([np.interp(edges, track.t, column) for column in area.T], axis=1)
+    means = (np.diff(at, axis=0) * rate_hz).astype(np.float32)
+    return replace(track, t=edges[:-1] + 0.5 / rate_hz, values=means)
+
+
+def _kept(packets: int, loss: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Which packets arrive over a link that is good or bad (Gilbert-Elliott); at least the first."""
+    leave_bad = 1.0 / _BURST
+    leave_good = leave_bad * loss / (1.0 - loss)
+    kept = np.ones(packets, np.bool_)
+    for i, draw in enumerate(rng.random(packets)[1:].tolist(), start=1):
+        kept[i] = draw >= leave_good if kept[i - 1] else draw < leave_bad
+    return kept

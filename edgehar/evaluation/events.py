@@ -1,0 +1,264 @@
+"""What the run time reports of recordings in which one activity follows another.
+
+Recognizer and decision run as on the device, at the model's own hop. Ward's metrics and the starts
+and ends are taken of the events as published, with their times corrected for the window's delay;
+the latency is that of their detection.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+
+from edgehar.evaluation.dataset_windows import windows
+from edgehar.evaluation.datasets import Trial, joined, read_set
+from edgehar.evaluation.plan import decision_of, offered, taken
+from edgehar.evaluation.ward import Ward, by_label, markdown as ward_markdown, pool
+from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.scoring import Boundaries, Segment, merge, score
+from edgehar.types import Activity, Event, Prediction, Samples
+
+SETS = ("sp_sw_har", "motionsense", "dsads", "openpack")
+STEADY = "dsads"
+"""Each of its trials is five minutes of one activity."""
+
+
+class Reported(Struct, frozen=True, eq=False):
+    """What the run time said of one recording."""
+
+    hours: float
+    predictions: list[Prediction]
+    events: list[Event]
+    answers: list[Activity]
+
+    @property
+    def segments(self) -> list[Segment]:
+        """The activities by their events; the one that still ran ends with the last window."""
+        ends = {event.id: event.ended_at for event in self.events if event.kind == "activity_ended"}
+        starts = [event for event in self.events if event.kind == "activity_started"]
+        last = self.answers[-1].t if self.answers else 0.0
+        return [(start.started_at, ends.get(start.id) or last, start.label) for start in starts]
+
+    @property
+    def shown(self) -> list[Segment]:
+        """The states as they were shown at the time, each until the window that changed it."""
+        firsts = [a for b, a in pairwise([None, *self.answers]) if a and (b is None or b.state != a.state)]
+        times = [*(answer.t for answer in firsts), self.answers[-1].t if self.answers else 0.0]
+        return [(a, b, answer.state) for (a, b), answer in zip(pairwise(times), firsts, strict=True)]
+
+
+class Boundary(Struct, frozen=True):
+    """Reported against true starts or ends, right within 2 s."""
+
+    true: int
+    reported: int
+    right: int
+    f1: float | None
+
+
+class Latency(Struct, frozen=True):
+    """From the true onset to the window on which the label was decided."""
+
+    onsets: int
+    missed: int
+    """Not shown before the activity was over."""
+    held: int
+    """Shown already when the activity began, so not detected anew."""
+    median_s: float | None
+    p95_s: float | None
+
+
+class Course(Struct, frozen=True):
+    """Of all people of one set with the same sensors."""
+
+    hours: float
+    recordings: int
+    ward: dict[str, Ward]
+    """By label, and `all labels` pooled."""
+    starts: Boundary
+    ends: Boundary
+    """What is still done when a recording stops has a true end and no reported one."""
+    latency: Latency
+
+
+class Steadiness(Struct, frozen=True):
+    """Changes of the state while one activity goes on, from the first label on."""
+
+    hours: float
+    changes: int
+    per_hour: float
+    shortest_s: float | None
+    """The shortest state shown between two changes."""
+
+
+class EventScores(Struct, frozen=True):
+    """By set and sensors."""
+
+    courses: dict[str, Course]
+    steadiness: dict[str, dict[str, Steadiness]]
+    """Then by activity, and `all`."""
+
+
+def report(recognizer: Recognizer, tracks: Mapping[str, Samples]) -> Reported:
+    """Run recognizer and decision over one recording."""
+    spec = recognizer.spec
+    decision = decision_of(spec, tracks)
+    predictions: list[Prediction] = []
+    said: list[Activity | Event] = []
+    for window in windows(spec, tracks, hop_s=spec.hop / spec.rate_hz):
+        for prediction in recognizer.push(window):
+            predictions.append(prediction)
+            said += decision.push(prediction)
+    return Reported(
+        hours=min(float(track.t[-1] - track.t[0]) for track in tracks.values()) / 3600.0,
+        predictions=predictions,
+        events=[one for one in said if isinstance(one, Event)],
+        answers=[one for one in said if isinstance(one, Activity)],
+    )
+
+
+def wearings(recognizer: Recognizer, trials: Sequence[Trial]) -> list[tuple[str, ...]]:
+    """Each sensor of a set alone, then all that the model can take together."""
+    there = dict.fromkeys(placement for trial in trials for placement in trial.tracks)
+    alone = [kept for placement in there if (kept := taken(recognizer.spec, [placement])[0])]
+    together = taken(recognizer.spec, list(there))[0]
+    return [*alone, together] if len(together) > 1 else alone
+
+
+def recordings(
+    recognizer: Recognizer, trials: Sequence[Trial], placements: Sequence[str]
+) -> Iterator[tuple[dict[str, Samples], list[Segment]]]:
+    """Of each person the trials that the model can be asked about, end to end.
+
+    Where a trial has one label, it has to be one that these sensors offer; a trial with a label for
+    each row is taken whole, and what the model does not know is nothing to it.
+    """
+    labels = offered(recognizer.spec, placements)
+    people: dict[int, list[Trial]] = {}
+    for trial in trials:
+        known = len(trial.truth) > 1 or trial.activity in labels
+        if known and set(placements) <= set(trial.tracks):
+            people.setdefault(trial.subject, []).append(trial)
+    for own in people.values():
+        tracks, truth = joined(sorted(own, key=lambda trial: trial.number))
+        yield {placement: tracks[placement] for placement in placements}, merge(truth)
+
+
+def course(recognizer: Recognizer, trials: Sequence[Trial], placements: Sequence[str]) -> Course | None:
+    """All that is asked of recordings with transitions; None if there is none."""
+    labels = [label for label in offered(recognizer.spec, placements) if label != "other"]
+    hours, parts, found, delays = 0.0, [], [], []
+    for tracks, truth in recordings(recognizer, trials, placements):
+        said = report(recognizer, tracks)
+        end = max(stop for _, stop, _ in truth)
+        hours += said.hours
+        parts.append(by_label(truth, said.segments, labels, 0.0, end))
+        found.append(score(said.events, truth, labels))
+        delays += list(_delays([one for one in truth if one[2] in labels], said.shown))
+    if not parts:
+        return None
+    ward = {label: pool(part[label] for part in parts) for label in labels}
+    spoken = {
+        label: own for label, own in ward.items() if own.frames.hit + own.frames.deletion or said_of(own)
+    }
+    return Course(
+        hours=round(hours, 3),
+        recordings=len(parts),
+        ward=spoken | {"all labels": pool(ward.values())},
+        starts=_boundary([one["activity_started"] for one in found]),
+        ends=_boundary([one["activity_ended"] for one in found]),
+        latency=_latency(delays),
+    )
+
+
+def said_of(ward: Ward) -> float:
+    """For how long the label was reported, s."""
+    f = ward.frames
+    return f.hit + f.insertion + f.merge + f.overfill_start + f.overfill_end
+
+
+def _boundary(found: Iterable[Boundaries]) -> Boundary:
+    true, reported, right = np.sum([(one.true, one.reported, one.right) for one in found], axis=0).tolist()
+    return Boundary(
+        true, reported, right, round(2 * right / (true + reported), 4) if true + reported else None
+    )
+
+
+def _delays(truth: Iterable[Segment], shown: Sequence[Segment]) -> Iterator[float | None]:
+    """Of each onset: s until the label was shown, negative where it was before, None if never."""
+    for start, end, label in truth:
+        own = (since for since, until, state in shown if state == label and until > start and since < end)
+        first = next(own, None)
+        yield None if first is None else first - start
+
+
+def _latency(delays: Sequence[float | None]) -> Latency:
+    fresh = [delay for delay in delays if delay is not None and delay >= 0.0]
+    missed = sum(delay is None for delay in delays)
+    median, p95 = np.percentile(fresh, [50, 95]).round(2).tolist() if fresh else (None, None)
+    return Latency(len(delays), missed, len(delays) - missed - len(fresh), median, p95)
+
+
+def steadiness(
+    recognizer: Recognizer, trials: Sequence[Trial], placements: Sequence[str]
+) -> dict[str, Steadiness]:
+    """By activity and for `all`: each trial by itself, of activities that the model knows."""
+    found: dict[str, list[tuple[float, list[Segment]]]] = {}
+    for trial in trials:
+        if trial.activity not in offered(recognizer.spec, placements):
+            continue
+        tracks = {placement: trial.tracks[placement] for placement in placements}
+        shown = report(recognizer, tracks).shown
+        labels = [i for i, (_, _, state) in enumerate(shown) if state in recognizer.spec.labels]
+        settled = shown[labels[0] :] if labels else []
+        hours = (settled[-1][1] - settled[0][0]) / 3600.0 if settled else 0.0
+        found.setdefault(trial.activity, []).append((hours, settled))
+    everything = [one for own in found.values() for one in own]
+    return {name: _steadiness(own) for name, own in {**found, "all": everything}.items() if own}
+
+
+def _steadiness(found: Sequence[tuple[float, list[Segment]]]) -> Steadiness:
+    hours, changes = sum(h for h, _ in found), sum(max(0, len(states) - 1) for _, states in found)
+    inner = [end - start for _, states in found for start, end, _ in states[1:-1]]
+    return Steadiness(
+        hours=round(hours, 3),
+        changes=changes,
+        per_hour=round(changes / hours, 1) if hours else 0.0,
+        shortest_s=round(min(inner), 2) if inner else None,
+    )
+
+
+def event_scores(recognizer: Recognizer, folder: Path) -> EventScores:
+    """Every set with transitions, each sensor alone and all together."""
+    courses: dict[str, Course] = {}
+    steady: dict[str, dict[str, Steadiness]] = {}
+    for name in SETS:
+        trials = read_set(folder, name)
+        for placements in wearings(recognizer, trials):
+            title = f"{name} {' + '.join(placements)}"
+            found = course(recognizer, trials, placements)
+            if found:
+                courses[title] = found
+            if name == STEADY:
+                steady[title] = steadiness(recognizer, trials, placements)
+    return EventScores(courses, steady)
+
+
+def markdown(scores: EventScores) -> str:
+    """Boundaries and latency, Ward's metrics over all labels, and steadiness."""
+    lines = [
+        "| recordings | hours | F1 of starts | F1 of ends | onsets | missed | median s | 95 % s |",
+        "| --- |" + " ---: |" * 7,
+    ]
+    for name, c in scores.courses.items():
+        cells = (c.hours, c.starts.f1, c.ends.f1, c.latency.onsets, c.latency.missed)
+        times = (c.latency.median_s, c.latency.p95_s)
+        lines.append(f"| {name} | {' | '.join('' if v is None else f'{v:g}' for v in (*cells, *times))} |")
+    steady = ["| constant activity | hours | changes per hour | shortest s |", "| --- | ---: | ---: | ---: |"]
+    for name, activities in scores.steadiness.items():
+        of = activities["all"]
+        steady.append(f"| {name} | {of.hours:g} | {of.per_hour:g} | {of.shortest_s or ''} |")
+    ward = ward_markdown({name: c.ward["all labels"] for name, c in scores.courses.items()})
+    return "\n\n".join(["\n".join(lines), ward, "\n".join(steady)])

@@ -1,0 +1,290 @@
+"""How well a model knows one person after a few windows of theirs.
+
+The network stays as it is; a small head over its embedding is fitted to k windows of each activity
+and asked about other recordings of the same person. The head is a multinomial logistic regression
+that starts from the model's own opinion, so that with little support the model decides, with much
+the person does. Its two constants were chosen on the people on whom the model was designed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from edgehar.errors import ModelError, RecordingError
+from edgehar.evaluation.dataset_windows import windows
+from edgehar.evaluation.datasets import Trial, read_set
+from edgehar.evaluation.metrics import confusion, f1
+from edgehar.evaluation.plan import DECIDED_ON
+from edgehar.pipeline.recognizer import Recognizer
+from edgehar.types import FloatArray
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+KS = (1, 8, 32)
+"""Windows of support per activity."""
+DRAWS = 20
+
+_PENALTY = 0.01
+_TRUST = 0.5
+"""Weight of the model's log-probabilities."""
+_STEPS = 30
+_FLOOR = 1e-6
+"""Least probability whose logarithm is taken."""
+_EVENING = 0.1
+"""Share of the mean variance that is added to each feature's: one that hardly varies in a small support
+is not blown up."""
+
+
+class Head(Struct, frozen=True, eq=False):
+    """What one person's windows added to the model."""
+
+    center: Array
+    """(features,)."""
+    scale: Array
+    """(features,)."""
+    weights: Array
+    """(features + 1, labels); the last row is the bias."""
+    trust: float
+
+    def scores(self, embedding: Array, log_probability: Array) -> Array:
+        """(windows, labels), not normalized, of (windows, features) and (windows, labels)."""
+        return self.trust * log_probability + _features(embedding, self.center, self.scale) @ self.weights
+
+
+class Judged(Struct, frozen=True, eq=False):
+    """Windows of several people with what the network made of them."""
+
+    embedding: Array
+    """(windows, features)."""
+    log_probability: Array
+    """(windows, labels), among the scored labels alone."""
+    said: Indices
+    """(windows,), arg-max over all labels; -1 for one that is not scored."""
+    label: Indices
+    """(windows,), the true one of the scored labels."""
+    person: Indices
+    recording: Indices
+    """(windows,), number of the trial in its file."""
+    labels: tuple[str, ...]
+
+
+class Shot(Struct, frozen=True):
+    """One line: macro-F1 of all tested windows of these people pooled, over the draws."""
+
+    people: str
+    head: str
+    k: int
+    """Windows of support per activity, 0 without any; fewer where the support has not so many."""
+    macro_f1: float
+    """Mean over the draws."""
+    spread: float
+    """Standard deviation over the draws."""
+    windows: int
+    """Tested in each draw."""
+    f1: dict[str, float]
+    """Mean over the draws."""
+
+
+Fit = Callable[[Array, Array, Indices], Head]
+"""Embeddings (n, features), log-probabilities (n, labels) and labels (n,) of the support to a head."""
+
+
+def fit_head(
+    embedding: Array, log_probability: Array, label: Indices, trust: float = _TRUST, penalty: float = _PENALTY
+) -> Head:
+    """Logistic regression on the support, by steps under a fixed bound of the Hessian.
+
+    Args:
+        embedding: (n, features) of the support.
+        log_probability: (n, labels), the model's.
+        label: (n,), index of the true label.
+        trust: weight of the model's log-probabilities; 0 forgets them.
+        penalty: of the squared weights; features have about length 1.
+    """
+    center, scale = _standard(embedding)
+    x = _features(embedding, center, scale)
+    truth, offset = np.eye(log_probability.shape[1])[label], trust * log_probability
+    weights = np.zeros((x.shape[1], truth.shape[1]))
+    # The Hessian is nowhere above this one (Boehning 1992), so every step goes downhill.
+    step = np.linalg.inv(0.5 * x.T @ x + penalty * np.eye(x.shape[1]))
+    for _ in range(_STEPS):
+        slope = x.T @ (_softmax(offset + x @ weights) - truth) + penalty * weights
+        weights = weights - step @ slope
+    return Head(center, scale, weights, trust)
+
+
+def nearest_mean(embedding: Array, log_probability: Array, label: Indices) -> Head:
+    """The class whose mean embedding is nearest: what a head has to beat."""
+    center, scale = _standard(embedding)
+    x = _features(embedding, center, scale)[:, :-1]
+    means = np.stack([x[label == i].mean(axis=0) for i in range(log_probability.shape[1])])
+    weights = np.concatenate([means.T, -0.5 * np.sum(means**2, axis=1)[None]])
+    return Head(center, scale, weights, 0.0)
+
+
+def _standard(embedding: Array) -> tuple[Array, Array]:
+    variance = embedding.var(axis=0)
+    evened = variance + _EVENING * variance.mean() + np.finfo(np.float64).tiny
+    return embedding.mean(axis=0), np.sqrt(evened * embedding.shape[1])
+
+
+def _features(embedding: Array, center: Array, scale: Array) -> Array:
+    """Of about length 1, and a constant 1 for the bias."""
+    return np.column_stack([(embedding - center) / scale, np.ones(len(embedding))])
+
+
+def _softmax(scores: Array) -> Array:
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+HEADS: Mapping[str, Fit] = {
+    "nearest class mean": nearest_mean,
+    "logistic": lambda e, p, y: fit_head(e, p, y, trust=0.0),
+    "logistic on top of the model": fit_head,
+}
+"""The last one is the head that is meant; the others show what its parts are worth."""
+
+
+def judge(recognizer: Recognizer, trials: Sequence[Trial]) -> Judged:
+    """All windows of the trials whose activity the model knows.
+
+    Raises:
+        ModelError: if the model has no embedding.
+        RecordingError: if there is no such window.
+    """
+    spec = recognizer.spec
+    there = {trial.activity for trial in trials}
+    labels = tuple(label for label in spec.labels if label in there)
+    columns = [spec.labels.index(label) for label in labels]
+    found: list[tuple[FloatArray, FloatArray, int, int, int]] = []
+    for trial in trials:
+        if trial.activity not in labels:
+            continue
+        about = (labels.index(trial.activity), trial.subject, trial.number)
+        for window in windows(spec, trial.tracks):
+            [prediction] = recognizer.push(window)
+            if prediction.probabilities is None:
+                continue
+            if prediction.embedding is None:
+                raise ModelError(f"{spec.id}: few-shot needs an embedding, the network's second output")
+            found.append((prediction.embedding.copy(), prediction.probabilities, *about))
+    if not found:
+        raise RecordingError("no windows of an activity that the model knows")
+    embedding, probability, label, person, recording = (
+        np.array(column) for column in zip(*found, strict=True)
+    )
+    own = np.maximum(probability[:, columns].astype(np.float64), _FLOOR)
+    index = np.array([labels.index(name) if name in labels else -1 for name in spec.labels])
+    return Judged(
+        embedding=embedding.astype(np.float64),
+        log_probability=np.log(own / own.sum(axis=1, keepdims=True)),
+        said=index[probability.argmax(axis=1)],
+        label=label,
+        person=person,
+        recording=recording,
+        labels=labels,
+    )
+
+
+def draw(judged: Judged, k: int, seed: int) -> Iterator[tuple[Indices, Indices]]:
+    """Windows of support and windows to test, for each half of each person's recordings.
+
+    The recordings of each activity are dealt into two halves; each half is tested with support from
+    the other, so that every recording is tested once. An activity of one recording is left out.
+    A person's draw is the same whoever else is there.
+    """
+    for person in np.unique(judged.person).tolist():
+        rng = np.random.default_rng((seed, k, person))
+        half = np.full(len(judged.label), -1)
+        for i in range(len(judged.labels)):
+            rows = (judged.person == person) & (judged.label == i)
+            recordings = rng.permutation(np.unique(judged.recording[rows]))
+            if len(recordings) > 1:
+                first = recordings[: (len(recordings) + int(rng.integers(2))) // 2]
+                half[rows] = np.isin(judged.recording[rows], first)
+        for side in (0, 1):
+            pools = [np.flatnonzero((half == side) & (judged.label == i)) for i in range(len(judged.labels))]
+            support = np.concatenate([rng.permutation(pool)[:k] for pool in pools])
+            if len(support):
+                yield support, np.flatnonzero(half == 1 - side)
+
+
+def shots(judged: Judged, groups: Mapping[str, NDArray[np.bool_]], draws: int = DRAWS) -> list[Shot]:
+    """For each group of windows the model as it is, then every head with every k on the same draws."""
+    asked: dict[tuple[str, int], list[Indices]] = {("the model as it is", 0): [judged.said]}
+    for k in KS:
+        splits = [list(draw(judged, k, seed)) for seed in range(draws)]
+        for name, fit in HEADS.items():
+            asked[name, k] = [_answers(judged, split, fit) for split in splits]
+    return [
+        _shot(judged, people, rows, name, k, said)
+        for people, rows in groups.items()
+        if rows.any()
+        for (name, k), said in asked.items()
+    ]
+
+
+def _answers(judged: Judged, splits: Sequence[tuple[Indices, Indices]], fit: Fit) -> Indices:
+    """(windows,) recognized label in one draw; -2 where a window was not asked about."""
+    said = np.full(len(judged.label), -2)
+    for support, tested in splits:
+        own = np.unique(judged.label[support])
+        at = np.searchsorted(own, judged.label[support])
+        log_probability = judged.log_probability[:, own]
+        head = fit(judged.embedding[support], log_probability[support], at)
+        scores = head.scores(judged.embedding[tested], log_probability[tested])
+        said[tested] = own[scores.argmax(axis=1)]
+    return said
+
+
+def _shot(
+    judged: Judged, people: str, rows: NDArray[np.bool_], head: str, k: int, draws: Sequence[Indices]
+) -> Shot:
+    asked = [rows & (said != -2) for said in draws]
+    count = len(judged.labels)
+    # What is none of the labels, -1, becomes the last column.
+    counts = [
+        confusion(judged.label[own], said[own] % (count + 1), count, count + 1)
+        for own, said in zip(asked, draws, strict=True)
+    ]
+    each = f1(np.array(counts))
+    there = ~np.isnan(each[0])
+    if not there.any():
+        raise RecordingError(f"{people}: few-shot needs two recordings of an activity by one person")
+    macro = each[:, there].mean(axis=1)
+    return Shot(
+        people=people,
+        head=head,
+        k=k,
+        macro_f1=round(float(macro.mean()), 4),
+        spread=round(float(macro.std()), 4),
+        windows=int(asked[0].sum()),
+        f1={judged.labels[i]: round(float(each[:, i].mean()), 3) for i in np.flatnonzero(there)},
+    )
+
+
+def few_shot(recognizer: Recognizer, folder: Path, draws: int = DRAWS) -> list[Shot]:
+    """MotionSense: the people on whom decisions were taken, the others, and all together."""
+    judged = judge(recognizer, read_set(folder, "motionsense"))
+    known = np.isin(judged.person, sorted(DECIDED_ON["motionsense"]))
+    return shots(judged, {"decided on": known, "only scored": ~known, "all": np.ones_like(known)}, draws)
+
+
+def markdown(found: Sequence[Shot]) -> str:
+    """A line per people and head, a column per k."""
+    lines = [
+        f"| people | head | {' | '.join('k = ' + str(k) for k in KS)} |",
+        "| --- | --- |" + " ---: |" * len(KS),
+    ]
+    for people, head in dict.fromkeys((shot.people, shot.head) for shot in found):
+        own = {shot.k: shot for shot in found if (shot.people, shot.head) == (people, head)}
+        cells = [f"{s.macro_f1:.3f} ± {s.spread:.3f}" for s in own.values() if s.k]
+        if 0 in own:
+            cells = [f"{own[0].macro_f1:.3f}"] * len(KS)
+        lines.append(f"| {people} | {head} | {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""What the simulated body does, one kind of activity a module."""

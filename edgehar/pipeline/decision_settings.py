@@ -1,0 +1,82 @@
+"""What of a decision can be set, each key with its unit, its bounds and a sentence."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from edgehar.errors import ConfigError
+
+
+def _key(unit: str, least: float, most: float, sentence: str) -> Meta:
+    return Meta(ge=least, le=most, description=sentence, extra_json_schema={"unit": unit})
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """When an answer is changed. A model's manifest sets its own; edgehar.toml goes over them."""
+
+    smoothing_s: Annotated[
+        float, _key("s", 0, 60, "Time constant of the average over probabilities; longer: calmer, later.")
+    ] = 1.0
+    enter: Annotated[
+        float, _key("1", 0, 1, "Smoothed probability at which a label begins; higher: fewer false ones.")
+    ] = 0.6
+    stay: Annotated[
+        float, _key("1", 0, 1, "Smoothed probability below which a label is given up; less than `enter`.")
+    ] = 0.4
+    dwell_s: Annotated[
+        float,
+        _key("s", 0, 3600, "Least time an activity is shown, but for a fall or if signal or sensor is gone."),
+    ] = 1.0
+    patience: Annotated[
+        int, _key("windows", 1, 100, "Judged windows in a row that must call for a change.")
+    ] = 2
+    refractory_s: Annotated[
+        float, _key("s", 0, 3600, "Time for which a label that was given up cannot begin again.")
+    ] = 1.0
+    min_coverage: Annotated[
+        float, _key("1", 0, 1, "Share of its samples a sensor needs in a window; with less it is left out.")
+    ] = 0.8
+    no_signal_after_s: Annotated[
+        float, _key("s", 0, 3600, "Time without any sample until `no_signal`; longer than a hop.")
+    ] = 5.0
+    # van Hees et al. 2011 (PLoS ONE 6:e22922) take 30 min within 50 mg for a sensor that is not worn,
+    # 2013 (8:e61691) 60 min. Less than 30 min takes people for a table: lying, they keep a shin within
+    # 50 mg for whole 5 min trials of DSADS, and a lower swing would be within cheap sensors' noise.
+    still_swing: Annotated[
+        float, _key("m/s^2", 0, 100, "Peak-to-peak acceleration in a hop below which a sensor lies still.")
+    ] = 0.49
+    not_worn_after_s: Annotated[
+        float,
+        _key("s", 1, 86400, "Time all worn sensors lie still until `not_worn`; who sits is still long."),
+    ] = 1800.0
+    # A fall is told once its aftermath was seen (edgehar/pipeline/fall_confirmation.py). 3 g: Abbate et al. 2012
+    # (Pervasive Mob. Comput. 8:883); 60 degrees between upright and lying: Karantonis et al. 2006
+    # (IEEE Trans. Inf. Technol. Biomed. 10:156); suspected is what is more likely a fall than not. The
+    # others are round numbers.
+    fall_suspicion: Annotated[
+        float, _key("1", 0, 1, "Probability from which a fall is suspected; higher: fewer false ones.")
+    ] = 0.5
+    fall_peak: Annotated[
+        float, _key("m/s^2", 0, 1000, "Acceleration that a fall's impact reaches, gravity included.")
+    ] = 29.4
+    fall_turn_deg: Annotated[
+        float, _key("deg", 0, 180, "Angle by which a sensor points elsewhere after a fall than before it.")
+    ] = 60.0
+    fall_still_swing: Annotated[
+        float, _key("m/s^2", 0, 1000, "Peak-to-peak acceleration in a hop below which who fell lies still.")
+    ] = 2.0
+    fall_within_s: Annotated[
+        float, _key("s", 0, 60, "Longest time from impact to lying still; 0: a fall is told like any label.")
+    ] = 5.0
+
+
+def check(settings: Settings, hop_s: float) -> None:
+    """ConfigError if they contradict one another, or the model's hop, s."""
+    stay, enter, after_s = settings.stay, settings.enter, settings.no_signal_after_s
+    if stay >= enter:
+        raise ConfigError(
+            f"decision: stay = {stay:g} must be less than enter = {enter:g}; change one of them"
+        )
+    if after_s <= hop_s:
+        longer = f"must be longer than the model's hop of {hop_s:g} s; raise it"
+        raise ConfigError(f"decision: no_signal_after_s = {after_s:g} {longer}")

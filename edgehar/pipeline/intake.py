@@ -1,0 +1,74 @@
+"""One sensor's way into the core: the bodies of its link to samples with times, and how it goes.
+
+A body is what one notification, frame or message brought. Where a sensor has several characteristics,
+its first byte tells which.
+"""
+
+import logging
+from typing import Any
+
+from edgehar.devices import SEVERAL, reader_of
+from edgehar.devices.edgehar_firmware import OwnReader
+from edgehar.pipeline.clock import Clock
+from edgehar.pipeline.gravity_check import RestCheck
+from edgehar.recordings.ehr import Stream
+from edgehar.types import Samples
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Intake:
+    """Reads one stream. Channels that come apart were not sampled together: each kind has a clock of its own."""
+
+    def __init__(self, stream: Stream, wearer: str = "") -> None:
+        """ConfigError if no sensor has the stream's profile; the log names the wearer."""
+        self.placement = stream.placement
+        self._name = f"{wearer}/{stream.placement}" if wearer else stream.placement
+        self.reader = reader_of(stream.profile, stream.placement)
+        self.clocks: dict[tuple[str, ...], Clock] = {}
+        self.rest = RestCheck()
+        self._has_several = stream.profile in SEVERAL
+        self._has_complained = False
+
+    def push(self, t: float, body: bytes) -> list[Samples]:
+        """Samples that a body of at least one byte completes, which arrived at stream time `t`, s."""
+        packets = self.reader.push(body[0], body[1:]) if self._has_several else self.reader.push(0, body)
+        samples = []
+        for packet in packets:
+            if (misfit := self.rest.push(t, packet)) is not None:
+                self._complain(misfit)
+            clock = self.clocks.get(packet.channels) or self._clock(packet.channels)
+            samples.append(clock.push(t, packet))
+        return samples
+
+    def _clock(self, channels: tuple[str, ...]) -> Clock:
+        self.clocks[channels] = clock = Clock(self.placement)
+        return clock
+
+    def _complain(self, misfit: str) -> None:
+        level = logging.DEBUG if self._has_complained else logging.WARNING
+        self._has_complained = True
+        _LOGGER.log(level, "%s: %s", self._name, misfit)
+
+    def health(self) -> dict[str, Any]:
+        """Counters since the start, the clock's skew, ppm, and the battery, percent, where they are known."""
+        clocks = list(self.clocks.values())
+        found: dict[str, Any] = {
+            "packets": self.reader.packets,
+            "lost": self.reader.lost,
+            "malformed": self.reader.malformed,
+            "clock_restarts": sum(clock.restarts for clock in clocks),
+            "skew_ppm": clocks[0].skew_ppm if clocks else None,
+            "battery": None,
+            "misfit": self.rest.misfit,
+        }
+        if isinstance(self.reader, OwnReader):
+            decoder = self.reader.decoder
+            found |= {
+                "malformed": decoder.malformed,
+                "undescribed": decoder.undescribed,
+                "duplicates": decoder.duplicates,
+                "restarts": decoder.restarts,
+                "battery": decoder.description.battery if decoder.description else None,
+            }
+        return found

@@ -1,0 +1,84 @@
+"""The loop that everything else serves: one wearer's packets in, activities and events out.
+
+Every stage keeps one contract. `push(item)` takes one item and returns the list of what it
+completed; it never waits and never reads a clock, so a live run, a replay and an evaluation of
+the same bytes give the same answers to the bit. `advance(t)` says that stream time has reached
+`t` without a packet; calling it more often changes no answer, only how early it comes.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from edgehar.pipeline.decision import Decision, Settings
+from edgehar.pipeline.intake import Intake
+from edgehar.pipeline.recognizer import Recognizer
+from edgehar.pipeline.resample import Grid
+from edgehar.pipeline.windows import Windows
+from edgehar.recordings.ehr import Stream
+from edgehar.types import Activity, Block, Event
+
+FLUSH_S = 2.0
+"""Longer than the grid waits for a sensor that is late, s."""
+
+
+class Pipeline:
+    """From the packets of one wearer's sensors to what the wearer does."""
+
+    def __init__(
+        self,
+        wearer: str,
+        streams: Sequence[Stream],
+        recognizer: Recognizer,
+        settings: Settings,
+        *,
+        epoch: float = 0.0,
+    ) -> None:
+        """Stream `i` of `push` is `streams[i]`; `epoch` is Unix time at stream time 0, s.
+
+        OperatorError if the model has no place for a sensor, or nothing reads its profile.
+        """
+        spec = recognizer.spec
+        slots = recognizer.slots([stream.placement for stream in streams])
+        worn = [i for i, placement in enumerate(slots) if placement is not None]
+        self.intakes = [Intake(stream, wearer) for stream in streams]
+        self._silence_s = settings.no_signal_after_s + FLUSH_S + (spec.window + 2 * spec.hop) / spec.rate_hz
+        self.grid = Grid(slots, spec.rate_hz, spec.hop, quiet_s=max(60.0, 2 * self._silence_s))
+        self._windows = Windows(spec.window, worn, settings.min_coverage)
+        self._t = 0.0
+        self._recognizer = recognizer
+        self._decision = Decision(
+            wearer,
+            spec.labels,
+            spec.window / spec.rate_hz,
+            spec.hop / spec.rate_hz,
+            settings,
+            spec.id,
+            epoch=epoch,
+            placements=slots,
+        )
+
+    def push(self, t: float, stream: int, body: bytes) -> list[Activity | Event]:
+        """Take one packet that arrived at `t`, stream time in s; an empty body only says that time went on."""
+        self._t = t
+        if not body:
+            return self.advance(t)
+        blocks: list[Block] = []
+        for samples in self.intakes[stream].push(t, body):
+            blocks += self.grid.push(t, samples)
+        return self._judge(blocks) if blocks else []
+
+    def advance(self, t: float) -> list[Activity | Event]:
+        """Let stream time reach `t`, s: silence becomes windows without coverage."""
+        return self._judge(self.grid.advance(t))
+
+    def finish(self) -> list[Activity | Event]:
+        """Take it that no more will come: what still runs ends where the signal ended."""
+        return self.advance(self._t + self._silence_s)
+
+    def _judge(self, blocks: Iterable[Block]) -> list[Activity | Event]:
+        return [
+            answer
+            for block in blocks
+            for window in self._windows.push(block)
+            for prediction in self._recognizer.push(window)
+            for answer in self._decision.push(prediction)
+        ]

@@ -1,0 +1,242 @@
+"""The manifest of a model: all that is known of a network without loading it.
+
+A model is a pair: `name.tflite`, the network, and `name.json`, the manifest, which says what the
+network wants and what its outputs mean. Training writes it, the run time reads it.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import msgspec
+from msgspec import Meta, Struct
+
+from edgehar.errors import ModelError
+from edgehar.pipeline.decision import Settings
+from edgehar.pipeline.mounting import Frame
+from edgehar.types import IMU_CHANNELS, NoAnswer
+from edgehar.validation import Misfit, explain, shown
+
+FORMAT = 1
+"""The form of manifest that is read here."""
+
+_UNITS = {"acc": "m/s^2", "gyr": "rad/s"}
+
+Positive = Annotated[float, Meta(gt=0)]
+Word = Annotated[str, Meta(min_length=1)]
+SixPositive = tuple[Positive, Positive, Positive, Positive, Positive, Positive]
+
+
+class Sensor(Struct, frozen=True, forbid_unknown_fields=True):
+    """One sensor that the model was trained with."""
+
+    name: Word
+    placements: Annotated[tuple[Word, ...], Meta(min_length=1)]
+    """Where it may be worn. Two sensors of the same placements are two of a kind: both wrists."""
+    labels: tuple[Word, ...] = ()
+    """What it can tell apart on its own; empty: all of the model's labels."""
+
+
+class Normalization(Struct, frozen=True, forbid_unknown_fields=True):
+    """Input of the network = clip(x, -clip, clip) / scale, for each IMU channel."""
+
+    scale: SixPositive
+    """m/s² and rad/s."""
+    clip: SixPositive
+    """m/s² and rad/s."""
+
+
+class Quantization(Struct, frozen=True, forbid_unknown_fields=True):
+    """Number types of the network."""
+
+    input: Word
+    output: Word
+    weights: Word
+    activations: Word
+
+
+class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """The manifest: all that the run time knows about a model."""
+
+    format: int
+    name: Word
+    version: Word
+    labels: Annotated[tuple[Word, ...], Meta(min_length=2)]
+    """One for each logit."""
+    sensors: Annotated[tuple[Sensor, ...], Meta(min_length=1)]
+    """In the order of the network's input."""
+    channels: tuple[str, ...]
+    """Of each sensor."""
+    units: dict[str, str]
+    rate_hz: Annotated[float, Meta(gt=0, le=1000)]
+    """Of the grid, Hz."""
+    window: Annotated[int, Meta(ge=2, le=10_000)]
+    """Rows of one window."""
+    hop: Annotated[int, Meta(ge=1)]
+    """Rows from one window to the next."""
+    normalization: Normalization
+    temperature: Positive
+    """Logits are divided by it before the softmax."""
+    quantization: Quantization
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    """Of the `.tflite` file."""
+    decision: Settings
+    """What the decision starts from."""
+    provenance: dict[str, Any]
+    """Where the weights come from."""
+    metrics: dict[str, Any]
+    """How good it was found to be."""
+    frames: Annotated[tuple[Frame, ...], Meta(min_length=1)] = ("device",)
+    """In which axes the network sees all channels of a sensor, one after the other."""
+
+    @property
+    def width(self) -> int:
+        """Columns of the network's input."""
+        return len(self.sensors) * len(self.frames) * len(self.channels)
+
+    @property
+    def id(self) -> str:
+        """Name and version in one word."""
+        return f"{self.name}@{self.version}"
+
+    def slots(self, placements: Iterable[str]) -> tuple[str | None, ...]:
+        """For each sensor of the model, which of the worn `placements` fills it; ModelError if one fills none."""
+        filled: list[str | None] = [None] * len(self.sensors)
+        for placement in placements:
+            fitting = [i for i, sensor in enumerate(self.sensors) if placement in sensor.placements]
+            free = [i for i in fitting if filled[i] is None]
+            if not free or placement in filled:
+                accepted = "; ".join(f"{s.name}: {', '.join(s.placements)}" for s in self.sensors)
+                taken = " and ".join(repr(filled[i]) for i in fitting if filled[i])
+                why = f"finds {taken} in its place" if fitting else "is none it knows"
+                raise ModelError(
+                    f"{self.id} cannot take a sensor worn at {placement!r}, which {why}; "
+                    f"it takes at most one of each ({accepted})"
+                )
+            filled[free[0]] = placement
+        return tuple(filled)
+
+    def tells(self, sensor: int, label: str) -> bool:
+        """Whether a sensor (index) can tell a label on its own."""
+        return label in (self.sensors[sensor].labels or self.labels)
+
+    def offered(self, sensors: Iterable[int]) -> tuple[int, ...]:
+        """Indices of the labels that these sensors (indices) can tell apart together; of none given, all."""
+        known = [set(self.sensors[i].labels or self.labels) for i in sensors] or [set(self.labels)]
+        union = set().union(*known)
+        return tuple(i for i, label in enumerate(self.labels) if label in union)
+
+
+def read(path: Path | str) -> ModelSpec:
+    """The manifest of a pair, without loading its network; ModelError says what does not fit."""
+    file = file_of(path, ".json")
+    content = content_of(file)
+    mend = "mend the manifest or export the pair again"
+    raw: Any = None
+    try:
+        raw = msgspec.json.decode(content)
+        given = raw.get("format", FORMAT) if isinstance(raw, dict) else FORMAT
+        if given != FORMAT:  # before all else: another form may have other fields
+            reader = "install an edgehar that reads it"
+            raise ModelError(f"{file}: format: expected {FORMAT}, got {shown(given)}; {reader}")
+        spec = msgspec.json.decode(content, type=ModelSpec)
+    except msgspec.ValidationError as error:
+        raise ModelError(f"{file}: {_why(explain(error, raw))}; {mend}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ModelError(f"{file}: expected JSON, got something else ({error}); {mend}") from None
+    for field, expected, got in _misfits(spec):
+        raise ModelError(f"{file}: {field}: expected {expected}, got {shown(got)}; {mend}")
+    return spec
+
+
+def available() -> list[Path]:
+    """The manifests of the models that ship with edgehar, by name."""
+    return sorted(path for path in _shipped().glob("*.json") if path.with_suffix(".tflite").is_file())
+
+
+def find(name_or_path: Path | str) -> Path:
+    """The manifest of a shipped model, or of a pair given by its path; ModelError says what there is."""
+    given = file_of(name_or_path, ".json")
+    is_name = str(name_or_path) == given.stem
+    for file in (_shipped() / given, given) if is_name else (given,):
+        if file.is_file():
+            return file
+    names = ", ".join(path.stem for path in available()) or f"none in {_shipped()}"
+    raise ModelError(
+        f"no model {str(name_or_path)!r}: expected the path of a pair or a shipped model's name ({names})"
+    )
+
+
+def _shipped() -> Path:
+    """The package's own models; in a checkout they lie beside the package."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "models"
+    return inside if inside.is_dir() else package.parent / "models"
+
+
+def file_of(path: Path | str, suffix: str) -> Path:
+    """The pair's file with `suffix`, whichever of the pair `path` names."""
+    return Path(str(path).removesuffix(".json").removesuffix(".tflite") + suffix)
+
+
+def content_of(file: Path) -> bytes:
+    """What is in a file of a pair; ModelError if it cannot be read."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        why = f"{error.strerror}; a model is a pair of .tflite and .json"
+        raise ModelError(f"{file}: cannot be read: {why}") from error
+
+
+def _why(misfit: Misfit) -> str:
+    name = misfit.unknown or misfit.missing
+    field = ".".join(filter(None, (misfit.path, name))) or "manifest"
+    if misfit.unknown:
+        return f"{field}: expected no such field, got one"
+    return (
+        f"{field}: expected a value, got none"
+        if name
+        else f"{field}: expected {misfit.expected}, got {misfit.got}"
+    )
+
+
+def _misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
+    """Field, what was expected and what came, of all that a type cannot say."""
+    reserved = get_args(NoAnswer)
+    unknown = {label for sensor in spec.sensors for label in sensor.labels} - set(spec.labels)
+    number, decision = spec.quantization, spec.decision
+    rules = (
+        (_once(spec.labels), "labels", "each once", spec.labels),
+        (not set(spec.labels) & set(reserved), "labels", f"none of {', '.join(reserved)}", spec.labels),
+        (
+            _once(sensor.name for sensor in spec.sensors),
+            "sensors",
+            "each name once",
+            [s.name for s in spec.sensors],
+        ),
+        (
+            all(_once(sensor.placements) for sensor in spec.sensors),
+            "sensors",
+            "each placement once in a sensor",
+            [s.placements for s in spec.sensors],
+        ),
+        (not unknown, "sensors", "labels of the model", sorted(unknown)),
+        (spec.channels == IMU_CHANNELS, "channels", shown(IMU_CHANNELS), spec.channels),
+        (_once(spec.frames), "frames", "each once", spec.frames),
+        (spec.units == _UNITS, "units", shown(_UNITS), spec.units),
+        (spec.hop <= spec.window, "hop", f"at most the window of {spec.window}", spec.hop),
+        (number.input == "float32", "quantization.input", "float32", number.input),
+        (number.output == "float32", "quantization.output", "float32", number.output),
+        (
+            decision.stay < decision.enter,
+            "decision.stay",
+            f"less than enter = {decision.enter:g}",
+            decision.stay,
+        ),
+    )
+    return ((field, expected, got) for fits, field, expected, got in rules if not fits)
+
+
+def _once(words: Iterable[str]) -> bool:
+    words = list(words)
+    return len(set(words)) == len(words)

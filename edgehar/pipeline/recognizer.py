@@ -1,0 +1,176 @@
+"""What a model says of a window.
+
+A pair that does not fit is refused when it is loaded, and the network's bytes are compared with the
+manifest's sha256 before any interpreter sees them.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from math import exp
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgehar.errors import ModelError
+from edgehar.pipeline.manifest import ModelSpec, content_of, file_of, read
+from edgehar.pipeline.mounting import level
+from edgehar.types import FALLING, IMU_CHANNELS, Felt, FloatArray, Prediction, Window
+
+_WIDTH = len(IMU_CHANNELS)
+
+
+class Recognizer:
+    """A loaded model: windows in, probabilities out."""
+
+    def __init__(self, spec: ModelSpec, interpreter: Any) -> None:
+        self.spec, self._interpreter = spec, interpreter
+        self._input, self._logits, self._embedding = _tensors(spec, interpreter)
+        # Bounds as large as the window: the same loop without broadcasting takes half the time.
+        clip = np.array(spec.normalization.clip, np.float32)
+        shape = (spec.window, len(spec.sensors) * len(spec.frames))
+        self._high = np.tile(clip, shape)
+        self._low = -self._high
+        self._gain = np.tile(1 / np.array(spec.normalization.scale, np.float32), shape)
+        self._x = np.zeros((1, *self._high.shape), np.float32)
+        self._offered: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[int, ...]] = {}
+
+    def slots(self, placements: Iterable[str]) -> tuple[str | None, ...]:
+        """As `ModelSpec.slots`."""
+        return self.spec.slots(placements)
+
+    def push(self, window: Window) -> list[Prediction]:
+        """Judge one window by the sensors that are not missing; without probabilities if all are."""
+        w, missing = window, window.missing
+        coverage, probabilities, embedding = max(w.coverage, default=0.0), None, None
+        if len(missing) < len(w.coverage):
+            # Whatever is missing has less than whatever is not.
+            coverage = sorted(w.coverage)[len(missing)]
+            probabilities, embedding = self._judge(w.x, w.worn, tuple(missing))
+        felt = self.felt(w)
+        return [Prediction(w.t_end, probabilities, embedding, coverage, w.swing, missing, w.is_fresh, felt)]
+
+    def felt(self, window: Window) -> dict[int, Felt]:
+        """What those sensors felt that can tell a fall."""
+        return {i: felt for i, felt in window.felt.items() if self.spec.tells(i, FALLING)}
+
+    def _judge(
+        self, x: FloatArray, worn: tuple[int, ...], missing: tuple[int, ...]
+    ) -> tuple[FloatArray | None, FloatArray | None]:
+        rows = self._x[0]
+        np.minimum(self._shown(x, worn, missing), self._high, out=rows)
+        np.maximum(rows, self._low, out=rows)
+        np.multiply(rows, self._gain, out=rows)
+        interpreter = self._interpreter
+        interpreter.set_tensor(self._input, self._x)
+        interpreter.invoke()
+        logits = interpreter.get_tensor(self._logits)[0].tolist()
+        probabilities = _softmax(logits, self.spec.temperature, self._labels_of(worn, missing))
+        embedding = None if self._embedding is None else interpreter.get_tensor(self._embedding)[0]
+        return probabilities, embedding
+
+    def _shown(self, x: FloatArray, worn: tuple[int, ...], missing: tuple[int, ...]) -> FloatArray:
+        """All frames of the sensors in use, side by side; zeros for the others, as training shows them."""
+        if self.spec.frames == ("device",) and not missing:
+            return x
+        shown = np.zeros((len(x), len(self.spec.sensors), len(self.spec.frames), _WIDTH), np.float32)
+        for sensor in worn or range(len(self.spec.sensors)):
+            if sensor not in missing:
+                own = x[:, sensor * _WIDTH : (sensor + 1) * _WIDTH]
+                for i, frame in enumerate(self.spec.frames):
+                    shown[:, sensor, i] = own if frame == "device" else level(own)
+        return shown.reshape(len(x), -1)
+
+    def _labels_of(self, worn: tuple[int, ...], missing: tuple[int, ...]) -> tuple[int, ...]:
+        """Indices of the labels that the sensors in use can tell apart."""
+        known = self._offered.get((worn, missing))
+        if known is None:
+            known = self.spec.offered([sensor for sensor in worn if sensor not in missing])
+            self._offered[worn, missing] = known
+        return known
+
+
+def load(path: Path | str) -> Recognizer:
+    """The model of one pair, named by either file or without suffix; ModelError says what does not fit."""
+    spec = read(path)
+    file = file_of(path, ".tflite")
+    content = content_of(file)
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != spec.sha256:
+        raise ModelError(
+            f"{file}: sha256: expected {spec.sha256} as the manifest says, got {digest}; the two files are "
+            "not one pair or one is damaged: copy both again"
+        )
+    make = _interpreter_class()
+    try:
+        interpreter = make(model_content=content, num_threads=1)
+        interpreter.allocate_tensors()
+        recognizer = Recognizer(spec, interpreter)
+        # A network that cannot run is refused now, not at the first window.
+        zeros = np.zeros((spec.window, len(spec.sensors) * _WIDTH), np.float32)
+        [trial] = recognizer.push(Window(0.0, zeros, (1.0,), 0.0))
+    except ModelError as error:
+        raise ModelError(f"{file}: {error}; export the pair again") from None
+    except Exception as error:  # native code makes any error of a damaged file
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise ModelError(f"{file}: cannot be run: {why}; copy or export the pair again") from error
+    if trial.probabilities is None:
+        raise ModelError(f"{file}: logits: expected numbers, got NaN for zeros; export the pair again")
+    return recognizer
+
+
+def _interpreter_class() -> Callable[..., Any]:
+    try:
+        return import_module("ai_edge_litert.interpreter").Interpreter  # type: ignore[no-any-return]
+    except ImportError as error:
+        first = error
+    try:
+        older = import_module("tflite_runtime.interpreter").Interpreter
+    except ImportError:
+        raise ModelError(
+            f"neither ai-edge-litert ({first}) nor tflite-runtime can be imported; install ai-edge-litert"
+        ) from None
+    if int(np.__version__.partition(".")[0]) >= 2:
+        # It imports, and fails only when an interpreter is made.
+        raise ModelError(
+            f"tflite-runtime: expected NumPy 1, got {np.__version__}; install ai-edge-litert, or 'numpy<2'"
+        )
+    return older  # type: ignore[no-any-return]
+
+
+def _tensors(spec: ModelSpec, interpreter: Any) -> tuple[int, int, int | None]:
+    """Indices of input, logits and embedding; ModelError if the network has others than the manifest says."""
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    wanted = f"float32 (1, {spec.window}, {spec.width})"
+    if [_form(tensor) for tensor in inputs] != [wanted]:
+        raise ModelError(
+            f"input: expected {wanted} for window and sensors * frames * 6, got {_forms(inputs)}"
+        )
+    wanted = f"float32 (1, {len(spec.labels)})"
+    logits = [tensor["index"] for tensor in outputs if _form(tensor) == wanted]
+    others = [tensor["index"] for tensor in outputs if _form(tensor) != wanted]
+    if len(logits) != 1 or len(others) > 1 or any(len(tensor["shape"]) != 2 for tensor in outputs):
+        expected = f"{wanted} for the labels and at most an embedding (1, another size)"
+        raise ModelError(f"outputs: expected {expected}, got {_forms(outputs)}")
+    return inputs[0]["index"], logits[0], others[0] if others else None
+
+
+def _form(tensor: dict[str, Any]) -> str:
+    return f"{np.dtype(tensor['dtype']).name} {tuple(map(int, tensor['shape']))}"
+
+
+def _forms(tensors: Iterable[dict[str, Any]]) -> str:
+    return " and ".join(map(_form, tensors)) or "none"
+
+
+def _softmax(logits: list[float], temperature: float, offered: tuple[int, ...]) -> FloatArray | None:
+    """Probabilities, 0 for what is not offered; None if a logit is no number. Plain floats: quicker than NumPy."""
+    top = max([logits[i] for i in offered])
+    powers = [0.0] * len(logits)
+    for i in offered:
+        powers[i] = exp((logits[i] - top) / temperature)
+    total = sum(powers)
+    if not total < len(logits) + 1:
+        return None
+    return np.array([power / total for power in powers], np.float32)

@@ -1,0 +1,1 @@
+"""Phones as sensors, by the apps Sensor Logger and SensorServer."""

@@ -1,0 +1,247 @@
+"""The app Sensor Logger, pushing over HTTP: a server that takes POSTs on any path.
+
+Phones that push to one port are told apart by their `deviceId`. What the app does with an answer:
+tszheichoi/awesome-sensor-logger, README.md ("Setting Up Server"): 200 is what it likes to hear, and it
+shows its user the text of a 499, once in a recording.
+"""
+
+import asyncio
+import errno
+import ipaddress
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import web
+
+from edgehar.devices.sensor_logger_json import LARGEST, Push, cut
+from edgehar.errors import ConfigError, FrameError, SourceLostError
+from edgehar.sources import Deliver
+from edgehar.sources.phone.life import SILENCE_S, Life
+
+_LOGGER = logging.getLogger(__name__)
+
+# To the library it is an error with a traceback if somebody sends what is no HTTP.
+_LIBRARY = logging.getLogger(f"{__name__}.library")
+_LIBRARY.setLevel(logging.CRITICAL)
+
+BODY_S = 10.0
+"""A push that has not come as a whole by then never will, s."""
+
+_MOST_HEARD = 8 * LARGEST
+"""Bytes of a push that is too large and is passed over; what unpacks to more gets no answer."""
+
+_SHOWN_ON_THE_PHONE = 499
+_TURNS_TO_ACCEPT = 3
+"""Turns of the loop until a connection that was accepted is known to the server, and closed with it."""
+
+_MOST_STRANGERS = 32
+"""Phones that nobody asked for and that get a line in the log; later ones get none."""
+
+
+class SensorLoggerHttp:
+    """A phone with Sensor Logger that posts to this host; delivers stream 0.
+
+    Sources that name the same `listen` share one server, which lives as long as one of them runs.
+    """
+
+    # A post that cannot be read says not whose it is.
+    damaged = 0
+    battery = None
+
+    def __init__(self, listen: str, device: str | None = None, *, silence_s: float = SILENCE_S) -> None:
+        """Name the address; nothing is opened yet. ConfigError if it cannot be one.
+
+        Args:
+            listen: Address and port of this host, such as `0.0.0.0:8000` for all of its networks.
+            device: The phone's `deviceId`; None: the first one to post that no other source names.
+            silence_s: A phone that posted and then does not for so long is lost, s.
+        """
+        self.listen = listen
+        self.device = device
+        self._address = _address(listen)
+        self.silence_s = silence_s
+
+    async def run(self, deliver: Deliver) -> None:
+        """One life, as in `Source.run`; waits for the first post without end.
+
+        ConfigError if another source waits for the same phone.
+        """
+        life = Life(f"port {self.listen}", self.device, deliver, self.silence_s)
+        async with _joined(self._address, self.listen, life):
+            await life.wait()
+
+
+class _Server:
+    """The server of one address, for the lives of all who wait for a phone there."""
+
+    def __init__(self, listen: str, sock: socket.socket) -> None:
+        self.lives: dict[str | None, Life] = {}
+        self.named: set[str | None] = set()
+        """Devices that a source has named, also one that is just not running."""
+        self._listen, self._sock = listen, sock
+        application = web.Application(client_max_size=LARGEST)
+        application.router.add_route("*", "/{path:.*}", self._answer)
+        # A post that is on its way when the last source leaves has nobody to go to.
+        self._runner = web.AppRunner(
+            application, access_log=None, logger=_LIBRARY, shutdown_timeout=0.1, lingering_time=0.0
+        )
+        self._opening: asyncio.Future[None] | None = None
+        self._listening: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        """Listen, if it does not yet."""
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self._open())
+        # Cut short it would leave a socket that nobody closes.
+        await asyncio.shield(self._opening)
+
+    async def _open(self) -> None:
+        await self._runner.setup()
+        assert self._runner.server is not None
+        loop = asyncio.get_running_loop()
+        self._listening = await loop.create_server(self._runner.server, sock=self._sock)
+        _LOGGER.info("%s: waiting for what Sensor Logger pushes", self._listen)
+
+    async def close(self) -> None:
+        """Free the port and end all connections. A cancel does not stop it."""
+        await asyncio.shield(asyncio.ensure_future(self._close()))
+
+    async def _close(self) -> None:
+        if self._opening:
+            await self._opening
+        if self._listening:
+            # asyncio loses a connection that is accepted in the turn in which its server closes.
+            asyncio.get_running_loop().remove_reader(self._sock)
+            for _ in range(_TURNS_TO_ACCEPT):
+                await asyncio.sleep(0)
+            self._listening.close()
+        await self._runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        if request.method != "POST":
+            return _text(405, "edgehar takes what Sensor Logger posts here, and has nothing to show")
+        try:
+            async with asyncio.timeout(BODY_S):
+                raw = await _body(request)
+        except TimeoutError:
+            return _text(408, f"a push has to come within {BODY_S:.0f} s")
+        except web.HTTPRequestEntityTooLarge:
+            most = LARGEST >> 20
+            return _text(413, f"a push has at most {most} MiB: shorten the push interval, and send no images")
+        except Exception as error:  # noqa: BLE001  # the library has many for a body that breaks off or is none
+            return _text(400, f"the push cannot be read: {error}")
+        try:
+            return self._hand_over(cut(raw))
+        except FrameError as error:
+            return _text(400, f"this is {error}")
+        except Exception as error:
+            # The library would keep it to itself.
+            for life in self.lives.values():
+                life.end(error)
+            raise
+
+    def _hand_over(self, push: Push) -> web.Response:
+        if not push.bodies:
+            return _text(200, "edgehar hears you; acceleration and angular rate are what it waits for")
+        life = self._life_of(push.device)
+        if life is None and push.device not in self.named:
+            return self._turn_away(msgspec.json.encode(push.device).decode())
+        if life is None or not life.push(push.bodies):
+            return _text(503, "edgehar is about to open anew; try again")
+        return _text(200, "ok")
+
+    def _life_of(self, device: str) -> Life | None:
+        if device in self.named:
+            return self.lives.get(device)
+        anyone = self.lives.get(None)
+        return anyone if anyone and anyone.takes(device) else None
+
+    def _turn_away(self, device: str) -> web.Response:
+        """`device` in quotes."""
+        if len(_strangers) < _MOST_STRANGERS and (self._listen, device) not in _strangers:
+            _strangers.add((self._listen, device))
+            _LOGGER.warning(
+                "port %s: a phone posts that no [[wearer.phone]] of this address names; to take it, write device = %s",
+                self._listen,
+                device,
+            )
+        return _text(
+            _SHOWN_ON_THE_PHONE, f"edgehar does not take this phone: no device = {device} is configured"
+        )
+
+
+_servers: dict[tuple[asyncio.AbstractEventLoop, str, int], _Server] = {}
+_strangers: set[tuple[str, str]] = set()
+
+
+@asynccontextmanager
+async def _joined(address: tuple[str, int], listen: str, life: Life) -> AsyncIterator[None]:
+    """A part in the server of this address: the first opens it, the last closes it."""
+    key, device = (asyncio.get_running_loop(), *address), life.device
+    server = _servers.get(key)
+    if server is None:
+        server = _servers[key] = _Server(listen, _bound(listen, *address))
+    elif device in server.lives:
+        which = f"name the device {device}" if device else "name no device"
+        raise ConfigError(f"{listen}: two sources {which}; give each the deviceId of its own phone")
+    server.lives[device] = life
+    server.named.add(device)
+    try:
+        await server.open()
+        yield
+    finally:
+        del server.lives[device]
+        if not server.lives:
+            del _servers[key]
+            await server.close()
+
+
+def _address(listen: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{listen}")
+    try:
+        host, port = str(ipaddress.ip_address(parts.hostname or "")), parts.port
+    except ValueError:
+        port = None
+    if not port or parts.netloc != listen:
+        raise ConfigError(f"{listen}: expected an address of this host and a port, such as 0.0.0.0:8000")
+    return host, port
+
+
+def _bound(listen: str, host: str, port: int) -> socket.socket:
+    """A socket that has the address; SourceLostError says why it cannot."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()
+    try:
+        return socket.create_server((host, port), family=family, dualstack_ipv6=both)
+    except OSError as error:
+        raise SourceLostError(_why_not(listen, error)) from error
+
+
+def _why_not(listen: str, error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"port {listen} is in use by another program: close that, or choose another port here and in the app"
+        case errno.EACCES | errno.EPERM:
+            return f"port {listen} may not be opened: those below 1024 are the system's, choose one above"
+        case errno.EADDRNOTAVAIL:
+            return f"port {listen} cannot be opened: this host has no such address now; 0.0.0.0 is all it has"
+    return f"port {listen} cannot be opened: {error}"
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        # Unless it is heard to its end, the phone does not hear the answer.
+        heard = 0
+        while heard < _MOST_HEARD and (chunk := await request.content.readany()):
+            heard += len(chunk)
+        raise
+
+
+def _text(status: int, sentence: str) -> web.Response:
+    return web.Response(status=status, text=f"{sentence}\n")

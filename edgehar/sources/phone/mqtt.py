@@ -1,0 +1,150 @@
+"""The app Sensor Logger, publishing to an MQTT broker that this host listens to.
+
+The app speaks MQTT over WebSockets alone, with QoS 0, on the topic `sensor-logger` unless it is told
+otherwise (tszheichoi/awesome-sensor-logger, PUSHING.md), so the broker needs a listener for those. Here
+the broker is reached as usual.
+"""
+
+import asyncio
+import logging
+import secrets
+from functools import partial
+
+import msgspec
+
+from edgehar.brokers.mqtt import NAMES, Link, Tls, Version, VersionError, new_client
+from edgehar.devices.sensor_logger_json import cut
+from edgehar.errors import ConfigError, FrameError, SourceLostError
+from edgehar.sources import Deliver
+from edgehar.sources.phone.life import SILENCE_S, Life
+
+_LOGGER = logging.getLogger(__name__)
+
+GOODBYE_S = 0.5
+"""A clean end waits so long for the broker, s."""
+
+_MOST_STRANGERS = 8
+"""Phones on the topic that are not this one and get a line in the log; later ones get none."""
+
+_LONGEST_TOPIC = 65_535
+
+
+class SensorLoggerMqtt:
+    """A phone with Sensor Logger that publishes to a broker; delivers stream 0."""
+
+    battery = None
+
+    def __init__(  # noqa: PLR0913  # one keyword for each setting of the broker
+        self,
+        topic: str,
+        device: str | None = None,
+        *,
+        host: str,
+        port: int = 1883,
+        username: str | None = None,
+        password: str | None = None,
+        tls: Tls | None = None,
+        version: Version = 5,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        """Connects to nothing yet; ConfigError if the topic cannot be one or the files of `tls` cannot be used.
+
+        Args:
+            topic: As it is set in the app.
+            device: The phone's `deviceId`; None: the first one that publishes there.
+            host: Name or address of the broker.
+            port: Its TCP port.
+            username: Account at the broker.
+            password: Of that account.
+            tls: Encrypts the connection.
+            version: Of MQTT; 5 falls back to 4 where the broker does not speak it.
+            silence_s: A phone that published and then does not for so long is lost, s.
+        """
+        _check(topic)
+        self.topic, self.device = topic, device
+        self._host, self._port = host, port
+        self._username, self._password = username, password
+        self._tls = tls.load() if tls else None
+        self._versions: tuple[Version, ...] = (5, 4) if version == 5 else (4,)
+        self.silence_s = silence_s
+        self._damaged = 0
+        self._strangers: set[str] = set()
+
+    @property
+    def damaged(self) -> int:
+        """Messages on the topic that are none of Sensor Logger's, over all lives."""
+        return self._damaged
+
+    async def run(self, deliver: Deliver) -> None:
+        """One life, as in `Source.run`; waits for the first message without end."""
+        life = Life(f"topic {self.topic}", self.device, deliver, self.silence_s)
+        for version in self._versions:
+            try:
+                await self._live(version, life)
+            except (OSError, UnicodeError) as error:
+                if isinstance(error, VersionError) and version != self._versions[-1]:
+                    continue
+                raise SourceLostError(f"MQTT broker {self._host}:{self._port}: {error}") from error
+
+    async def _live(self, version: Version, life: Life) -> None:
+        # A name of its own: two clients of one name drive each other out.
+        name = f"edgehar-phone-{secrets.token_hex(4)}"
+        client = new_client(name, version, self._username, self._password, self._tls)
+        link = Link(client, on_message=partial(self._take, life))
+        try:
+            await link.open(self._host, self._port)
+            await link.subscribe(self.topic)
+            _LOGGER.info(
+                "topic %s: waiting for what Sensor Logger publishes (%s)", self.topic, NAMES[version]
+            )
+            await self._listen(link, life)
+        finally:
+            link.drop()
+
+    async def _listen(self, link: Link, life: Life) -> None:
+        staying = asyncio.ensure_future(link.stay())
+        # It ends by itself only with an error.
+        staying.add_done_callback(lambda done: None if done.cancelled() else life.end(_error_of(done)))
+        try:
+            await life.wait()
+        finally:
+            staying.cancel()
+            await link.say_goodbye(GOODBYE_S)
+
+    def _take(self, life: Life, payload: bytes) -> None:
+        try:
+            push = cut(payload)
+        except FrameError as error:
+            self._damaged += 1
+            _LOGGER.debug("topic %s: %s", self.topic, error)
+            return
+        if not push.bodies:
+            return
+        if life.takes(push.device):
+            life.push(push.bodies)
+        elif not life.was_heard:
+            self._tell_of(msgspec.json.encode(push.device).decode())
+
+    def _tell_of(self, device: str) -> None:
+        """`device` in quotes."""
+        if len(self._strangers) < _MOST_STRANGERS and device not in self._strangers:
+            self._strangers.add(device)
+            _LOGGER.warning(
+                "topic %s carries a phone, but not %s: to take it, write device = %s to its [[wearer.phone]]",
+                self.topic,
+                self.device,
+                device,
+            )
+
+
+def _check(topic: str) -> None:
+    *before, last = topic.split("/")
+    levels = [*before, "" if last == "#" else last]
+    whole = all(level == "+" or not {"+", "#", "\0"} & set(level) for level in levels)
+    if not topic or not whole or len(topic.encode()) > _LONGEST_TOPIC:
+        raise ConfigError(f"{topic!r:.60}: expected an MQTT topic, such as sensor-logger")
+
+
+def _error_of(done: "asyncio.Future[None]") -> Exception:
+    error = done.exception()
+    return error if isinstance(error, Exception) else ConnectionError("the connection ended")

@@ -1,0 +1,109 @@
+"""The app SensorServer: a phone that is itself the server, and a WebSocket to it.
+
+Paths, and that it begins to send with the connection: umer0586/SensorServer, README.md.
+"""
+
+import asyncio
+import time
+from urllib.parse import urlencode, urlsplit
+
+import aiohttp
+import msgspec
+
+from edgehar.devices.sensor_server import ACCELEROMETER, GYROSCOPE, LONGEST
+from edgehar.errors import ConfigError, SourceLostError
+from edgehar.sources import Deliver
+from edgehar.sources.phone.life import SILENCE_S
+
+CONNECT_S = 5.0
+"""A phone that has not answered by then is taken as lost, s."""
+
+HEARTBEAT_S = 10.0
+"""A link that was silent for so long is asked, and given up after half that time without an answer, s."""
+
+PORT = 8080
+"""The app's, unless its user chose another one."""
+
+_CLOSE_S = 0.5
+_LONGEST_REASON = 100
+
+
+class SensorServer:
+    """A phone with SensorServer; delivers stream 0."""
+
+    damaged = 0
+    battery = None
+    silence_s = SILENCE_S
+
+    def __init__(self, url: str) -> None:
+        """Name the phone, as `ws://address` or `ws://address:port`; ConfigError if it cannot be one."""
+        self.url = url
+        self._url = _full(url)
+
+    async def run(self, deliver: Deliver) -> None:
+        """One life, as in `Source.run`."""
+        async with aiohttp.ClientSession() as session:
+            link = await self._connect(session)
+            try:
+                await self._pump(link, deliver)
+            finally:
+                await link.close()
+
+    async def _connect(self, session: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                return await session.ws_connect(
+                    self._url,
+                    heartbeat=HEARTBEAT_S,
+                    max_msg_size=LONGEST,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S),
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            raise SourceLostError(
+                f"{self.url} answers, but not as SensorServer does (HTTP {error.status}); "
+                "is this the address that the app shows once its server is started?"
+            ) from error
+        except (aiohttp.ClientError, OSError) as error:
+            reason = (
+                f"no answer in {CONNECT_S:.0f} s" if isinstance(error, TimeoutError) else _line(str(error))
+            )
+            raise SourceLostError(
+                f"{self.url} cannot be reached: {reason}; is the app's server started, and the phone awake and in "
+                "the same network?"
+            ) from error
+
+    async def _pump(self, link: aiohttp.ClientWebSocketResponse, deliver: Deliver) -> None:
+        while True:
+            message = await link.receive()
+            match message.type:
+                case aiohttp.WSMsgType.TEXT:
+                    deliver(time.monotonic(), 0, message.data.encode())
+                case aiohttp.WSMsgType.CLOSE | aiohttp.WSMsgType.CLOSING | aiohttp.WSMsgType.CLOSED:
+                    said = _line(message.extra or "") or f"code {link.close_code}"
+                    raise SourceLostError(
+                        f"{self.url} closed the connection ({said}); is the app's server still started, and has the "
+                        "phone an accelerometer and a gyroscope?"
+                    )
+                case aiohttp.WSMsgType.ERROR:
+                    raise SourceLostError(
+                        f"{self.url} was lost: {_line(str(link.exception() or 'no answer'))}; is the phone still in "
+                        "reach of the network?"
+                    )
+
+
+def _full(url: str) -> str:
+    parts = urlsplit(url)
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    more = parts.path.strip("/") or parts.query or parts.fragment or parts.username
+    if parts.scheme != "ws" or not host or port == 0 or more:
+        raise ConfigError(f"{url}: expected ws://address:port, as the app shows it")
+    types = msgspec.json.encode([ACCELEROMETER, GYROSCOPE]).decode()
+    host = f"[{host}]" if ":" in host else host
+    return f"ws://{host}:{port or PORT}/sensors/connect?{urlencode({'types': types})}"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:_LONGEST_REASON]

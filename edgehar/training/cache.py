@@ -1,0 +1,206 @@
+"""The work folder of a build: simulated windows and the state of the fit, so that nothing is made twice.
+
+What is kept carries a key, the sha256 of all that it depends on. What is damaged, or of another key,
+is made anew.
+"""
+
+import hashlib
+import logging
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+import edgehar
+from edgehar.errors import ConfigError
+from edgehar.training.recipe import Recipe
+
+Arrays = Mapping[str, NDArray[Any]]
+
+_SIMULATION = (
+    "motion/**/*.py",
+    "pipeline/resample.py",
+    "pipeline/windows.py",
+    "training/synthesize.py",
+)
+_FIT = ("pipeline/mounting.py", "training/fit.py", "training/frames.py", "training/tcn.py")
+_FOREST = ("evaluation/baselines.py",)
+_LATER = ("name", "version", "frames", "normalization", "views", "network", "fit", "decision")
+"""Parts of a recipe that change no simulated window."""
+_LATER_OF_SENSORS = ("placements", "labels", "alone")
+"""The same, of its sensors."""
+_SIGN = "sign"
+"""The array that holds the key."""
+
+_log = logging.getLogger(__name__)
+
+
+class Kept(Struct, frozen=True):
+    """One file of the work folder."""
+
+    path: Path
+    key: str
+    """Hexadecimal; a file of another key is not used."""
+
+    def load(self) -> dict[str, NDArray[Any]] | None:
+        """The arrays; None if there are none, and with a warning if they are damaged or of another key."""
+        try:
+            return self._read() if self.path.exists() else None
+        except ValueError as error:
+            _log.warning("%s is not used: %s; starting over", self.path, error)
+            return None
+
+    def is_good(self) -> bool:
+        """Whether there is something to go on from."""
+        try:
+            return bool(self._read())
+        except ValueError:
+            return False
+
+    def _read(self) -> dict[str, NDArray[Any]]:
+        """The arrays; ValueError says why not."""
+        try:
+            # By handle: numpy leaves a file open that it cannot read.
+            with self.path.open("rb") as handle, np.load(handle) as file:
+                arrays = {name: file[name] for name in file.files}
+            sign = str(arrays.pop(_SIGN))
+        except Exception as error:  # a damaged archive raises nearly anything
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise ValueError(f"damaged ({why})") from error
+        if sign != self.key:
+            raise ValueError("of another recipe or version")
+        return arrays
+
+    def save(self, arrays: Arrays) -> None:
+        """Write the arrays, all or none; with a warning if there is no room for them."""
+        try:
+            _replace(self.path, lambda path: _save(path, {_SIGN: np.array(self.key), **arrays}))
+        except OSError as error:
+            _log.warning("%s cannot be kept: %s", self.path, error.strerror)
+
+
+def write(path: Path, fill: Callable[[Path], object]) -> None:
+    """Let `fill` write a file beside `path`, then put it there: whole or not at all.
+
+    Raises:
+        ConfigError: if it cannot be written.
+    """
+    try:
+        _replace(path, fill)
+    except OSError as error:
+        why = error.strerror or error
+        raise ConfigError(f"{path}: cannot be written: {why}; make room for it or write elsewhere") from error
+
+
+def _replace(path: Path, fill: Callable[[Path], object]) -> None:
+    new = path.with_name(f".{path.name}.new")
+    try:
+        fill(new)
+        os.replace(new, path)  # noqa: PTH105  # the atomic one, by its own name
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _save(path: Path, arrays: Arrays) -> None:
+    # By handle: to a name numpy would add a suffix.
+    with path.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy takes the names for its own options
+
+
+@contextmanager
+def processes(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Fresh interpreters that do not hear Ctrl-C: a fork would copy whatever threads the caller runs."""
+    context = multiprocessing.get_context("spawn")
+    all_started = context.Event()
+    pool = ProcessPoolExecutor(count, context, all_started.wait)
+    try:
+        _start(pool, count, all_started)
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start(pool: ProcessPoolExecutor, count: int, all_started: Event) -> None:
+    # A terminal sends SIGINT to all of them; they inherit that it is blocked, and the caller alone hears it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        # A job starts a process only while none is idle: until all are there, none ends its job.
+        for _ in range(count):
+            pool.submit(int)
+    finally:
+        all_started.set()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def make(folder: Path) -> Path:
+    """Make the folder, which git leaves alone wherever it is.
+
+    Raises:
+        ConfigError: if it cannot be made.
+    """
+    writable(folder, "--work takes a folder to write to")
+    if not any(folder.iterdir()):
+        write(folder / ".gitignore", lambda path: path.write_text("*\n"))
+    return folder
+
+
+def writable(folder: Path, mend: str) -> None:
+    """Make the folder, unless it is there, and try whether a file can be written to it.
+
+    Raises:
+        ConfigError: if not; it ends in `mend`, what to do.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{folder}: {error.strerror}; {mend}") from error
+
+
+def key_of_data(recipe: Recipe) -> str:
+    """Of the simulated windows."""
+    tables = _without(_LATER, msgspec.to_builtins(recipe))
+    tables["sensors"] = [_without(_LATER_OF_SENSORS, sensor) for sensor in tables["sensors"]]
+    return _key(tables, np.__version__, *_texts(_SIMULATION))
+
+
+def key_of_fit(recipe: Recipe, data: str, versions: str) -> str:
+    """Of a fit to windows of the key `data` by these `versions` of libraries."""
+    tables = _without(("name", "version", "decision"), msgspec.to_builtins(recipe))
+    return _key(tables, data, versions, *_texts(_FIT))
+
+
+def key_of_forest(recipe: Recipe, data: str) -> str:
+    """Of a random forest on windows of the key `data`."""
+    tables = {
+        name: msgspec.to_builtins(getattr(recipe, name)) for name in ("sensors", "views", "normalization")
+    }
+    return _key(tables, data, np.__version__, *_texts(_FOREST))
+
+
+def _without(names: Iterable[str], table: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in table.items() if name not in names}
+
+
+def _key(tables: dict[str, Any], *texts: str) -> str:
+    return hashlib.sha256(msgspec.json.encode([tables, *texts], order="sorted")).hexdigest()
+
+
+def _texts(patterns: Iterable[str]) -> Iterator[str]:
+    package = Path(edgehar.__file__).parent
+    for pattern in patterns:
+        for path in sorted(package.glob(pattern)):
+            yield path.relative_to(package).as_posix()
+            yield path.read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""The wire format of a sensor with edgehar's own firmware, without I/O."""

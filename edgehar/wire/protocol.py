@@ -1,0 +1,300 @@
+"""The wire format of a sensor: bytes to packets and back, without I/O.
+
+A body is one packet; a BLE notification carries it as it is, a byte stream carries it framed:
+COBS(body, CRC-16) and a 0x00. `firmware_bridge/README.md` specifies every byte.
+"""
+
+import logging
+import math
+import struct
+from binascii import crc_hqx
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from edgehar.errors import FrameError
+from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS, STANDARD_GRAVITY, FloatArray, Packet
+from edgehar.wire.commands import is_answer
+
+_LOGGER = logging.getLogger(__name__)
+
+MAX_SAMPLES = 19
+"""Samples in one data packet at most: 235 bytes, which an ATT MTU of 247 carries."""
+
+FULL_SCALE = 32768
+"""Counts at the upper end of a channel's range."""
+
+# Version 1 in the high nibble, the kind of packet in the low one.
+_DATA = 0x10
+_DESCRIPTION = 0x11
+
+_DATA_LAYOUT = struct.Struct("<BHI")
+_DESCRIPTION_LAYOUT = struct.Struct("<B6sIBHBBBHB")
+_COUNT = np.dtype("<i2")
+# Of the counts in a data packet of so many bytes.
+_SHAPES = {7 + 12 * n: (n, 6) for n in range(1, MAX_SAMPLES + 1)}
+
+_MAX_BODY = max(_SHAPES)
+# CRC and the first COBS code; with at most 237 bytes no group ever reaches 254, so no other code is added.
+_MAX_FRAME = _MAX_BODY + 2 + 1
+_CODES = [bytes((code,)) for code in range(_MAX_FRAME + 1)]
+
+_MAX_PERIOD_US = 10_000_000
+_HAS_CLOCK = 0x01
+Counts = NDArray[np.int16]
+
+
+class Data(Struct, frozen=True, eq=False):
+    """A data packet."""
+
+    sequence: int
+    """0..65535 and round again; descriptions have none."""
+    ticks_us: int
+    """Device clock at the first sample, µs, modulo 2**32; 0 from a sensor without a clock."""
+    counts: Counts
+    """(samples, 6) in the order of IMU_CHANNELS; zero in channels the sensor lacks."""
+
+
+class Description(Struct, frozen=True):
+    """What is constant of a sensor; sent at its start and every second."""
+
+    device: str
+    """The sensor's own id, 12 hexadecimal digits."""
+    period_us: int
+    """Nominal time from one sample to the next, µs, 1..10,000,000."""
+    acc_range_g: int
+    """Acceleration's full scale, g, 0..255; FULL_SCALE counts."""
+    gyr_range_dps: int
+    """Angular rate's full scale, degree/s, 0..65535; FULL_SCALE counts."""
+    channels: tuple[str, ...] = IMU_CHANNELS
+    """Channels the sensor has, in the order of IMU_CHANNELS."""
+    battery: int | None = None
+    """Charge, percent; None if unknown."""
+    has_clock: bool = True
+    """Whether the ticks of data packets mean anything."""
+    firmware: tuple[int, int] = (0, 0)
+    """Version, major and minor, each 0..255."""
+
+    def scale(self) -> FloatArray:
+        """SI units per count, (channels,): m/s² and rad/s."""
+        acc = self.acc_range_g * STANDARD_GRAVITY / FULL_SCALE
+        gyr = math.radians(self.gyr_range_dps) / FULL_SCALE
+        return np.array([acc if name in ACCELERATION else gyr for name in self.channels], np.float32)
+
+
+def encode_data(sequence: int, ticks_us: int, counts: Counts) -> bytes:
+    """Body of a data packet of 1..19 samples, (n, 6); both numbers are taken modulo their width."""
+    if counts.ndim != 2 or counts.shape[1] != len(IMU_CHANNELS) or not 0 < len(counts) <= MAX_SAMPLES:
+        raise ValueError(f"counts of shape {counts.shape}; (1..{MAX_SAMPLES}, 6) expected")
+    head = _DATA_LAYOUT.pack(_DATA, sequence & 0xFFFF, ticks_us & 0xFFFFFFFF)
+    return head + counts.astype("<i2", casting="safe", copy=False).tobytes()
+
+
+def encode_description(description: Description) -> bytes:
+    """Body of a description, 20 bytes; ValueError where a field is out of its bounds."""
+    if (fault := _fault(description)) is not None:
+        raise ValueError(fault)
+    major, minor = description.firmware
+    return _DESCRIPTION_LAYOUT.pack(
+        _DESCRIPTION,
+        bytes.fromhex(description.device),
+        description.period_us,
+        description.acc_range_g,
+        description.gyr_range_dps,
+        sum(1 << IMU_CHANNELS.index(name) for name in description.channels),
+        255 if description.battery is None else description.battery,
+        _HAS_CLOCK if description.has_clock else 0,
+        major << 8 | minor,
+        0,
+    )
+
+
+def decode(body: bytes) -> Data | Description:
+    """Read one body; FrameError if it breaks the format."""
+    head = body[0] if body else None
+    if head == _DATA:
+        return _decode_data(body)
+    if head == _DESCRIPTION:
+        return _decode_description(body)
+    raise FrameError(f"packet begins with {body[:1]!r}; 0x10 or 0x11 expected")
+
+
+def _decode_data(body: bytes) -> Data:
+    shape = _SHAPES.get(len(body))
+    if shape is None:
+        raise FrameError(f"data packet of {len(body)} bytes; 7 + 12 per sample, 1..{MAX_SAMPLES}, expected")
+    _, sequence, ticks_us = _DATA_LAYOUT.unpack_from(body)
+    # The slice is a copy, and unlike the body's odd offset it is aligned.
+    return Data(sequence, ticks_us, np.ndarray(shape, _COUNT, body[_DATA_LAYOUT.size :]))
+
+
+def _decode_description(body: bytes) -> Description:
+    if len(body) != _DESCRIPTION_LAYOUT.size:
+        raise FrameError(f"description of {len(body)} bytes; {_DESCRIPTION_LAYOUT.size} expected")
+    _, device, period, acc, gyr, bits, battery, flags, version, _ = _DESCRIPTION_LAYOUT.unpack(body)
+    description = Description(
+        device=device.hex(),
+        period_us=period,
+        acc_range_g=acc,
+        gyr_range_dps=gyr,
+        channels=tuple(name for i, name in enumerate(IMU_CHANNELS) if bits >> i & 1),
+        battery=battery if battery <= 100 else None,
+        has_clock=bool(flags & _HAS_CLOCK),
+        firmware=divmod(version, 256),
+    )
+    if (fault := _fault(description)) is not None:
+        raise FrameError(fault)
+    return description
+
+
+def _fault(description: Description) -> str | None:
+    """What makes a description unusable, in words; None if nothing does."""
+    names, period, battery = description.channels, description.period_us, description.battery
+    acc, gyr = (not set(names).isdisjoint(kind) for kind in (ACCELERATION, ANGULAR_RATE))
+    in_order = tuple(name for name in IMU_CHANNELS if name in names)
+    checks = (
+        (len(description.device) == 12, f"device id {description.device!r}; 12 hexadecimal digits expected"),
+        (names and names == in_order, f"channels {names}; some of {IMU_CHANNELS} in this order expected"),
+        (0 < period <= _MAX_PERIOD_US, f"sample period {period} µs; 1..{_MAX_PERIOD_US} expected"),
+        (description.acc_range_g or not acc, "acceleration with a full scale of 0 g"),
+        (description.gyr_range_dps or not gyr, "angular rate with a full scale of 0 degree/s"),
+        (battery is None or 0 <= battery <= 100, f"battery {battery} %; 0..100 expected"),
+    )
+    return next((fault for sound, fault in checks if not sound), None)
+
+
+def frame(body: bytes) -> bytes:
+    """A body as a byte stream carries it; ValueError over 235 bytes."""
+    if not 0 < len(body) <= _MAX_BODY:
+        raise ValueError(f"a body of {len(body)} bytes; 1..{_MAX_BODY} expected")
+    groups = (body + crc_hqx(body, 0xFFFF).to_bytes(2, "little")).split(b"\0")
+    return b"".join([_CODES[len(group) + 1] + group for group in groups]) + b"\0"
+
+
+def _unframe(stuffed: bytes) -> bytes | None:
+    """The body of what stood between two 0x00; None if COBS or CRC say that it is damaged."""
+    end, at = len(stuffed), 0
+    if not 3 < end <= _MAX_FRAME:
+        return None
+    raw = bytearray(stuffed)
+    while at < end:
+        code = raw[at]
+        raw[at] = 0
+        at += code
+    body = bytes(raw[1:-2])
+    if at != end or crc_hqx(body, 0xFFFF) != raw[-2] | raw[-1] << 8:
+        return None
+    return body
+
+
+class Deframer:
+    """Finds the bodies in one life of a byte stream, however it is cut; drops and counts what is damaged."""
+
+    def __init__(self) -> None:
+        self.damaged = 0
+        """Frames whose length, COBS or CRC was wrong; a run without 0x00 counts once."""
+        self._rest = b""
+        self._overrun = False
+
+    def push(self, chunk: bytes) -> list[bytes]:
+        """The bodies that this chunk completes. What it keeps never exceeds one frame."""
+        parts = chunk.split(b"\0")
+        parts[0] = self._rest + parts[0]
+        self._rest = parts.pop()
+        if parts and self._overrun:
+            del parts[0]
+            self._overrun = False
+        bodies = [_unframe(stuffed) for stuffed in parts if stuffed]
+        self.damaged += bodies.count(None)
+        if self._overrun or len(self._rest) > _MAX_FRAME:
+            self.damaged += not self._overrun
+            self._rest, self._overrun = b"", True
+        return [body for body in bodies if body is not None]
+
+
+class Decoder:
+    """Bodies of one sensor to packets, over as many of its lives as it likes; never raises."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.description: Description | None = None
+        """The newest description."""
+        self.packets = 0
+        """Packets returned."""
+        self.malformed = 0
+        """Bodies that break the format."""
+        self.undescribed = 0
+        """Data packets before any description: nobody knows their scale."""
+        self.lost = 0
+        """Packets missing between two that came, by their sequence."""
+        self.duplicates = 0
+        """Packets that came twice; the second is dropped."""
+        self.restarts = 0
+        """Times the sequence or the device clock began again."""
+        self._described: bytes | None = None
+        self._devices: set[str] = set()
+        self._last: Data | None = None
+        self._scale: FloatArray = np.empty(0, np.float32)
+        self._columns: slice | list[int] | None = None
+
+    def push(self, body: bytes) -> list[Packet]:
+        """The packet in a body, if it is whole, new and described; nothing for an answer to a command."""
+        if body == self._described or is_answer(body):
+            return []
+        try:
+            item = decode(body)
+        except FrameError as error:
+            self.malformed += 1
+            _LOGGER.debug("dropped a packet: %s", error)
+            return []
+        if isinstance(item, Description):
+            self._described = body
+            self._describe(item)
+            return []
+        if (d := self.description) is None:
+            self.undescribed += 1
+            return []
+        if self._repeats(item, d):
+            self.duplicates += 1
+            return []
+        self.packets += 1
+        ticks = item.ticks_us if d.has_clock else None
+        values = item.counts if self._columns is None else item.counts[:, self._columns]
+        return [
+            Packet(d.device, item.sequence, ticks, d.period_us, d.channels, values, self._scale, d.battery)
+        ]
+
+    def _describe(self, description: Description) -> None:
+        known, self.description = self.description, description
+        if known is None or known.device != description.device:
+            self._last = None
+        if known is not None and description.device not in self._devices:
+            _LOGGER.warning("the link of device %s now also brings %s", known.device, description.device)
+        self._devices.add(description.device)
+        columns = [IMU_CHANNELS.index(name) for name in description.channels]
+        first, end = columns[0], columns[-1] + 1
+        self._columns = slice(first, end) if len(columns) == end - first else columns
+        if description.channels == IMU_CHANNELS:
+            self._columns = None
+        self._scale = description.scale()
+
+    def _repeats(self, data: Data, description: Description) -> bool:
+        """Whether this is the last packet once more; counts what is missing between the two if not."""
+        last, self._last = self._last, data
+        if last is None:
+            return False
+        step = (data.sequence - last.sequence) & 0xFFFF
+        elapsed = (data.ticks_us - last.ticks_us) & 0xFFFFFFFF if description.has_clock else None
+        if step == 0 and not elapsed:
+            return True
+        # Lost packets took time: one sample each at least, half of it granted to a bad clock.
+        least = (step - 1) * description.period_us // 2
+        if step == 0 or step >= 0x8000 or not (elapsed is None or least <= elapsed < 0x80000000):
+            self.restarts += 1
+        else:
+            self.lost += step - 1
+        return False

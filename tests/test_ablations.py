@@ -1,0 +1,80 @@
+"""Networks fitted to each way of showing a sensor, on people who are simulated here."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, lacking
+from test_evaluate import simulate
+
+from edgehar.cli import train as cli
+from edgehar.errors import ConfigError, RecordingError
+from edgehar.evaluation import ablations as ablate
+from edgehar.training import export, recipe as recipes
+from edgehar.training.recipe import Recipe
+from edgehar.training.synthesize import synthesize
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+BRIEF = [("walking", 6.0), ("running", 6.0)]
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return recipes.load(ROOT / "tests" / "tiny.toml")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Motionsense with one who was decided on and one who was not, and DSADS of two wrists."""
+    folder: Path = tmp_path_factory.mktemp("data")
+    simulate(folder / "imu" / "motionsense.npz", BRIEF, people=(2, 40))
+    simulate(folder / "imu" / "dsads.npz", BRIEF, ("wrist_left", "wrist_right"), people=(1,))
+    return folder
+
+
+def test_only_people_who_are_decided_on_are_looked_at(recipe: Recipe, folder: Path) -> None:
+    found = ablate.cases(export.describe(recipe, b"", {}), folder)
+    names = ["motionsense", "dsads", "dsads wrist_left", "dsads wrist_right"]
+    assert [case.name for case in found] == [name for name in names for _ in range(2)]
+    plain, turned = found[:2]
+    # Two trials of 6 s hold three windows each; the sensor is the third of the model.
+    assert plain.x.shape == (6, 3, 2, 128, 3)
+    assert plain.true.tolist() == ["walking"] * 3 + ["running"] * 3
+    assert not plain.x[:, :2].any()
+    assert np.linalg.norm(turned.x, axis=-1) == pytest.approx(np.linalg.norm(plain.x, axis=-1), abs=1e-3)
+    assert np.abs(turned.x - plain.x).max() > 1.0
+
+
+@pytest.mark.parametrize(
+    ("people", "performed"), [((40,), BRIEF), ((2,), [("waving", 6.0)]), ((2,), [("walking", 2.0)])]
+)
+def test_without_a_window_of_theirs_no_window_is_simulated(
+    recipe: Recipe, tmp_path: Path, people: tuple[int, ...], performed: list[tuple[str, float]]
+) -> None:
+    simulate(tmp_path / "imu" / "motionsense.npz", performed, people=people)
+    with pytest.raises(RecordingError, match="motionsense: no window of the people decided on"):
+        ablate.ablate(recipe, lambda: pytest.fail("simulated"), tmp_path, 1, lambda *_: None)
+
+
+def test_every_way_is_scored_as_worn_and_turned(recipe: Recipe, folder: Path) -> None:
+    try:
+        cli._versions()
+    except ConfigError as error:
+        lacking(str(error))
+    data = synthesize(recipe, 1, lambda _: None)
+    heard: list[str] = []
+    names = ["half habits, half any orientation, device's axes", "any orientation, invariant channels"]
+    ways = {name: ablate.VARIANTS[name] for name in names}
+    found = ablate.ablate(recipe, lambda: data, folder, 1, lambda stage, *_: heard.append(stage), ways)
+    assert list(found) == names
+    columns = ["motionsense", "dsads", "dsads, each sensor alone, mean"]
+    for row in found.values():
+        assert list(row) == columns + [f"{name}, any orientation" for name in columns]
+        assert all(0.0 <= f1 <= 1.0 for f1 in row.values())
+    # What no turn changes is recognized however it is turned.
+    same = found["any orientation, invariant channels"]
+    assert same["motionsense, any orientation"] == same["motionsense"]
+    assert {stage.partition(": ")[2] for stage in heard} == set(names)
+    assert ablate.markdown(found).count("\n") == 1 + len(names)

@@ -1,0 +1,279 @@
+"""`edgehar devices` against sensors that lie still, through real bleak, a fake BlueZ and a real pty."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bluez import Bluetoothd
+from msgspec.structs import replace
+from peripherals import sensor
+from radio import Characteristic, Peripheral
+
+from edgehar.apps import devices as survey
+from edgehar.config import read as config
+from edgehar.devices import PROFILES
+from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART_WRITE
+from edgehar.errors import SourceLostError
+from edgehar.wire.commands import Kind
+from edgehar.wire.protocol import Deframer, Description, encode_data, encode_description, frame
+
+
+async def edgehar(*arguments: str) -> tuple[int, str, str]:
+    """A verb's exit code, data and messages."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "edgehar",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_scan_lists_what_fits_and_the_strongest_first(bluez: Bluetoothd) -> None:
+    near, far, other = (
+        sensor("movella_dot", 1),
+        sensor("witmotion", 2),
+        Peripheral("C0:FF:EE:00:00:09", "TV", gatt={}),
+    )
+    near.rssi, far.rssi, other.rssi = -50, -80, -30
+    bluez.add(far, other, near)
+    code, out, _ = await edgehar("devices", "scan", "--seconds", "1", "--json")
+    rows = json.loads(out)
+    assert code == 0
+    assert [(row["address"], row["profiles"]) for row in rows] == [
+        (near.address, ["movella_dot"]),
+        (far.address, ["witmotion", "witmotion_dual"]),
+    ]
+    # The fake radio's signal flickers.
+    assert [row["signal_dbm"] for row in rows] == pytest.approx([-50, -80], abs=2)
+    code, out, _ = await edgehar("devices", "scan", "--seconds", "1", "--all")
+    header, *lines = out.splitlines()
+    assert header.split() == ["address", "name", "signal", "dbm", "profiles"]
+    assert [line.split()[0] for line in lines] == [near.address, far.address, other.address]
+
+
+async def test_scan_prints_a_name_on_its_own_line_whatever_it_is(bluez: Bluetoothd) -> None:
+    rude = sensor("edgehar", 1)
+    rude.name = "edgehar\x1b[2J\nC0:FF:EE:00:00:02\u202e ö"
+    bluez.add(rude)
+    code, out, _ = await edgehar("devices", "scan", "--seconds", "1")
+    assert code == 0
+    assert len(out.splitlines()) == 2
+    assert "edgehar\ufffd[2J\ufffdC0:FF:EE:00:00:02\ufffd ö" in out
+
+
+@pytest.mark.parametrize("verb", [["scan"], ["test", "nobody"], ["command", "nobody", "identify"]])
+async def test_told_to_end_before_it_has_an_answer_it_says_so(bluez: Bluetoothd, verb: Sequence[str]) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "edgehar",
+        "devices",
+        *verb,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    # Once it is on the bus, it searches.
+    await bluez.until_guests(1)
+    process.terminate()
+    out, err = await process.communicate()
+    assert (process.returncode, out) == (1, b"")
+    assert err == b"edgehar: told to end before there was an answer\n"
+
+
+async def test_scan_of_an_empty_room_says_what_to_look_at(bluez: Bluetoothd) -> None:
+    assert bluez
+    code, out, err = await edgehar("devices", "scan", "--seconds", "0.5")
+    assert (code, out) == (1, "")
+    assert "no sensor is heard: is it charged" in err
+
+
+async def test_scan_without_an_adapter_is_one_line(bluez: Bluetoothd) -> None:
+    bluez.unplug()
+    code, _, err = await edgehar("devices", "scan", "--seconds", "0.5")
+    assert code == 1
+    assert err == "edgehar: there is no Bluetooth adapter: plug one in, or enable the board's own\n"
+
+
+async def test_a_good_sensor_passes_the_test(bluez: Bluetoothd) -> None:
+    bluez.add(sensor("movella_dot", 1))
+    code, out, _ = await edgehar("devices", "test", "Movella DOT 0001", "--seconds", "3", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert (found["profile"], found["battery"], found["wrong"]) == ("movella_dot", 80, [])
+    assert found["samples_per_s"]["both"] == pytest.approx(60, rel=0.05)
+    assert found["at_rest_m_s2"] == pytest.approx(9.81, rel=0.03)
+    assert (found["lost"], found["malformed"]) == (0, 0)
+    assert found["longest_pause_s"] < 1
+
+
+async def test_a_sensor_that_takes_long_to_connect_is_waited_for(
+    bluez: Bluetoothd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PROFILES, "thingy52", replace(PROFILES["thingy52"], silence_s=0.5))
+    slow = sensor("thingy52", 1)
+    slow.connect_delay_s = 1.0
+    bluez.add(slow)
+    found = await survey.test(slow.address, profile=None, adapter=None, baud=115200, seconds=1)
+    assert found["packets"]
+
+
+async def test_what_is_told_with_verbose_does_not_grow_with_every_notification(bluez: Bluetoothd) -> None:
+    bluez.add(sensor("thingy52", 1))
+    address = "C0:FF:EE:00:00:01"
+    code, _, err = await edgehar("--verbose", "devices", "test", address, "--seconds", "2")
+    assert code == 0
+    assert len(err.splitlines()) < 20
+
+
+async def test_a_sensor_of_another_kind_fails_it(bluez: Bluetoothd) -> None:
+    wrong = sensor("thingy52", 1)
+    bluez.add(wrong)
+    code, _, err = await edgehar("devices", "test", wrong.address, "--profile", "bluest", "--seconds", "2")
+    assert code == 1
+    assert "it has no characteristic" in err
+    assert "is its profile another one?" in err
+
+
+class Described(Peripheral):
+    """Own firmware that claims another range and rate than it has, and obeys commands."""
+
+    def __init__(self, acc_range_g: int = 16, period_us: int = 20_000) -> None:
+        command = Characteristic(NORDIC_UART_WRITE, ("write",), on_write=self._answer)
+        gatt = {NORDIC_UART: [Characteristic(NORDIC_UART_NOTIFY, ("notify",)), command]}
+        super().__init__("C0:FF:EE:00:00:01", "edgehar", services=[NORDIC_UART], gatt=gatt)
+        self._described = encode_description(
+            Description("c0ffee000001", period_us, acc_range_g, 2000, battery=41)
+        )
+        self.deaf = 0
+
+    def bodies(self, i: int) -> list[bytes]:
+        counts = np.array([[0, 0, 2048, 0, 0, 0]] * 5, np.int16)
+        return [self._described, encode_data(i, i * 100_000, counts)]
+
+    async def live(self) -> None:
+        i = 0
+        while True:
+            for body in self.bodies(i):
+                self.notify(NORDIC_UART_NOTIFY, body)
+            i += 1
+            await asyncio.sleep(0.1)
+
+    def _answer(self, body: bytes) -> None:
+        if self.deaf:
+            self.deaf -= 1
+            return
+        asyncio.get_running_loop().call_soon(self.notify, NORDIC_UART_NOTIFY, answer_to(body))
+
+
+def answer_to(body: bytes) -> bytes:
+    """As firmware_bridge/README.md lays it out: a rate of 7 µs is refused, all else accepted."""
+    refused = body[2] == Kind.SET_RATE and body[3:7] == (7).to_bytes(4, "little")
+    echo = body[3:7] if body[2] == Kind.ECHO else bytes(4)
+    return bytes((0x12, body[1], body[2], refused)) + bytes(4) + echo
+
+
+async def test_a_wrong_range_and_a_wrong_rate_fail_it(bluez: Bluetoothd) -> None:
+    bluez.add(Described(acc_range_g=4, period_us=10_000))
+    code, out, _ = await edgehar("devices", "test", "C0:FF:EE:00:00:01", "--seconds", "3", "--json")
+    found = json.loads(out)
+    assert code == 1
+    rate, range_ = found["wrong"]
+    assert "samples came per second where 100 are declared" in rate
+    assert "a factor of 0.25" in range_
+    assert found["battery"] == 41
+
+
+async def test_one_that_nobody_hears_is_one_line(bluez: Bluetoothd, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bluez
+    monkeypatch.setattr("edgehar.apps.devices.SEARCH_S", 0.2)
+    with pytest.raises(SourceLostError, match=r"^nobody is not heard: is it charged, on, near"):
+        await survey.test("nobody", profile=None, adapter=None, baud=115200, seconds=1)
+
+
+async def test_assign_writes_what_the_daemon_reads(bluez: Bluetoothd, tmp_path: Path) -> None:
+    bluez.add(sensor("movella_dot", 1))
+    path = tmp_path / "edgehar.toml"
+    assign = ("devices", "assign", "c0:ff:ee:00:00:01", "--wearer", "anna", "-c", str(path), "--placement")
+    code, out, _ = await edgehar(*assign, "wrist_left")
+    assert code == 0
+    assert out in path.read_text()
+    [worn] = config.load(path).wearer[0].ble
+    assert (worn.placement, worn.profile, worn.address) == ("wrist_left", "movella_dot", "C0:FF:EE:00:00:01")
+    code, _, err = await edgehar(*assign, "tail")
+    assert code == 78
+    assert "tail" in err
+    assert config.load(path).wearer[0].ble == [worn]
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "told"),
+    [
+        (["echo", "77"], 0, {"command": "echo", "result": "accepted", "echo": 77}),
+        (["set_rate", "7"], 1, {"command": "set_rate", "result": "refused", "echo": 0}),
+    ],
+)
+async def test_a_command_over_bluetooth_is_answered(
+    bluez: Bluetoothd, asked: Sequence[str], code: int, told: dict[str, object]
+) -> None:
+    firmware = Described()
+    firmware.deaf = 1  # the first one is not heard, and sent again
+    bluez.add(firmware)
+    found, out, _ = await edgehar("devices", "command", "edgehar", *asked, "--json")
+    assert (found, json.loads(out)) == (code, told)
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        (["dance"], "no command is called 'dance'; there are start, stop, set_rate, "),
+        (["set_rate", "0"], "command 0x03 with 0 and 0; 1..10000000 and 0..0 expected"),
+    ],
+)
+async def test_a_command_that_is_none_is_refused_in_a_line(asked: Sequence[str], line: str) -> None:
+    code, _, err = await edgehar("devices", "command", "/dev/null", *asked)
+    assert code == 78
+    assert err.startswith(f"edgehar: {line}")
+
+
+async def test_a_serial_sensor_is_tested_and_commanded() -> None:
+    device, end = os.openpty()
+    os.set_blocking(device, False)
+    firmware, deframer, heard = Described(), Deframer(), list[bytes]()
+
+    def read() -> None:
+        for body in deframer.push(os.read(device, 4096)):
+            heard.append(body)
+            os.write(device, frame(answer_to(body)))
+
+    async def live() -> None:
+        i = 0
+        while True:
+            for body in firmware.bodies(i):
+                os.write(device, frame(body))
+            i += 1
+            await asyncio.sleep(0.1)
+
+    asyncio.get_running_loop().add_reader(device, read)
+    living = asyncio.create_task(live())
+    try:
+        code, out, _ = await edgehar("devices", "test", os.ttyname(end), "--seconds", "2", "--json")
+        found = json.loads(out)
+        assert (code, found["profile"], found["wrong"]) == (0, "edgehar", [])
+        code, out, _ = await edgehar("devices", "command", os.ttyname(end), "identify", "5", "--json")
+        assert (code, json.loads(out)["result"]) == (0, "accepted")
+        assert [body[2] for body in heard] == [Kind.IDENTIFY]
+    finally:
+        living.cancel()
+        asyncio.get_running_loop().remove_reader(device)
+        os.close(device)
+        os.close(end)

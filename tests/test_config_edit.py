@@ -1,0 +1,174 @@
+"""Who wears which sensor where, written into a file that people wrote."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from edgehar.config import read as config
+from edgehar.config.edit import assign
+from edgehar.errors import ConfigError
+
+DOT = {"profile": "movella_dot", "address": "D4:CA:6E:F1:00:01"}
+BELT = {"profile": "polar_h10", "address": "A0:9E:1A:00:00:02"}
+
+WRITTEN = """\
+# our kitchen
+[gateway]
+id = "pi"            # not the host's name
+
+[[wearer]]
+id = "anna"
+
+[[wearer.serial]]
+placement = "chest"  # the strap
+port = "/dev/ttyACM0"
+
+# upstairs
+[[wearer]]
+id = "ben"
+[wearer.simulator]
+placements = ["wrist"]
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "edgehar.toml"
+
+
+def put(path: Path, wearer: str, placement: str, sensor: dict[str, str]) -> str:
+    return assign(path, wearer, placement, sensor, check=lambda _: None)
+
+
+def test_a_new_file_is_begun(path: Path) -> None:
+    lines = put(path, "anna", "wrist_left", DOT)
+    [anna] = config.load(path).wearer
+    assert (anna.id, [(s.placement, s.profile, s.address) for s in anna.ble]) == (
+        "anna",
+        [("wrist_left", "movella_dot", "D4:CA:6E:F1:00:01")],
+    )
+    assert lines in path.read_text()
+
+
+def test_a_sensor_is_added_where_its_wearer_stands_and_the_rest_stays(path: Path) -> None:
+    path.write_text(WRITTEN)
+    lines = put(path, "anna", "wrist_left", DOT)
+    assert path.read_text().replace(f"\n{lines}\n", "") == WRITTEN
+    anna, ben = config.load(path).wearer
+    assert [sensor.placement for sensor in anna.ble] == ["wrist_left"]
+    assert not ben.ble
+
+
+def test_what_was_worn_there_gives_way(path: Path) -> None:
+    put(path, "anna", "chest", DOT)
+    put(path, "anna", "wrist_left", {**DOT, "address": "D4:CA:6E:F1:00:07"})
+    put(path, "anna", "chest", BELT)
+    [anna] = config.load(path).wearer
+    assert {sensor.placement: sensor.profile for sensor in anna.ble} == {
+        "chest": "polar_h10",
+        "wrist_left": "movella_dot",
+    }
+    assert path.read_text().count("[[wearer.ble]]") == 2
+
+
+def test_a_sensor_that_is_worn_elsewhere_from_now_on_is_moved(path: Path) -> None:
+    put(path, "anna", "chest", BELT)
+    put(path, "ben", "wrist_left", DOT)
+    put(path, "ben", "wrist_right", {**DOT, "address": "D4:CA:6E:F1:00:07"})
+    put(path, "anna", "ankle_left", {**DOT, "address": DOT["address"].lower()})
+    worn = {wearer.id: [sensor.placement for sensor in wearer.ble] for wearer in config.load(path).wearer}
+    assert worn == {"anna": ["chest", "ankle_left"], "ben": ["wrist_right"]}
+
+
+def test_a_new_wearer_comes_last(path: Path) -> None:
+    path.write_text(WRITTEN + '\n[model]\npath = "imu_tcn"\n')
+    put(path, "cleo", "chest", BELT)
+    assert [wearer.id for wearer in config.load(path).wearer] == ["anna", "ben", "cleo"]
+    assert config.load(path).model.path == "imu_tcn"
+
+
+@pytest.mark.parametrize(
+    ("text", "wearer", "sensor", "expected"),
+    [
+        pytest.param("wearer = ", "anna", DOT, "not valid TOML", id="no TOML"),
+        pytest.param(WRITTEN, "ben", DOT, "wearer `ben` needs sensors", id="a simulated wearer"),
+        pytest.param(WRITTEN, "an na", DOT, "wearer[2].id", id="an id that is none"),
+        pytest.param(WRITTEN, "\U0001f600", DOT, "wearer[2].id", id="an id of a sign that JSON halves"),
+        pytest.param(
+            '[wearer]\nid = "anna"\n', "anna", DOT, "wearer: expected array", id="a table of wearers"
+        ),
+        pytest.param('wearer = ["anna"]\n', "anna", DOT, "wearer[0]: expected", id="a wearer that is a text"),
+        pytest.param(
+            '[[wearer]]\nid = "anna"\n[wearer.ble]\nplacement = "chest"\n',
+            "anna",
+            DOT,
+            "wearer[0].ble: expected array",
+            id="a table of sensors",
+        ),
+        pytest.param(
+            'wearer = [{ id = "anna" }]\n',
+            "anna",
+            DOT,
+            'add by hand: [[wearer.ble]] / placement = "wrist_left"',
+            id="inline tables",
+        ),
+        pytest.param(
+            '[[wearer]]\nid = "dora"\n[[wearer.ble]]\nplacement = "chest"\nprofile = "movella_dot"\n'
+            'address = "D4:CA:6E:F1:00:01"\n',
+            "anna",
+            DOT,
+            "wearer `dora` needs sensors",
+            id="another's only one",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_added_to_stays_as_it_is(
+    path: Path, text: str, wearer: str, sensor: dict[str, str], expected: str
+) -> None:
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        put(path, wearer, "wrist_left", sensor)
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert path.read_text() == text
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_cannot_be_run_is_not_written(path: Path) -> None:
+    def refuse(_: config.Config) -> None:
+        raise ConfigError("no such placement")
+
+    with pytest.raises(ConfigError, match="no such placement"):
+        assign(path, "anna", "tail", DOT, check=refuse)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("remark", ["", "\x85\u2028remark"])
+def test_lines_end_as_they_did(path: Path, end: str, remark: str) -> None:
+    before = WRITTEN.replace("the strap", f"the strap{remark}").replace("\n", end)
+    path.write_text(before, "utf-8", newline="")
+    lines = put(path, "anna", "wrist_left", DOT)
+    after = path.read_bytes().decode("utf-8")
+    assert after.replace(end + lines.replace("\n", end) + end, "") == before
+
+
+def test_a_link_to_a_file_stays_one(path: Path, tmp_path: Path) -> None:
+    path.symlink_to("elsewhere.toml")
+    (tmp_path / "elsewhere.toml").write_text(WRITTEN)
+    put(path, "anna", "wrist_left", DOT)
+    assert path.is_symlink()
+    assert config.load(tmp_path / "elsewhere.toml").wearer[0].ble
+
+
+def test_a_file_keeps_its_permissions(path: Path) -> None:
+    path.write_text(WRITTEN)
+    path.chmod(0o640)
+    put(path, "anna", "wrist_left", DOT)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_a_folder_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere/edgehar\.toml: cannot be written: No such file"):
+        put(tmp_path / "nowhere" / "edgehar.toml", "anna", "chest", DOT)

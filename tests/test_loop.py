@@ -1,0 +1,163 @@
+"""One wearer's packets in, answers out: the same however time is told and the bytes are cut."""
+
+from collections.abc import Sequence
+
+import pytest
+from msgspec.structs import replace
+
+from edgehar.errors import ModelError
+from edgehar.pipeline.loop import Pipeline
+from edgehar.pipeline.manifest import find
+from edgehar.pipeline.recognizer import load
+from edgehar.recordings.ehr import Item, Stream
+from edgehar.sources.simulated.faults import Faults, inject
+from edgehar.sources.simulated.simulator import Simulator
+from edgehar.types import ANGULAR_RATE, Activity, Event
+from edgehar.wire.protocol import Deframer, Description, decode, encode_description, frame
+
+SCRIPT = [("walking", 15.0), ("sitting", 15.0), ("running", 15.0)]
+
+
+def packets(**faults: float) -> list[Item]:
+    simulator = Simulator(placements=["trouser_pocket"], script=SCRIPT, seed=2, faults=Faults(**faults))  # type: ignore[arg-type]
+    return list(simulator.packets())
+
+
+def pipeline(placements: Sequence[str] = ("trouser_pocket",)) -> Pipeline:
+    recognizer = load(find("imu_tcn"))
+    return Pipeline("w", [Stream(p) for p in placements], recognizer, recognizer.spec.decision)
+
+
+def answers(items: Sequence[Item], *, ticks: bool = False) -> list[Activity | Event]:
+    fed = pipeline()
+    found: list[Activity | Event] = []
+    last = items[0][0]
+    for t, stream, body in items:
+        if ticks:
+            found += fed.advance(last + 0.6 * (t - last))
+        found += fed.push(t, stream, body)
+        last = t
+    return found + fed.finish()
+
+
+def test_telling_the_time_more_often_changes_no_bit() -> None:
+    items = packets(loss=0.1, jitter_s=0.03)
+    assert answers(items, ticks=True) == answers(items)
+
+
+def test_a_byte_stream_cut_anywhere_gives_the_packets_answers() -> None:
+    items = packets()
+    stream = b"".join(frame(body) for _, _, body in items)
+    whole = Deframer()
+    bodies = [body for at in range(0, len(stream), 7) for body in whole.push(stream[at : at + 7])]
+    again = [(t, stream_, body) for (t, stream_, _), body in zip(items, bodies, strict=True)]
+    assert answers(again) == answers(items)
+
+
+def test_every_window_gets_one_answer_and_every_start_its_end() -> None:
+    found = answers(packets())
+    times = [answer.t for answer in found if isinstance(answer, Activity)]
+    assert times == sorted(set(times))
+    events = [answer for answer in found if isinstance(answer, Event)]
+    assert events
+    assert [e.kind for e in events] == ["activity_started", "activity_ended"] * (len(events) // 2)
+
+
+def test_the_end_of_the_signal_ends_what_runs() -> None:
+    found = answers(packets())
+    last = next(answer for answer in reversed(found) if isinstance(answer, Activity))
+    assert last.state == "no_signal"
+    ended = next(answer for answer in reversed(found) if isinstance(answer, Event))
+    assert ended.ended_at == pytest.approx(45.0, abs=1.5)
+
+
+def test_lost_packets_lower_the_coverage_and_silence_is_said() -> None:
+    items = packets()
+    holed = [item for item in items if not 20 <= item[0] < 32]
+    found = [answer for answer in answers(holed) if isinstance(answer, Activity)]
+    assert {a.state for a in found if 28 < a.t < 31} == {"no_signal"}
+    assert min(a.coverage for a in found if 28 < a.t < 31) == 0.0
+    assert next(a for a in found if a.t > 36).coverage == 1.0
+
+
+def walk(placements: Sequence[str], seconds: float = 40.0) -> list[Item]:
+    simulator = Simulator(placements=list(placements), script=[("walking", seconds)], seed=3)
+    return list(simulator.packets())
+
+
+def played(items: Sequence[Item], fed: Pipeline) -> tuple[list[Activity], list[Event]]:
+    """Activities and events; time is told between the packets, as in a live run."""
+    found: list[Activity | Event] = []
+    for (t, stream, body), (after, _, _) in zip(items, [*items[1:], items[-1]], strict=True):
+        found += fed.push(t, stream, body)
+        for i in range(1, int((after - t) / 0.25) + 1):
+            found += fed.advance(t + 0.25 * i)
+    activities = [x for x in found if isinstance(x, Activity)]
+    return activities, [x for x in found if isinstance(x, Event)]
+
+
+TWO = ("trouser_pocket", "chest")
+
+
+@pytest.mark.parametrize("since", [0.0, 20.0], ids=["never came", "stops"])
+def test_a_dead_sensor_is_left_out_and_named_while_the_other_goes_on(since: float) -> None:
+    items = [item for item in walk(TWO) if item[1] == 0 or item[0] < since]
+    activities, events = played(items, pipeline(TWO))
+    last = activities[-1]
+    assert (last.state, last.missing, last.coverage) == ("walking", ("chest",), 1.0)
+    assert last.reason.endswith("; without chest (0% of its samples came).")
+    assert [event.kind for event in events] == ["activity_started"]
+
+
+def test_a_dead_sensor_answers_as_if_it_were_not_worn() -> None:
+    items = [item for item in walk(TWO) if item[1] == 0]
+    with_dead, _ = played(items, pipeline(TWO))
+    alone, _ = played(items, pipeline(TWO[:1]))
+    assert [(a.t, a.state, a.confidence) for a in with_dead] == [
+        (a.t, a.state, a.confidence) for a in alone[: len(with_dead)]
+    ]
+
+
+def test_the_limit_is_that_of_the_settings() -> None:
+    recognizer = load(find("imu_tcn"))
+    items = list(inject(Faults(loss=0.5, burst=3.0), walk(TWO[:1])))
+    for limit, is_answered in ((0.1, True), (1.0, False)):
+        settings = replace(recognizer.spec.decision, min_coverage=limit)
+        activities, _ = played(items, Pipeline("w", [Stream(TWO[0])], recognizer, settings))
+        assert any(a.label for a in activities) is is_answered
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.2, 0.4])
+@pytest.mark.parametrize(("gap_s", "is_held"), [(3.0, True), (4.9, True), (6.0, False)])
+def test_five_seconds_of_silence_are_no_signal_and_less_is_not(
+    phase: float, gap_s: float, *, is_held: bool
+) -> None:
+    begins = 20.0 + phase
+    items = [item for item in walk(TWO[:1]) if not begins <= item[0] < begins + gap_s]
+    activities, events = played(items, pipeline(TWO[:1]))
+    lost = [a.t for a in activities if a.t > 15 and a.state == "no_signal"]
+    assert (not lost) is is_held
+    assert len(events) == (1 if is_held else 3)
+    if lost:
+        assert begins + 4.8 < lost[0] < begins + 6.0, "announced while it is silent"
+
+
+def without_acceleration(item: Item) -> Item:
+    t, stream, body = item
+    message = decode(body)
+    if isinstance(message, Description):
+        body = encode_description(replace(message, channels=ANGULAR_RATE))
+    return t, stream, body
+
+
+def test_a_sensor_without_acceleration_is_never_taken_for_one_on_a_table() -> None:
+    recognizer = load(find("imu_tcn"))
+    settings = replace(recognizer.spec.decision, not_worn_after_s=10.0)
+    items = [without_acceleration(item) for item in walk(TWO[:1])]
+    activities, _ = played(items, Pipeline("w", [Stream(TWO[0])], recognizer, settings))
+    assert {a.no_answer for a in activities if a.t > 5} == {None}
+
+
+def test_a_placement_the_model_does_not_know_is_refused() -> None:
+    with pytest.raises(ModelError, match="left_ear"):
+        pipeline(["left_ear"])

@@ -1,0 +1,166 @@
+"""keep_open against sources that follow a script, on a clock that only sleeping moves."""
+
+import asyncio
+import logging
+
+import pytest
+from hypothesis import given, strategies as st
+
+from edgehar.errors import SourceLostError
+from edgehar.sources import Deliver
+from edgehar.sources.reconnect import STEADY_S, Delays, keep_open
+
+LOST = "lost"
+PACKET = "packet"
+STEADY = "steady"
+"""A packet for which so much time passed that the link is steady."""
+
+
+class Scripted:
+    """Each life is a list of what happens in it; a life without LOST ends by itself."""
+
+    damaged = 0
+    battery = None
+    silence_s = 30.0
+
+    def __init__(self, *lives: list[str], clock: "Clock | None" = None) -> None:
+        self._lives = list(lives)
+        self._clock = clock
+
+    async def run(self, deliver: Deliver) -> None:
+        for happening in self._lives.pop(0):
+            if happening == LOST:
+                raise SourceLostError("the cable is out")
+            if happening == STEADY and self._clock:
+                self._clock.t += STEADY_S
+            deliver(0.0, 0, happening.encode())
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.t = 100.0
+        self.pauses: list[float] = []
+
+    def now(self) -> float:
+        return self.t
+
+    async def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.t += seconds
+
+
+def longest(low: float, high: float) -> float:
+    assert low == 0.0
+    return high
+
+
+async def kept_open(*lives: list[str]) -> tuple[Clock, list[bytes], list[bool]]:
+    clock, bodies, states = Clock(), list[bytes](), list[bool]()
+    await keep_open(
+        Scripted(*lives, clock=clock),
+        lambda _t, _stream, body: bodies.append(body),
+        name="wrist",
+        on_state=states.append,
+        sleep=clock.sleep,
+        uniform=longest,
+        now=clock.now,
+    )
+    return clock, bodies, states
+
+
+async def test_a_finite_source_ends_it() -> None:
+    clock, bodies, states = await kept_open([PACKET, PACKET])
+    assert clock.pauses == []
+    assert bodies == [b"packet", b"packet"]
+    assert states == [True, False]
+
+
+async def test_pauses_double_up_to_their_limit() -> None:
+    clock, _, states = await kept_open(*[[LOST]] * 9, [])
+    assert clock.pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    assert states == []
+
+
+async def test_a_steady_life_takes_the_pauses_back_to_their_start() -> None:
+    clock, _, states = await kept_open([LOST], [LOST], [PACKET, STEADY, LOST], [LOST], [])
+    assert clock.pauses == [0.5, 1, 0.5, 1]
+    assert states == [True, False]
+
+
+async def test_a_link_that_comes_and_goes_is_tried_less_and_less(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "edgehar")
+    flap = [PACKET, LOST]
+    clock, _, states = await kept_open(flap, flap, flap, flap, [PACKET, STEADY, LOST], [])
+    assert clock.pauses == [0.5, 1, 2, 4, 0.5]
+    assert states == [True, False] * 5
+    levels = ["WARNING", "INFO", "DEBUG", "DEBUG", "DEBUG", "INFO", "WARNING"]
+    assert [record.levelname for record in caplog.records] == levels
+    assert caplog.messages[5] == f"wrist: back after {0.5 + 1 + 2 + 4 + STEADY_S:.1f} s"
+
+
+@given(failures=st.integers(1, 10**6), first=st.floats(0.01, 10), longest_s=st.floats(0.01, 100))
+def test_the_ceiling_is_bounded_however_long_the_outage(
+    failures: int, first: float, longest_s: float
+) -> None:
+    assert 0 < Delays(first, longest_s).ceiling_s(failures) <= longest_s
+
+
+async def test_an_outage_is_one_warning_and_one_recovery(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "edgehar")
+    await kept_open([PACKET, LOST], [LOST], [LOST], [PACKET])
+    assert [record.levelname for record in caplog.records] == ["WARNING", "DEBUG", "DEBUG", "INFO"]
+    assert caplog.messages[0] == "wrist: the cable is out; trying again until it is back"
+    assert caplog.messages[-1] == "wrist: back after 3.5 s"
+
+
+async def test_the_pauses_are_drawn_from_zero_to_the_ceiling() -> None:
+    drawn = []
+
+    def uniform(low: float, high: float) -> float:
+        drawn.append((low, high))
+        return 0.125
+
+    clock = Clock()
+    await keep_open(
+        Scripted([LOST], []),
+        lambda *_: None,
+        name="x",
+        delays=Delays(2.0),
+        sleep=clock.sleep,
+        uniform=uniform,
+    )
+    assert drawn == [(0.0, 2.0)]
+    assert clock.pauses == [0.125]
+
+
+async def test_an_exception_of_deliver_leaves_it() -> None:
+    def deliver(_t: float, _stream: int, _body: bytes) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await keep_open(Scripted([PACKET]), deliver, name="x")
+
+
+@pytest.mark.parametrize("asleep", [True, False])
+async def test_cancelling_ends_it_in_a_pause_and_in_a_life(*, asleep: bool) -> None:
+    reached = asyncio.Event()
+
+    async def wait(_seconds: float = 0.0) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    class Endless:
+        damaged = 0
+        battery = None
+        silence_s = 30.0
+
+        async def run(self, deliver: Deliver) -> None:
+            deliver(0.0, 0, b"")
+            await wait()
+
+    source = Scripted([LOST]) if asleep else Endless()
+    task = asyncio.create_task(keep_open(source, lambda *_: None, name="x", sleep=wait))
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -1,0 +1,98 @@
+"""What the configuration says is worn, as sources, each loaded by who has one."""
+
+import subprocess
+import sys
+
+import pytest
+
+from edgehar.config import read as config
+from edgehar.daemon.wiring import open_shared, open_sources
+from edgehar.recordings.ehr import Stream
+from edgehar.sources.bluetooth.ble import Ble
+
+EVERYTHING = """
+[mqtt]
+host = "localhost"
+[bluetooth]
+adapter = "hci1"
+[[wearer]]
+id = "anna"
+[[wearer.serial]]
+placement = "chest"
+port = "/dev/ttyACM0"
+[[wearer.ble]]
+placement = "wrist_left"
+profile = "movella_dot"
+name = "left"
+[[wearer.phone]]
+placement = "trouser_pocket"
+url = "ws://192.168.1.7:8080"
+[[wearer.phone]]
+placement = "thigh_left"
+listen = "127.0.0.1:8000"
+[[wearer.phone]]
+placement = "upper_arm_left"
+topic = "sensor-logger"
+"""
+
+ANOTHER = """
+[[wearer]]
+id = "ben"
+[[wearer.ble]]
+placement = "chest"
+profile = "polar_h10"
+"""
+
+
+async def test_every_link_has_a_source_and_its_bodies_a_profile() -> None:
+    parsed = config.parse(EVERYTHING)
+    sources, streams, _ = open_sources(parsed.wearer[0], open_shared(parsed))
+    assert streams == [
+        Stream("chest", "edgehar"),
+        Stream("wrist_left", "movella_dot"),
+        Stream("trouser_pocket", "sensor_server"),
+        Stream("thigh_left", "sensor_logger"),
+        Stream("upper_arm_left", "sensor_logger"),
+    ]
+    assert [(source.damaged, source.battery) for source in sources] == [(0, None)] * 5
+    assert all(10 <= source.silence_s <= 30 for source in sources)
+
+
+async def test_all_wearers_share_the_adapter() -> None:
+    parsed = config.parse(EVERYTHING + ANOTHER)
+    shared = open_shared(parsed)
+    sources = [source for wearer in parsed.wearer for source in open_sources(wearer, shared)[0]]
+    radios = [source._radio for source in sources if isinstance(source, Ble)]
+    assert radios == [shared.radio] * 2
+
+
+async def test_what_one_wearer_names_no_other_may_take() -> None:
+    address = ANOTHER + 'address = "d4:ca:6e:f1:00:01"\n'
+    shared = open_shared(config.parse(EVERYTHING + address))
+    assert shared.radio is not None
+    assert (shared.radio.taken, shared.radio.named) == ({"D4:CA:6E:F1:00:01"}, {"left"})
+
+
+LOADED = """
+import sys
+from edgehar.config import read as config
+from edgehar.daemon import wiring
+parsed = config.parse(sys.argv[1])
+wiring.open_sources(parsed.wearer[0], wiring.open_shared(parsed))
+print(*sorted({"serial", "bleak", "aiohttp", "paho"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "loaded"),
+    [
+        ('[wearer.simulator]\nplacements = ["wrist"]\n', ""),
+        ('[[wearer.serial]]\nplacement = "wrist"\nport = "/dev/x"\n', "serial"),
+        ('[[wearer.ble]]\nplacement = "wrist"\nprofile = "bangle"\n', "bleak"),
+        ('[[wearer.phone]]\nplacement = "wrist"\nurl = "ws://x:1"\n', "aiohttp"),
+    ],
+)
+def test_only_what_somebody_wears_is_loaded(table: str, loaded: str) -> None:
+    text = f'[[wearer]]\nid = "a"\n{table}'
+    done = subprocess.run([sys.executable, "-c", LOADED, text], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == loaded
