@@ -20,10 +20,10 @@ import psutil
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
-from edgehar.recordings.ehr import Header, Item, Stream, Writer
+from edgehar.recordings.ehr import Header, Writer
 from edgehar.sources.simulated.simulator import Simulator
-from edgehar.types import Activity
-from edgehar.wire.protocol import Deframer, frame
+from edgehar.types import Activity, Item, Stream
+from edgehar.wire.framing import Deframer, frame
 
 MODEL = "imu_tcn"
 PLACEMENT = "trouser_pocket"

@@ -13,9 +13,9 @@ import numpy as np
 from edgehar.devices import PROFILES
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY
 from edgehar.pipeline.intake import Intake
-from edgehar.recordings.ehr import Stream
 from edgehar.sources.bluetooth.ble import Ble
 from edgehar.sources.bluetooth.radio import Radio
+from edgehar.types import Stream
 from edgehar.wire.protocol import Description, encode_data, encode_description
 
 SENSORS = 5

@@ -24,11 +24,10 @@ from edgehar.pipeline.decision import NO_SIGNAL
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import Recognizer, load
-from edgehar.recordings.ehr import Item, Stream
 from edgehar.recordings.npz import NpzTrack, read_npz
 from edgehar.recordings.scoring import Segment, common_label
 from edgehar.sources.simulated.faults import Faults, inject
-from edgehar.types import Activity, Event, Prediction, Window
+from edgehar.types import Activity, Event, Item, Prediction, Stream, Window
 from edgehar.wire.protocol import Data, decode
 
 DATA = Path("../shared/data")
@@ -179,7 +178,7 @@ def hear(ear: Overheard, track: NpzTrack, sensors: Sensors, link: str) -> Heard:
         begin = activity.t - spec.window / spec.rate_hz
         true = truth_of(truth, begin, activity.t, greater_part=False)
         if true in LABELS[sensors.data]:
-            left_out = len(prediction.missing) / len(coverage)
+            left_out = len(prediction.excluded_sensors) / len(coverage)
             label = ear.label(prediction)
             windows.append(Judged(person, true, label, activity.state, float(np.mean(coverage)), left_out))
     return Heard(

@@ -39,6 +39,19 @@ Values = NDArray[np.int16 | np.float32]
 Times = NDArray[np.float64]
 
 
+Item = tuple[float, int, bytes]
+"""One body on its way: stream time of arrival, s; index of its stream; the body."""
+
+
+class Stream(Struct, frozen=True):
+    """One sensor of a wearer, as its bodies come in."""
+
+    placement: str
+    """Where it is worn."""
+    profile: str = "edgehar"
+    """Name of the format that its bodies have: a key of `devices.PROFILES`, or a phone app's."""
+
+
 class Packet(Struct, frozen=True, eq=False):
     """Samples of one sensor as they came over the link, with what is needed to read them."""
 
@@ -56,8 +69,6 @@ class Packet(Struct, frozen=True, eq=False):
     """(samples, channels), counts."""
     scale: FloatArray
     """(channels,), SI units per count."""
-    battery: int | None
-    """Charge, percent; None if unknown."""
 
 
 class Samples(Struct, frozen=True, eq=False):
@@ -92,15 +103,15 @@ class Block(Struct, frozen=True, eq=False):
     of a slower sensor; a shorter loss is drawn straight and counts as present."""
 
 
-class Felt(Struct, frozen=True):
-    """What one sensor's accelerometer felt over the newest hop, m/s²."""
+class HopAcceleration(Struct, frozen=True):
+    """One sensor's acceleration over the newest hop, m/s²."""
 
     peak: float
     """Largest length of the specific force."""
-    swing: float
-    """Largest peak-to-peak of any of the three."""
-    force: tuple[float, float, float]
-    """Mean."""
+    peak_to_peak: float
+    """Largest of the three axes."""
+    mean: tuple[float, float, float]
+    """Mean specific force along the three axes."""
 
 
 class Window(Struct, frozen=True, eq=False):
@@ -112,15 +123,15 @@ class Window(Struct, frozen=True, eq=False):
     """(length, sensors * 6), m/s² and rad/s. Valid until the next window is made."""
     coverage: tuple[float, ...]
     """Share of rows that lie in no gap, 0..1, for each worn sensor."""
-    swing: float
+    peak_to_peak: float
     """Largest peak-to-peak of any acceleration channel in use over the newest hop, m/s²; inf if there is none."""
-    missing: Mapping[int, float] = {}
+    excluded_sensors: Mapping[int, float] = {}
     """Worn sensors of too little coverage to be used, and that coverage; all others are in use."""
     is_fresh: bool = True
     """Whether any sample came for the newest hop."""
     worn: tuple[int, ...] = ()
     """Worn sensors, indices into the model's; `coverage` is theirs."""
-    felt: Mapping[int, Felt] = {}
+    hop_accelerations: Mapping[int, HopAcceleration] = {}
     """Of all worn sensors with an accelerometer and without a gap in the newest hop, in use or not."""
 
 
@@ -135,13 +146,13 @@ class Prediction(Struct, frozen=True, eq=False):
     """Second output of the model, for personalization; None if it has none."""
     coverage: float
     """0..1, of the worst sensor in use; where none is, of the best."""
-    swing: float
+    peak_to_peak: float
     """As in `Window`, m/s²."""
-    missing: Mapping[int, float] = {}
-    """As in `Window`: what the model was not shown."""
+    excluded_sensors: Mapping[int, float] = {}
+    """As in `Window`: not shown to the model."""
     is_fresh: bool = True
     """As in `Window`."""
-    felt: Mapping[int, Felt] = {}
+    hop_accelerations: Mapping[int, HopAcceleration] = {}
     """As in `Window`, of the sensors that can tell a fall."""
 
 
@@ -163,7 +174,7 @@ class Activity(Struct, frozen=True):
     """Stream time from which this state holds, s, corrected for the window's delay."""
     coverage: float
     """0..1, of the worst sensor in use; where none is, of the best."""
-    missing: tuple[str, ...] = ()
+    excluded_sensors: tuple[str, ...] = ()
     """Placements left out of this answer, because too few of their samples came."""
 
     @property

@@ -20,7 +20,8 @@ from edgehar.devices import PROFILES
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART_WRITE
 from edgehar.errors import SourceLostError
 from edgehar.wire.commands import Kind
-from edgehar.wire.protocol import Deframer, Description, encode_data, encode_description, frame
+from edgehar.wire.framing import Deframer, frame
+from edgehar.wire.protocol import Description, encode_data, encode_description
 
 
 async def edgehar(*arguments: str) -> tuple[int, str, str]:

@@ -25,20 +25,20 @@ def test_lines_are_read_however_they_are_cut(
     reader = BangleReader(DEVICE)
     packets = []
     for begin, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
-        packets += reader.push(0, text[begin:end])
+        packets += reader.push(text[begin:end])
     assert [tuple(packet.values[0]) for packet in packets] == samples
     assert [packet.ticks_us for packet in packets] == [(65_500 + 20 * i) * 1000 for i in range(len(samples))]
     assert (reader.packets, reader.lost, reader.malformed) == (len(samples), 0, 0)
 
 
 def test_units_are_mg() -> None:
-    (packet,) = BangleReader(DEVICE).push(0, line(0, 0, 500, -1000))
+    (packet,) = BangleReader(DEVICE).push(line(0, 0, 500, -1000))
     np.testing.assert_allclose((packet.values * packet.scale)[0], [0, 4.903325, -9.80665], rtol=1e-6)
 
 
 def test_what_the_console_says_is_passed_over() -> None:
     reader = BangleReader(DEVICE)
-    assert reader.push(0, b"\r\n>Uncaught ReferenceError\r\n at line 1\r\n") == []
+    assert reader.push(b"\r\n>Uncaught ReferenceError\r\n at line 1\r\n") == []
     assert reader.malformed == 0
 
 
@@ -47,15 +47,15 @@ def test_what_the_console_says_is_passed_over() -> None:
 )
 def test_a_broken_line_is_counted(text: bytes) -> None:
     reader = BangleReader(DEVICE)
-    assert reader.push(0, text) == []
+    assert reader.push(text) == []
     assert reader.malformed == 1
-    assert len(reader.push(0, b"\n" + line(0, 0, 0, -1000))) == 1
+    assert len(reader.push(b"\n" + line(0, 0, 0, -1000))) == 1
 
 
 def test_the_clock_tells_what_was_lost() -> None:
     reader = BangleReader(DEVICE)
     for ms in (0, 20, 40, 120):
-        reader.push(0, line(ms, 0, 0, -1000))
+        reader.push(line(ms, 0, 0, -1000))
     assert reader.lost == 3
 
 

@@ -113,10 +113,12 @@ def test_the_forest_answers_like_the_recognizer(spec: ModelSpec, trees: Trees) -
     assert told.probabilities is not None
     assert told.probabilities.sum() == pytest.approx(1.0)
     assert told.probabilities[LABELS.index("standing")] == 0.0
-    assert (told.t, told.coverage, told.swing, told.embedding) == (3.0, 0.9, 0.5, None)
-    [partly] = forest.push(msgspec.structs.replace(window, missing={1: 0.2}, coverage=(1.0, 0.2)))
-    assert (partly.coverage, dict(partly.missing)) == (1.0, {1: 0.2})
-    [nothing] = forest.push(msgspec.structs.replace(window, missing={0: 0.1, 1: 0.2}, coverage=(0.1, 0.2)))
+    assert (told.t, told.coverage, told.peak_to_peak, told.embedding) == (3.0, 0.9, 0.5, None)
+    [partly] = forest.push(msgspec.structs.replace(window, excluded_sensors={1: 0.2}, coverage=(1.0, 0.2)))
+    assert (partly.coverage, dict(partly.excluded_sensors)) == (1.0, {1: 0.2})
+    [nothing] = forest.push(
+        msgspec.structs.replace(window, excluded_sensors={0: 0.1, 1: 0.2}, coverage=(0.1, 0.2))
+    )
     assert nothing.probabilities is None
     assert forest.slots(["chest"]) == spec.slots(["chest"])
 

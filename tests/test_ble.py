@@ -18,13 +18,14 @@ from msgspec.structs import replace
 from radio import ABORTED, BATTERY_LEVEL, BATTERY_SERVICE, Characteristic, Peripheral
 
 from edgehar.devices import PROFILES, Profile, Write
+from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART_WRITE
 from edgehar.errors import SourceLostError
 from edgehar.sources.bluetooth import ble, radio as radio_module
 from edgehar.sources.bluetooth.ble import Ble
 from edgehar.sources.bluetooth.radio import Radio, Sighting
 from edgehar.sources.reconnect import Delays, keep_open
-from edgehar.wire.protocol import Data, Decoder, Description, decode, encode_data, encode_description
+from edgehar.wire.protocol import Data, Description, decode, encode_data, encode_description
 
 QUICK = Delays(first_s=0.02, longest_s=0.2)
 PATIENCE_S = 30.0
@@ -751,7 +752,7 @@ async def test_a_loop_that_is_blocked_loses_nothing(bluez: Bluetoothd) -> None:
         for _ in range(500):
             sensor.tick()
         await made.more(400)
-    decoder = Decoder()
+    decoder = EdgeharReader()
     for _, body in made.heard:
         decoder.push(body)
     assert (decoder.lost, decoder.malformed) == (0, 0)

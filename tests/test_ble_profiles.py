@@ -10,10 +10,9 @@ from peripherals import sensor
 from edgehar.apps.devices import Trial
 from edgehar.devices import PROFILES
 from edgehar.pipeline.intake import Intake
-from edgehar.recordings.ehr import Stream
 from edgehar.sources.bluetooth.ble import Ble
 from edgehar.sources.bluetooth.radio import Radio
-from edgehar.types import ACCELERATION
+from edgehar.types import ACCELERATION, Stream
 
 SECONDS = 6.0
 """Of all sensors at once: a heart belt sends every 0.7 s."""

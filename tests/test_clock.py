@@ -24,7 +24,7 @@ def packet(
     sequence = None if sequence is None else sequence % 65536
     ticks = None if ticks is None else ticks % 2**32
     values, scale = np.ones((n, 3), np.int16), np.full(3, 0.5, np.float32)
-    return Packet(device, sequence, ticks, period_us, ACCELERATION, values, scale, None)
+    return Packet(device, sequence, ticks, period_us, ACCELERATION, values, scale)
 
 
 def link(

@@ -15,9 +15,9 @@ from mosquitto import Listener, Mosquitto, free_port
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
-from edgehar.recordings.ehr import Header, Stream, Writer, read
+from edgehar.recordings.ehr import Header, Writer, read
 from edgehar.sources.simulated.simulator import Simulator
-from edgehar.types import Event
+from edgehar.types import Event, Stream
 
 SPEED = 40
 SCRIPT = [("walking", 20.0), ("standing", 20.0), ("running", 20.0), ("sitting", 20.0)] * 6

@@ -18,10 +18,10 @@ from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
-from edgehar.recordings.ehr import Header, Stream, Writer, read
+from edgehar.recordings.ehr import Header, Writer, read
 from edgehar.sources.bluetooth.radio import Radio
 from edgehar.sources.simulated.simulator import Simulator
-from edgehar.types import Activity, Event
+from edgehar.types import Activity, Event, Stream
 
 PLACEMENTS = ("wrist_left", "trouser_pocket")
 SIMULATOR = Simulator(placements=PLACEMENTS, script=[("walking", 120.0)], seed=3)

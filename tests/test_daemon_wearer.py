@@ -11,10 +11,10 @@ from edgehar.daemon.wearer import Feed
 from edgehar.errors import SourceLostError
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
-from edgehar.recordings.ehr import Header, Stream, Writer
+from edgehar.recordings.ehr import Header, Writer
 from edgehar.sources import Deliver
 from edgehar.sources.silence_timeout import Watched
-from edgehar.types import Activity, Event
+from edgehar.types import Activity, Event, Stream
 
 
 class Silent:

@@ -9,12 +9,12 @@ from msgspec.structs import replace
 
 from edgehar.errors import ConfigError
 from edgehar.pipeline.decision import Decision, Settings
-from edgehar.types import STANDARD_GRAVITY, Activity, Event, Felt, Prediction
+from edgehar.types import STANDARD_GRAVITY, Activity, Event, HopAcceleration, Prediction
 
 LABELS = ("walking", "sitting", "running")
 WINDOW_S, HOP_S = 2.56, 0.64
 MOVING = 5.0
-"""A swing of somebody who does something, m/s²."""
+"""Peak-to-peak of somebody who does something, m/s²."""
 
 SHARP = Settings(smoothing_s=0, patience=1, dwell_s=0, refractory_s=0)
 """Every window decides by itself."""
@@ -24,12 +24,14 @@ def decision(settings: Settings | None = None, labels: Sequence[str] = LABELS, *
     return Decision("anna", labels, WINDOW_S, HOP_S, settings or Settings(), "toy@1", **more)
 
 
-def says(t: float, label: str | None, p: float = 0.9, *, swing: float = MOVING) -> Prediction:
+def says(t: float, label: str | None, p: float = 0.9, *, peak_to_peak: float = MOVING) -> Prediction:
     """A window in which `label` has probability `p`; without one nothing came."""
     if label is None:
-        return Prediction(t, None, None, 0.3, swing, is_fresh=False)
+        return Prediction(t, None, None, 0.3, peak_to_peak, is_fresh=False)
     rest = (1 - p) / (len(LABELS) - 1)
-    return Prediction(t, np.array([p if label == x else rest for x in LABELS], np.float32), None, 1.0, swing)
+    return Prediction(
+        t, np.array([p if label == x else rest for x in LABELS], np.float32), None, 1.0, peak_to_peak
+    )
 
 
 def script(*parts: tuple[str | None, int], t: float = 100.0, p: float = 0.9) -> list[Prediction]:
@@ -344,24 +346,24 @@ PLACEMENTS = ("wrist_left", None, "chest")
 
 def test_a_sensor_that_is_left_out_is_named() -> None:
     machine = decision(placements=PLACEMENTS)
-    windows = [replace(window, missing={0: 0.0}) for window in script(("walking", 5))]
+    windows = [replace(window, excluded_sensors={0: 0.0}) for window in script(("walking", 5))]
     activities, _ = run(machine, windows)
-    assert activities[-1].missing == ("wrist_left",)
+    assert activities[-1].excluded_sensors == ("wrist_left",)
     reason = "walking has 90%, enough to stay; without wrist_left (0% of its samples came)."
     assert activities[-1].reason == reason
 
 
 def test_all_sensors_are_named_where_none_is_left() -> None:
     machine = decision(placements=PLACEMENTS)
-    window = replace(thin(says(100, "walking")), missing={0: 0.125, 2: 0.79})
+    window = replace(thin(says(100, "walking")), excluded_sensors={0: 0.125, 2: 0.79})
     activities, _ = run(machine, [window])
-    assert activities[-1].missing == ("wrist_left", "chest")
+    assert activities[-1].excluded_sensors == ("wrist_left", "chest")
     assert activities[-1].reason == "Too little signal to judge: 79% of the newest window came."
 
 
 def test_without_a_missing_sensor_none_is_named() -> None:
     activities, _ = run(decision(placements=PLACEMENTS), script(("walking", 5)))
-    assert activities[-1].missing == ()
+    assert activities[-1].excluded_sensors == ()
     assert "without" not in activities[-1].reason
 
 
@@ -370,8 +372,8 @@ def test_without_a_missing_sensor_none_is_named() -> None:
 STILL = Settings(not_worn_after_s=60)
 
 
-def still(t: float, seconds: float, label: str = "sitting", swing: float = 0.05) -> list[Prediction]:
-    return [says(t + i * HOP_S, label, swing=swing) for i in range(round(seconds / HOP_S))]
+def still(t: float, seconds: float, label: str = "sitting", peak_to_peak: float = 0.05) -> list[Prediction]:
+    return [says(t + i * HOP_S, label, peak_to_peak=peak_to_peak) for i in range(round(seconds / HOP_S))]
 
 
 def test_a_sensor_that_lies_still_long_enough_is_not_worn() -> None:
@@ -398,7 +400,7 @@ def test_who_sits_still_and_stirs_now_and_then_is_not_taken_for_a_table() -> Non
     machine = decision(STILL)
     seen: set[str] = set()
     for i in range(20):
-        windows = [*still(100 + i * 51.2, 50.56), says(100 + i * 51.2 + 50.56, "sitting", swing=0.6)]
+        windows = [*still(100 + i * 51.2, 50.56), says(100 + i * 51.2 + 50.56, "sitting", peak_to_peak=0.6)]
         seen |= set(states(run(machine, windows)[0]))
     assert seen == {"no_signal", "sitting"}
 
@@ -440,12 +442,12 @@ def test_a_flaky_link_does_not_hide_a_table(gap_s: float, *, counts: bool) -> No
 
 
 def test_a_sensor_that_cannot_tell_is_never_not_worn() -> None:
-    activities, _ = run(decision(STILL), still(100, 200, swing=np.inf))
+    activities, _ = run(decision(STILL), still(100, 200, peak_to_peak=np.inf))
     assert states(activities) == ["no_signal", "sitting"]
 
 
 def test_a_limit_of_zero_never_says_not_worn() -> None:
-    activities, _ = run(decision(replace(STILL, still_swing=0)), still(100, 90, swing=0.0))
+    activities, _ = run(decision(replace(STILL, still_swing=0)), still(100, 90, peak_to_peak=0.0))
     assert states(activities) == ["no_signal", "sitting"]
 
 
@@ -490,12 +492,12 @@ UPRIGHT, LYING = (0.0, 0.0, STANDARD_GRAVITY), (0.0, STANDARD_GRAVITY, 0.0)
 
 def fall(then: str = "lying", still: float = 0.5, t: float = 100.0) -> list[Prediction]:
     """They walk, the network is sure of a fall for four windows, and they lie."""
-    walks, lies = Felt(15.0, 8.0, UPRIGHT), Felt(10.0, still, LYING)
-    felt = [*[walks] * 8, Felt(50.0, 60.0, UPRIGHT), *[lies] * 11]
+    walks, lies = HopAcceleration(15.0, 8.0, UPRIGHT), HopAcceleration(10.0, still, LYING)
+    felt = [*[walks] * 8, HopAcceleration(50.0, 60.0, UPRIGHT), *[lies] * 11]
     labels = [*["walking"] * 8, *["falling"] * 4, *[then] * 8]
     probabilities = [[0.9 if label == x else 0.05 for x in WITH_FALLS] for label in labels]
     return [
-        Prediction(t + i * HOP_S, np.array(p, np.float32), None, 1.0, MOVING, felt={0: one})
+        Prediction(t + i * HOP_S, np.array(p, np.float32), None, 1.0, MOVING, hop_accelerations={0: one})
         for i, (p, one) in enumerate(zip(probabilities, felt, strict=True))
     ]
 
@@ -579,7 +581,12 @@ steps = st.sampled_from([0.625, 0.625, 0.625, 0.625, 1.25, 4.0, 300.0])
 swings = st.sampled_from([0.1, 0.1, 0.1, 3.0])
 coverages = st.sampled_from([1.0, 1.0, 1.0, 0.85, 0.5])
 felts = st.sampled_from(
-    [Felt(50.0, 60.0, UPRIGHT), Felt(15.0, 8.0, UPRIGHT), *[Felt(10.0, 0.5, LYING)] * 3, None]
+    [
+        HopAcceleration(50.0, 60.0, UPRIGHT),
+        HopAcceleration(15.0, 8.0, UPRIGHT),
+        *[HopAcceleration(10.0, 0.5, LYING)] * 3,
+        None,
+    ]
 )
 rows = st.lists(st.tuples(steps, probabilities, coverages, swings, felts), max_size=60)
 any_settings = st.builds(
@@ -595,7 +602,7 @@ any_settings = st.builds(
 )
 
 
-Items = list[tuple[float, Any, float, float, Felt | None]]
+Items = list[tuple[float, Any, float, float, HopAcceleration | None]]
 
 
 def predictions(items: Items, t: float = 64.0) -> list[Prediction]:
@@ -604,7 +611,7 @@ def predictions(items: Items, t: float = 64.0) -> list[Prediction]:
         t += step
         fresh = p is not None or coverage > 0.5
         felts = {0: felt} if felt else {}
-        out.append(Prediction(t, p, None, coverage, swing, is_fresh=fresh, felt=felts))
+        out.append(Prediction(t, p, None, coverage, swing, is_fresh=fresh, hop_accelerations=felts))
     return out
 
 

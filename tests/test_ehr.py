@@ -8,7 +8,8 @@ from conftest import lacking
 from hypothesis import given, settings, strategies as st
 
 from edgehar.errors import RecordingError
-from edgehar.recordings.ehr import _CHUNK, Header, Item, Stream, Writer, read
+from edgehar.recordings.ehr import _CHUNK, Header, Writer, read
+from edgehar.types import Item, Stream
 
 HEADER = Header(
     "mia", (Stream("wrist_left"), Stream("trouser_pocket")), epoch=1760000000.25, created="a test"

@@ -10,18 +10,18 @@ from msgspec.structs import replace
 
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.fall_confirmation import Aftermath, Fall
-from edgehar.types import STANDARD_GRAVITY, Felt, Prediction
+from edgehar.types import STANDARD_GRAVITY, HopAcceleration, Prediction
 
 WINDOW_S, HOP_S = 2.56, 0.64
 G = STANDARD_GRAVITY
 SETTINGS = Settings()
 DOWN, ACROSS, UP = (0.0, 0.0, G), (G, 0.0, 0.0), (0.0, 0.0, -G)
-UPRIGHT = Felt(1.2 * G, 4.0, DOWN)
-HIT = Felt(4.0 * G, 40.0, (5.0, 5.0, 5.0))
-TUMBLE = Felt(1.5 * G, 12.0, (5.0, 0.0, 5.0))
-LIES = Felt(G, 0.5, ACROSS)
+UPRIGHT = HopAcceleration(1.2 * G, 4.0, DOWN)
+HIT = HopAcceleration(4.0 * G, 40.0, (5.0, 5.0, 5.0))
+TUMBLE = HopAcceleration(1.5 * G, 12.0, (5.0, 0.0, 5.0))
+LIES = HopAcceleration(G, 0.5, ACROSS)
 
-Hop = Felt | Mapping[int, Felt] | None
+Hop = HopAcceleration | Mapping[int, HopAcceleration] | None
 
 
 def story(
@@ -39,7 +39,7 @@ def story(
             None,
             1.0,
             1.0,
-            felt={3: felt} if isinstance(felt, Felt) else felt or {},
+            hop_accelerations={3: felt} if isinstance(felt, HopAcceleration) else felt or {},
         )
         for i, felt in enumerate(hops)
     ]
@@ -68,9 +68,9 @@ def test_who_is_hit_then_lies_still_and_elsewhere_has_fallen() -> None:
 NO_FALL = {
     "nothing suspected": story(FALL, suspected=()),
     "no impact": story([replace(felt, peak=2.9 * G) if felt is HIT else felt for felt in FALL]),
-    "points as before": story([replace(felt, force=DOWN) if felt is LIES else felt for felt in FALL]),
-    "moves on": story([replace(felt, swing=2.1) if felt is LIES else felt for felt in FALL]),
-    "turns slowly": story([*FALL[:6], *(replace(LIES, force=(G, 2.1 * i, 0.0)) for i in range(4))]),
+    "points as before": story([replace(felt, mean=DOWN) if felt is LIES else felt for felt in FALL]),
+    "moves on": story([replace(felt, peak_to_peak=2.1) if felt is LIES else felt for felt in FALL]),
+    "turns slowly": story([*FALL[:6], *(replace(LIES, mean=(G, 2.1 * i, 0.0)) for i in range(4))]),
     "still for one hop": story([*FALL[:7], TUMBLE, LIES, TUMBLE, LIES]),
     "hit while still": story([*FALL[:4], replace(LIES, peak=HIT.peak), LIES, *[TUMBLE] * 8]),
     "still too late": story([*FALL[:5], *[TUMBLE] * 8, *[LIES] * 4]),
@@ -133,11 +133,11 @@ def test_the_hardest_of_two_impacts_is_the_one_that_counts() -> None:
 
 def test_before_is_before_the_fall_began_and_a_mean() -> None:
     # Half turned in the hop before the impact: the fall itself. Swinging before that.
-    falls = replace(UPRIGHT, force=ACROSS)
-    swings = [replace(UPRIGHT, force=(0.0, y, G)) for y in (-G, G, -G, G)]
+    falls = replace(UPRIGHT, mean=ACROSS)
+    swings = [replace(UPRIGHT, mean=(0.0, y, G)) for y in (-G, G, -G, G)]
     [(_, fall)] = told(story([*[falls] * 3, *swings, falls, *FALL[4:]], suspected=(8, 9)))
     assert fall.turn_deg == pytest.approx(90.0, abs=0.1)
-    lies = [replace(LIES, force=(G, 0.0, z)) for z in (-0.9, 0.9)]
+    lies = [replace(LIES, mean=(G, 0.0, z)) for z in (-0.9, 0.9)]
     [(_, fall)] = told(story([*FALL[:6], *lies]))
     assert fall.turn_deg == pytest.approx(90.0, abs=0.1)
 
@@ -151,15 +151,15 @@ def test_soon_after_the_start_the_first_hop_is_all_there_was_before() -> None:
 def test_one_impact_is_one_fall_and_the_next_is_another() -> None:
     # Told at 6, and still in the window at 7.
     once = [*FALL[:5], *[LIES] * 6]
-    rises = [replace(LIES, force=UP) for _ in range(3)]
+    rises = [replace(LIES, mean=UP) for _ in range(3)]
     assert [i for i, _ in told(story([*once[:7], *rises], suspected=(4, 5, 6, 7)))] == [6]
     again = [*FALL, *[UPRIGHT] * 6, *FALL[4:]]
     assert [i for i, _ in told(story(again, (4, 5, 6, 7, 8, 16, 17)))] == [7, 19]
 
 
 def test_all_is_seen_by_the_same_sensor() -> None:
-    calm = replace(LIES, force=DOWN)
-    struck_here = [{0: felt, 1: replace(calm, swing=1.0)} for felt in FALL[:6]]
+    calm = replace(LIES, mean=DOWN)
+    struck_here = [{0: felt, 1: replace(calm, peak_to_peak=1.0)} for felt in FALL[:6]]
     turned_there = [{0: calm, 1: LIES}] * 4
     assert told(story([*struck_here, *turned_there])) == []
     [(_, fall)] = told(story([{0: felt, 1: calm} for felt in FALL]))
@@ -167,10 +167,10 @@ def test_all_is_seen_by_the_same_sensor() -> None:
 
 
 def test_what_lies_still_does_so_as_long_with_other_hops() -> None:
-    short = [replace(felt, swing=0.1) if felt is LIES else felt for felt in FALL for _ in range(4)]
+    short = [replace(felt, peak_to_peak=0.1) if felt is LIES else felt for felt in FALL for _ in range(4)]
     [(i, _)] = told(story(short, range(16, 24), hop_s=0.16), hop_s=0.16)
     assert i == 24 + 8 - 1  # 1.28 s from the 24th on
-    turning = [*short[:24], *(replace(LIES, swing=0.5, force=(G, 0.4 * i, 0.0)) for i in range(16))]
+    turning = [*short[:24], *(replace(LIES, peak_to_peak=0.5, mean=(G, 0.4 * i, 0.0)) for i in range(16))]
     assert told(story(turning, range(16, 24), hop_s=0.16), hop_s=0.16) == []
 
 
@@ -190,7 +190,7 @@ def test_reset_forgets_what_was_suspected_and_told() -> None:
 
 
 hits = st.builds(lambda peak: replace(HIT, peak=peak), st.sampled_from([2.0 * G, 3.5 * G, 5.0 * G]))
-still = st.builds(lambda force: replace(LIES, force=force), st.sampled_from([DOWN, ACROSS, UP]))
+still = st.builds(lambda force: replace(LIES, mean=force), st.sampled_from([DOWN, ACROSS, UP]))
 hops = st.lists(
     st.tuples(
         st.dictionaries(st.integers(0, 1), st.one_of(hits, still, still, still, still), min_size=0),
@@ -203,7 +203,9 @@ hops = st.lists(
 
 
 @given(hops)
-def test_whatever_comes_a_fall_has_all_its_proofs(items: list[tuple[dict[int, Felt], float, int]]) -> None:
+def test_whatever_comes_a_fall_has_all_its_proofs(
+    items: list[tuple[dict[int, HopAcceleration], float, int]],
+) -> None:
     at, predictions = 0, []
     for felt, suspected, step in items:
         at += step
@@ -212,12 +214,16 @@ def test_whatever_comes_a_fall_has_all_its_proofs(items: list[tuple[dict[int, Fe
     for i, fall in falls:
         now = predictions[i].t
         assert 0.0 < now - fall.t <= SETTINGS.fall_within_s + HOP_S
-        own = [(p.t, p.felt[fall.sensor]) for p in predictions[: i + 1] if fall.sensor in p.felt]
+        own = [
+            (p.t, p.hop_accelerations[fall.sensor])
+            for p in predictions[: i + 1]
+            if fall.sensor in p.hop_accelerations
+        ]
         [impact] = [felt for t, felt in own if abs(t - 0.5 * HOP_S - fall.t) < 1e-6]
         assert impact.peak == fall.peak >= SETTINGS.fall_peak
         (before, first), (last_t, last) = own[-2:]
         assert last_t - before == pytest.approx(HOP_S)
-        assert max(first.swing, last.swing) <= SETTINGS.fall_still_swing
+        assert max(first.peak_to_peak, last.peak_to_peak) <= SETTINGS.fall_still_swing
         assert fall.turn_deg >= SETTINGS.fall_turn_deg
     # The impact of the next comes after the one before was told.
     for (i, _), (_, later) in pairwise(falls):

@@ -8,17 +8,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from msgspec.structs import replace
 
-from edgehar.recordings.ehr import Item
+from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.sources.simulated.faults import Faults, inject, outages, wire
-from edgehar.wire.protocol import (
-    Data,
-    Decoder,
-    Deframer,
-    Description,
-    decode,
-    encode_data,
-    encode_description,
-)
+from edgehar.types import Item
+from edgehar.wire.framing import Deframer
+from edgehar.wire.protocol import Data, Description, decode, encode_data, encode_description
 
 PACKET_S = 0.2
 EVERYTHING = Faults(
@@ -163,7 +157,7 @@ def test_the_battery_drains_and_an_empty_sensor_is_silent() -> None:
 
 
 def test_a_reboot_begins_with_a_description_and_counts_anew() -> None:
-    decoder = Decoder()
+    decoder = EdgeharReader()
     after = []
     fresh = False
     for _, _, body in inject(Faults(reboot_every_s=30), ideal(2000)):

@@ -16,7 +16,8 @@ from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
 from edgehar.types import OTHER, Activity, Event
 from edgehar.wire.commands import OWN_KINDS, Answer, Kind, Result, decode_answer, encode_command, is_answer
-from edgehar.wire.protocol import Data, Description, decode, frame
+from edgehar.wire.framing import frame
+from edgehar.wire.protocol import Data, Description, decode
 
 PATIENCE_S = 60.0
 PLACEMENT = "trouser_pocket"

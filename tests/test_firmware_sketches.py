@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from firmware import BRIDGE, SANITIZED, STRICT, run, tool
 
+from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.types import STANDARD_GRAVITY
 from edgehar.wire.commands import Answer, Kind, Result, decode_answer, encode_command, is_answer
-from edgehar.wire.protocol import Decoder, Deframer, Description, frame
+from edgehar.wire.framing import Deframer, frame
+from edgehar.wire.protocol import Description
 
 EXAMPLES, STUBS = BRIDGE / "examples", BRIDGE / "tests" / "stubs"
 FLAGS = (*STRICT, *SANITIZED, "-I", BRIDGE, "-I", EXAMPLES)
@@ -45,7 +47,7 @@ def three_seconds(program: Path, said: bytes) -> bytes:
 
 def judge(bodies: list[bytes], device: str, samples: int, gyr_counts: tuple[int, ...]) -> Description:
     """All that a gateway can see of a sensor at rest for three seconds."""
-    decoder = Decoder()
+    decoder = EdgeharReader()
     packets = [packet for body in bodies for packet in decoder.push(body)]
     assert decoder.description is not None
     assert decoder.description.device == device

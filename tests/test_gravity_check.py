@@ -13,7 +13,7 @@ PERIOD_US = 20_000
 def packet(x: FloatArray, channels: tuple[str, ...] = IMU_CHANNELS) -> Packet:
     values = np.zeros((len(x), len(channels)), np.float32)
     values[:, :3] = x
-    return Packet("c0ffee", None, None, PERIOD_US, channels, values, np.ones(len(channels), np.float32), None)
+    return Packet("c0ffee", None, None, PERIOD_US, channels, values, np.ones(len(channels), np.float32))
 
 
 def complaints(force: FloatArray, check: RestCheck | None = None, *, begin: float = 0.0) -> list[str]:

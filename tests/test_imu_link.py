@@ -13,7 +13,8 @@ from firmware import BRIDGE, Driver, noise, run, tool
 
 from edgehar.types import IMU_CHANNELS
 from edgehar.wire.commands import OWN_KINDS, Kind, decode_answer, encode_command
-from edgehar.wire.protocol import MAX_SAMPLES, Deframer, Description, encode_data, encode_description, frame
+from edgehar.wire.framing import Deframer, frame
+from edgehar.wire.protocol import MAX_SAMPLES, Description, encode_data, encode_description
 
 VECTORS: dict[str, Any] = json.loads((BRIDGE / "vectors.json").read_text())
 PACKETS = 20_000

@@ -7,16 +7,15 @@ import numpy as np
 import pytest
 from sensors import AT_REST, bits_of, polar_answer, polar_frame
 
-from edgehar.devices import PROFILES, SEVERAL
+from edgehar.devices import PROFILES
 from edgehar.errors import ConfigError
 from edgehar.pipeline.intake import Intake
-from edgehar.recordings.ehr import Stream
-from edgehar.types import ACCELERATION, ANGULAR_RATE, Samples
+from edgehar.types import ACCELERATION, ANGULAR_RATE, Samples, Stream
 from edgehar.wire.protocol import Description, encode_data, encode_description
 
 
-def body(profile: str, source: int, payload: bytes) -> bytes:
-    return bytes((source,)) + payload if profile in SEVERAL else payload
+def body(profile: str, characteristic: int, payload: bytes) -> bytes:
+    return PROFILES[profile].prefix(characteristic) + payload
 
 
 @pytest.mark.parametrize("profile", PROFILES)

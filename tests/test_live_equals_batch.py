@@ -13,10 +13,10 @@ from edgehar.daemon.wearer import Feed
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
-from edgehar.recordings.ehr import Header, Item, Stream, Writer, read
+from edgehar.recordings.ehr import Header, Writer, read
 from edgehar.recordings.npz import read_npz
-from edgehar.types import Activity, Event
-from edgehar.wire.protocol import frame
+from edgehar.types import Activity, Event, Item, Stream
+from edgehar.wire.framing import frame
 
 SECONDS = 14.0
 """Real time: a sensor's clock has to run at its own speed."""

@@ -9,11 +9,11 @@ from edgehar.errors import ModelError
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
-from edgehar.recordings.ehr import Item, Stream
 from edgehar.sources.simulated.faults import Faults, inject
 from edgehar.sources.simulated.simulator import Simulator
-from edgehar.types import ANGULAR_RATE, Activity, Event
-from edgehar.wire.protocol import Deframer, Description, decode, encode_description, frame
+from edgehar.types import ANGULAR_RATE, Activity, Event, Item, Stream
+from edgehar.wire.framing import Deframer, frame
+from edgehar.wire.protocol import Description, decode, encode_description
 
 SCRIPT = [("walking", 15.0), ("sitting", 15.0), ("running", 15.0)]
 
@@ -104,7 +104,7 @@ def test_a_dead_sensor_is_left_out_and_named_while_the_other_goes_on(since: floa
     items = [item for item in walk(TWO) if item[1] == 0 or item[0] < since]
     activities, events = played(items, pipeline(TWO))
     last = activities[-1]
-    assert (last.state, last.missing, last.coverage) == ("walking", ("chest",), 1.0)
+    assert (last.state, last.excluded_sensors, last.coverage) == ("walking", ("chest",), 1.0)
     assert last.reason.endswith("; without chest (0% of its samples came).")
     assert [event.kind for event in events] == ["activity_started"]
 

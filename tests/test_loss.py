@@ -20,10 +20,9 @@ from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
 from edgehar.pipeline.resample import Grid
 from edgehar.pipeline.windows import Windows
-from edgehar.recordings.ehr import Item, Stream
 from edgehar.sources.simulated.faults import Faults, inject
 from edgehar.sources.simulated.simulator import Simulator
-from edgehar.types import STANDARD_GRAVITY, Activity, Event, FloatArray, Prediction
+from edgehar.types import STANDARD_GRAVITY, Activity, Event, FloatArray, Item, Prediction, Stream
 from edgehar.wire.protocol import Data, Description, decode, encode_data, encode_description
 
 MODEL = load(find("imu_tcn"))
@@ -349,9 +348,9 @@ def test_two_silent_seconds_are_a_gap_with_or_without_a_clock(profile: str) -> N
 def test_of_five_sensors_the_lossy_one_is_left_out_and_named_and_the_others_answer() -> None:
     lost = {number for number in range(75, 200) if number % 4}
     found = activities(answered(without(walk(40, FIVE), lost, stream=4), FIVE))
-    assert {a.missing for a in found if 3 < a.t < 15} == {()}
+    assert {a.excluded_sensors for a in found if 3 < a.t < 15} == {()}
     late = [a for a in found if a.t > 18]
-    assert {a.missing for a in late} == {("knee_left",)}
+    assert {a.excluded_sensors for a in late} == {("knee_left",)}
     assert {a.coverage for a in late} == {1.0}
     assert all("; without knee_left (" in a.reason for a in late)
     assert {a.state for a in late} == {"walking"}

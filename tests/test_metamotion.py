@@ -33,7 +33,7 @@ counts = st.lists(st.integers(-32768, 32767), min_size=9, max_size=9)
 def test_acceleration_is_read(
     profile: Profile, payload: str, range_g: int, expected: list[tuple[float, float, float]]
 ) -> None:
-    (packet,) = profile.reader(DEVICE).push(0, bytes.fromhex(payload))
+    (packet,) = profile.reader(DEVICE).push(bytes.fromhex(payload))
     assert packet.channels == ACCELERATION
     # Profiles ask for ±16 g; the vectors were taken at a smaller range.
     acc_g = packet.values * packet.scale / STANDARD_GRAVITY * range_g / 16
@@ -50,7 +50,7 @@ def test_acceleration_is_read(
 def test_angular_rate_is_read(
     payload: str, range_dps: int, expected: list[tuple[float, float, float]]
 ) -> None:
-    (packet,) = METAMOTION.reader(DEVICE).push(0, bytes.fromhex(payload))
+    (packet,) = METAMOTION.reader(DEVICE).push(bytes.fromhex(payload))
     assert packet.channels == ANGULAR_RATE
     np.testing.assert_allclose(
         np.degrees(packet.values * packet.scale) * range_dps / 2000, expected, atol=6e-4
@@ -60,18 +60,18 @@ def test_angular_rate_is_read(
 @given(counts, counts)
 def test_what_was_packed_is_read(acc: list[int], gyr: list[int]) -> None:
     reader = METAMOTION.reader(DEVICE)
-    (first,) = reader.push(0, struct.pack("<BB9h", 0x03, 0x1C, *acc))
-    (second,) = reader.push(0, struct.pack("<BB9h", 0x13, 0x07, *gyr))
+    (first,) = reader.push(struct.pack("<BB9h", 0x03, 0x1C, *acc))
+    (second,) = reader.push(struct.pack("<BB9h", 0x13, 0x07, *gyr))
     assert first.values.ravel().tolist() == acc
     assert second.values.ravel().tolist() == gyr
 
 
 def test_other_modules_are_passed_over_and_odd_lengths_are_not() -> None:
     reader = METAMOTION.reader(DEVICE)
-    assert reader.push(0, bytes.fromhex("010101")) == []
+    assert reader.push(bytes.fromhex("010101")) == []
     assert reader.malformed == 0
     for size in (4, 7, 9, 14, 19, 21):
-        assert reader.push(0, bytes.fromhex("0304") + bytes(size - 2)) == []
+        assert reader.push(bytes.fromhex("0304") + bytes(size - 2)) == []
     assert reader.malformed == 6
 
 

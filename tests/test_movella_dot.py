@@ -16,7 +16,7 @@ values = st.lists(st.floats(-2000, 2000, width=32), min_size=6, max_size=6)
 @given(st.integers(0, 2**32 - 1), values, st.integers(0, 12))
 def test_what_was_packed_is_read(us: int, sent: list[float], unused: int) -> None:
     reader = MOVELLA_DOT.reader(DEVICE)
-    (packet,) = reader.push(0, struct.pack("<I6f", us, *sent) + bytes(unused))
+    (packet,) = reader.push(struct.pack("<I6f", us, *sent) + bytes(unused))
     expected = np.concatenate([sent[:3], np.radians(sent[3:])])
     np.testing.assert_allclose(packet.values[0], expected, rtol=1e-6, atol=1e-6)
     assert packet.ticks_us == us
@@ -27,7 +27,7 @@ def test_what_was_packed_is_read(us: int, sent: list[float], unused: int) -> Non
 def test_the_clock_tells_what_was_lost_and_may_wrap() -> None:
     reader = MOVELLA_DOT.reader(DEVICE)
     stamps = [2**32 - 16_667, 0, 16_667, 66_667, 83_333, 116_667]
-    ticks = [reader.push(0, struct.pack("<I6f", us, 0, 0, 9.81, 0, 0, 0))[0].ticks_us for us in stamps]
+    ticks = [reader.push(struct.pack("<I6f", us, 0, 0, 9.81, 0, 0, 0))[0].ticks_us for us in stamps]
     assert ticks == stamps
     assert reader.lost == 3
 
@@ -35,14 +35,14 @@ def test_the_clock_tells_what_was_lost_and_may_wrap() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, -3e38])
 def test_what_no_sensor_measures_is_refused(value: float) -> None:
     reader = MOVELLA_DOT.reader(DEVICE)
-    assert reader.push(0, struct.pack("<I6f", 0, 0, 0, 9.81, 0, 0, value)) == []
+    assert reader.push(struct.pack("<I6f", 0, 0, 0, 9.81, 0, 0, value)) == []
     assert reader.malformed == 1
 
 
 @pytest.mark.parametrize("size", [27, 41])
 def test_another_payload_mode_is_refused(size: int) -> None:
     reader = MOVELLA_DOT.reader(DEVICE)
-    assert reader.push(0, bytes(size)) == []
+    assert reader.push(bytes(size)) == []
     assert reader.malformed == 1
 
 

@@ -33,7 +33,7 @@ triplets = st.lists(st.floats(-500, 500, width=32), min_size=3, max_size=3)
 
 
 def test_a_captured_packet_is_read_as_the_makers_converter_does() -> None:
-    (packet,) = MovesenseReader(DEVICE).push(0, b"\x02\x63" + CAPTURED)
+    (packet,) = MovesenseReader(DEVICE).push(b"\x02\x63" + CAPTURED)
     np.testing.assert_allclose(packet.values, np.hstack([ACC, np.radians(GYR)]), rtol=1e-6)
     assert packet.ticks_us == 172_460_000
     np.testing.assert_allclose(np.linalg.norm(packet.values[:, :3], axis=1), 9.81, rtol=0.03)
@@ -47,9 +47,9 @@ def test_what_was_packed_is_read_in_one_part_or_two(
     payload = movesense_samples(ms, acc, gyr)
     cut = data.draw(st.integers(7, len(payload)).filter(lambda cut: (cut - 6) % 24))
     whole, joined = MovesenseReader(DEVICE), MovesenseReader(DEVICE)
-    (packet,) = whole.push(0, payload)
-    assert joined.push(0, payload[:cut]) == []
-    (again,) = joined.push(0, b"\x03\x63" + payload[cut:])
+    (packet,) = whole.push(payload)
+    assert joined.push(payload[:cut]) == []
+    (again,) = joined.push(b"\x03\x63" + payload[cut:])
     np.testing.assert_allclose(packet.values, np.hstack([acc, np.radians(gyr)]), rtol=1e-6, atol=1e-6)
     np.testing.assert_array_equal(packet.values, again.values)
     assert packet.ticks_us == again.ticks_us == ms * 1000 % 2**32
@@ -58,31 +58,31 @@ def test_what_was_packed_is_read_in_one_part_or_two(
 def test_a_part_without_the_other_is_counted() -> None:
     reader = MovesenseReader(DEVICE)
     payload = movesense_samples(0, [[0, 0, 9.81]], [[0, 0, 0]])
-    assert reader.push(0, b"\x03\x63" + payload[10:]) == []
-    assert reader.push(0, payload[:10]) == []
-    assert len(reader.push(0, payload)) == 1
+    assert reader.push(b"\x03\x63" + payload[10:]) == []
+    assert reader.push(payload[:10]) == []
+    assert len(reader.push(payload)) == 1
     assert reader.malformed == 2
     # Nothing is left of what was joined or dropped.
-    assert reader.push(0, b"\x03\x63" + payload[10:]) == []
+    assert reader.push(b"\x03\x63" + payload[10:]) == []
     assert reader.malformed == 3
 
 
 def test_a_part_longer_than_a_notification_is_not_kept() -> None:
     reader = MovesenseReader(DEVICE)
-    assert reader.push(0, b"\x02\x63" + bytes(601)) == []
+    assert reader.push(b"\x02\x63" + bytes(601)) == []
     assert reader.malformed == 1
 
 
 def test_what_no_sensor_measures_is_refused() -> None:
     reader = MovesenseReader(DEVICE)
-    assert reader.push(0, movesense_samples(0, [[0, 0, 9.81]], [[0, math.nan, 0]])) == []
+    assert reader.push(movesense_samples(0, [[0, 0, 9.81]], [[0, math.nan, 0]])) == []
     assert reader.malformed == 1
 
 
 def test_the_clock_tells_what_was_lost() -> None:
     reader = MovesenseReader(DEVICE)
     for ms in (0, 77, 154, 385):
-        reader.push(0, movesense_samples(ms, [[0, 0, 9.81]] * 4, [[0, 0, 0]] * 4))
+        reader.push(movesense_samples(ms, [[0, 0, 9.81]] * 4, [[0, 0, 0]] * 4))
     assert (reader.packets, reader.lost) == (4, 2)
 
 
@@ -95,7 +95,7 @@ def test_a_refusal_is_told_in_either_order_of_its_bytes(
     answer: str, told: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        assert MovesenseReader(DEVICE).push(0, bytes.fromhex(answer)) == []
+        assert MovesenseReader(DEVICE).push(bytes.fromhex(answer)) == []
     assert len(caplog.records) == told
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.errors import RecordingError
 from edgehar.recordings.npz import NpzTrack, read_npz
 from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS, STANDARD_GRAVITY, Packet
-from edgehar.wire.protocol import Data, Decoder, Description, decode
+from edgehar.wire.protocol import Data, Description, decode
 
 
 def made(path: Path, **changes: Any) -> Path:
@@ -31,7 +32,7 @@ def made(path: Path, **changes: Any) -> Path:
 
 
 def packets(track: NpzTrack, stream: int = 0) -> list[tuple[float, Packet]]:
-    decoder = Decoder()
+    decoder = EdgeharReader()
     found = [(t, packet) for t, which, body in track if which == stream for packet in decoder.push(body)]
     assert (decoder.lost, decoder.malformed, decoder.undescribed, decoder.restarts) == (0, 0, 0, 0)
     return found

@@ -32,11 +32,11 @@ class Ear:
         self.packets: list[Packet] = []
 
     async def subscribe(self) -> None:
-        for source, uuid in enumerate(self.profile.notify):
-            await self.client.start_notify(uuid, partial(self._take, source))
+        for characteristic, uuid in enumerate(self.profile.notify):
+            await self.client.start_notify(uuid, partial(self._take, self.profile.prefix(characteristic)))
 
-    def _take(self, source: int, _: BleakGATTCharacteristic, value: bytearray) -> None:
-        self.packets += self.reader.push(source, bytes(value))
+    def _take(self, prefix: bytes, _: BleakGATTCharacteristic, value: bytearray) -> None:
+        self.packets += self.reader.push(prefix + value)
 
     async def write(self, *writes: Write) -> None:
         for write in writes:
@@ -77,7 +77,9 @@ def test_it_lies_still_and_keeps_its_rate(profile: Profile) -> None:
     later = [notification for i in range(1, periods) for notification in at_rest(profile.name, i)]
 
     packets = [
-        packet for notification in AT_REST[profile.name] + later for packet in reader.push(*notification)
+        packet
+        for i, payload in AT_REST[profile.name] + later
+        for packet in reader.push(profile.prefix(i) + payload)
     ]
 
     felt = accelerations(packets)
@@ -90,7 +92,9 @@ def test_it_lies_still_and_keeps_its_rate(profile: Profile) -> None:
 def test_its_clock_agrees(profile: Profile) -> None:
     reader = profile.reader("c0ffee")
     parts = [AT_REST[profile.name]] + [at_rest(profile.name, i) for i in range(1, 200)]
-    packets = [packet for part in parts for notification in part for packet in reader.push(*notification)]
+    packets = [
+        packet for part in parts for i, payload in part for packet in reader.push(profile.prefix(i) + payload)
+    ]
 
     first, *_, last = (packet for packet in packets if is_acceleration(packet))
     has_clock = profile.name in {

@@ -64,7 +64,7 @@ async def test_posts_come_as_bodies_that_the_reader_reads(port: int, device: str
     async with running(http(port, device), listener.deliver), poster(port) as app:
         for message in messages:
             assert await app.post(message) == (200, "ok\n")
-    packets = [packet for body in listener.bodies for packet in reader.push(0, body)]
+    packets = [packet for body in listener.bodies for packet in reader.push(body)]
     assert sum(len(packet.values) for packet in packets) == 2 * 100
     assert reader.malformed == 0
     assert listener.times == sorted(listener.times)
@@ -80,7 +80,7 @@ async def test_a_post_larger_than_a_record_comes_in_parts(port: int) -> None:
     assert len(listener.bodies) > 3
     assert max(map(len, listener.bodies)) <= LONGEST
     for body in listener.bodies:
-        reader.push(0, body)
+        reader.push(body)
     assert (reader.malformed, reader.lost) == (0, 0)
 
 

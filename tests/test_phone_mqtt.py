@@ -82,7 +82,7 @@ async def test_what_is_published_comes_as_bodies_that_the_reader_reads(
         async with running(mqtt(broker.port, version=version), listener.deliver):
             await heard(app, listener, *messages)
             await until(lambda: json.loads(listener.bodies[-1])["messageId"] == 9)
-    packets = [packet for body in listener.bodies for packet in reader.push(0, body)]
+    packets = [packet for body in listener.bodies for packet in reader.push(body)]
     assert sum(len(packet.values) for packet in packets) == 2 * 200
     assert (reader.malformed, reader.lost) == (0, 0)
 

@@ -97,7 +97,7 @@ async def test_sensor_server_sends_what_its_reader_reads(phone: Phone) -> None:
     x = [
         clock.push(t, packet).x[-1].tolist()
         for t, body in zip(listener.times, listener.bodies, strict=True)
-        for packet in reader.push(0, body)
+        for packet in reader.push(body)
         if packet.channels == ACCELERATION
     ]
     assert x[-1] == pytest.approx(FACE_UP, rel=1e-6)

@@ -13,7 +13,7 @@ counts = st.lists(st.integers(-32768, 32767), min_size=3, max_size=3)
 
 @given(counts)
 def test_what_was_packed_is_read(values: list[int]) -> None:
-    (packet,) = PINETIME.reader(DEVICE).push(0, struct.pack("<3h", *values))
+    (packet,) = PINETIME.reader(DEVICE).push(struct.pack("<3h", *values))
     assert packet.values.tolist() == [values]
 
 
@@ -22,7 +22,7 @@ def test_face_up_is_up_and_the_axes_are_right_handed() -> None:
     # What the chip feels along its own x, y and z, as the firmware sends it: y, x, z.
     chip = np.eye(3)
     sent = [struct.pack("<3h", *(int(1024 * axis[i]) for i in (1, 0, 2))) for axis in chip]
-    axes = np.array([(packet.values * packet.scale)[0] for (packet,) in (reader.push(0, s) for s in sent)])
+    axes = np.array([(packet.values * packet.scale)[0] for (packet,) in (reader.push(s) for s in sent)])
     np.testing.assert_allclose(np.cross(axes[0], axes[1]), axes[2] * 9.80665, rtol=1e-5)
-    (face_up,) = reader.push(0, struct.pack("<3h", 0, 0, -1024))
+    (face_up,) = reader.push(struct.pack("<3h", 0, 0, -1024))
     np.testing.assert_allclose((face_up.values * face_up.scale)[0], [0, 0, 9.80665], rtol=1e-6)

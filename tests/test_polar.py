@@ -11,12 +11,14 @@ from sensors import DEVICE, bits_of, polar_answer, polar_frame
 from edgehar.devices.polar import H10, VERITY, PolarReader, decompress
 from edgehar.types import ACCELERATION, ANGULAR_RATE
 
+# A body begins with the number of its characteristic.
+ANSWERS, DATA = b"\x00", b"\x01"
 FRAME_NS = 36 * 20_000_000
 
 
 def test_plain_acceleration_is_read() -> None:
     reader = PolarReader(DEVICE, 50)
-    (packet,) = reader.push(1, bytes.fromhex("02 0094357700000000 01 F7FFFFFFE703 F8FFFEFFE503"))
+    (packet,) = reader.push(DATA + bytes.fromhex("02 0094357700000000 01 F7FFFFFFE703 F8FFFEFFE503"))
     assert packet.channels == ACCELERATION
     assert packet.values.tolist() == [[-9, -1, 999], [-8, -2, 997]]
     np.testing.assert_allclose(packet.scale, 9.80665e-3, rtol=1e-6)
@@ -26,7 +28,7 @@ def test_plain_acceleration_is_read() -> None:
 
 def test_compressed_acceleration_in_mg_is_read() -> None:
     (packet,) = PolarReader(DEVICE, 52).push(
-        1, bytes.fromhex("02 6500000000000000 81 F1FF1400F0030601 7B0F08")
+        DATA + bytes.fromhex("02 6500000000000000 81 F1FF1400F0030601 7B0F08")
     )
     assert packet.values.tolist() == [[-15, 20, 1008], [-20, 17, 1008]]
     np.testing.assert_allclose(packet.scale, 9.80665e-3, rtol=1e-6)
@@ -35,10 +37,10 @@ def test_compressed_acceleration_in_mg_is_read() -> None:
 def test_compressed_angular_rate_is_read_by_the_factor_of_the_answer() -> None:
     reader = PolarReader(DEVICE, 52)
     frame = bytes.fromhex("05 FFFFFFFFFFFFFF7F 80 EAFF08000D00 0301 DF00")
-    assert reader.push(1, frame) == []
+    assert reader.push(DATA + frame) == []
     assert reader.malformed == 1
-    assert reader.push(0, polar_answer(5, 0.07)) == []
-    (packet,) = reader.push(1, frame)
+    assert reader.push(ANSWERS + polar_answer(5, 0.07)) == []
+    (packet,) = reader.push(DATA + frame)
     assert packet.channels == ANGULAR_RATE
     assert packet.values.tolist() == [[-22, 8, 13], [-23, 11, 16]]
     np.testing.assert_allclose(packet.scale, np.radians(0.07), rtol=1e-6)
@@ -47,8 +49,8 @@ def test_compressed_angular_rate_is_read_by_the_factor_of_the_answer() -> None:
 def test_compressed_acceleration_in_g_begins_as_the_makers_does() -> None:
     content = bytes.fromhex("7107F06A9E8D0A01BE5CBE3A")
     reader = PolarReader(DEVICE, 52)
-    reader.push(0, polar_answer(2, 2.44e-4))
-    (packet,) = reader.push(1, polar_frame(2, 0x80, 10**9, content))
+    reader.push(ANSWERS + polar_answer(2, 2.44e-4))
+    (packet,) = reader.push(DATA + polar_frame(2, 0x80, 10**9, content))
     assert packet.values.tolist() == [[1905, 27376, -29282], [2095, 27271, -29367]]
     np.testing.assert_allclose(packet.scale, 2.44e-4 * 9.80665, rtol=1e-6)
 
@@ -97,7 +99,7 @@ def test_a_block_of_no_bits_repeats_the_sample() -> None:
 )
 def test_a_broken_compressed_frame_is_counted(content: bytes) -> None:
     reader = PolarReader(DEVICE, 52)
-    assert reader.push(1, polar_frame(2, 0x81, 0, content)) == []
+    assert reader.push(DATA + polar_frame(2, 0x81, 0, content)) == []
     assert reader.malformed == 1
 
 
@@ -109,22 +111,22 @@ def test_samples_fill_the_time_since_the_frame_before() -> None:
     reader = PolarReader(DEVICE, 50)
     # Constructed: a device whose 50 Hz are 51.4.
     stamps = [i * 700_000_000 for i in range(1, 4)]
-    ticks = [reader.push(1, plain(stamp))[0].ticks_us for stamp in stamps]
+    ticks = [reader.push(DATA + plain(stamp))[0].ticks_us for stamp in stamps]
     assert ticks == [0, 719_445, 1_419_445]
     assert reader.lost == 0
 
 
 def test_a_gap_is_counted_and_not_filled() -> None:
     reader = PolarReader(DEVICE, 50)
-    ticks = [reader.push(1, plain(stamp))[0].ticks_us for stamp in (FRAME_NS, 2 * FRAME_NS, 5 * FRAME_NS)]
+    ticks = [reader.push(DATA + plain(stamp))[0].ticks_us for stamp in (FRAME_NS, 2 * FRAME_NS, 5 * FRAME_NS)]
     assert ticks == [20_000, 740_000, 2_900_000]
     assert reader.lost == 2
 
 
 def test_ticks_wrap() -> None:
     reader = PolarReader(DEVICE, 50)
-    assert reader.push(1, plain(2**32 * 1000 + 700_000_000, 36))[0].ticks_us == 0
-    assert reader.push(1, plain(2**32 * 1000, 2))[0].ticks_us == 2**32 - 20_000
+    assert reader.push(DATA + plain(2**32 * 1000 + 700_000_000, 36))[0].ticks_us == 0
+    assert reader.push(DATA + plain(2**32 * 1000, 2))[0].ticks_us == 2**32 - 20_000
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_ticks_wrap() -> None:
 def test_answers_are_read(answer: str, warned: int, malformed: int, caplog: pytest.LogCaptureFixture) -> None:
     reader = PolarReader(DEVICE, 50)
     with caplog.at_level(logging.WARNING):
-        assert reader.push(0, bytes.fromhex(answer)) == []
+        assert reader.push(ANSWERS + bytes.fromhex(answer)) == []
     assert (len(caplog.records), reader.malformed) == (warned, malformed)
 
 

@@ -12,19 +12,11 @@ from conftest import ROOT
 from fastcrc import crc16
 from hypothesis import given, settings, strategies as st
 
+from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.errors import FrameError
 from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS, Packet
-from edgehar.wire.protocol import (
-    MAX_SAMPLES,
-    Data,
-    Decoder,
-    Deframer,
-    Description,
-    decode,
-    encode_data,
-    encode_description,
-    frame,
-)
+from edgehar.wire.framing import Deframer, frame
+from edgehar.wire.protocol import MAX_SAMPLES, Data, Description, decode, encode_data, encode_description
 
 VECTORS: dict[str, Any] = json.loads(Path(ROOT / "firmware_bridge" / "vectors.json").read_text())
 SENSOR = Description("c0ffee123456", 20_000, 16, 2000)
@@ -52,13 +44,13 @@ def data(sequence: int, ticks_us: int | None = None, samples: int = 1) -> bytes:
     return encode_data(sequence, ticks_us, np.full((samples, 6), sequence % 1000, np.int16))
 
 
-def decoder(description: Description = SENSOR) -> Decoder:
-    decoder = Decoder()
+def decoder(description: Description = SENSOR) -> EdgeharReader:
+    decoder = EdgeharReader()
     assert decoder.push(encode_description(description)) == []
     return decoder
 
 
-def push_all(decoder: Decoder, bodies: list[bytes]) -> list[Packet]:
+def push_all(decoder: EdgeharReader, bodies: list[bytes]) -> list[Packet]:
     return [packet for body in bodies for packet in decoder.push(body)]
 
 
@@ -137,7 +129,7 @@ def test_a_golden_malformed_body_is_refused_and_counted(vector: dict[str, Any]) 
     with pytest.raises(FrameError):
         decode(body)
 
-    decoder = Decoder()
+    decoder = EdgeharReader()
     assert decoder.push(body) == []
     assert decoder.malformed == 1
 
@@ -166,7 +158,7 @@ def test_a_golden_stream_gives_its_bodies_however_it_is_cut(vector: dict[str, An
 
 @vectors("sequences")
 def test_a_golden_sequence_is_counted_packet_by_packet(vector: dict[str, Any]) -> None:
-    sensor = Decoder()
+    sensor = EdgeharReader()
 
     for step in vector["steps"]:
         sensor.push(bytes.fromhex(step["body"]))
@@ -359,7 +351,7 @@ def test_random_cuts_give_the_same_packets(rng: random.Random) -> None:
         frame(data(i, samples=1 + i % 19)) for i in range(40)
     )
     cuts = sorted(rng.choices(range(len(stream)), k=rng.randint(0, 60)))
-    deframer, sensor = Deframer(), Decoder()
+    deframer, sensor = Deframer(), EdgeharReader()
     packets: list[Packet] = []
 
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
@@ -398,7 +390,8 @@ def test_a_packet_is_its_data_read_by_the_description() -> None:
     description = Description("c0ffee123456", 10_000, 8, 1000, battery=55)
     counts = np.array([[0, 0, 4096, 32767, -32768, 0]], np.int16)
 
-    (packet,) = decoder(description).push(encode_data(9, 123, counts))
+    reader = decoder(description)
+    (packet,) = reader.push(encode_data(9, 123, counts))
 
     assert (packet.device, packet.sequence, packet.ticks_us, packet.period_us) == (
         "c0ffee123456",
@@ -406,7 +399,7 @@ def test_a_packet_is_its_data_read_by_the_description() -> None:
         123,
         10_000,
     )
-    assert (packet.channels, packet.battery) == (IMU_CHANNELS, 55)
+    assert (packet.channels, reader.battery) == (IMU_CHANNELS, 55)
     x = packet.values * packet.scale
     np.testing.assert_allclose(x, [[0, 0, 9.80665, 17.45276, -17.45329, 0]], rtol=1e-6)
 
@@ -429,7 +422,7 @@ def test_a_sensor_without_a_clock_has_no_ticks() -> None:
 
 
 def test_data_before_a_description_is_dropped_and_counted() -> None:
-    sensor = Decoder()
+    sensor = EdgeharReader()
 
     assert push_all(sensor, [data(0), data(1)]) == []
     assert sensor.undescribed == 2

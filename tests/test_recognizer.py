@@ -21,7 +21,7 @@ from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import available, find, read
 from edgehar.pipeline.mounting import level
 from edgehar.pipeline.recognizer import Recognizer, _softmax, _tensors, load
-from edgehar.types import Felt, FloatArray, Window
+from edgehar.types import FloatArray, HopAcceleration, Window
 
 SHIPPED = ROOT / "models" / "imu_tcn.json"
 
@@ -75,7 +75,7 @@ def test_probabilities_sum_to_one_over_the_labels(model: Recognizer) -> None:
     assert prediction.probabilities.shape == (len(model.spec.labels),)
     assert prediction.probabilities.dtype == np.float32
     assert float(prediction.probabilities.sum()) == pytest.approx(1)
-    assert (prediction.t, prediction.swing, prediction.coverage) == (12.5, 3.0, 1.0)
+    assert (prediction.t, prediction.peak_to_peak, prediction.coverage) == (12.5, 3.0, 1.0)
     assert prediction.embedding is not None
     assert prediction.embedding.ndim == 1
 
@@ -127,12 +127,12 @@ def test_a_window_is_judged_while_a_sensor_is_left(
     model: Recognizer, coverage: tuple[float, ...], out: tuple[int, ...], tells: float
 ) -> None:
     missing = {i: coverage[i] for i in out}
-    [prediction] = model.push(replace(window(model, coverage=coverage), missing=missing))
+    [prediction] = model.push(replace(window(model, coverage=coverage), excluded_sensors=missing))
     is_judged = len(out) < len(coverage)
     assert (prediction.probabilities is not None) is is_judged
     assert (prediction.embedding is not None) is is_judged
     assert prediction.coverage == tells
-    assert prediction.missing == missing
+    assert prediction.excluded_sensors == missing
 
 
 def test_a_model_of_the_device_s_own_axes_sees_the_window_as_it_is(model: Recognizer) -> None:
@@ -149,7 +149,7 @@ def test_the_network_sees_a_missing_sensor_as_one_that_is_not_worn(model: Recogn
     item = window(model, coverage=(0.9,) * 2)
     unworn = item.x.copy()
     unworn[:, sensor * 6 : sensor * 6 + 6] = 0.0
-    without = judged(model, replace(item, missing={sensor: 0.5}))
+    without = judged(model, replace(item, excluded_sensors={sensor: 0.5}))
     assert_array_equal(without, judged(model, replace(item, x=unworn)))
     assert not np.array_equal(without, judged(model, item))
 
@@ -264,16 +264,16 @@ def test_only_labels_that_a_worn_sensor_can_tell_have_probability(model: Recogni
     assert {labels[i] for i in np.flatnonzero(own)} == set(model.spec.sensors[pocket].labels) < set(labels)
     both = replace(window(model, coverage=(1.0, 1.0)), worn=(wrist, pocket))
     assert judged(model, both)[labels.index("lying")] > 0
-    lost = judged(model, replace(both, missing={wrist: 0.1}))
+    lost = judged(model, replace(both, excluded_sensors={wrist: 0.1}))
     assert lost[labels.index("lying")] == 0
 
 
 def test_only_what_sensors_felt_that_can_tell_a_fall_is_handed_on(model: Recognizer) -> None:
     names = [sensor.name for sensor in model.spec.sensors]
     pocket, chest = names.index("trouser_pocket"), names.index("chest")
-    felt = Felt(30.0, 9.0, (0.0, 0.0, 9.8))
-    [prediction] = model.push(replace(window(model), felt={pocket: felt, chest: felt}))
-    assert prediction.felt == {chest: felt}
+    felt = HopAcceleration(30.0, 9.0, (0.0, 0.0, 9.8))
+    [prediction] = model.push(replace(window(model), hop_accelerations={pocket: felt, chest: felt}))
+    assert prediction.hop_accelerations == {chest: felt}
 
 
 # -- pairs that do not fit

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.errors import RecordingError
-from edgehar.recordings.ehr import Header, Item, Stream, Writer
+from edgehar.recordings.ehr import Header, Writer
 from edgehar.sources.replay import Replay, open_recording
-from edgehar.wire.protocol import Decoder, encode_data
+from edgehar.types import Item, Stream
+from edgehar.wire.protocol import encode_data
 
 ITEMS: list[Item] = [
     (5000.0 + i * 0.01, i % 2, encode_data(i, i * 10_000, np.zeros((1, 6), np.int16))) for i in range(50)
@@ -126,7 +128,7 @@ async def test_a_person_of_a_set_is_replayed_with_the_truth(data: Path) -> None:
     track = open_recording(data / "imu" / "motionsense.npz", subject="1")
     items = await replayed(Replay(track, speed=0))
     assert items[-1][0] == pytest.approx(track.truth[-1][1], abs=1)
-    decoders = [Decoder() for _ in track.header.streams]
+    decoders = [EdgeharReader() for _ in track.header.streams]
     for _, stream, body in items:
         decoders[stream].push(body)
     assert all(decoder.packets > 1000 and decoder.lost == decoder.undescribed == 0 for decoder in decoders)

@@ -474,7 +474,7 @@ def test_real_bursts_do_not_bend_a_sine(data: Path) -> None:
         bent: list[Block] = []
         for i, rows_ in enumerate(np.split(np.arange(len(t)), np.flatnonzero(np.diff(t) > 0.01) + 1)):
             now, values = float(t[rows_[-1]]), np.repeat(x[rows_, None], 3, axis=1)
-            packet = Packet("a", i, None, 20_161, ACCELERATION, values, np.ones(3, np.float32), None)
+            packet = Packet("a", i, None, 20_161, ACCELERATION, values, np.ones(3, np.float32))
             straight += even.push(now, clock.push(now, packet))
             strictly = t[rows_] + np.arange(len(rows_)) * 1e-6
             bent += plain.push(now, samples(strictly, values.astype(np.float64), channels=ACCELERATION))

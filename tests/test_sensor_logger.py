@@ -49,7 +49,7 @@ FROM_ANDROID = (
 
 
 def read(reader: SensorLoggerReader, messages: list[bytes]) -> list[Packet]:
-    return [packet for message in messages for packet in reader.push(0, message)]
+    return [packet for message in messages for packet in reader.push(message)]
 
 
 def felt(packets: list[Packet], channels: tuple[str, ...]) -> Any:
@@ -73,7 +73,7 @@ def test_at_rest_face_up_it_feels_one_g_upwards_on_every_platform(sensors: dict[
     reader, clocks = SensorLoggerReader(DEVICE), dict[tuple[str, ...], Clock]()
     x: dict[tuple[str, ...], list[list[float]]] = {ACCELERATION: [], ANGULAR_RATE: []}
     for i, message in enumerate(recording(100, sensors)):
-        for packet in reader.push(0, message):
+        for packet in reader.push(message):
             samples = clocks.setdefault(packet.channels, Clock("pocket")).push(50.0 + i * 0.2, packet)
             x[packet.channels] += samples.x.tolist()
     np.testing.assert_allclose(x[ACCELERATION], [FACE_UP] * 2000, atol=1e-5)
@@ -269,12 +269,12 @@ def test_messages_damaged_repeated_or_swapped_never_turn_time_back(seed: int, da
 def test_what_waits_is_bounded(numbers: list[int]) -> None:
     reader = SensorLoggerReader(DEVICE)
     for number in numbers:
-        reader.push(0, push(number, [reading("totalacceleration", BEGIN_NS + number, FACE_UP)]))
+        reader.push(push(number, [reading("totalacceleration", BEGIN_NS + number, FACE_UP)]))
         assert len(reader._order._waiting) <= 32
     endless = json.loads(push(3, [])) | {"more": True}
     for _ in range(100):
-        reader.push(0, json.dumps(endless).encode())
-        reader.push(0, json.dumps(endless | {"messageId": 5}).encode())
+        reader.push(json.dumps(endless).encode())
+        reader.push(json.dumps(endless | {"messageId": 5}).encode())
         assert len(reader._order._waiting) <= 32
 
 
@@ -317,7 +317,7 @@ VALID = '{"messageId":0,"sessionId":"s","deviceId":"d","payload":[%s]}'
 )
 def test_what_breaks_the_format_is_counted_and_dropped(message: bytes) -> None:
     reader = SensorLoggerReader(DEVICE)
-    assert reader.push(0, message) == []
+    assert reader.push(message) == []
     assert (reader.packets, reader.malformed) == (0, 1)
 
 
@@ -346,14 +346,8 @@ json_values = st.recursive(
 def test_no_json_makes_it_raise(pushes: list[list[tuple[str, Any, Any]]]) -> None:
     reader = SensorLoggerReader(DEVICE)
     for number, readings in enumerate(pushes):
-        reader.push(0, push(number, [reading(name, time, values) for name, time, values in readings]))
+        reader.push(push(number, [reading(name, time, values) for name, time, values in readings]))
     assert reader.malformed <= len(pushes)
-
-
-def test_another_source_is_malformed() -> None:
-    reader = SensorLoggerReader(DEVICE)
-    assert reader.push(1, FROM_ANDROID) == []
-    assert reader.malformed == 1
 
 
 # Cut to what a recording holds

@@ -51,7 +51,7 @@ def at_rest(seconds: float) -> list[bytes]:
 
 
 def read(reader: SensorServerReader, messages: list[bytes]) -> list[Packet]:
-    return [packet for message in messages for packet in reader.push(0, message)]
+    return [packet for message in messages for packet in reader.push(message)]
 
 
 def values_of(
@@ -89,7 +89,7 @@ def test_at_rest_it_feels_one_g_and_turns_as_it_turns() -> None:
     reader, clocks = SensorServerReader(DEVICE), dict[tuple[str, ...], Clock]()
     felt: dict[tuple[str, ...], list[list[float]]] = {ACCELERATION: [], ANGULAR_RATE: []}
     for i, message in enumerate(at_rest(20)):
-        for packet in reader.push(0, message):
+        for packet in reader.push(message):
             samples = clocks.setdefault(packet.channels, Clock("pocket")).push(100.0 + i * 0.01, packet)
             felt[packet.channels] += samples.x.tolist()
     np.testing.assert_allclose(felt[ACCELERATION], [[0, 0, 9.80665]] * len(felt[ACCELERATION]), rtol=1e-6)
@@ -102,7 +102,7 @@ def test_at_rest_it_feels_one_g_and_turns_as_it_turns() -> None:
 def test_a_phone_that_was_started_anew_is_read_on() -> None:
     reader = SensorServerReader(DEVICE)
     read(reader, at_rest(1))
-    assert [p.ticks_us for p in reader.push(0, event(ACCELEROMETER, 10**9, [0, 0, 9.81]))] == [10**6]
+    assert [p.ticks_us for p in reader.push(event(ACCELEROMETER, 10**9, [0, 0, 9.81]))] == [10**6]
     assert reader.stale == 0
 
 
@@ -157,7 +157,7 @@ def test_messages_cut_repeated_or_swapped_never_turn_time_back(seed: int, data: 
 )
 def test_what_breaks_the_format_is_counted_and_dropped(message: bytes) -> None:
     reader = SensorServerReader(DEVICE)
-    assert reader.push(0, message) == []
+    assert reader.push(message) == []
     assert (reader.packets, reader.malformed) == (0, 1)
 
 
@@ -165,9 +165,3 @@ def test_what_breaks_the_format_is_counted_and_dropped(message: bytes) -> None:
 def test_no_bytes_make_it_raise(messages: list[bytes]) -> None:
     reader = SensorServerReader(DEVICE)
     assert read(reader, messages) == []
-
-
-def test_another_source_is_malformed() -> None:
-    reader = SensorServerReader(DEVICE)
-    assert reader.push(1, PUBLISHED[1]) == []
-    assert reader.malformed == 1

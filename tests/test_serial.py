@@ -24,7 +24,8 @@ from serial.rfc2217 import PortManager
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.sources.reconnect import Delays, keep_open
 from edgehar.sources.serial import Serial, _why_not
-from edgehar.wire.protocol import encode_data, frame
+from edgehar.wire.framing import frame
+from edgehar.wire.protocol import encode_data
 
 BODIES = [encode_data(i, i * 200_000, np.full((10, 6), i, np.int16)) for i in range(20)]
 STREAM = b"".join(frame(body) for body in BODIES)

@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.recordings.ehr import Item
 from edgehar.sources import Deliver
 from edgehar.sources.reconnect import Delays, keep_open
 from edgehar.sources.serial import Serial
 from edgehar.sources.simulated.faults import Faults
 from edgehar.sources.simulated.serve import _Client, _Clients, serve_pty, serve_tcp
 from edgehar.sources.simulated.simulator import _LASTS_S, _NEXT, Simulator, some_day
-from edgehar.types import STANDARD_GRAVITY
-from edgehar.wire.protocol import Data, Decoder, decode
+from edgehar.types import STANDARD_GRAVITY, Item
+from edgehar.wire.protocol import Data, decode
 
 QUICK = Delays(first_s=0.001, longest_s=0.001)
 SCRIPT = [("sitting", 4.0), ("walking", 6.0), ("standing", 2.5)]
@@ -32,7 +32,7 @@ async def ignore(_seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-def into(decoder: Decoder) -> Deliver:
+def into(decoder: EdgeharReader) -> Deliver:
     def deliver(_t: float, _stream: int, body: bytes) -> None:
         decoder.push(body)
 
@@ -65,7 +65,7 @@ async def test_the_real_decoder_reads_every_packet() -> None:
     items = await delivered(simulator)
     devices = set()
     for stream in (0, 1):
-        decoder = Decoder()
+        decoder = EdgeharReader()
         packets = [packet for _, i, body in items if i == stream for packet in decoder.push(body)]
         assert (
             decoder.undescribed
@@ -115,7 +115,7 @@ SCRIPT_TIMES = [(0.0, 4.0, "sitting"), (4.0, 10.0, "walking"), (10.0, 12.5, "sta
 async def test_who_stands_feels_gravity_and_who_walks_more() -> None:
     script = [("standing", 8.0), ("walking", 8.0)]
     items = await delivered(Simulator(placements=["waist"], script=script, speed=0))
-    decoder = Decoder()
+    decoder = EdgeharReader()
     acc = np.concatenate([(p.values * p.scale)[:, :3] for _, _, body in items for p in decoder.push(body)])
     force = np.linalg.norm(acc, axis=1)
     assert force[50:350].mean() == pytest.approx(STANDARD_GRAVITY, rel=0.05)
@@ -212,7 +212,7 @@ async def test_a_served_sensor_is_read_through_its_disconnects(over: str, tmp_pa
     simulator = Simulator(placements=placements, faults=faults, speed=50)
     states: list[bool] = []
     done = asyncio.Event()
-    decoders = {placement: Decoder() for placement in placements}
+    decoders = {placement: EdgeharReader() for placement in placements}
 
     def changed(up: bool) -> None:  # noqa: FBT001 - the one thing it says
         states.append(up)

@@ -19,7 +19,7 @@ def as_the_firmware(acc_g: list[float], gyr_dps: list[float]) -> bytes:
 
 @given(counts)
 def test_what_was_packed_is_read(values: list[int]) -> None:
-    (packet,) = THINGY52.reader(DEVICE).push(0, struct.pack("<9h", *values))
+    (packet,) = THINGY52.reader(DEVICE).push(struct.pack("<9h", *values))
     assert packet.values.tolist() == [values[:6]]
     assert packet.ticks_us is None
 
@@ -29,7 +29,7 @@ def test_what_was_packed_is_read(values: list[int]) -> None:
     st.lists(st.floats(-1000, 1000), min_size=3, max_size=3),
 )
 def test_units_are_the_firmwares(acc_g: list[float], gyr_dps: list[float]) -> None:
-    (packet,) = THINGY52.reader(DEVICE).push(0, as_the_firmware(acc_g, gyr_dps))
+    (packet,) = THINGY52.reader(DEVICE).push(as_the_firmware(acc_g, gyr_dps))
     x = (packet.values * packet.scale)[0]
     np.testing.assert_allclose(x[:3], np.array(acc_g) * 9.80665, atol=0.0101)
     np.testing.assert_allclose(x[3:], np.radians(gyr_dps), atol=0.0006)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from edgehar.pipeline.windows import Windows
-from edgehar.types import Block, Felt
+from edgehar.types import Block, HopAcceleration
 
 
 def block(index: int, rows: int = 32, sensors: int = 1, seed: int = 0) -> Block:
@@ -56,7 +56,7 @@ def test_swing_is_the_largest_peak_to_peak_acceleration_of_the_newest_block() ->
     windows.push(Block(0.64, loud, present))
     (window,) = windows.push(Block(1.28, quiet, present))
 
-    assert window.swing == pytest.approx(0.5)
+    assert window.peak_to_peak == pytest.approx(0.5)
 
 
 def test_each_sensor_felt_its_own_peak_swing_and_mean_force_in_the_newest_block() -> None:
@@ -72,14 +72,14 @@ def test_each_sensor_felt_its_own_peak_swing_and_mean_force_in_the_newest_block(
     (window,) = windows.push(Block(1.28, x[32:], present[32:]))
 
     # The second has a gap in the newest block, the third is not worn; the fourth is missing but back.
-    assert set(window.missing) == {3}
-    assert set(window.felt) == {0, 3}
-    first = window.felt[0]
+    assert set(window.excluded_sensors) == {3}
+    assert set(window.hop_accelerations) == {0, 3}
+    first = window.hop_accelerations[0]
     assert first.peak == pytest.approx(np.hypot(34.0, 10.0))
-    assert first.swing == pytest.approx(32.0)
-    assert first.force == pytest.approx((3.0, 0.0, 10.0))
-    assert window.felt[3] == Felt(9.0, 0.0, (0.0, 0.0, 9.0))
-    assert window.swing == pytest.approx(32.0)
+    assert first.peak_to_peak == pytest.approx(32.0)
+    assert first.mean == pytest.approx((3.0, 0.0, 10.0))
+    assert window.hop_accelerations[3] == HopAcceleration(9.0, 0.0, (0.0, 0.0, 9.0))
+    assert window.peak_to_peak == pytest.approx(32.0)
 
 
 def swing_of(x: list[float], *, present: Sequence[bool] = (True, True), min_coverage: float = 0.8) -> float:
@@ -88,7 +88,7 @@ def swing_of(x: list[float], *, present: Sequence[bool] = (True, True), min_cove
     rows[::2, [3, 9]] += 1.0
     windows = Windows(32, [0, 1], min_coverage)
     (window,) = windows.push(Block(0.64, rows, np.tile(np.array(present), (32, 1))))
-    return window.swing
+    return window.peak_to_peak
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_sensor_is_left_out_below_the_limit_and_back_at_it() -> None:
     x, there = np.ones((32, 18), np.float32), np.ones((32, 3), np.bool_)
     gone = there & np.array([True, True, False])
     missing = [
-        dict(window.missing)
+        dict(window.excluded_sensors)
         for i, present in enumerate([there, there, gone, gone, there])
         for window in windows.push(Block(0.64 * (i + 1), x, present))
     ]

@@ -7,8 +7,8 @@ import pytest
 
 from edgehar.config import read as config
 from edgehar.daemon.wiring import open_shared, open_sources
-from edgehar.recordings.ehr import Stream
 from edgehar.sources.bluetooth.ble import Ble
+from edgehar.types import Stream
 
 EVERYTHING = """
 [mqtt]

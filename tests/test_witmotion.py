@@ -24,7 +24,7 @@ def rows(packets: list[Packet]) -> list[list[int]]:
 
 def test_a_frame_is_read_in_si_units() -> None:
     (packet,) = WitMotionReader(DEVICE).push(
-        0, bytes.fromhex("5561 0000 0000 0008 A400 5CFF 0000 0000 0020 00C0")
+        bytes.fromhex("5561 0000 0000 0008 A400 5CFF 0000 0000 0020 00C0")
     )
     x = (packet.values * packet.scale)[0]
     np.testing.assert_allclose(x, [0, 0, 9.80665, *np.radians([10.0098, -10.0098, 0])], rtol=1e-5)
@@ -38,14 +38,14 @@ def test_frames_are_found_however_they_are_cut(samples: list[list[int]], data: s
     reader = WitMotionReader(DEVICE)
     packets = []
     for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
-        packets += reader.push(0, stream[begin:end])
+        packets += reader.push(stream[begin:end])
     assert rows(packets) == samples
     assert reader.malformed == 0
 
 
 def test_a_notification_of_several_frames_is_one_packet() -> None:
     reader = WitMotionReader(DEVICE)
-    (packet,) = reader.push(0, frame([1] * 6) + frame([2] * 6))
+    (packet,) = reader.push(frame([1] * 6) + frame([2] * 6))
     assert packet.values.tolist() == [[1] * 6, [2] * 6]
     assert reader.packets == 1
 
@@ -53,20 +53,20 @@ def test_a_notification_of_several_frames_is_one_packet() -> None:
 def test_answers_are_passed_over_and_noise_is_counted_once() -> None:
     reader = WitMotionReader(DEVICE)
     registers = b"\x55\x71\x3a\x00" + bytes(16)
-    packets = reader.push(0, b"\x00\x55\x13" + frame([5] * 6) + registers + frame([6] * 6) + b"\x55\x61")
+    packets = reader.push(b"\x00\x55\x13" + frame([5] * 6) + registers + frame([6] * 6) + b"\x55\x61")
     assert rows(packets) == [[5] * 6, [6] * 6]
     assert reader.malformed == 1
-    assert reader.push(0, frame([7] * 6)[2:])[0].values.tolist() == [[7] * 6]
+    assert reader.push(frame([7] * 6)[2:])[0].values.tolist() == [[7] * 6]
 
 
 def test_an_answer_alone_is_no_noise() -> None:
     reader = WitMotionReader(DEVICE)
-    assert reader.push(0, b"\x55\x71\x3a\x00" + bytes(16)) == []
+    assert reader.push(b"\x55\x71\x3a\x00" + bytes(16)) == []
     assert reader.malformed == 0
 
 
 def test_a_mark_right_behind_another_is_seen() -> None:
-    (packet,) = WitMotionReader(DEVICE).push(0, b"\x55" + frame([5] * 6))
+    (packet,) = WitMotionReader(DEVICE).push(b"\x55" + frame([5] * 6))
     assert packet.values.tolist() == [[5] * 6]
 
 

@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 
 from edgehar.devices import PROFILES, Profile, fitting
-from edgehar.devices.edgehar_firmware import OwnReader
+from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.pipeline.intake import Intake
-from edgehar.recordings.ehr import Stream
 from edgehar.sources import Source
 from edgehar.sources.bluetooth.ble import SEARCH_S, Ble
 from edgehar.sources.bluetooth.radio import Radio, Sighting
 from edgehar.sources.serial import Serial
 from edgehar.sources.silence_timeout import Watched
-from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS
+from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS, Stream
 from edgehar.wire.commands import Kind, decode_answer, encode_command, is_answer
 
 RATE_TOLERANCE = 0.1
@@ -203,7 +202,7 @@ def _findings(trial: Trial, source: Ble | Serial, profile: Profile) -> dict[str,
 
 def _declared_hz(intake: Intake, profile: Profile) -> float:
     """Samples per second that the sensor says it sends, or else its profile."""
-    described = intake.reader.decoder.description if isinstance(intake.reader, OwnReader) else None
+    described = intake.reader.description if isinstance(intake.reader, EdgeharReader) else None
     return 1e6 / described.period_us if described else profile.rate_hz
 
 

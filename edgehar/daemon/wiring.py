@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from edgehar.config import read as configuration
 from edgehar.devices import PROFILES
-from edgehar.recordings.ehr import Stream
 from edgehar.sources import Source
 from edgehar.sources.silence_timeout import Watched
+from edgehar.types import Stream
 
 if TYPE_CHECKING:
     from edgehar.brokers.mqtt import Tls

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from edgehar.devices.bangle import BANGLE
 from edgehar.devices.bluest import BLUEST
-from edgehar.devices.edgehar_firmware import OWN
+from edgehar.devices.edgehar_firmware import EDGEHAR_FIRMWARE
 from edgehar.devices.metamotion import METAMOTION, METAMOTION_S
 from edgehar.devices.movella_dot import MOVELLA_DOT
 from edgehar.devices.movesense import MOVESENSE
@@ -23,12 +23,12 @@ from edgehar.devices.thingy52 import THINGY52
 from edgehar.devices.witmotion import WITMOTION, WITMOTION_DUAL
 from edgehar.errors import ConfigError
 
-__all__ = ["PROFILES", "SEVERAL", "Profile", "Reader", "Write", "fitting", "reader_of"]
+__all__ = ["PROFILES", "Profile", "Reader", "Write", "fitting", "reader_of"]
 
 PROFILES: Mapping[str, Profile] = {
     profile.name: profile
     for profile in (
-        OWN,
+        EDGEHAR_FIRMWARE,
         WITMOTION,
         WITMOTION_DUAL,
         MOVELLA_DOT,
@@ -45,9 +45,6 @@ PROFILES: Mapping[str, Profile] = {
 }
 """What is read over BLE, by name."""
 
-SEVERAL = frozenset(profile.name for profile in PROFILES.values() if len(profile.notify) > 1)
-"""Profiles whose bodies begin with the number of the characteristic that brought them."""
-
 _READERS: Mapping[str, Callable[[str], Reader]] = {
     **{profile.name: profile.reader for profile in PROFILES.values()},
     "sensor_logger": SensorLoggerReader,
@@ -56,14 +53,14 @@ _READERS: Mapping[str, Callable[[str], Reader]] = {
 
 
 def reader_of(profile: str, device: str) -> Reader:
-    """A fresh reader of a profile's bodies; `device` is what its packets say. ConfigError if there is none."""
+    """Make a reader of a profile's bodies; `device` is what its packets say. ConfigError if there is none."""
     if profile not in _READERS:
         raise ConfigError(f"no sensor profile is called {profile!r}; there are {', '.join(_READERS)}")
     return _READERS[profile](device)
 
 
 def fitting(services: Iterable[str], name: str | None) -> list[Profile]:
-    """The profiles that fit what a device advertises, best first: those of its name, else of its services."""
+    """Return the profiles that fit what a device advertises, best first: by its name, else by its services."""
     advertised = {service.lower() for service in services}
     served = [profile for profile in PROFILES.values() if not advertised.isdisjoint(profile.services)]
     named = [profile for profile in PROFILES.values() if name and name.startswith(profile.prefixes)]

@@ -13,7 +13,6 @@ import numpy as np
 
 from edgehar.devices.profile import NORDIC_UART_NOTIFY, NORDIC_UART_WRITE, Profile, Write
 from edgehar.devices.reader import MILLI_G, SensorReader, Ticks, scales
-from edgehar.errors import FrameError
 from edgehar.types import ACCELERATION, Packet
 
 RATE_HZ = 50
@@ -47,10 +46,8 @@ class BangleReader(SensorReader):
         self._ticks = Ticks(1000, 16, _PERIOD_US)
         self._rest = b""
 
-    def _read(self, source: int, payload: bytes) -> list[Packet]:
-        if source != 0:
-            raise FrameError(f"source {source}")
-        *lines, self._rest = (self._rest + payload).split(b"\n")
+    def _read(self, body: bytes) -> list[Packet]:
+        *lines, self._rest = (self._rest + body).split(b"\n")
         packets = [packet for line in lines if (packet := self._packet(line.strip())) is not None]
         if len(self._rest) > _LONGEST_LINE:
             self._rest = b""
@@ -60,21 +57,21 @@ class BangleReader(SensorReader):
     def _packet(self, line: bytes) -> Packet | None:
         if not line.startswith(b"A,"):
             return None
-        if (found := _LINE.fullmatch(line)) is None:
+        if (sample := _LINE.fullmatch(line)) is None:
             self.malformed += 1
             return None
-        at, *values = map(int, found.groups())
+        at, *values = map(int, sample.groups())
         if at > 0xFFFF or max(map(abs, values)) > 0x7FFF:
             self.malformed += 1
             return None
         ticks, lost = self._ticks.push(at, 1)
         self.lost += lost
         counts = np.array([values], np.int16)
-        return Packet(self._device, None, ticks, _PERIOD_US, ACCELERATION, counts, _SCALE, None)
+        return Packet(self._device, None, ticks, _PERIOD_US, ACCELERATION, counts, _SCALE)
 
 
 def _typed(code: str) -> tuple[Write, ...]:
-    """Code as the console takes it: what stood in its line is dropped, and nothing is echoed."""
+    """Write code as the console takes it: what stood in its line is dropped, and nothing is echoed."""
     text = f"\x03\x10if(1){{{code}}}\n".encode()
     return tuple(Write(NORDIC_UART_WRITE, text[at : at + _CHUNK]) for at in range(0, len(text), _CHUNK))
 

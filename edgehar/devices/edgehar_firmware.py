@@ -3,39 +3,124 @@
 It begins to send by itself, at the rate it was built for, and says in its descriptions what it sends.
 """
 
+import logging
+
+import numpy as np
+
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART_WRITE, Profile
-from edgehar.types import Packet
-from edgehar.wire.protocol import Decoder
+from edgehar.errors import FrameError
+from edgehar.types import IMU_CHANNELS, FloatArray, Packet
+from edgehar.wire.commands import is_answer
+from edgehar.wire.protocol import Data, Description, decode
+
+_LOGGER = logging.getLogger(__name__)
 
 
-class OwnReader:
-    """`protocol.Decoder` behind the verb of all readers; packets carry the id that the sensor describes."""
+class EdgeharReader:
+    """Bodies of one sensor to packets, over as many of its lives as it likes; never raises.
+
+    Packets carry the id that the sensor describes.
+    """
 
     def __init__(self) -> None:
-        self.decoder = Decoder()
-        """Tells more than other sensors can: descriptions, duplicates, restarts."""
+        self.reset()
 
-    @property
-    def packets(self) -> int:
+    def reset(self) -> None:
+        """Forget everything."""
+        self.description: Description | None = None
+        """The newest description."""
+        self.packets = 0
         """Packets returned."""
-        return self.decoder.packets
-
-    @property
-    def lost(self) -> int:
+        self.malformed = 0
+        """Bodies that break the format."""
+        self.undescribed = 0
+        """Data packets before any description: nobody knows their scale."""
+        self.lost = 0
         """Packets missing between two that came, by their sequence."""
-        return self.decoder.lost
+        self.duplicates = 0
+        """Packets that came twice; the second is dropped."""
+        self.restarts = 0
+        """Times the sequence or the device clock began again."""
+        self._described: bytes | None = None
+        self._devices: set[str] = set()
+        self._last: Data | None = None
+        self._scale: FloatArray = np.empty(0, np.float32)
+        self._columns: slice | list[int] | None = None
 
     @property
-    def malformed(self) -> int:
-        """Notifications that break the format, or that nothing has described."""
-        return self.decoder.malformed + self.decoder.undescribed
+    def battery(self) -> int | None:
+        """Charge that the newest description tells, percent."""
+        return self.description.battery if self.description else None
 
-    def push(self, source: int, payload: bytes) -> list[Packet]:  # noqa: ARG002 - there is one source
-        """The packet in a notification, if it is whole, new and described."""
-        return self.decoder.push(payload) if payload else []
+    def health(self) -> dict[str, int]:
+        """Return the counters, by name."""
+        return {
+            "packets": self.packets,
+            "lost": self.lost,
+            "malformed": self.malformed,
+            "undescribed": self.undescribed,
+            "duplicates": self.duplicates,
+            "restarts": self.restarts,
+        }
+
+    def push(self, body: bytes) -> list[Packet]:
+        """Return the packet in a body that is whole, new and described; nothing for an answer to a command."""
+        if body == self._described or is_answer(body):
+            return []
+        try:
+            item = decode(body)
+        except FrameError as error:
+            self.malformed += 1
+            _LOGGER.debug("dropped a packet: %s", error)
+            return []
+        if isinstance(item, Description):
+            self._described = body
+            self._describe(item)
+            return []
+        if (d := self.description) is None:
+            self.undescribed += 1
+            return []
+        if self._repeats(item, d):
+            self.duplicates += 1
+            return []
+        self.packets += 1
+        ticks = item.ticks_us if d.has_clock else None
+        values = item.counts if self._columns is None else item.counts[:, self._columns]
+        return [Packet(d.device, item.sequence, ticks, d.period_us, d.channels, values, self._scale)]
+
+    def _describe(self, description: Description) -> None:
+        former, self.description = self.description, description
+        if former is None or former.device != description.device:
+            self._last = None
+        if former is not None and description.device not in self._devices:
+            _LOGGER.warning("the link of device %s now also brings %s", former.device, description.device)
+        self._devices.add(description.device)
+        columns = [IMU_CHANNELS.index(name) for name in description.channels]
+        first, end = columns[0], columns[-1] + 1
+        self._columns = slice(first, end) if len(columns) == end - first else columns
+        if description.channels == IMU_CHANNELS:
+            self._columns = None
+        self._scale = description.scale()
+
+    def _repeats(self, data: Data, description: Description) -> bool:
+        """Tell whether this is the last packet once more; if not, count what is missing between the two."""
+        last, self._last = self._last, data
+        if last is None:
+            return False
+        step = (data.sequence - last.sequence) & 0xFFFF
+        elapsed = (data.ticks_us - last.ticks_us) & 0xFFFFFFFF if description.has_clock else None
+        if step == 0 and not elapsed:
+            return True
+        # Lost packets took time: one sample each at least, half of it granted to a bad clock.
+        least = (step - 1) * description.period_us // 2
+        if step == 0 or step >= 0x8000 or not (elapsed is None or least <= elapsed < 0x80000000):
+            self.restarts += 1
+        else:
+            self.lost += step - 1
+        return False
 
 
-OWN = Profile(
+EDGEHAR_FIRMWARE = Profile(
     name="edgehar",
     title="sensor with edgehar's firmware",
     services=(NORDIC_UART,),
@@ -45,5 +130,5 @@ OWN = Profile(
     command=NORDIC_UART_WRITE,
     # At rest it describes itself every 10 s.
     silence_s=30.0,
-    reader=lambda _device: OwnReader(),
+    reader=lambda _device: EdgeharReader(),
 )

@@ -57,20 +57,20 @@ class MetaMotionReader(SensorReader):
             bytes((_ACC_MODULE, register)): acc for register in chip.acc
         } | {bytes((_GYR_MODULE, register)): gyr for register in chip.gyr}
 
-    def _read(self, source: int, payload: bytes) -> list[Packet]:
-        kind = self._kinds.get(payload[:2])
-        if source == 0 and kind is None:
+    def _read(self, body: bytes) -> list[Packet]:
+        kind = self._kinds.get(body[:2])
+        if kind is None:
             # One of the board's other modules, a switch perhaps.
             return []
-        if kind is None or len(payload) not in {8, 20}:
-            raise FrameError(f"{len(payload)} bytes from source {source}")
+        if len(body) not in {8, 20}:
+            raise FrameError(f"{len(body)} bytes")
         channels, scale = kind
-        values = np.frombuffer(payload, "<i2", offset=2).reshape(-1, 3).astype(np.int16)
-        return [Packet(self._device, None, None, 1_000_000 // RATE_HZ, channels, values, scale, None)]
+        values = np.frombuffer(body, "<i2", offset=2).reshape(-1, 3).astype(np.int16)
+        return [Packet(self._device, None, None, 1_000_000 // RATE_HZ, channels, values, scale)]
 
 
 def _commands(module: int, packed: int, *, on: bool) -> tuple[bytes, ...]:
-    """Report, sample and power, in the order in which they are switched on; off goes the other way."""
+    """Return report, sample and power in the order in which they are switched on; off goes the other way."""
     report = bytes((module, packed, on))
     sample = bytes((module, _SAMPLING, on, not on))
     power = bytes((module, _POWER, on))

@@ -46,12 +46,12 @@ class MovesenseReader(SensorReader):
         self._ticks = Ticks(1000, 32, _PERIOD_US)
         self._part = b""
 
-    def _read(self, source: int, payload: bytes) -> list[Packet]:
-        kind, reference, body = payload[0], payload[1:2], payload[2:]
-        if source != 0 or kind not in {_ANSWER, _SAMPLES, _CONTINUED}:
-            raise FrameError(f"kind {kind} from source {source}")
+    def _read(self, body: bytes) -> list[Packet]:
+        kind, reference, content = body[0], body[1:2], body[2:]
+        if kind not in {_ANSWER, _SAMPLES, _CONTINUED}:
+            raise FrameError(f"kind {kind}")
         if kind == _ANSWER:
-            self._answered(body)
+            self._answered(content)
             return []
         if reference != bytes((_REFERENCE,)):
             raise FrameError(f"samples of subscription {reference.hex()}")
@@ -59,30 +59,30 @@ class MovesenseReader(SensorReader):
         if kind == _CONTINUED:
             if not part:
                 raise FrameError("the end of a packet whose beginning is missing")
-            return [self._packet(part + body)]
+            return [self._packet(part + content)]
         if part:
             # Its end was lost; this one is sound.
             self.malformed += 1
-        if len(body) > _HEAD and (len(body) - _HEAD) % _SAMPLE and len(body) <= _LONGEST:
-            self._part = body
+        if len(content) > _HEAD and (len(content) - _HEAD) % _SAMPLE and len(content) <= _LONGEST:
+            self._part = content
             return []
-        return [self._packet(body)]
+        return [self._packet(content)]
 
-    def _answered(self, body: bytes) -> None:
-        """Statuses are HTTP's; sources disagree on the order of their bytes, and no status reads as two."""
-        statuses = {int.from_bytes(body[:2], "little"), int.from_bytes(body[:2], "big")}
+    def _answered(self, content: bytes) -> None:
+        """Warn of a refusal. Statuses are HTTP's; the order of their bytes is disputed, and none reads as two."""
+        statuses = {int.from_bytes(content[:2], "little"), int.from_bytes(content[:2], "big")}
         if refused := statuses & set(range(400, 600)):
             _LOGGER.warning("Movesense %s refuses a command with status %s", self._device, *refused)
 
-    def _packet(self, body: bytes) -> Packet:
-        samples, rest = divmod(len(body) - _HEAD, _SAMPLE)
+    def _packet(self, content: bytes) -> Packet:
+        samples, rest = divmod(len(content) - _HEAD, _SAMPLE)
         if samples < 1 or rest:
-            raise FrameError(f"{len(body)} bytes of samples")
-        raw = plausible(np.frombuffer(body, "<f4", offset=_HEAD)).reshape(2, samples, 3)
+            raise FrameError(f"{len(content)} bytes of samples")
+        raw = plausible(np.frombuffer(content, "<f4", offset=_HEAD)).reshape(2, samples, 3)
         values = np.concatenate(list(raw), axis=1).astype(np.float32) * _SCALE
-        ticks, lost = self._ticks.push(int.from_bytes(body[:_HEAD], "little"), samples)
+        ticks, lost = self._ticks.push(int.from_bytes(content[:_HEAD], "little"), samples)
         self.lost += lost
-        return Packet(self._device, None, ticks, _PERIOD_US, IMU_CHANNELS, values, _ONES, None)
+        return Packet(self._device, None, ticks, _PERIOD_US, IMU_CHANNELS, values, _ONES)
 
 
 def _command(kind: int, text: str = "") -> Write:

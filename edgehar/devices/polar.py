@@ -17,7 +17,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgehar.devices.profile import Profile, Write
-from edgehar.devices.reader import DEGREE, MILLI_G, SensorReader, missing, scales
+from edgehar.devices.reader import DEGREE, MILLI_G, SensorReader, packets_missing, scales
 from edgehar.errors import FrameError
 from edgehar.types import ACCELERATION, ANGULAR_RATE, STANDARD_GRAVITY, Packet
 
@@ -37,6 +37,8 @@ _SAMPLE_RATE, _RESOLUTION, _RANGE, _CHANNELS, _FACTOR = 0, 1, 2, 4, 5
 # Bytes of one value of each setting that an answer may bring.
 _SETTING_SIZES = {0: 2, 1: 2, 2: 2, 3: 4, 4: 1, 5: 4}
 
+# The characteristics of `notify`, by their numbers.
+_ANSWERS, _DATA = 0, 1
 _HEAD = struct.Struct("<BQB")
 _COMPRESSED = 0x80
 _WIDEST = 24
@@ -70,7 +72,7 @@ _KINDS: Mapping[tuple[int, int], _Kind] = {
 
 
 def _unpacked(block: bytes, width: int, count: int) -> NDArray[np.int64]:
-    """(count, 3) two's complement numbers of so many bits, least significant bit first."""
+    """Return (count, 3) two's complement numbers of so many bits, least significant bit first."""
     if width > _WIDEST or len(block) < (width * count * 3 + 7) // 8:
         raise FrameError(f"{count} differences of {width} bits in {len(block)} bytes")
     if not width:
@@ -82,7 +84,7 @@ def _unpacked(block: bytes, width: int, count: int) -> NDArray[np.int64]:
 
 
 def decompress(content: bytes) -> NDArray[np.int16]:
-    """(n, 3) counts: three of i16, then blocks of differences, each led by their width and number."""
+    """Return (n, 3) counts: three of i16, then blocks of differences, each led by their width and number."""
     if len(content) < 6:
         raise FrameError(f"a compressed frame of {len(content)} bytes")
     parts = [np.frombuffer(content, "<i2", 3).astype(np.int64)[np.newaxis]]
@@ -108,7 +110,7 @@ def _plain(content: bytes, size: int) -> NDArray[np.int16]:
 
 
 class PolarReader(SensorReader):
-    """Source 0 are answers, source 1 data; gives packets of acceleration and packets of angular rate."""
+    """Answers and data, told apart by their characteristics, to packets of acceleration and of angular rate."""
 
     def __init__(self, device: str, rate_hz: int) -> None:
         super().__init__(device)
@@ -116,12 +118,13 @@ class PolarReader(SensorReader):
         self._factors: dict[int, float] = {}
         self._stamps: dict[int, int] = {}
 
-    def _read(self, source: int, payload: bytes) -> list[Packet]:
-        if source == 0:
+    def _read(self, body: bytes) -> list[Packet]:
+        characteristic, payload = body[0], body[1:]
+        if characteristic == _ANSWERS:
             self._answered(payload)
             return []
-        if source != 1 or len(payload) <= _HEAD.size:
-            raise FrameError(f"{len(payload)} bytes from source {source}")
+        if characteristic != _DATA or len(payload) <= _HEAD.size:
+            raise FrameError(f"{len(payload)} bytes from characteristic {characteristic}")
         measurement, stamp_ns, frame = _HEAD.unpack_from(payload)
         if (kind := _KINDS.get((measurement, frame))) is None:
             raise FrameError(f"measurement {measurement} in a frame of type {frame:#x}")
@@ -138,16 +141,15 @@ class PolarReader(SensorReader):
                 channels=kind.channels,
                 values=counts,
                 scale=scales(kind.unit * factor),
-                battery=None,
             )
         ]
 
     def _first(self, measurement: int, last_us: int, samples: int) -> int:
-        """Ticks of the first sample. The samples fill the time since the frame before, if it was the one before."""
+        """Return the ticks of the first sample. The samples fill the time since the frame before, if it was the one before."""
         elapsed = last_us - self._stamps.get(measurement, last_us)
         self._stamps[measurement] = last_us
         nominal = samples * self._period_us
-        self.lost += missing(elapsed, samples, self._period_us)
+        self.lost += packets_missing(elapsed, samples, self._period_us)
         span = elapsed if abs(elapsed - nominal) < _TOLERANCE * nominal else nominal
         return last_us - span * (samples - 1) // samples & 0xFFFFFFFF
 
@@ -168,7 +170,7 @@ class PolarReader(SensorReader):
 
 
 def _factor(settings: bytes) -> float | None:
-    """Settings are a kind, a number of values, and the values."""
+    """Read the factor from settings: each is a kind, a number of values, and the values; None without one."""
     at = 0
     while at + 2 <= len(settings):
         kind, count = settings[at], settings[at + 1]

@@ -16,9 +16,11 @@ BATTERY_LEVEL = "00002a19-0000-1000-8000-00805f9b34fb"
 
 
 class Reader(Protocol):
-    """Notifications of one sensor to packets, over as many of its lives as it likes.
+    """Bodies of one sensor to packets, over as many of its lives as it likes.
 
-    It never raises, whatever bytes come, and what it keeps between two notifications is bounded.
+    A body is what one notification, frame or message brought; of a profile with several characteristics
+    it begins with the number of the one that brought it: which of `notify`. It never raises, whatever
+    bytes come, and what it keeps between two bodies is bounded.
     """
 
     @property
@@ -33,11 +35,20 @@ class Reader(Protocol):
 
     @property
     def malformed(self) -> int:
-        """Notifications that break the format."""
+        """Bodies that break the format."""
         ...
 
-    def push(self, source: int, payload: bytes) -> list[Packet]:
-        """Packets that this notification completes; `source`: which of the profile's `notify` brought it."""
+    @property
+    def battery(self) -> int | None:
+        """Charge, percent, where the sensor's packets tell it; None if they do not, or not yet."""
+        ...
+
+    def health(self) -> dict[str, int]:
+        """Return all counters since the start, by name; `packets`, `lost` and `malformed` among them."""
+        ...
+
+    def push(self, body: bytes) -> list[Packet]:
+        """Return the packets that this body completes."""
         ...
 
 
@@ -80,3 +91,7 @@ class Profile(Struct, frozen=True):
     """A link that brings nothing for so long is dead, s."""
     pause_s: float = 0.0
     """Time to let pass after each of `start`, s."""
+
+    def prefix(self, characteristic: int) -> bytes:
+        """Return what bodies from that one of `notify` begin with: its number, where there are several."""
+        return bytes((characteristic,)) if len(self.notify) > 1 else b""

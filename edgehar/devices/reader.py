@@ -27,12 +27,12 @@ LARGEST = 1e5
 
 
 def scales(acc: float, gyr: float | None = None) -> FloatArray:
-    """SI units per count of three channels of acceleration, and of three of angular rate if there are."""
+    """Return SI units per count of three channels of acceleration, and of three of angular rate if there are."""
     return np.array([acc] * 3 if gyr is None else [acc] * 3 + [gyr] * 3, np.float32)
 
 
 def plausible(values: FloatArray) -> FloatArray:
-    """The same; FrameError if one of them cannot have been measured."""
+    """Return the values; FrameError if one of them cannot have been measured."""
     # Some bytes are a NaN that signals as soon as it is compared.
     with np.errstate(invalid="ignore"):
         if not (np.abs(values) <= LARGEST).all():
@@ -50,24 +50,33 @@ class SensorReader(ABC):
         self.lost = 0
         """Packets missing between two that came, by the device's clock."""
         self.malformed = 0
-        """Notifications that break the format."""
+        """Bodies that break the format."""
 
-    def push(self, source: int, payload: bytes) -> list[Packet]:
-        """Packets that this notification completes; nothing for an empty one. Never raises."""
-        if not payload:
+    @property
+    def battery(self) -> int | None:
+        """None: packets of these sensors do not tell their charge."""
+        return None
+
+    def health(self) -> dict[str, int]:
+        """Return the counters, by name."""
+        return {"packets": self.packets, "lost": self.lost, "malformed": self.malformed}
+
+    def push(self, body: bytes) -> list[Packet]:
+        """Return the packets that this body completes; nothing for an empty one. Never raises."""
+        if not body:
             return []
         try:
-            packets = self._read(source, payload)
+            packets = self._read(body)
         except FrameError as error:
             self.malformed += 1
-            _LOGGER.debug("dropped a notification of %s: %s", self._device, error)
+            _LOGGER.debug("dropped what %s sent: %s", self._device, error)
             return []
         self.packets += len(packets)
         return packets
 
     @abstractmethod
-    def _read(self, source: int, payload: bytes) -> list[Packet]:
-        """Packets that a notification of at least one byte completes; FrameError if it breaks the format."""
+    def _read(self, body: bytes) -> list[Packet]:
+        """Return the packets that a body of at least one byte completes; FrameError if it breaks the format."""
 
 
 class Ticks:
@@ -80,23 +89,23 @@ class Ticks:
         self._us = self._samples = 0
 
     def push(self, count: int, samples: int) -> tuple[int, int]:
-        """Ticks of a packet of so many samples that begins at `count`, and the packets lost before it.
+        """Return the ticks of a packet of so many samples that begins at `count`, and the packets lost before it.
 
         A counter that went back by less than half its range lets the ticks go back as far.
         """
-        known, self._count = self._count, count
+        former, self._count = self._count, count
         before, self._samples = self._samples, samples
-        if known is None:
+        if former is None:
             self._us = count * self._unit_us & 0xFFFFFFFF
             return self._us, 0
         half = self._half
-        step_us = ((count - known + half & 2 * half - 1) - half) * self._unit_us
+        step_us = ((count - former + half & 2 * half - 1) - half) * self._unit_us
         self._us = self._us + step_us & 0xFFFFFFFF
-        return self._us, missing(step_us, before, self._period_us)
+        return self._us, packets_missing(step_us, before, self._period_us)
 
 
-def missing(step_us: int, samples: int, period_us: int | None) -> int:
-    """Packets that a step of the clock has room for beside the one of so many samples that explains it."""
+def packets_missing(step_us: int, samples: int, period_us: int | None) -> int:
+    """Count the packets that a step of the clock has room for beside the one, of so many samples, that explains it."""
     if period_us is None or not 0 < step_us <= _LONGEST_GAP_US:
         return 0
     return max(0, round(step_us / (samples * period_us)) - 1)
@@ -136,15 +145,15 @@ class LayoutReader(SensorReader):
             period = layout.period_us if layout.is_steady else None
             self._ticks = Ticks(layout.unit_us, 8 * self._counter.size, period)
 
-    def _read(self, source: int, payload: bytes) -> list[Packet]:
+    def _read(self, body: bytes) -> list[Packet]:
         layout = self._layout
-        if source != 0 or len(payload) not in layout.sizes:
-            raise FrameError(f"{len(payload)} bytes from source {source}")
-        raw = np.frombuffer(payload, layout.kind, len(layout.channels), layout.at)
+        if len(body) not in layout.sizes:
+            raise FrameError(f"{len(body)} bytes")
+        raw = np.frombuffer(body, layout.kind, len(layout.channels), layout.at)
         values: Values = plausible(raw) * layout.scale if self._is_float else raw.astype(np.int16)
         ticks, lost = None, 0
         if self._counter:
-            ticks, lost = self._ticks.push(self._counter.unpack_from(payload)[0], 1)
+            ticks, lost = self._ticks.push(self._counter.unpack_from(body)[0], 1)
         self.lost += lost
         return [
             Packet(
@@ -155,6 +164,5 @@ class LayoutReader(SensorReader):
                 channels=layout.channels,
                 values=values[np.newaxis],
                 scale=self._scale,
-                battery=None,
             )
         ]

@@ -121,7 +121,7 @@ class _Unit:
 
 
 class SensorLoggerReader(SensorReader):
-    """Source 0 are the messages; gives packets of acceleration and packets of angular rate.
+    """Messages to packets of acceleration and packets of angular rate.
 
     Lost are messages, by their numbers. Angular rate is held back while no acceleration with gravity
     comes: alone it would be taken for a sensor that has nothing else.
@@ -147,10 +147,10 @@ class SensorLoggerReader(SensorReader):
         self._has_total = self._has_force = False
         self._without_gravity = 0
 
-    def _read(self, source: int, payload: bytes) -> list[Packet]:
-        if source != 0 or len(payload) > LONGEST:
-            raise FrameError(f"{len(payload)} bytes from source {source}")
-        message, named = parse(payload)
+    def _read(self, body: bytes) -> list[Packet]:
+        if len(body) > LONGEST:
+            raise FrameError(f"{len(body)} bytes")
+        message, named = parse(body)
         samples: dict[str, list[Stamped]] = {}
         for name, sample in named:
             samples.setdefault(name, []).append(sample)

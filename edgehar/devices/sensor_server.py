@@ -34,7 +34,7 @@ _decoder = msgspec.json.Decoder(_Event)
 
 
 class SensorServerReader(SensorReader):
-    """Source 0 are the messages; gives packets of acceleration and packets of angular rate.
+    """Messages to packets of acceleration and packets of angular rate.
 
     Samples lost are told by the times. Other sensors' messages are passed over.
     """
@@ -51,11 +51,11 @@ class SensorServerReader(SensorReader):
         """Samples dropped, because they came twice or behind a newer one."""
         return sum(channels.stale for channels in self._channels.values())
 
-    def _read(self, source: int, payload: bytes) -> list[Packet]:
-        if source != 0 or len(payload) > LONGEST:
-            raise FrameError(f"{len(payload)} bytes from source {source}")
+    def _read(self, body: bytes) -> list[Packet]:
+        if len(body) > LONGEST:
+            raise FrameError(f"{len(body)} bytes")
         try:
-            event = _decoder.decode(payload)
+            event = _decoder.decode(body)
         except (ValueError, RecursionError) as error:
             raise FrameError(f"no message of SensorServer: {error}") from error
         if (channels := self._channels.get(event.type)) is None:

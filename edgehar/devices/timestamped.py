@@ -13,7 +13,7 @@ from statistics import median
 
 import numpy as np
 
-from edgehar.devices.reader import LARGEST, missing
+from edgehar.devices.reader import LARGEST, packets_missing
 from edgehar.errors import FrameError
 from edgehar.types import Packet
 
@@ -72,7 +72,7 @@ class StampedChannels:
                 self.stale += 1
                 continue
             if self.newest >= 0:
-                self.lost += missing((time_ns - self.newest) // 1000, 1, self._period_us)
+                self.lost += packets_missing((time_ns - self.newest) // 1000, 1, self._period_us)
             self.newest = time_ns
             fresh.append(sample)
         if self._period_us is None:
@@ -93,7 +93,6 @@ class StampedChannels:
             channels=self._channels,
             values=np.array([sample[1:] for sample in run], np.float32),
             scale=self._scale,
-            battery=None,
         )
 
 

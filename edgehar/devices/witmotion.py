@@ -9,7 +9,6 @@ import numpy as np
 
 from edgehar.devices.profile import Profile, Write
 from edgehar.devices.reader import DEGREE, SensorReader, scales
-from edgehar.errors import FrameError
 from edgehar.types import IMU_CHANNELS, STANDARD_GRAVITY, Packet
 
 # The base ends in 9a34fb; the Bluetooth SIG's, in 9b34fb, is another.
@@ -49,10 +48,8 @@ class WitMotionReader(SensorReader):
         super().__init__(device)
         self._rest = b""
 
-    def _read(self, source: int, payload: bytes) -> list[Packet]:
-        if source != 0:
-            raise FrameError(f"source {source}")
-        data = self._rest + payload
+    def _read(self, body: bytes) -> list[Packet]:
+        data = self._rest + body
         samples, at, skipped = b"", 0, 0
         while len(data) - at >= _FRAME:
             if data[at] == _MARK and data[at + 1] in (_MOTION, _REGISTERS):
@@ -69,7 +66,7 @@ class WitMotionReader(SensorReader):
 
     def _packet(self, samples: bytes) -> Packet:
         values = np.frombuffer(samples, "<i2").reshape(-1, 6).astype(np.int16)
-        return Packet(self._device, None, None, 1_000_000 // RATE_HZ, IMU_CHANNELS, values, _SCALE, None)
+        return Packet(self._device, None, None, 1_000_000 // RATE_HZ, IMU_CHANNELS, values, _SCALE)
 
 
 def _profile(name: str, title: str, services: tuple[str, ...], notify: str, write: str) -> Profile:

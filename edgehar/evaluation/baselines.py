@@ -123,20 +123,29 @@ class Forest(Recognizer):
         """Judge one window by the sensors that are not missing; without probabilities if all are."""
         w = window
         coverage, probabilities = max(w.coverage, default=0.0), None
-        if len(w.missing) < len(w.coverage):
-            coverage = sorted(w.coverage)[len(w.missing)]
+        if len(w.excluded_sensors) < len(w.coverage):
+            coverage = sorted(w.coverage)[len(w.excluded_sensors)]
             probabilities = self._told(w)
         return [
-            Prediction(w.t_end, probabilities, None, coverage, w.swing, w.missing, w.is_fresh, self.felt(w))
+            Prediction(
+                w.t_end,
+                probabilities,
+                None,
+                coverage,
+                w.peak_to_peak,
+                w.excluded_sensors,
+                w.is_fresh,
+                self.fall_evidence(w),
+            )
         ]
 
     def _told(self, window: Window) -> FloatArray:
         x = np.clip(window.x, -self._largest, self._largest) / self._scale
-        for sensor in window.missing:
+        for sensor in window.excluded_sensors:
             x[:, sensor * _WIDTH : (sensor + 1) * _WIDTH] = 0.0
         found = self._trees.probabilities(features(x[None], self.spec.rate_hz)[0])
         mask = np.zeros(len(found), np.float32)
-        mask[list(self.spec.offered(i for i in window.worn if i not in window.missing))] = 1.0
+        mask[list(self.spec.offered(i for i in window.worn if i not in window.excluded_sensors))] = 1.0
         # Where no tree names anything that is offered, all of it is as likely.
         told = (found + _TINY) * mask
         return np.asarray(told / told.sum(), np.float32)

@@ -121,8 +121,8 @@ class Decision:
         else:
             events = self._settle(p) if settles else []
             reason = self._why(p.t)
-        if p.missing:
-            reason = f"{reason[:-1]}; without {self._names(p.missing)}."
+        if p.excluded_sensors:
+            reason = f"{reason[:-1]}; without {self._names(p.excluded_sensors)}."
         return events, reason
 
     def _smooth(self, raw: list[float], t: float) -> None:
@@ -213,7 +213,7 @@ class Decision:
         if self._state != NOT_WORN and p.t - self._seen_at > _UNSEEN_S:
             self._still_since = _NOT_YET
         self._seen_at = p.t
-        if p.swing < self._settings.still_swing:
+        if p.peak_to_peak < self._settings.still_swing:
             self._moved = 0
             self._still_since = min(self._still_since, p.t - self._hop_s)
         else:
@@ -265,7 +265,7 @@ class Decision:
             confidence = self._best if self._best_label == OTHER else 1 - self._best
         none = _NO_ANSWERS.get(state)
         label = None if none else state
-        missing = tuple([self._placements[i] or "" for i in p.missing]) if p.missing else ()
+        missing = tuple([self._placements[i] or "" for i in p.excluded_sensors]) if p.excluded_sensors else ()
         return Activity(self._wearer, label, none, reason, confidence, p.t, self._since, p.coverage, missing)
 
     def _why(self, t: float) -> str:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from edgehar.errors import ConfigError
 from edgehar.pipeline.decision_settings import Settings
-from edgehar.types import Felt, Prediction
+from edgehar.types import HopAcceleration, Prediction
 
 _FALLS_S = 0.6
 """Before the impact, s: from standing it takes 0.7 s (Hsiao and Robinovitch 1998), part of it in the impact's hop."""
@@ -78,7 +78,7 @@ class Aftermath:
 
     def reset(self) -> None:
         """Forget everything."""
-        self._hops: deque[tuple[float, Mapping[int, Felt]]] = deque(maxlen=self._kept)
+        self._hops: deque[tuple[float, Mapping[int, HopAcceleration]]] = deque(maxlen=self._kept)
         self._hits: dict[int, _Hit] = {}
         self._told_at = -inf
 
@@ -91,7 +91,7 @@ class Aftermath:
     def push(self, prediction: Prediction) -> list[Fall]:
         """The fall that this window shows to have been one; never two of one impact."""
         p = prediction
-        self._hops.append((p.t, p.felt))
+        self._hops.append((p.t, p.hop_accelerations))
         last = p.t - self._settings.fall_within_s - 0.5 * self._hop_s
         self._hits = {i: hit for i, hit in self._hits.items() if hit.t > last}
         if p.probabilities is not None:
@@ -119,24 +119,24 @@ class Aftermath:
             return
         peak, at = max(hits)
         end = at - self._hop_s - _FALLS_S
-        before = [felt.force for u, felt in hops if end - _BEFORE_S < u <= end]
+        before = [felt.mean for u, felt in hops if end - _BEFORE_S < u <= end]
         if known and known.t == at:
             self._hits[sensor] = replace(known, probability=probability)
         elif before or hops[0][0] < at:
-            self._hits[sensor] = _Hit(at, peak, _mean(before or [hops[0][1].force]), probability)
+            self._hits[sensor] = _Hit(at, peak, _mean(before or [hops[0][1].mean]), probability)
 
     def _turned(self, sensor: int, hit: _Hit) -> float | None:
         """By how much the sensor points elsewhere, degrees; None as long as it does not lie still."""
         hops = self._of(sensor)[-self._still_hops :]
         if len(hops) < self._still_hops or hops[0][0] <= hit.t:
             return None
-        forces, most = [felt.force for _, felt in hops], self._settings.fall_still_swing
+        forces, most = [felt.mean for _, felt in hops], self._settings.fall_still_swing
         has_gap = hops[-1][0] - hops[0][0] > (self._still_hops - 0.5) * self._hop_s
-        moves = max(felt.swing for _, felt in hops) > most
+        moves = max(felt.peak_to_peak for _, felt in hops) > most
         drifts = any(max(axis) - min(axis) > most for axis in zip(*forces, strict=True))
         return None if has_gap or moves or drifts else _between(hit.before, _mean(forces))
 
-    def _of(self, sensor: int) -> list[tuple[float, Felt]]:
+    def _of(self, sensor: int) -> list[tuple[float, HopAcceleration]]:
         return [(t, felt[sensor]) for t, felt in self._hops if sensor in felt]
 
 

@@ -1,18 +1,12 @@
-"""One sensor's way into the core: the bodies of its link to samples with times, and how it goes.
-
-A body is what one notification, frame or message brought. Where a sensor has several characteristics,
-its first byte tells which.
-"""
+"""One sensor's way into the core: the bodies of its link to samples with times, and how it goes."""
 
 import logging
 from typing import Any
 
-from edgehar.devices import SEVERAL, reader_of
-from edgehar.devices.edgehar_firmware import OwnReader
+from edgehar.devices import reader_of
 from edgehar.pipeline.clock import Clock
 from edgehar.pipeline.gravity_check import RestCheck
-from edgehar.recordings.ehr import Stream
-from edgehar.types import Samples
+from edgehar.types import Samples, Stream
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -27,14 +21,12 @@ class Intake:
         self.reader = reader_of(stream.profile, stream.placement)
         self.clocks: dict[tuple[str, ...], Clock] = {}
         self.rest = RestCheck()
-        self._has_several = stream.profile in SEVERAL
         self._has_complained = False
 
     def push(self, t: float, body: bytes) -> list[Samples]:
-        """Samples that a body of at least one byte completes, which arrived at stream time `t`, s."""
-        packets = self.reader.push(body[0], body[1:]) if self._has_several else self.reader.push(0, body)
+        """Return the samples that a body of at least one byte completes, which arrived at stream time `t`, s."""
         samples = []
-        for packet in packets:
+        for packet in self.reader.push(body):
             if (misfit := self.rest.push(t, packet)) is not None:
                 self._complain(misfit)
             clock = self.clocks.get(packet.channels) or self._clock(packet.channels)
@@ -51,24 +43,11 @@ class Intake:
         _LOGGER.log(level, "%s: %s", self._name, misfit)
 
     def health(self) -> dict[str, Any]:
-        """Counters since the start, the clock's skew, ppm, and the battery, percent, where they are known."""
+        """Return counters since the start, the clock's skew, ppm, and the battery, percent, where they are known."""
         clocks = list(self.clocks.values())
-        found: dict[str, Any] = {
-            "packets": self.reader.packets,
-            "lost": self.reader.lost,
-            "malformed": self.reader.malformed,
+        return self.reader.health() | {
             "clock_restarts": sum(clock.restarts for clock in clocks),
             "skew_ppm": clocks[0].skew_ppm if clocks else None,
-            "battery": None,
+            "battery": self.reader.battery,
             "misfit": self.rest.misfit,
         }
-        if isinstance(self.reader, OwnReader):
-            decoder = self.reader.decoder
-            found |= {
-                "malformed": decoder.malformed,
-                "undescribed": decoder.undescribed,
-                "duplicates": decoder.duplicates,
-                "restarts": decoder.restarts,
-                "battery": decoder.description.battery if decoder.description else None,
-            }
-        return found

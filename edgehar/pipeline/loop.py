@@ -13,8 +13,7 @@ from edgehar.pipeline.intake import Intake
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.resample import Grid
 from edgehar.pipeline.windows import Windows
-from edgehar.recordings.ehr import Stream
-from edgehar.types import Activity, Block, Event
+from edgehar.types import Activity, Block, Event, Stream
 
 FLUSH_S = 2.0
 """Longer than the grid waits for a sensor that is late, s."""

@@ -16,7 +16,7 @@ import numpy as np
 from edgehar.errors import ModelError
 from edgehar.pipeline.manifest import ModelSpec, content_of, file_of, read
 from edgehar.pipeline.mounting import level
-from edgehar.types import FALLING, IMU_CHANNELS, Felt, FloatArray, Prediction, Window
+from edgehar.types import FALLING, IMU_CHANNELS, FloatArray, HopAcceleration, Prediction, Window
 
 _WIDTH = len(IMU_CHANNELS)
 
@@ -42,18 +42,21 @@ class Recognizer:
 
     def push(self, window: Window) -> list[Prediction]:
         """Judge one window by the sensors that are not missing; without probabilities if all are."""
-        w, missing = window, window.missing
+        w, missing = window, window.excluded_sensors
         coverage, probabilities, embedding = max(w.coverage, default=0.0), None, None
         if len(missing) < len(w.coverage):
             # Whatever is missing has less than whatever is not.
             coverage = sorted(w.coverage)[len(missing)]
             probabilities, embedding = self._judge(w.x, w.worn, tuple(missing))
-        felt = self.felt(w)
-        return [Prediction(w.t_end, probabilities, embedding, coverage, w.swing, missing, w.is_fresh, felt)]
+        felt = self.fall_evidence(w)
+        return [
+            Prediction(w.t_end, probabilities, embedding, coverage, w.peak_to_peak, missing, w.is_fresh, felt)
+        ]
 
-    def felt(self, window: Window) -> dict[int, Felt]:
-        """What those sensors felt that can tell a fall."""
-        return {i: felt for i, felt in window.felt.items() if self.spec.tells(i, FALLING)}
+    def fall_evidence(self, window: Window) -> dict[int, HopAcceleration]:
+        """Return the newest accelerations of those sensors that can tell a fall."""
+        newest = window.hop_accelerations
+        return {i: acceleration for i, acceleration in newest.items() if self.spec.tells(i, FALLING)}
 
     def _judge(
         self, x: FloatArray, worn: tuple[int, ...], missing: tuple[int, ...]

@@ -6,7 +6,7 @@ from math import inf, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehar.types import ACCELERATION, IMU_CHANNELS, Block, Felt, FloatArray, Window
+from edgehar.types import ACCELERATION, IMU_CHANNELS, Block, FloatArray, HopAcceleration, Window
 
 _BLOCKS_TO_SHIFT = 16
 """Blocks written before the newest rows move to the front: a move costs as much as a block then."""
@@ -93,7 +93,7 @@ class Windows:
             present[:, :kept] = self._present[:, self._end - kept : self._end]
         self._rows, self._present, self._end = rows, present, kept
 
-    def _feel(self, x: FloatArray, missing: Mapping[int, float]) -> tuple[float, dict[int, Felt]]:
+    def _feel(self, x: FloatArray, missing: Mapping[int, float]) -> tuple[float, dict[int, HopAcceleration]]:
         """Swing of all sensors in use over the rows of a block, and what each sensor felt that is wholly there."""
         n, begin = len(x), self._end - len(x)
         # From the first worn sensor to the last: the fewer columns, the faster.
@@ -111,5 +111,5 @@ class Windows:
                 largest = max(largest, swing)
             if self._present[i, begin : self._end].tobytes().count(1) == n:
                 x_sum, y_sum, z_sum = sums[at]
-                felt[i] = Felt(sqrt(square), swing, (x_sum / n, y_sum / n, z_sum / n))
+                felt[i] = HopAcceleration(sqrt(square), swing, (x_sum / n, y_sum / n, z_sum / n))
         return largest if largest >= 0.0 else inf, felt

@@ -52,7 +52,7 @@ def attributes(activity: Activity, wall: Wall) -> dict[str, Any]:
     return {
         "confidence": round(activity.confidence, 3),
         "coverage": round(activity.coverage, 3),
-        "missing": activity.missing,
+        "missing": activity.excluded_sensors,
         "since": iso(wall(activity.since)),
         "time": iso(wall(activity.t)),
         "reason": activity.reason,

@@ -31,9 +31,7 @@ import msgspec
 from msgspec import Struct
 
 from edgehar.errors import RecordingError
-
-Item = tuple[float, int, bytes]
-"""Stream time of arrival, s; index of the stream; body."""
+from edgehar.types import Item, Stream
 
 _VERSION = 1
 _NAME = b"edgehar"
@@ -48,15 +46,6 @@ _CHUNK = 1 << 18
 _FLUSH_S = 1.0
 # A machine without a battery-backed clock may believe that decades lie between two parts.
 _MAX_PAUSE_S = 60.0
-
-
-class Stream(Struct, frozen=True):
-    """One sensor of a recording."""
-
-    placement: str
-    """Where it was worn."""
-    profile: str = "edgehar"
-    """Whose format its bodies have."""
 
 
 class Header(Struct, frozen=True):

@@ -19,8 +19,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
-from edgehar.recordings.ehr import Header, Item, Stream
-from edgehar.types import IMU_CHANNELS, Times
+from edgehar.recordings.ehr import Header
+from edgehar.types import IMU_CHANNELS, Item, Stream, Times
 from edgehar.wire.protocol import MAX_SAMPLES, Counts, Description, encode_data, encode_description
 
 _TRIAL_KEYS = ("n", "subject", "activity", "trial")

@@ -7,9 +7,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from edgehar.errors import RecordingError
-from edgehar.recordings.ehr import Header, Item, read
+from edgehar.recordings.ehr import Header, read
 from edgehar.sources import Deliver
 from edgehar.sources.pace import Pace
+from edgehar.types import Item
 
 
 class Track(Struct, frozen=True, eq=False):

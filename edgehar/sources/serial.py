@@ -29,7 +29,7 @@ import serial
 
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.sources import Deliver
-from edgehar.wire.protocol import Deframer, frame
+from edgehar.wire.framing import Deframer, frame
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -1,23 +1,18 @@
-"""The wire format of a sensor: bytes to packets and back, without I/O.
+"""The layout of a sensor's packets: what stands at which byte of a body.
 
-A body is one packet; a BLE notification carries it as it is, a byte stream carries it framed:
-COBS(body, CRC-16) and a 0x00. `firmware_bridge/README.md` specifies every byte.
+A BLE notification carries a body as it is, a byte stream carries it framed (`framing`).
+`firmware_bridge/README.md` specifies every byte.
 """
 
-import logging
 import math
 import struct
-from binascii import crc_hqx
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgehar.errors import FrameError
-from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS, STANDARD_GRAVITY, FloatArray, Packet
-from edgehar.wire.commands import is_answer
-
-_LOGGER = logging.getLogger(__name__)
+from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS, STANDARD_GRAVITY, FloatArray
 
 MAX_SAMPLES = 19
 """Samples in one data packet at most: 235 bytes, which an ATT MTU of 247 carries."""
@@ -35,10 +30,8 @@ _COUNT = np.dtype("<i2")
 # Of the counts in a data packet of so many bytes.
 _SHAPES = {7 + 12 * n: (n, 6) for n in range(1, MAX_SAMPLES + 1)}
 
-_MAX_BODY = max(_SHAPES)
-# CRC and the first COBS code; with at most 237 bytes no group ever reaches 254, so no other code is added.
-_MAX_FRAME = _MAX_BODY + 2 + 1
-_CODES = [bytes((code,)) for code in range(_MAX_FRAME + 1)]
+MAX_BODY = max(_SHAPES)
+"""Bytes of the longest body."""
 
 _MAX_PERIOD_US = 10_000_000
 _HAS_CLOCK = 0x01
@@ -162,139 +155,3 @@ def _fault(description: Description) -> str | None:
         (battery is None or 0 <= battery <= 100, f"battery {battery} %; 0..100 expected"),
     )
     return next((fault for sound, fault in checks if not sound), None)
-
-
-def frame(body: bytes) -> bytes:
-    """A body as a byte stream carries it; ValueError over 235 bytes."""
-    if not 0 < len(body) <= _MAX_BODY:
-        raise ValueError(f"a body of {len(body)} bytes; 1..{_MAX_BODY} expected")
-    groups = (body + crc_hqx(body, 0xFFFF).to_bytes(2, "little")).split(b"\0")
-    return b"".join([_CODES[len(group) + 1] + group for group in groups]) + b"\0"
-
-
-def _unframe(stuffed: bytes) -> bytes | None:
-    """The body of what stood between two 0x00; None if COBS or CRC say that it is damaged."""
-    end, at = len(stuffed), 0
-    if not 3 < end <= _MAX_FRAME:
-        return None
-    raw = bytearray(stuffed)
-    while at < end:
-        code = raw[at]
-        raw[at] = 0
-        at += code
-    body = bytes(raw[1:-2])
-    if at != end or crc_hqx(body, 0xFFFF) != raw[-2] | raw[-1] << 8:
-        return None
-    return body
-
-
-class Deframer:
-    """Finds the bodies in one life of a byte stream, however it is cut; drops and counts what is damaged."""
-
-    def __init__(self) -> None:
-        self.damaged = 0
-        """Frames whose length, COBS or CRC was wrong; a run without 0x00 counts once."""
-        self._rest = b""
-        self._overrun = False
-
-    def push(self, chunk: bytes) -> list[bytes]:
-        """The bodies that this chunk completes. What it keeps never exceeds one frame."""
-        parts = chunk.split(b"\0")
-        parts[0] = self._rest + parts[0]
-        self._rest = parts.pop()
-        if parts and self._overrun:
-            del parts[0]
-            self._overrun = False
-        bodies = [_unframe(stuffed) for stuffed in parts if stuffed]
-        self.damaged += bodies.count(None)
-        if self._overrun or len(self._rest) > _MAX_FRAME:
-            self.damaged += not self._overrun
-            self._rest, self._overrun = b"", True
-        return [body for body in bodies if body is not None]
-
-
-class Decoder:
-    """Bodies of one sensor to packets, over as many of its lives as it likes; never raises."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget everything."""
-        self.description: Description | None = None
-        """The newest description."""
-        self.packets = 0
-        """Packets returned."""
-        self.malformed = 0
-        """Bodies that break the format."""
-        self.undescribed = 0
-        """Data packets before any description: nobody knows their scale."""
-        self.lost = 0
-        """Packets missing between two that came, by their sequence."""
-        self.duplicates = 0
-        """Packets that came twice; the second is dropped."""
-        self.restarts = 0
-        """Times the sequence or the device clock began again."""
-        self._described: bytes | None = None
-        self._devices: set[str] = set()
-        self._last: Data | None = None
-        self._scale: FloatArray = np.empty(0, np.float32)
-        self._columns: slice | list[int] | None = None
-
-    def push(self, body: bytes) -> list[Packet]:
-        """The packet in a body, if it is whole, new and described; nothing for an answer to a command."""
-        if body == self._described or is_answer(body):
-            return []
-        try:
-            item = decode(body)
-        except FrameError as error:
-            self.malformed += 1
-            _LOGGER.debug("dropped a packet: %s", error)
-            return []
-        if isinstance(item, Description):
-            self._described = body
-            self._describe(item)
-            return []
-        if (d := self.description) is None:
-            self.undescribed += 1
-            return []
-        if self._repeats(item, d):
-            self.duplicates += 1
-            return []
-        self.packets += 1
-        ticks = item.ticks_us if d.has_clock else None
-        values = item.counts if self._columns is None else item.counts[:, self._columns]
-        return [
-            Packet(d.device, item.sequence, ticks, d.period_us, d.channels, values, self._scale, d.battery)
-        ]
-
-    def _describe(self, description: Description) -> None:
-        known, self.description = self.description, description
-        if known is None or known.device != description.device:
-            self._last = None
-        if known is not None and description.device not in self._devices:
-            _LOGGER.warning("the link of device %s now also brings %s", known.device, description.device)
-        self._devices.add(description.device)
-        columns = [IMU_CHANNELS.index(name) for name in description.channels]
-        first, end = columns[0], columns[-1] + 1
-        self._columns = slice(first, end) if len(columns) == end - first else columns
-        if description.channels == IMU_CHANNELS:
-            self._columns = None
-        self._scale = description.scale()
-
-    def _repeats(self, data: Data, description: Description) -> bool:
-        """Whether this is the last packet once more; counts what is missing between the two if not."""
-        last, self._last = self._last, data
-        if last is None:
-            return False
-        step = (data.sequence - last.sequence) & 0xFFFF
-        elapsed = (data.ticks_us - last.ticks_us) & 0xFFFFFFFF if description.has_clock else None
-        if step == 0 and not elapsed:
-            return True
-        # Lost packets took time: one sample each at least, half of it granted to a bad clock.
-        least = (step - 1) * description.period_us // 2
-        if step == 0 or step >= 0x8000 or not (elapsed is None or least <= elapsed < 0x80000000):
-            self.restarts += 1
-        else:
-            self.lost += step - 1
-        return False

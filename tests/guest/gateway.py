@@ -43,7 +43,7 @@ class Gateway:
 
     def deliver(self, _t: float, _stream: int, body: bytes) -> None:
         self.lives[-1].append(body)
-        for packet in self.reader.push(0, body):
+        for packet in self.reader.push(body):
             assert packet.sequence is not None
             self._last = packet.sequence
 

@@ -138,21 +138,21 @@ class Ble:
         profile = self.profile
         with self._radio.told(f"starting the {profile.title} {client.address}"):
             async with asyncio.timeout(START_S):
-                for source, uuid in enumerate(profile.notify):
-                    await client.start_notify(uuid, inbox.slot(source), bluez={"use_start_notify": True})
+                for characteristic, uuid in enumerate(profile.notify):
+                    callback = inbox.slot(profile.prefix(characteristic))
+                    await client.start_notify(uuid, callback, bluez={"use_start_notify": True})
                 for write in profile.start:
                     await client.write_gatt_char(write.characteristic, write.payload, response=write.response)
                     await asyncio.sleep(profile.pause_s)
 
     async def _pump(self, client: BleakClient, inbox: "_Inbox", deliver: Deliver) -> None:
-        several = len(self.profile.notify) > 1
         asking = asyncio.create_task(self._ask_battery(client), name=f"battery of {client.address}")
         try:
-            async for t, source, payload in inbox.until_silent(self.silence_s):
+            async for t, body in inbox.until_silent(self.silence_s):
                 if self._address is None and self._name is None:
                     self._address = client.address.upper()
                     _LOGGER.info("the %s at %s is the one", self.profile.title, self._address)
-                deliver(t, 0, bytes((source,)) + payload if several else payload)
+                deliver(t, 0, body)
         finally:
             asking.cancel()
         if inbox.is_silent:
@@ -179,7 +179,7 @@ class _Inbox:
 
     def __init__(self) -> None:
         self.is_silent = False
-        self._waiting: deque[tuple[float, int, bytes]] = deque(maxlen=_WAITING)
+        self._waiting: deque[tuple[float, bytes]] = deque(maxlen=_WAITING)
         self._news = asyncio.Event()
         self._is_closed = False
         self._heard = time.monotonic()
@@ -189,19 +189,19 @@ class _Inbox:
         self._is_closed = True
         self._news.set()
 
-    def slot(self, source: int) -> Callable[[BleakGATTCharacteristic, bytearray], None]:
-        """A callback for the notifications of the profile's `source`-th characteristic."""
+    def slot(self, prefix: bytes) -> Callable[[BleakGATTCharacteristic, bytearray], None]:
+        """Make a callback for the notifications of one characteristic, whose bodies begin with `prefix`."""
         waiting, news = self._waiting, self._news
 
         def put(_: BleakGATTCharacteristic, payload: bytearray) -> None:
             self._heard = t = time.monotonic()
-            waiting.append((t, source, bytes(payload)))
+            waiting.append((t, prefix + payload))
             news.set()
 
         return put
 
-    async def until_silent(self, silence_s: float) -> AsyncIterator[tuple[float, int, bytes]]:
-        """(time of arrival, source, payload) until it is closed, or nothing came for so long."""
+    async def until_silent(self, silence_s: float) -> AsyncIterator[tuple[float, bytes]]:
+        """Yield (time of arrival, body) until it is closed, or nothing came for so long."""
         self._heard = time.monotonic()
         # A time-out of its own for each notification would cost more than to read it.
         watching = asyncio.create_task(self._watch(silence_s), name="silence")

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edgehar.recordings.ehr import Item
-from edgehar.wire.protocol import Data, Description, decode, encode_data, encode_description, frame
+from edgehar.types import Item
+from edgehar.wire.framing import frame
+from edgehar.wire.protocol import Data, Description, decode, encode_data, encode_description
 
 _WRAP = 0xFFFFFFFF
 _AMOUNTS = (

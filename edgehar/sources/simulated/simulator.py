@@ -16,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.recordings.ehr import Item
 from edgehar.sources import Deliver
 from edgehar.sources.pace import Pace
 from edgehar.sources.simulated.faults import Faults, inject, outages
-from edgehar.types import ACCELERATION, IMU_CHANNELS, STANDARD_GRAVITY, FloatArray
+from edgehar.types import ACCELERATION, IMU_CHANNELS, STANDARD_GRAVITY, FloatArray, Item
 from edgehar.wire.protocol import FULL_SCALE, Description, encode_data, encode_description
 
 if TYPE_CHECKING:
