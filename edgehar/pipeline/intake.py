@@ -7,6 +7,7 @@ from edgehar.devices import reader_of
 from edgehar.pipeline.clock import Clock
 from edgehar.pipeline.gravity_check import RestCheck
 from edgehar.types import Samples, Stream
+from edgehar.warn_once import WarnOnce
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -21,14 +22,14 @@ class Intake:
         self.reader = reader_of(stream.profile, stream.placement)
         self.clocks: dict[tuple[str, ...], Clock] = {}
         self.rest = RestCheck()
-        self._has_complained = False
+        self._warn = WarnOnce(_LOGGER)
 
     def push(self, t: float, body: bytes) -> list[Samples]:
         """Return the samples that a body of at least one byte completes, which arrived at stream time `t`, s."""
         samples = []
         for packet in self.reader.push(body):
             if (misfit := self.rest.push(t, packet)) is not None:
-                self._complain(misfit)
+                self._warn("misfit", "%s: %s", self._name, misfit)
             clock = self.clocks.get(packet.channels) or self._clock(packet.channels)
             samples.append(clock.push(t, packet))
         return samples
@@ -36,11 +37,6 @@ class Intake:
     def _clock(self, channels: tuple[str, ...]) -> Clock:
         self.clocks[channels] = clock = Clock(self.placement)
         return clock
-
-    def _complain(self, misfit: str) -> None:
-        level = logging.DEBUG if self._has_complained else logging.WARNING
-        self._has_complained = True
-        _LOGGER.log(level, "%s: %s", self._name, misfit)
 
     def health(self) -> dict[str, Any]:
         """Return counters since the start, the clock's skew, ppm, and the battery, percent, where they are known."""
