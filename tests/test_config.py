@@ -7,7 +7,7 @@ import pytest
 
 from edgehar.config import read as config
 from edgehar.errors import ConfigError
-from edgehar.pipeline.decision import Settings
+from edgehar.pipeline.decision_settings import Settings
 
 GOOD = """
 [gateway]

@@ -8,7 +8,8 @@ from hypothesis import given, settings as hypothesis_settings, strategies as st
 from msgspec.structs import replace
 
 from edgehar.errors import ConfigError
-from edgehar.pipeline.decision import Decision, Settings
+from edgehar.pipeline.decision import Decision
+from edgehar.pipeline.decision_settings import Settings
 from edgehar.types import STANDARD_GRAVITY, Activity, Event, HopAcceleration, Prediction
 
 LABELS = ("walking", "sitting", "running")
@@ -484,7 +485,7 @@ def test_every_setting_has_a_sentence_a_unit_and_bounds() -> None:
         assert (schema["unit"] == "s") is key.endswith("_s"), key
 
 
-# -- falls: what proves one is in test_aftermath.py
+# -- falls: what proves one is in test_fall_confirmation.py
 
 WITH_FALLS = ("walking", "lying", "falling")
 UPRIGHT, LYING = (0.0, 0.0, STANDARD_GRAVITY), (0.0, STANDARD_GRAVITY, 0.0)
@@ -565,6 +566,26 @@ def test_who_falls_twice_has_fallen_twice() -> None:
     told = [event.kind for event in events if event.label == "falling"]
     assert told == ["activity_started", "activity_ended", "activity_started"]
     assert activities[-1].state == "falling"
+
+
+def fall_in_a_gap(t: float) -> list[Prediction]:
+    """The windows of a fall of which only the last is complete enough to be judged."""
+    *gap, last = [replace(p, t=p.t - 100 + t, peak_to_peak=0.1) for p in fall()[4:11]]
+    return [*(replace(p, probabilities=None) for p in gap), last]
+
+
+def test_a_fall_in_the_first_window_that_is_judged_is_told() -> None:
+    activities, events = run(watcher(), fall_in_a_gap(100))
+    assert states(activities) == ["no_signal", "falling"]
+    assert [(event.label, event.previous) for event in events] == [("falling", "no_signal")]
+
+
+def test_what_drops_while_nobody_wears_it_is_no_fall() -> None:
+    settings = Settings(not_worn_after_s=3.0, no_signal_after_s=60.0)
+    still = [replace(fall()[0], t=100 + i * HOP_S, peak_to_peak=0.1) for i in range(8)]
+    activities, events = run(watcher(settings), [*still, *fall_in_a_gap(still[-1].t)])
+    assert activities[-1].state == "not_worn"
+    assert "falling" not in {event.label for event in events}
 
 
 # -- whatever comes

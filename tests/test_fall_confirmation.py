@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from msgspec.structs import replace
 
 from edgehar.pipeline.decision_settings import Settings
-from edgehar.pipeline.fall_confirmation import Aftermath, Fall
+from edgehar.pipeline.fall_confirmation import Fall, FallConfirmation
 from edgehar.types import STANDARD_GRAVITY, HopAcceleration, Prediction
 
 WINDOW_S, HOP_S = 2.56, 0.64
@@ -52,7 +52,7 @@ def told(
     predictions: Iterable[Prediction], settings: Settings = SETTINGS, hop_s: float = HOP_S
 ) -> list[tuple[int, Fall]]:
     """Every fall, and at which window it was told."""
-    aftermath = Aftermath(1, WINDOW_S, hop_s, settings)
+    aftermath = FallConfirmation(1, WINDOW_S, hop_s, settings)
     return [(i, fall) for i, p in enumerate(predictions) for fall in aftermath.push(p)]
 
 
@@ -175,7 +175,7 @@ def test_what_lies_still_does_so_as_long_with_other_hops() -> None:
 
 
 def test_reset_forgets_what_was_suspected_and_told() -> None:
-    aftermath = Aftermath(1, WINDOW_S, HOP_S, SETTINGS)
+    aftermath = FallConfirmation(1, WINDOW_S, HOP_S, SETTINGS)
     predictions = story(FALL)
     for p in predictions[:7]:
         assert aftermath.push(p) == []

@@ -34,7 +34,7 @@ from edgehar.config.schema import (
 )
 from edgehar.devices import PROFILES, Profile
 from edgehar.errors import ConfigError
-from edgehar.pipeline.decision import Settings
+from edgehar.pipeline.decision_settings import Settings
 from edgehar.validation import Misfit, explain
 
 __all__ = [

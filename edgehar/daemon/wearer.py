@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from edgehar.config import read as configuration
 from edgehar.daemon.wiring import Shared, open_sources
-from edgehar.pipeline.decision import Settings
+from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.sources import Source

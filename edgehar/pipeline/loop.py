@@ -8,7 +8,8 @@ the same bytes give the same answers to the bit. `advance(t)` says that stream t
 
 from collections.abc import Iterable, Sequence
 
-from edgehar.pipeline.decision import Decision, Settings
+from edgehar.pipeline.decision import Decision
+from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.intake import Intake
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.resample import Grid

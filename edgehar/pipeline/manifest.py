@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edgehar.errors import ModelError
-from edgehar.pipeline.decision import Settings
+from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.mounting import Frame
 from edgehar.types import IMU_CHANNELS, NoAnswer
 from edgehar.validation import Misfit, explain, shown
