@@ -1,4 +1,4 @@
-"""The nouns: what travels from a sensor's bytes to an activity on MQTT.
+"""The nouns that travel from a sensor's bytes to an activity on MQTT.
 
 Every time `t` is stream time: host monotonic seconds, as the source stamped the bytes on
 arrival. In a replay these are the recorded stamps, so nothing below a source reads a clock.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from edgehar.pipeline.gravity_check import RestCheck
+from edgehar.pipeline.gravity_check import GravityCheck
 from edgehar.types import ANGULAR_RATE, IMU_CHANNELS, STANDARD_GRAVITY, FloatArray, Packet
 
 PERIOD_US = 20_000
@@ -16,9 +16,9 @@ def packet(x: FloatArray, channels: tuple[str, ...] = IMU_CHANNELS) -> Packet:
     return Packet("c0ffee", None, None, PERIOD_US, channels, values, np.ones(len(channels), np.float32))
 
 
-def complaints(force: FloatArray, check: RestCheck | None = None, *, begin: float = 0.0) -> list[str]:
+def complaints(force: FloatArray, check: GravityCheck | None = None, *, begin: float = 0.0) -> list[str]:
     """What is said of a stretch of acceleration that comes five samples at a time."""
-    check = check or RestCheck()
+    check = check or GravityCheck()
     found = [
         check.push(begin + (i + 5) * PERIOD_US * 1e-6, packet(force[i : i + 5]))
         for i in range(0, len(force), 5)
@@ -59,7 +59,7 @@ def test_another_unit_or_range_is_named_once_with_its_factor(factor: float, said
 
 
 def test_a_second_that_takes_minutes_is_not_waited_for() -> None:
-    check = RestCheck()
+    check = GravityCheck()
     # Fifty samples a second, each said to take a microsecond.
     hasty = replace(packet(at_rest(STANDARD_GRAVITY, 1)), period_us=1)
     for i in range(6000):
@@ -82,25 +82,25 @@ def test_the_first_still_second_after_moving_is_judged() -> None:
 
 
 def test_each_start_is_judged_anew() -> None:
-    check = RestCheck()
+    check = GravityCheck()
     assert complaints(at_rest(STANDARD_GRAVITY), check) == []
     assert complaints(at_rest(20.0), check, begin=5.0) == []
     assert len(complaints(at_rest(20.0), check, begin=100.0)) == 1
 
 
 def test_what_was_felt_before_a_pause_does_not_count() -> None:
-    check = RestCheck()
+    check = GravityCheck()
     assert complaints(at_rest(20.0, 45), check) == []
     assert complaints(at_rest(STANDARD_GRAVITY, 200), check, begin=100.0) == []
 
 
 def test_a_sensor_without_an_accelerometer_is_not_judged() -> None:
-    check = RestCheck()
+    check = GravityCheck()
     found = [check.push(i * 0.1, packet(at_rest(20.0, 5), ANGULAR_RATE)) for i in range(50)]
     assert found == [None] * 50
 
 
 def test_little_is_kept_while_the_sensor_moves() -> None:
-    check = RestCheck()
+    check = GravityCheck()
     complaints(moving(5000), check)
     assert sum(map(len, check._held)) <= 1.1e6 / PERIOD_US

@@ -74,7 +74,7 @@ def test_a_wrong_range_is_told_once_and_stays_in_health(caplog: pytest.LogCaptur
                 t = start + i * 0.2
                 intake.push(t, description)
                 intake.push(t, encode_data(i, round(t * 1e6), counts))
-    assert [record.getMessage() for record in caplog.records] == [f"wrist: {intake.rest.misfit}"]
+    assert [record.getMessage() for record in caplog.records] == [f"wrist: {intake.gravity.misfit}"]
     assert "feels 4.90 m/s² where gravity is 9.81" in intake.health()["misfit"]
 
 

@@ -175,7 +175,7 @@ def _findings(trial: Trial, source: Ble | Serial, profile: Profile) -> dict[str,
     health = trial.intake.health()
     declared = _declared_hz(trial.intake, profile)
     rates = trial.rates()
-    felt = trial.intake.rest.felt
+    felt = trial.intake.gravity.at_rest
     wrong = [
         f"{rate:.1f} samples came per second where {declared:g} are declared"
         for rate in rates.values()

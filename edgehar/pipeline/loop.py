@@ -32,7 +32,7 @@ class Pipeline:
         *,
         epoch: float = 0.0,
     ) -> None:
-        """Stream `i` of `push` is `streams[i]`; `epoch` is Unix time at stream time 0, s.
+        """Wire the stages. Stream `i` of `push` is `streams[i]`; `epoch` is Unix time at stream time 0, s.
 
         OperatorError if the model has no place for a sensor, or nothing reads its profile.
         """

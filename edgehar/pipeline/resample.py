@@ -35,12 +35,12 @@ class _Track:
     """Channels of one sensor that come together: their samples from the last row on."""
 
     def __init__(self, slot: int, channels: tuple[str, ...]) -> None:
-        known = [i for i, name in enumerate(channels) if name in IMU_CHANNELS]
+        used = [i for i, name in enumerate(channels) if name in IMU_CHANNELS]
         self.slot = slot
         self.channels = frozenset(channels)
         self.newest = -math.inf
-        self._source = None if len(known) == len(channels) else known
-        self._columns = _as_slice([slot * _WIDTH + IMU_CHANNELS.index(channels[i]) for i in known])
+        self._source = None if len(used) == len(channels) else used
+        self._columns = _as_slice([slot * _WIDTH + IMU_CHANNELS.index(channels[i]) for i in used])
         self._times: list[Times] = []
         self._values: list[Values] = []
         self._scale: FloatArray | None = None
@@ -48,20 +48,20 @@ class _Track:
 
     def append(self, t: Times, values: Values, scale: FloatArray | None) -> None:
         if scale is not self._scale:
-            self._count_in(scale)
+            self._rescale(scale)
         self._times.append(t)
         self._values.append(values)
         self.newest = t.item(-1)
 
-    def _count_in(self, scale: FloatArray | None) -> None:
-        """What waits becomes counts of another scale."""
+    def _rescale(self, scale: FloatArray | None) -> None:
+        """Turn what waits into counts of another scale."""
         if self._values:
             unit = np.divide(1.0 if self._scale is None else self._scale, 1.0 if scale is None else scale)
             self._values = [values * unit.astype(np.float32) for values in self._values]
         self._scale = scale
 
     def fill(self, rows: Times, half: float, gap_s: float, x: FloatArray) -> NDArray[np.bool_] | None:
-        """Write this track's columns of `x`; returns which rows are present, None if all are."""
+        """Write this track's columns of `x`; return which rows are present, None if all are."""
         if not self._times:
             return np.zeros(len(rows), np.bool_)
         t = self._times[0] if len(self._times) == 1 else np.concatenate(self._times)
@@ -98,7 +98,7 @@ class _Track:
         return x if self._source is None else x[:, self._source]
 
     def _learn_period(self, spans: Times) -> float:
-        """The median of the block's spans; returns the widest, s."""
+        """Take the median of the block's spans for the period; return the widest, s."""
         n = len(spans)
         if not n:
             return 0.0
@@ -112,14 +112,14 @@ class _Track:
 
 
 def _as_slice(columns: list[int]) -> slice | list[int]:
-    """Columns as a slice where they are neighbours: numpy copies those faster."""
+    """Return columns as a slice where they are neighbours: numpy copies those faster."""
     if columns and columns == list(range(columns[0], columns[0] + len(columns))):
         return slice(columns[0], columns[0] + len(columns))
     return columns
 
 
 def _bridge(rows: Times, left: Times, right: Times, gap_s: float) -> tuple[Times, NDArray[np.bool_]]:
-    """Share of the right sample in each row, and which rows are present: on a sample or in no gap."""
+    """Return the share of the right sample in each row, and which rows are present: on a sample or in no gap."""
     span = right - left
     near = (span > 0.0) & (span <= gap_s) & (rows >= left)
     share = np.divide(rows - left, span, out=np.zeros(len(rows)), where=near)
@@ -127,7 +127,7 @@ def _bridge(rows: Times, left: Times, right: Times, gap_s: float) -> tuple[Times
 
 
 def _points(values: FloatArray, left: NDArray[np.intp], right: NDArray[np.intp], share: Times) -> FloatArray:
-    """The straight line between two samples each, `share` of the way."""
+    """Return the point `share` of the way along the straight line between two samples each."""
     start = values.take(left, 0)
     return start + (values.take(right, 0) - start) * share.astype(np.float32)[:, None]
 
@@ -135,7 +135,7 @@ def _points(values: FloatArray, left: NDArray[np.intp], right: NDArray[np.intp],
 def _cell_means(
     rows: Times, half: float, t: Times, values: FloatArray
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Mean of the piecewise linear signal over each row's cell, and whether it lies between samples."""
+    """Return the mean of the piecewise linear signal over each row's cell, and whether that lies between samples."""
     edges = np.empty(len(rows) + 1)
     np.subtract(rows, half, out=edges[:-1])
     edges[-1] = rows[-1] + half
@@ -208,7 +208,7 @@ class Grid:
         self._forget()
 
     def push(self, t_arrival: float, samples: Samples) -> list[Block]:
-        """Take samples that arrived at stream time `t_arrival`, s; returns the blocks they complete."""
+        """Take samples that arrived at stream time `t_arrival`, s; return the blocks they complete."""
         blocks = self.advance(t_arrival)
         if samples.placement not in self._slots or not len(samples.t):
             return blocks
@@ -224,7 +224,7 @@ class Grid:
         return blocks
 
     def advance(self, t: float) -> list[Block]:
-        """Stream time went on to `t`, s; returns blocks that need not be waited for any longer."""
+        """Let stream time go on to `t`, s; return the blocks that need not be waited for any longer."""
         if t > self._now:
             if self._heard == -math.inf:
                 self._heard = t
@@ -240,7 +240,7 @@ class Grid:
         self._worn: dict[int, list[_Track]] = {slot: [] for slot in self._slots.values()}
 
     def _begin(self, t: float) -> None:
-        """The next block is the one that `t` falls into."""
+        """Make the block that `t` falls into the next one."""
         self._stand_at(math.floor(t * self._rate / self._block))
 
     def _stand_at(self, index: int) -> None:
@@ -250,7 +250,7 @@ class Grid:
         self._needed = self._end + self._half
 
     def _track(self, samples: Samples) -> _Track:
-        """A track for channels not seen yet; it takes the place of tracks that held any of them."""
+        """Begin a track for channels not seen yet, in the place of tracks that held any of them."""
         slot = self._slots[samples.placement]
         track = _Track(slot, samples.channels)
         beside = [other for other in self._worn[slot] if not other.channels & track.channels]
@@ -285,12 +285,12 @@ class Grid:
         x = np.zeros((self._block, self._sensors * _WIDTH), np.float32)
         present = self._whole
         for slot, tracks in self._worn.items():
-            found = [track.fill(rows, self._half, self._gap_s, x) for track in tracks]
-            for there in found or [np.zeros(self._block, np.bool_)]:
-                if there is not None:
+            filled = [track.fill(rows, self._half, self._gap_s, x) for track in tracks]
+            for rows_filled in filled or [np.zeros(self._block, np.bool_)]:
+                if rows_filled is not None:
                     # Not written to in place: all blocks without a gap share one.
                     present = present.copy()
-                    present[:, slot] &= there
+                    present[:, slot] &= rows_filled
             fresh = [track for track in tracks if track.newest > self._end - _STALE_S]
             if 0 < len(fresh) < len(tracks):
                 self._keep(slot, fresh)
