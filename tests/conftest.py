@@ -1,6 +1,7 @@
 """What many tests need: the real recordings, and the rule that CI never skips."""
 
 import os
+import pickle
 import signal
 from pathlib import Path
 from typing import NoReturn
@@ -22,9 +23,14 @@ def lacking(what: str) -> NoReturn:
     pytest.skip(f"needs {what}")
 
 
+def kept_bytes(stage: object) -> int:
+    """Return how much a stage keeps, whatever it calls what it keeps: bytes of its pickle."""
+    return len(pickle.dumps(stage))
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The folder of real recordings (EDGEHAR_DATA, or shared/data beside the checkout)."""
+    """Return the folder of real recordings (EDGEHAR_DATA, or shared/data beside the checkout)."""
     path = Path(os.environ.get("EDGEHAR_DATA") or ROOT.parent / "shared" / "data")
     if not (path / "imu").is_dir():
         lacking(f"the real recordings in {path} (set EDGEHAR_DATA)")

@@ -90,6 +90,6 @@ def test_a_range_that_was_mended_is_no_misfit_any_more() -> None:
 
 
 def test_health_of_the_own_firmware_tells_more() -> None:
-    own, other = Intake(Stream("wrist")).health(), Intake(Stream("wrist", "bluest")).health()
-    assert own.keys() - other.keys() == {"undescribed", "duplicates", "restarts"}
+    edgehar, other = Intake(Stream("wrist")).health(), Intake(Stream("wrist", "bluest")).health()
+    assert edgehar.keys() - other.keys() == {"undescribed", "duplicates", "restarts"}
     assert (other["packets"], other["battery"], other["skew_ppm"]) == (0, None, None)
