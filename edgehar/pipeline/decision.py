@@ -139,8 +139,9 @@ class Decision:
             reason = self._why_judged(p)
         else:
             reason = self._reasons.unjudged(self._held.state, p, p.t - self._signal.judged_at)
-        suspected = self._falls.suspected if self._falls else None
-        return [*events, self._answer(p, self._reasons.suspecting(reason, suspected))]
+        if self._falls and (suspected := self._falls.suspected):
+            reason = self._reasons.suspecting(reason, *suspected)
+        return [*events, self._answer(p, reason)]
 
     def _lose_signal(self, lost_at: float, p: Prediction) -> list[Event]:
         """End the answer with the last judged window, `lost_at`, s."""
@@ -239,7 +240,7 @@ class Decision:
         else:
             is_refractory = self._is_refractory(smoothing.best_label, p.t)
             reason = self._reasons.holding(smoothing, state, is_refractory=is_refractory)
-        return self._reasons.without(reason, p.excluded_sensors)
+        return self._reasons.without(reason, p.excluded_sensors) if p.excluded_sensors else reason
 
     def _answer(self, p: Prediction, reason: str) -> Activity:
         state, since, smoothing = self._held.state, self._held.since, self._smoothing

@@ -14,16 +14,14 @@ class Episode:
 
     def reset(self) -> None:
         """Forget what runs, without an event."""
+        self.is_running = False
+        """True between a start and its end."""
         self._started: Event | None = None
         self._sum, self._windows = 0.0, 0
 
-    @property
-    def is_running(self) -> bool:
-        """True between a start and its end."""
-        return self._started is not None
-
     def start(self, label: str, previous: str, at: float, confidence: float, p: Prediction) -> Event:
         """Return the event of a label that began at `at`, s, as the window of `p` showed."""
+        self.is_running = True
         self._sum, self._windows = confidence, 1
         self._started = Event(
             # Of the detection: two onsets can fall on one moment, two detections cannot.

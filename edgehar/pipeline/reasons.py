@@ -48,13 +48,11 @@ class Reasons:
         names = ", ".join(
             f"{self._placements[i]} ({share:.0%} of its samples came)" for i, share in excluded.items()
         )
-        return f"{reason[:-1]}; without {names}." if excluded else reason
+        return f"{reason[:-1]}; without {names}."
 
-    def suspecting(self, reason: str, hit: tuple[int, float] | None) -> str:
-        """Add to a reason that it is waited for what follows a hit: the sensor and its peak, m/s²."""
-        if hit is None:
-            return reason
-        return f"{reason[:-1]}; {self._hit(*hit)}, waits to see whether it was a fall."
+    def suspecting(self, reason: str, sensor: int, peak: float) -> str:
+        """Add to a reason that it is waited for what follows a hit with this peak, m/s²."""
+        return f"{reason[:-1]}; {self._hit(sensor, peak)}, waits to see whether it was a fall."
 
     def _hit(self, sensor: int, peak: float) -> str:
         return f"{self._placements[sensor]} was hit with {peak / STANDARD_GRAVITY:.1f} g"
