@@ -12,6 +12,9 @@ from edgehar.errors import ConfigError
 DOT = {"profile": "movella_dot", "address": "D4:CA:6E:F1:00:01"}
 BELT = {"profile": "polar_h10", "address": "A0:9E:1A:00:00:02"}
 
+KEYS = 'placement = "wrist_left", profile = "movella_dot", address = "D4:CA:6E:F1:00:01"'
+OLD_KEYS = KEYS.replace("00:01", "00:07")
+
 WRITTEN = """\
 # our kitchen
 [gateway]
@@ -81,6 +84,32 @@ def test_a_sensor_that_is_worn_elsewhere_from_now_on_is_moved(path: Path) -> Non
     assert worn == {"anna": ["chest", "ankle_left"], "ben": ["wrist_right"]}
 
 
+def test_a_remark_stays_above_what_it_is_about(path: Path) -> None:
+    path.write_text(WRITTEN)
+    put(path, "anna", "wrist_left", DOT)
+    put(path, "anna", "ankle_left", {**BELT, "profile": "bangle"})
+    put(path, "cleo", "chest", DOT)  # anna's wrist gives way
+    put(path, "cleo", "wrist_left", BELT)  # and her ankle
+    text = path.read_text()
+    assert text.startswith(WRITTEN)
+    assert text.count("[[wearer.ble]]") == 2
+
+
+def test_a_new_wearer_comes_before_the_remark_of_the_next_table(path: Path) -> None:
+    model = '\n# the model\n[model]\npath = "imu_tcn"\n'
+    path.write_text(WRITTEN + model)
+    put(path, "cleo", "chest", BELT)
+    text = path.read_text()
+    assert text.startswith(WRITTEN)
+    assert text.endswith(model)
+
+
+def test_a_new_wearer_comes_after_all_remarks_at_the_end(path: Path) -> None:
+    path.write_text(WRITTEN + "\n# [bluetooth]\n")
+    put(path, "cleo", "chest", BELT)
+    assert path.read_text().startswith(WRITTEN + "\n# [bluetooth]\n\n[[wearer]]\n")
+
+
 def test_a_new_wearer_comes_last(path: Path) -> None:
     path.write_text(WRITTEN + '\n[model]\npath = "imu_tcn"\n')
     put(path, "cleo", "chest", BELT)
@@ -107,11 +136,11 @@ def test_a_new_wearer_comes_last(path: Path) -> None:
             id="a table of sensors",
         ),
         pytest.param(
-            'wearer = [{ id = "anna" }]\n',
+            '[[wearer]]\nid = "anna"\n[mqtt]\nhost = "pi"\n[[wearer]]\nid = "ben"\n',
             "anna",
             DOT,
             'add by hand: [[wearer.ble]] / placement = "wrist_left"',
-            id="inline tables",
+            id="another table between two wearers",
         ),
         pytest.param(
             '[[wearer]]\nid = "dora"\n[[wearer.ble]]\nplacement = "chest"\nprofile = "movella_dot"\n'
@@ -133,6 +162,53 @@ def test_a_file_that_cannot_be_added_to_stays_as_it_is(
     assert "\n" not in str(caught.value)
     assert path.read_text() == text
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(
+            'wearer = [{ id = "anna" }] # all\n',
+            f'wearer = [{{ id = "anna", ble = [{{ {KEYS} }}]}}] # all\n',
+            id="an inline wearer without sensors",
+        ),
+        pytest.param(
+            f'wearer = [\n  {{ id = "anna", ble = [{{ {OLD_KEYS} }}] }}, # upstairs\n]\n',
+            f'wearer = [\n  {{ id = "anna", ble = [{{ {KEYS} }}] }}, # upstairs\n]\n',
+            id="an inline wearer with a sensor at that place",
+        ),
+        pytest.param(
+            'wearer = [\n  { id = "ben" }, # downstairs\n]\n',
+            f'wearer = [\n  {{ id = "ben" }}, # downstairs\n  {{ id = "anna", ble = [{{ {KEYS} }}] }},\n]\n',
+            id="a new wearer among inline ones",
+        ),
+        pytest.param(
+            'wearer = [\r\n  { id = "ben" },\r\n]\r\n',
+            f'wearer = [\r\n  {{ id = "ben" }},\r\n  {{ id = "anna", ble = [{{ {KEYS} }}] }},\r\n]\r\n',
+            id="line ends of inline tables",
+        ),
+        pytest.param(
+            '[[wearer]]\nid = "anna"\nble = [\n  { placement = "chest", profile = "bangle" }, # strap\n]\n',
+            '[[wearer]]\nid = "anna"\nble = [\n  { placement = "chest", profile = "bangle" }, # strap\n'
+            f"  {{ {KEYS} }},\n]\n",
+            id="inline sensors of a wearer's table",
+        ),
+        pytest.param(
+            'gateway.id = "pi" # dotted\n\n[[wearer]]\nid = "anna"\n',
+            'gateway.id = "pi" # dotted\n\n[[wearer]]\nid = "anna"\n\n[[wearer.ble]]\n'
+            + KEYS.replace(", ", "\n")
+            + "\n",
+            id="dotted keys",
+        ),
+    ],
+)
+def test_inline_tables_and_dotted_keys_are_added_to_as_they_are(path: Path, before: str, after: str) -> None:
+    before = before.replace('id = "ben"', 'id = "ben", simulator.placements = ["wrist"]')
+    after = after.replace('id = "ben"', 'id = "ben", simulator.placements = ["wrist"]')
+    path.write_text(before, newline="")
+    lines = put(path, "anna", "wrist_left", DOT)
+    assert path.read_bytes().decode() == after
+    assert lines in after
 
 
 def test_what_cannot_be_run_is_not_written(path: Path) -> None:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = {"tensorflow", "keras", "cv2", "scipy", "matplotlib", "bleak", "aiohttp", "amqtt"}
+HEAVY = {"tensorflow", "keras", "cv2", "scipy", "matplotlib", "bleak", "aiohttp", "amqtt", "tomlkit"}
 
 
 def loaded_by(code: str) -> set[str]:

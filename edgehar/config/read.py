@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from edgehar.config import toml_lines as toml
 from edgehar.config.schema import (
     Ble,
     Bluetooth,
@@ -32,6 +31,7 @@ from edgehar.config.schema import (
     Tls,
     Wearer,
 )
+from edgehar.config.toml_lines import line_of
 from edgehar.devices import PROFILES, Profile
 from edgehar.errors import ConfigError
 from edgehar.pipeline.decision_settings import Settings
@@ -106,7 +106,7 @@ def _explain(misfit: Misfit, table: str, text: str, name: str) -> str:
 
 def _at(name: str, path: str, text: str) -> str:
     """`edgehar.toml:12`, the place of a key or table in a file."""
-    line = toml.line_of(path, text)
+    line = line_of(path, text)
     return name if line is None else f"{name}:{line}"
 
 
