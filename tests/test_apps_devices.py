@@ -15,7 +15,7 @@ from peripherals import sensor
 from radio import Characteristic, Peripheral
 
 from edgehar.apps import devices as survey
-from edgehar.config import read as config
+from edgehar.config.read import load
 from edgehar.devices import PROFILES
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART_WRITE
 from edgehar.errors import SourceLostError
@@ -208,12 +208,12 @@ async def test_assign_writes_what_the_daemon_reads(bluez: Bluetoothd, tmp_path: 
     code, out, _ = await edgehar(*assign, "wrist_left")
     assert code == 0
     assert out in path.read_text()
-    [worn] = config.load(path).wearer[0].ble
+    [worn] = load(path).wearer[0].ble
     assert (worn.placement, worn.profile, worn.address) == ("wrist_left", "movella_dot", "C0:FF:EE:00:00:01")
     code, _, err = await edgehar(*assign, "tail")
     assert code == 78
     assert "tail" in err
-    assert config.load(path).wearer[0].ble == [worn]
+    assert load(path).wearer[0].ble == [worn]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from edgehar.config import read as config
 from edgehar.config.edit import assign
+from edgehar.config.read import load
+from edgehar.config.schema import Config
 from edgehar.errors import ConfigError
 
 DOT = {"profile": "movella_dot", "address": "D4:CA:6E:F1:00:01"}
@@ -46,7 +47,7 @@ def put(path: Path, wearer: str, placement: str, sensor: dict[str, str]) -> str:
 
 def test_a_new_file_is_begun(path: Path) -> None:
     lines = put(path, "anna", "wrist_left", DOT)
-    [anna] = config.load(path).wearer
+    [anna] = load(path).wearer
     assert (anna.id, [(s.placement, s.profile, s.address) for s in anna.ble]) == (
         "anna",
         [("wrist_left", "movella_dot", "D4:CA:6E:F1:00:01")],
@@ -58,7 +59,7 @@ def test_a_sensor_is_added_where_its_wearer_stands_and_the_rest_stays(path: Path
     path.write_text(WRITTEN)
     lines = put(path, "anna", "wrist_left", DOT)
     assert path.read_text().replace(f"\n{lines}\n", "") == WRITTEN
-    anna, ben = config.load(path).wearer
+    anna, ben = load(path).wearer
     assert [sensor.placement for sensor in anna.ble] == ["wrist_left"]
     assert not ben.ble
 
@@ -67,7 +68,7 @@ def test_what_was_worn_there_gives_way(path: Path) -> None:
     put(path, "anna", "chest", DOT)
     put(path, "anna", "wrist_left", {**DOT, "address": "D4:CA:6E:F1:00:07"})
     put(path, "anna", "chest", BELT)
-    [anna] = config.load(path).wearer
+    [anna] = load(path).wearer
     assert {sensor.placement: sensor.profile for sensor in anna.ble} == {
         "chest": "polar_h10",
         "wrist_left": "movella_dot",
@@ -80,7 +81,7 @@ def test_a_sensor_that_is_worn_elsewhere_from_now_on_is_moved(path: Path) -> Non
     put(path, "ben", "wrist_left", DOT)
     put(path, "ben", "wrist_right", {**DOT, "address": "D4:CA:6E:F1:00:07"})
     put(path, "anna", "ankle_left", {**DOT, "address": DOT["address"].lower()})
-    worn = {wearer.id: [sensor.placement for sensor in wearer.ble] for wearer in config.load(path).wearer}
+    worn = {wearer.id: [sensor.placement for sensor in wearer.ble] for wearer in load(path).wearer}
     assert worn == {"anna": ["chest", "ankle_left"], "ben": ["wrist_right"]}
 
 
@@ -113,8 +114,8 @@ def test_a_new_wearer_comes_after_all_remarks_at_the_end(path: Path) -> None:
 def test_a_new_wearer_comes_last(path: Path) -> None:
     path.write_text(WRITTEN + '\n[model]\npath = "imu_tcn"\n')
     put(path, "cleo", "chest", BELT)
-    assert [wearer.id for wearer in config.load(path).wearer] == ["anna", "ben", "cleo"]
-    assert config.load(path).model.path == "imu_tcn"
+    assert [wearer.id for wearer in load(path).wearer] == ["anna", "ben", "cleo"]
+    assert load(path).model.path == "imu_tcn"
 
 
 @pytest.mark.parametrize(
@@ -212,7 +213,7 @@ def test_inline_tables_and_dotted_keys_are_added_to_as_they_are(path: Path, befo
 
 
 def test_what_cannot_be_run_is_not_written(path: Path) -> None:
-    def refuse(_: config.Config) -> None:
+    def refuse(_: Config) -> None:
         raise ConfigError("no such placement")
 
     with pytest.raises(ConfigError, match="no such placement"):
@@ -235,7 +236,7 @@ def test_a_link_to_a_file_stays_one(path: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere.toml").write_text(WRITTEN)
     put(path, "anna", "wrist_left", DOT)
     assert path.is_symlink()
-    assert config.load(tmp_path / "elsewhere.toml").wearer[0].ble
+    assert load(tmp_path / "elsewhere.toml").wearer[0].ble
 
 
 def test_a_file_keeps_its_permissions(path: Path) -> None:

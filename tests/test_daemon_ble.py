@@ -11,7 +11,7 @@ from bluez import Bluetoothd
 from peripherals import sensor
 from radio import Characteristic, Peripheral
 
-from edgehar.config.read import Ble, Wearer
+from edgehar.config.schema import Ble, Wearer
 from edgehar.daemon.wearer import Feed
 from edgehar.daemon.wiring import Shared
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgehar.config.read import Replay, SimulatedWearer, Wearer
+from edgehar.config.schema import Replay, SimulatedWearer, Wearer
 from edgehar.daemon.wearer import Feed
 from edgehar.errors import SourceLostError
 from edgehar.pipeline.manifest import find

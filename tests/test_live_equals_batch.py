@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from edgehar.config.read import Serial, Wearer
+from edgehar.config.schema import Serial, Wearer
 from edgehar.daemon.wearer import Feed
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find

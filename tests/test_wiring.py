@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from edgehar.config import read as config
+from edgehar.config.read import parse
 from edgehar.daemon.wiring import open_shared, open_sources
 from edgehar.sources.bluetooth.ble import Ble
 from edgehar.types import Stream
@@ -45,7 +45,7 @@ profile = "polar_h10"
 
 
 async def test_every_link_has_a_source_and_its_bodies_a_profile() -> None:
-    parsed = config.parse(EVERYTHING)
+    parsed = parse(EVERYTHING)
     sources, streams, _ = open_sources(parsed.wearer[0], open_shared(parsed))
     assert streams == [
         Stream("chest", "edgehar"),
@@ -59,7 +59,7 @@ async def test_every_link_has_a_source_and_its_bodies_a_profile() -> None:
 
 
 async def test_all_wearers_share_the_adapter() -> None:
-    parsed = config.parse(EVERYTHING + ANOTHER)
+    parsed = parse(EVERYTHING + ANOTHER)
     shared = open_shared(parsed)
     sources = [source for wearer in parsed.wearer for source in open_sources(wearer, shared)[0]]
     radios = [source._radio for source in sources if isinstance(source, Ble)]
@@ -68,16 +68,16 @@ async def test_all_wearers_share_the_adapter() -> None:
 
 async def test_what_one_wearer_names_no_other_may_take() -> None:
     address = ANOTHER + 'address = "d4:ca:6e:f1:00:01"\n'
-    shared = open_shared(config.parse(EVERYTHING + address))
+    shared = open_shared(parse(EVERYTHING + address))
     assert shared.radio is not None
     assert (shared.radio.taken, shared.radio.named) == ({"D4:CA:6E:F1:00:01"}, {"left"})
 
 
 LOADED = """
 import sys
-from edgehar.config import read as config
+from edgehar.config.read import parse
 from edgehar.daemon import wiring
-parsed = config.parse(sys.argv[1])
+parsed = parse(sys.argv[1])
 wiring.open_sources(parsed.wearer[0], wiring.open_shared(parsed))
 print(*sorted({"serial", "bleak", "aiohttp", "paho"} & set(sys.modules)))
 """

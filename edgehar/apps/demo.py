@@ -8,7 +8,7 @@ from rich.console import Console
 
 from edgehar.apps.screen import Screen
 from edgehar.brokers.embedded import EmbeddedBroker
-from edgehar.config.read import Config, Gateway, Model, Mqtt, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Gateway, Model, Mqtt, SimulatedWearer, Wearer
 from edgehar.daemon.run import Daemon
 from edgehar.errors import ConfigError
 from edgehar.publishers.jsonl import JsonLines

@@ -15,7 +15,7 @@ from msgspec import ValidationError, convert
 
 from edgehar import __version__
 from edgehar.config import read as configuration
-from edgehar.config.read import Config, Wearer
+from edgehar.config.schema import Config, Wearer
 from edgehar.daemon.wiring import Shared, open_shared, open_sources
 from edgehar.errors import ConfigError
 from edgehar.pipeline.loop import Pipeline

@@ -69,10 +69,10 @@ def run(
 
     The daemon: read the sensors, recognize, publish, for ever.
     """
-    from edgehar.config import read as configuration
+    from edgehar.config.read import load
     from edgehar.daemon import run as daemon
 
-    run_to_end(daemon.run(configuration.load(config), stdout=sys.stdout if stdout else None))
+    run_to_end(daemon.run(load(config), stdout=sys.stdout if stdout else None))
 
 
 @app.command(short_help="A simulated wearer, recognized live on this terminal.")

@@ -16,7 +16,8 @@ from tomlkit import TOMLDocument
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Array, InlineTable, Item, Table, Whitespace
 
-from edgehar.config import read as config
+from edgehar.config.read import parse
+from edgehar.config.schema import Config, Wearer
 from edgehar.errors import ConfigError
 
 
@@ -26,7 +27,7 @@ def assign(
     placement: str,
     sensor: dict[str, str],
     *,
-    check: Callable[[config.Config], object],
+    check: Callable[[Config], object],
 ) -> str:
     """Let `wearer` wear a Bluetooth sensor at `placement`; return the lines that now say so.
 
@@ -53,7 +54,7 @@ def assign(
     if not _holds(new, _expected(content, wearer, entry, replaced)):
         by_hand = " / ".join(["[[wearer.ble]]", *_keys(entry)])
         raise ConfigError(f"{path} is written in a way that cannot be added to; add by hand: {by_hand}")
-    check(config.parse(new, str(path)))
+    check(parse(new, str(path)))
     _write(path, new)
     return lines
 
@@ -71,11 +72,11 @@ def _parsed(text: str, path: Path) -> dict[str, Any]:
     """Return the file's content, in which wearers and their sensors are what they have to be."""
     try:
         content = {"wearer": [], **tomllib.loads(text)}
-        convert(content["wearer"], list[config.Wearer])
+        convert(content["wearer"], list[Wearer])
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     except ValidationError:
-        config.parse(text, str(path))
+        parse(text, str(path))
     return content
 
 

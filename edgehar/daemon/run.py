@@ -17,8 +17,8 @@ from typing import Any, TextIO
 import msgspec
 
 from edgehar import __version__
-from edgehar.config import read as configuration
-from edgehar.config.read import Config
+from edgehar.config.read import broker_password, decision_settings
+from edgehar.config.schema import Config
 from edgehar.daemon import systemd
 from edgehar.daemon.wearer import Feed
 from edgehar.daemon.wiring import open_shared, open_tls
@@ -45,7 +45,7 @@ class Daemon:
         """Load the model and open nothing yet; OperatorError says what does not fit."""
         self._config = config
         pair = manifest.find(config.model.path)
-        settings = configuration.settings(config, manifest.read(pair).decision)
+        settings = decision_settings(config, manifest.read(pair).decision)
         self.recognizer = recognizer.load(pair)
         shared = open_shared(config)
         self.feeds = [Feed(wearer, self.recognizer, settings, shared) for wearer in config.wearer]
@@ -148,7 +148,7 @@ def open_mqtt(config: Config) -> Mqtt | None:
         gateway=config.gateway.id,
         prefix=broker.prefix,
         username=broker.username,
-        password=configuration.password(broker),
+        password=broker_password(broker),
         tls=open_tls(broker),
         version=broker.version,
         heartbeat_s=broker.heartbeat_s,

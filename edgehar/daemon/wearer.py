@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from edgehar.config import read as configuration
+from edgehar.config.schema import Wearer
 from edgehar.daemon.wiring import Shared, open_sources
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.loop import Pipeline
@@ -31,7 +31,7 @@ class Feed:
 
     def __init__(
         self,
-        wearer: configuration.Wearer,
+        wearer: Wearer,
         recognizer: Recognizer,
         settings: Settings,
         shared: Shared = Shared(),  # noqa: B008 - it is frozen

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from edgehar.config import read as configuration
+from edgehar.config.read import broker_password
+from edgehar.config.schema import Config, Mqtt, SimulatedWearer, Wearer
 from edgehar.devices import PROFILES
 from edgehar.sources import Source
 from edgehar.sources.silence_timeout import Watched
@@ -23,11 +24,11 @@ class Shared(Struct, frozen=True):
 
     radio: "Radio | None" = None
     """The Bluetooth adapter; None where nobody wears a sensor over it."""
-    broker: configuration.Mqtt | None = None
+    broker: Mqtt | None = None
     """Where phones publish, if they do."""
 
 
-def open_shared(config: configuration.Config) -> Shared:
+def open_shared(config: Config) -> Shared:
     """What the configuration's sources share; nothing is opened yet."""
     if not any(wearer.ble for wearer in config.wearer):
         return Shared(broker=config.mqtt)
@@ -43,7 +44,7 @@ def open_shared(config: configuration.Config) -> Shared:
     return Shared(radio, config.mqtt)
 
 
-def open_sources(wearer: configuration.Wearer, shared: Shared) -> tuple[list[Source], list[Stream], float]:
+def open_sources(wearer: Wearer, shared: Shared) -> tuple[list[Source], list[Stream], float]:
     """The wearer's sources, not yet opened, their streams, and Unix time at stream time 0, s."""
     if wearer.replay:
         from edgehar.sources.replay import Replay, open_recording
@@ -58,7 +59,7 @@ def open_sources(wearer: configuration.Wearer, shared: Shared) -> tuple[list[Sou
     return [source for _, source in worn], [stream for stream, _ in worn], epoch
 
 
-def _serial(wearer: configuration.Wearer) -> Iterator[tuple[Stream, Source]]:
+def _serial(wearer: Wearer) -> Iterator[tuple[Stream, Source]]:
     if not wearer.serial:
         return
     from edgehar.sources.serial import Serial
@@ -67,7 +68,7 @@ def _serial(wearer: configuration.Wearer) -> Iterator[tuple[Stream, Source]]:
         yield Stream(sensor.placement), Watched(Serial(sensor.port, sensor.baud))
 
 
-def _ble(wearer: configuration.Wearer, radio: "Radio | None") -> Iterator[tuple[Stream, Source]]:
+def _ble(wearer: Wearer, radio: "Radio | None") -> Iterator[tuple[Stream, Source]]:
     if radio is None:
         return
     from edgehar.sources.bluetooth.ble import Ble
@@ -77,9 +78,7 @@ def _ble(wearer: configuration.Wearer, radio: "Radio | None") -> Iterator[tuple[
         yield Stream(sensor.placement, sensor.profile), source
 
 
-def _phones(
-    wearer: configuration.Wearer, broker: configuration.Mqtt | None
-) -> Iterator[tuple[Stream, Source]]:
+def _phones(wearer: Wearer, broker: Mqtt | None) -> Iterator[tuple[Stream, Source]]:
     for phone in wearer.phone:
         if phone.url:
             from edgehar.sources.phone.websocket import SensorServer
@@ -98,14 +97,14 @@ def _phones(
                 host=broker.host,
                 port=broker.port,
                 username=broker.username,
-                password=configuration.password(broker),
+                password=broker_password(broker),
                 tls=open_tls(broker),
                 version=broker.version,
             )
             yield Stream(phone.placement, "sensor_logger"), source
 
 
-def open_tls(broker: configuration.Mqtt) -> "Tls | None":
+def open_tls(broker: Mqtt) -> "Tls | None":
     """How the link to the broker is encrypted, if it is."""
     if broker.tls is None:
         return None
@@ -118,7 +117,7 @@ def open_tls(broker: configuration.Mqtt) -> "Tls | None":
     return Tls(ca=ca, cert=cert, key=key)
 
 
-def _simulator(asked: configuration.SimulatedWearer) -> Source:
+def _simulator(asked: SimulatedWearer) -> Source:
     from edgehar.sources.simulated.faults import Faults
     from edgehar.sources.simulated.simulator import Simulator
 
