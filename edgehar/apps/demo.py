@@ -18,7 +18,7 @@ LONGEST_S = 15.0
 """Who watches wants to see something happen: no activity of the demo lasts longer, s."""
 
 
-async def run(
+async def show_demo(
     *, seconds: float | None, placement: str, model: str, port: int, seed: int, as_json: bool = False
 ) -> None:
     """Show the whole chain until `seconds` are over or Ctrl-C."""
@@ -53,7 +53,7 @@ async def run(
 
 
 async def _broker(stack: contextlib.AsyncExitStack, port: int) -> EmbeddedBroker:
-    """The broker on `port`, or on a free one where that is taken."""
+    """Start the broker on `port`, or on a free one where that is taken."""
     try:
         return await stack.enter_async_context(EmbeddedBroker(port=port))
     except ConfigError:

@@ -23,7 +23,7 @@ class Screen:
     def __init__(
         self, console: Console, title: str, footer: str, truth: Callable[[], str | None] | None = None
     ) -> None:
-        """`truth` tells what a simulated wearer really does at this moment."""
+        """Draw on `console`; `truth` tells what a simulated wearer really does at this moment."""
         self._title = title
         self._footer = footer
         self._truth = truth
