@@ -14,7 +14,7 @@ class Misfit(Struct, frozen=True):
     """One place that does not fit."""
 
     path: str
-    """As in `wearer[0].serial[1].port`; empty at the top."""
+    """Place, as in `wearer[0].serial[1].port`; empty at the top."""
     unknown: str | None
     """Name of a key that is none."""
     missing: str | None

@@ -15,7 +15,7 @@ from edgehar.publishers.jsonl import JsonLines
 from edgehar.sources.simulated.simulator import Simulator
 
 LONGEST_S = 15.0
-"""Who watches wants to see something happen: no activity of the demo lasts longer, s."""
+"""Longest activity of the demo, s: who watches wants to see something happen."""
 
 
 async def show_demo(

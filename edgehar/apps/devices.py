@@ -29,7 +29,7 @@ _KINDS = {IMU_CHANNELS: "both", ACCELERATION: "acceleration", ANGULAR_RATE: "ang
 _WEAKEST_DBM = -128
 
 ANSWER_S = 1.0
-"""A command that is not answered by then is sent again, s; thrice in all."""
+"""Time after which a command without an answer is sent again, s; thrice in all."""
 
 
 def profiles() -> list[dict[str, Any]]:

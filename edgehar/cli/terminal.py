@@ -1,4 +1,4 @@
-"""What the verbs share: options, exit codes, and how results and failures are printed."""
+"""The terminal side of every verb: options, exit codes, and how results and failures are printed."""
 
 import asyncio
 import json
