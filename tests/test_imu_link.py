@@ -1,6 +1,5 @@
 """The sensor side in C says the same bytes as the gateway's side, and hears the same."""
 
-import json
 import random
 import struct
 from itertools import pairwise
@@ -10,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from firmware import BRIDGE, Driver, noise, run, tool
+from vectors import VECTORS
 
 from edgehar.types import IMU_CHANNELS
 from edgehar.wire.commands import OWN_KINDS, Kind, decode_answer, encode_command
 from edgehar.wire.framing import Deframer, frame
 from edgehar.wire.protocol import MAX_SAMPLES, Description, encode_data, encode_description
 
-VECTORS: dict[str, Any] = json.loads((BRIDGE / "vectors.json").read_text())
 PACKETS = 20_000
 SHORT = 24
 MOST: dict[int, tuple[int, int]] = {
