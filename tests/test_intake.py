@@ -15,7 +15,7 @@ from edgehar.wire.protocol import Description, encode_data, encode_description
 
 
 def body(profile: str, characteristic: int, payload: bytes) -> bytes:
-    return PROFILES[profile].prefix(characteristic) + payload
+    return PROFILES[profile].body_prefix(characteristic) + payload
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from edgehar.devices.timestamped import Stamped, StampedChannels, stamped
+from edgehar.devices.timestamped import TimestampedChannels, TimestampedSample, timestamped_sample
 from edgehar.errors import FrameError
 from edgehar.pipeline.clock import Clock
 from edgehar.types import ACCELERATION, Packet, Times
@@ -16,7 +16,7 @@ START_NS = 3_925_657_519_043_709
 """umer0586/SensorServer, README.md: the time of its example."""
 
 
-def samples(times_ns: list[int]) -> list[Stamped]:
+def samples(times_ns: list[int]) -> list[TimestampedSample]:
     return [(time_ns, float(i), 0.0, 9.81) for i, time_ns in enumerate(times_ns)]
 
 
@@ -31,7 +31,7 @@ def times_us(packets: list[Packet], period_us: int) -> list[int]:
 
 
 def test_even_samples_come_in_packets_of_a_fifth_of_a_second() -> None:
-    channels = StampedChannels("a", ACCELERATION)
+    channels = TimestampedChannels("a", ACCELERATION)
     packets = channels.push(samples([START_NS + i * 10_000_000 for i in range(20)]))
     packets += channels.push(samples([START_NS + i * 10_000_000 for i in range(20, 100)]))
     assert [len(packet.values) for packet in packets] == [20] * 5
@@ -49,7 +49,7 @@ def test_no_sample_lies_further_from_its_time_than_an_eighth_of_the_period(
     jitter_ns: list[int], period_ns: int
 ) -> None:
     times = sorted({START_NS + i * period_ns + jitter for i, jitter in enumerate(jitter_ns)})
-    channels = StampedChannels("a", ACCELERATION)
+    channels = TimestampedChannels("a", ACCELERATION)
     packets = [packet for sample in samples(times) for packet in channels.push([sample])]
     if not packets:
         assert len(times) < 12
@@ -62,7 +62,7 @@ def test_no_sample_lies_further_from_its_time_than_an_eighth_of_the_period(
 
 
 def test_the_period_stays_when_the_phone_changes_its_rate() -> None:
-    channels = StampedChannels("a", ACCELERATION)
+    channels = TimestampedChannels("a", ACCELERATION)
     packets = channels.push(samples([START_NS + i * 20_000_000 for i in range(20)]))
     later = [START_NS + 10**9 + i * 5_000_000 for i in range(20)]
     changed = channels.push(samples(later))
@@ -71,14 +71,14 @@ def test_the_period_stays_when_the_phone_changes_its_rate() -> None:
 
 
 def test_what_waited_for_the_period_does_not_begin_with_what_is_old() -> None:
-    channels = StampedChannels("a", ACCELERATION)
+    channels = TimestampedChannels("a", ACCELERATION)
     packets = channels.push(samples([START_NS + i * 10_000_000 for i in range(300)]))
     assert len(times_us(packets, 10_000)) == 20
 
 
 @given(st.permutations(range(30)), st.data())
 def test_what_is_repeated_or_behind_is_dropped_and_counted(order: list[int], data: st.DataObject) -> None:
-    channels = StampedChannels("a", ACCELERATION)
+    channels = TimestampedChannels("a", ACCELERATION)
     channels.push(samples([START_NS + i * 10_000_000 for i in range(15)]))
     pushed = [START_NS + (15 + i) * 10_000_000 for i in order]
     cuts = sorted(data.draw(st.lists(st.integers(0, 30), max_size=5)))
@@ -91,14 +91,14 @@ def test_what_is_repeated_or_behind_is_dropped_and_counted(order: list[int], dat
 
 
 def test_gaps_are_counted_in_samples() -> None:
-    channels = StampedChannels("a", ACCELERATION)
+    channels = TimestampedChannels("a", ACCELERATION)
     channels.push(samples([START_NS + i * 10_000_000 for i in range(15)]))
     channels.push(samples([START_NS + i * 10_000_000 for i in (15, 16, 20, 21)]))
     assert channels.lost == 3
 
 
 def test_after_a_restart_older_times_are_taken() -> None:
-    channels = StampedChannels("a", ACCELERATION)
+    channels = TimestampedChannels("a", ACCELERATION)
     channels.push(samples([START_NS + i * 10_000_000 for i in range(15)]))
     channels.restart()
     (packet,) = channels.push(samples([5_000_000]))
@@ -119,14 +119,14 @@ def test_after_a_restart_older_times_are_taken() -> None:
 )
 def test_what_no_phone_measures_is_refused(time_ns: int, values: list[float]) -> None:
     with pytest.raises(FrameError):
-        stamped(time_ns, values)
+        timestamped_sample(time_ns, values)
 
 
 @pytest.mark.parametrize("batch_s", [0.01, 0.2, 0.5, 1.0])
 @pytest.mark.parametrize("jitter_s", [0.0, 0.0005, 0.002])
 def test_behind_a_clock_times_are_true_however_samples_are_batched(batch_s: float, jitter_s: float) -> None:
     random_ = random.Random(1)
-    channels, clock = StampedChannels("a", ACCELERATION), Clock("pocket")
+    channels, clock = TimestampedChannels("a", ACCELERATION), Clock("pocket")
     per_batch, true, found = round(batch_s * 100), list[float](), list[Times]()
     for batch in range(round(60 / batch_s)):
         came = sorted(

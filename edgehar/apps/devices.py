@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgehar.devices import PROFILES, Profile, fitting
+from edgehar.devices import PROFILES, Profile, matching_profiles
 from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.pipeline.intake import Intake
@@ -44,7 +44,7 @@ async def scan(adapter: str | None, seconds: float, *, everything: bool) -> list
     """Return the devices heard, those of a profile and a strong signal first; all others only if asked for."""
     heard: dict[str, Sighting] = {}
     await Radio(adapter).listen(lambda sighting: heard.update({sighting.address: sighting}), seconds)
-    devices = [(fitting(sighting.services, sighting.name), sighting) for sighting in heard.values()]
+    devices = [(matching_profiles(sighting.services, sighting.name), sighting) for sighting in heard.values()]
     devices.sort(key=lambda pair: (not pair[0], -(pair[1].rssi_dbm or _WEAKEST_DBM)))
     return [
         {
@@ -144,7 +144,7 @@ async def _search(
     sighting = await radio.find(lambda s: target.upper() == s.address or target == s.name, search_s)
     if sighting is None:
         raise SourceLostError(f"{target} is not heard: is it charged, on, near, and not connected elsewhere?")
-    fits = [PROFILES[profile]] if profile else fitting(sighting.services, sighting.name)
+    fits = [PROFILES[profile]] if profile else matching_profiles(sighting.services, sighting.name)
     if not fits:
         raise ConfigError(
             f"{target} (called {sighting.name!r}) is no sensor that edgehar knows; name its profile with "

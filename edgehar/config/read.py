@@ -140,7 +140,7 @@ _GIVE_ADDRESSES = "give each its address, which `edgehar devices assign` writes"
 def _may_be_taken_for(a: Profile, b: Profile) -> bool:
     """Tell whether a device may fit both, by a service or by the beginning of its name."""
     return bool(set(a.services) & set(b.services)) or any(
-        x.startswith(y) or y.startswith(x) for x in a.prefixes for y in b.prefixes
+        x.startswith(y) or y.startswith(x) for x in a.name_prefixes for y in b.name_prefixes
     )
 
 

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from edgehar.devices import reader_of
+from edgehar.devices import make_reader
 from edgehar.pipeline.clock import Clock
 from edgehar.pipeline.gravity_check import GravityCheck
 from edgehar.types import Samples, Stream
@@ -19,7 +19,7 @@ class Intake:
         """Make the stream's reader; ConfigError if no sensor has its profile. The log names the wearer."""
         self.placement = stream.placement
         self._name = f"{wearer}/{stream.placement}" if wearer else stream.placement
-        self.reader = reader_of(stream.profile, stream.placement)
+        self.reader = make_reader(stream.profile, stream.placement)
         self.clocks: dict[tuple[str, ...], Clock] = {}
         self.gravity = GravityCheck()
         self._warn = WarnOnce(_LOGGER)
