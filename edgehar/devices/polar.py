@@ -46,7 +46,7 @@ _MOST_SAMPLES = 1000
 """Far more than a notification can hold of anything but zeros."""
 
 _TOLERANCE = 0.2
-"""By how much a true period may differ from the nominal one."""
+"""Share by which a true period may differ from the nominal one."""
 
 
 class _FrameKind(Struct, frozen=True):
