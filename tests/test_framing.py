@@ -170,10 +170,10 @@ class Damaged:
 
     def holds(self, start: int, end: int) -> bool:
         """Tell whether these bytes stand somewhere whole, behind a delimiter or at the very start."""
-        wanted = list(range(start, end))
+        undamaged = list(range(start, end))
         places = [i for i, origin in enumerate(self.origins) if origin == start]
         return any(
-            self.origins[i : i + end - start] == wanted and (i == 0 or self.stream[i - 1] == 0)
+            self.origins[i : i + end - start] == undamaged and (i == 0 or self.stream[i - 1] == 0)
             for i in places
         )
 

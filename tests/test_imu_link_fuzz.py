@@ -27,7 +27,7 @@ def build(folder: Path, name: str, *flags: str) -> Path:
 
 
 def seeds(folder: Path) -> Path:
-    """A corpus of what a gateway says, whole and as the harness frames it."""
+    """Write a corpus of what a gateway sends, whole and as the harness frames it; return its folder."""
     folder.mkdir()
     for i, vector in enumerate(VECTORS["commands"] + VECTORS["answers"] + VECTORS["data"]):
         body = bytes.fromhex(vector["body"])
@@ -41,7 +41,7 @@ def seeds(folder: Path) -> Path:
 
 
 def uncovered(folder: Path, corpus: Path) -> dict[str, int]:
-    """Lines of each function of the library that the corpus never reaches."""
+    """Count the lines of each function of the library that the corpus never reaches."""
     profdata, cov = tool("llvm-profdata", "llvm"), tool("llvm-cov", "llvm")
     covered = build(folder, "covered", "-fsanitize=fuzzer", "-fprofile-instr-generate", "-fcoverage-mapping")
     run(["env", f"LLVM_PROFILE_FILE={folder / 'raw'}", covered, "-runs=0", corpus])
