@@ -1,4 +1,4 @@
-"""A kind of sensor: how it is recognized, asked to send, and read."""
+"""A kind of sensor: how it is recognized, asked to send, and read; `devices.PROFILES` registers each."""
 
 from collections.abc import Callable
 from typing import Protocol
