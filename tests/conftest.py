@@ -1,7 +1,6 @@
 """What many tests need: the real recordings, and the rule that CI never skips."""
 
 import os
-import pickle
 import signal
 from pathlib import Path
 from typing import NoReturn
@@ -21,11 +20,6 @@ def lacking(what: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI lacks {what}")
     pytest.skip(f"needs {what}")
-
-
-def kept_bytes(stage: object) -> int:
-    """Return how much a stage keeps, whatever it calls what it keeps: bytes of its pickle."""
-    return len(pickle.dumps(stage))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import pickle
 import tracemalloc
 from collections.abc import Callable, Iterator
 
@@ -16,3 +17,8 @@ def retained_bytes() -> Iterator[Callable[[], int]]:
         yield lambda: tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
+
+
+def pickled_bytes(stage: object) -> int:
+    """Return how much a stage keeps at this moment, whatever it calls it: the bytes of its pickle."""
+    return len(pickle.dumps(stage))

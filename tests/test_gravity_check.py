@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from conftest import kept_bytes
 from msgspec.structs import replace
+from retained import pickled_bytes
 
 from edgehar.pipeline.gravity_check import GravityCheck
 from edgehar.types import ANGULAR_RATE, IMU_CHANNELS, STANDARD_GRAVITY, FloatArray, Packet
@@ -65,7 +65,7 @@ def test_a_second_that_takes_minutes_is_not_waited_for() -> None:
     hasty = replace(packet(at_rest(STANDARD_GRAVITY, 1)), period_us=1)
     for i in range(6000):
         assert check.push(i * 0.02, hasty) is None
-    assert kept_bytes(check) < 2000 * kept_bytes(hasty.values)
+    assert pickled_bytes(check) < 2000 * pickled_bytes(hasty.values)
 
 
 def test_acceleration_without_gravity_is_named() -> None:
@@ -105,4 +105,4 @@ def test_little_is_kept_while_the_sensor_moves() -> None:
     check = GravityCheck()
     complaints(moving(5000), check)
     # A second of samples, and what stands around them.
-    assert kept_bytes(check) <= 1.1e6 / PERIOD_US * 3 * 4 + 5000
+    assert pickled_bytes(check) <= 1.1e6 / PERIOD_US * 3 * 4 + 5000

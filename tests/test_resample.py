@@ -3,9 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import kept_bytes
 from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
+from retained import pickled_bytes
 
 from edgehar.pipeline.clock import Clock
 from edgehar.pipeline.resample import Grid
@@ -212,9 +212,9 @@ def test_channels_that_are_no_longer_sent_do_not_make_a_sensor_absent_for_ever()
     assert not rows(blocks, 0)[at > 11.5].any()
     assert rows(blocks, 3)[at > 11.5] == pytest.approx(at[at > 11.5], abs=1e-5)
 
-    kept = kept_bytes(grid)
+    kept = pickled_bytes(grid)
     again = feed(grid, t[:200] + 20.0, t[:200], channels=ACCELERATION)
-    assert kept_bytes(grid) < 2 * kept
+    assert pickled_bytes(grid) < 2 * kept
     assert again[-1].x[-1, 0] > 0
 
 
@@ -229,7 +229,7 @@ def test_channels_that_fall_silent_together_stay_and_come_again_together() -> No
             blocks += grid.push(part[-1], samples(part, part, channels=ACCELERATION))
             blocks += grid.push(part[-1], samples(part, part, channels=ANGULAR_RATE))
 
-        kept.append(kept_bytes(grid))
+        kept.append(pickled_bytes(grid))
         assert present(blocks)[-BLOCK:].all()
         silent = grid.advance(start + 15.0)
         assert silent[-1].x[-1] == pytest.approx(start + t[-1])
@@ -436,11 +436,11 @@ def test_cuts_and_extra_advances_change_no_bit(arrivals: list[Arrival], seed: in
 @given(st.lists(st.tuples(st.floats(0, 3), st.floats(-1e4, 1e9), st.integers(0, 20)), max_size=40))
 def test_whatever_times_come_blocks_follow_each_other(items: list[tuple[float, float, int]]) -> None:
     grid = Grid(["wrist"], RATE, BLOCK)
-    now, blocks, empty = 0.0, list[Block](), kept_bytes(grid)
+    now, blocks, empty = 0.0, list[Block](), pickled_bytes(grid)
     for wait, first, n in items:
         now += wait
         blocks += grid.push(now, samples(first + np.arange(n) / RATE, np.ones(n)))
-        assert kept_bytes(grid) < empty + 400 * (8 + 6 * 8)
+        assert pickled_bytes(grid) < empty + 400 * (8 + 6 * 8)
 
     assert np.diff([b.t_end for b in blocks]) == pytest.approx(BLOCK / RATE)
     assert all(np.isfinite(b.x).all() for b in blocks)
