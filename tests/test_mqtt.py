@@ -16,7 +16,7 @@ import pytest
 from conftest import lacking
 from mosquitto import PATIENCE_S, Listener, Mosquitto, free_port, program
 from paho.mqtt.client import Client
-from test_payloads import activity, started, wall
+from test_payloads import activity, started, to_unix
 
 from edgehar.brokers import mqtt as link_module
 from edgehar.brokers.embedded import EmbeddedBroker
@@ -45,7 +45,9 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def publisher(port: int, **settings: Any) -> Mqtt:
-    return Mqtt(host="127.0.0.1", port=port, gateway="pi", wall=wall, **{"heartbeat_s": 1e9, **settings})
+    return Mqtt(
+        host="127.0.0.1", port=port, gateway="pi", to_unix=to_unix, **{"heartbeat_s": 1e9, **settings}
+    )
 
 
 @contextlib.asynccontextmanager
@@ -242,8 +244,8 @@ async def test_a_failure_warns_once_until_the_broker_is_back(
         await eventually(lambda: len(levels(caplog)) >= 3)
         with Mosquitto(port, tmp_path):
             await eventually(lambda: mqtt.connected)
-            said = levels(caplog)
-    assert (said[0], set(said[1:-1]), said[-1]) == (logging.WARNING, {logging.DEBUG}, logging.INFO)
+            logged = levels(caplog)
+    assert (logged[0], set(logged[1:-1]), logged[-1]) == (logging.WARNING, {logging.DEBUG}, logging.INFO)
     assert "refused" in caplog.messages[0]
 
 

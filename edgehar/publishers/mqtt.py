@@ -17,7 +17,7 @@ from typing import Any
 from paho.mqtt.client import Client
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edgehar.brokers.mqtt import NAMES, Link, RefusedError, Tls, Version, VersionError, new_client
+from edgehar.brokers.mqtt import VERSION_NAMES, Link, RefusedError, Tls, Version, VersionError, new_client
 from edgehar.publishers import payloads
 from edgehar.publishers.outbox import Outbox
 from edgehar.publishers.payloads import Message
@@ -51,22 +51,22 @@ class Mqtt:
         version: Version = 5,
         heartbeat_s: float = 60.0,
         queue: int = 1000,
-        wall: payloads.Wall = payloads.this_host,
+        to_unix: payloads.ToUnixTime = payloads.monotonic_to_unix,
     ) -> None:
         """Connects to nothing yet; ConfigError if the files of `tls` cannot be used.
 
         Version 5 falls back to 4 where the broker does not speak it. An unchanged state is told
         again after `heartbeat_s`; at most `queue` events wait.
         """
-        self.base = f"{prefix}/{gateway}"
+        self.root = f"{prefix}/{gateway}"
         self._host, self._port = host, port
         # Some brokers take neither dots nor spaces in it.
         self._client_id = re.sub(r"[^A-Za-z0-9_-]", "-", f"{prefix}-{gateway}")
         self._username, self._password = username, password
         self._tls = tls.load() if tls else None
         self._version = self._newest = version
-        self._wall = wall
-        self._news = payloads.News(heartbeat_s)
+        self._to_unix = to_unix
+        self._states = payloads.StateFilter(heartbeat_s)
         self._outbox = Outbox(queue)
         self._empty = asyncio.Event()
         self._link: Link | None = None
@@ -93,15 +93,15 @@ class Mqtt:
 
     def push(self, item: Activity | Event) -> None:
         """Publish an event, or a state if it changed or was not told for long; returns at once."""
-        if isinstance(item, Event) or self._news.is_new(item):
-            for message in payloads.messages(item, self.base, self._wall):
+        if isinstance(item, Event) or self._states.passes(item):
+            for message in payloads.mqtt_messages(item, self.root, self._to_unix):
                 self._outbox.push(message)
             self._tell_of_drops()
             self._pump()
 
     def retain(self, suffix: str, payload: str) -> None:
         """Publish `payload` retained on the topic `<prefix>/<gateway>/<suffix>`; returns at once."""
-        self._outbox.push(Message(f"{self.base}/{suffix}", payload.encode(), retain=True))
+        self._outbox.push(Message(f"{self.root}/{suffix}", payload.encode(), retain=True))
         self._pump()
 
     async def drained(self, timeout_s: float = 10.0) -> bool:
@@ -135,26 +135,28 @@ class Mqtt:
         """One connection, from the first packet until it is lost, which raises OSError or UnicodeError."""
         link = Link(self._client(), on_acknowledged=self._acknowledged)
         try:
-            await link.open(self._host, self._port)
-            _LOGGER.info("MQTT broker %s:%d connected, %s", self._host, self._port, NAMES[self._version])
+            await link.connect(self._host, self._port)
+            _LOGGER.info(
+                "MQTT broker %s:%d connected, %s", self._host, self._port, VERSION_NAMES[self._version]
+            )
             self._complained.clear()
             self._is_dropping = False
             self._link = link
             self._pump()
-            await link.stay()
+            await link.keep_alive()
         except asyncio.CancelledError:
             if self._link:
                 await self._say_goodbye(link)
             raise
         finally:
             self._link = None
-            self._outbox.restart()
+            self._outbox.requeue()
             self._pump()
-            link.drop()
+            link.close()
 
     def _client(self) -> Client:
         client = new_client(self._client_id, self._version, self._username, self._password, self._tls)
-        client.will_set(f"{self.base}/status", "offline", qos=1, retain=True)
+        client.will_set(f"{self.root}/status", "offline", qos=1, retain=True)
         # The outbox keeps to the window; a second one in paho costs a search per message.
         client.max_inflight_messages_set(0)
         return client
@@ -162,8 +164,8 @@ class Mqtt:
     def _pump(self) -> None:
         """Send as much as may be on its way at once."""
         link, outbox = self._link, self._outbox
-        while link and outbox.in_flight < link.window and (message := outbox.take()):
-            outbox.sent(_send(link, message), message)
+        while link and outbox.in_flight < link.max_in_flight and (message := outbox.take()):
+            outbox.mark_sent(_send(link, message), message)
         if outbox.is_empty:
             self._empty.set()
         else:
@@ -181,7 +183,7 @@ class Mqtt:
         self._told_dropped = self._outbox.dropped
 
     def _acknowledged(self, number: int, reason: ReasonCode) -> None:
-        message = self._outbox.acknowledged(number)
+        message = self._outbox.acknowledge(number)
         if message and reason.is_failure:
             self._refuse(message, reason)
         self._pump()
@@ -199,15 +201,15 @@ class Mqtt:
         either: tuple[asyncio.Future[Any], ...] = (saying, link.lost)
         await asyncio.wait(either, timeout=STOP_S, return_when=asyncio.FIRST_COMPLETED)
         if saying.done():
-            await link.say_goodbye(STOP_S)
+            await link.disconnect(STOP_S)
         else:
             saying.cancel()
             await asyncio.wait([saying])
 
     async def _say_offline(self, link: Link) -> None:
         await self._empty.wait()
-        offline = Message(f"{self.base}/status", b"offline", retain=True)
-        self._outbox.sent(_send(link, offline), offline)
+        offline = Message(f"{self.root}/status", b"offline", retain=True)
+        self._outbox.mark_sent(_send(link, offline), offline)
         self._empty.clear()
         await self._empty.wait()
 
