@@ -2,8 +2,8 @@
 
 The pause is drawn evenly from 0 to a ceiling that doubles with every failure ("full jitter":
 M. Brooker, Exponential Backoff And Jitter, AWS Architecture Blog, 2015), so that many that lost one
-hub or one broker do not all come back in the same instant. `sources.reconnect`
-and `publishers.mqtt` draw it.
+hub or one broker do not all come back in the same instant. `sources.reconnect` and
+`publishers.mqtt_reconnect` draw it.
 """
 
 from msgspec import Struct
