@@ -37,11 +37,16 @@ WATCH_S = 5.0
 HEALTH_S = 60.0
 """How often health is published, s."""
 
+DRAIN_S = 10.0
+"""After the end of the last replay the broker has so long to take what waits, s."""
+
 
 class Daemon:
     """All wearers of one configuration and everybody who is told about them."""
 
-    def __init__(self, config: Config, publishers: Sequence[Publisher] = ()) -> None:
+    def __init__(
+        self, config: Config, publishers: Sequence[Publisher] = (), *, drain_s: float = DRAIN_S
+    ) -> None:
         """Load the model and open nothing yet; OperatorError says what does not fit."""
         self._config = config
         pair = manifest.find(config.model.path)
@@ -51,6 +56,7 @@ class Daemon:
         self.feeds = [Feed(wearer, self.recognizer, settings, shared) for wearer in config.wearer]
         self.mqtt = open_mqtt(config)
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
+        self._drain_s = drain_s
         self._started = time.monotonic()
 
     async def run(self) -> None:
@@ -71,7 +77,7 @@ class Daemon:
                         changed = partial(self._announce, feed)
                         feeding.create_task(feed.run(self._publish, changed), name=feed.id)
                 if self.mqtt:
-                    reached = await self.mqtt.drained()
+                    reached = await self.mqtt.drained(self._drain_s)
             finally:
                 systemd.notify("STOPPING=1")
                 for task in background:
@@ -167,13 +173,13 @@ def check(config: Config) -> dict[str, Any]:
     }
 
 
-async def run(config: Config, stdout: TextIO | None = None) -> None:
+async def run(config: Config, stdout: TextIO | None = None, *, drain_s: float = DRAIN_S) -> None:
     """`edgehar run`: until cancelled, or the end of the last replay."""
     if stdout is None:
-        await Daemon(config).run()
+        await Daemon(config, drain_s=drain_s).run()
         return
     lines = JsonLines(stdout)
     try:
-        await Daemon(config, [lines]).run()
+        await Daemon(config, [lines], drain_s=drain_s).run()
     finally:
         lines.close()
