@@ -20,7 +20,7 @@ ITEMS: tuple[Activity | Event, ...] = (activity(), activity(t=5.0), started(), a
 
 @contextlib.contextmanager
 def pipe() -> Iterator[tuple[TextIO, TextIO]]:
-    """Both ends of a pipe, the reading one first."""
+    """Open a pipe: the end that is read, and the one that is written."""
     ours, theirs = os.pipe()
     with os.fdopen(ours) as reader, os.fdopen(theirs, "w") as stream:
         yield reader, stream

@@ -244,7 +244,7 @@ async def test_a_failure_warns_once_until_the_broker_is_back(
 
 
 def guarded(folder: Path) -> Mosquitto:
-    """A broker that lets in only who knows that `pi` has the password `right`."""
+    """Make a broker that lets in only `pi` with the password `right`."""
     passwords = folder / "passwords"
     subprocess.run([program("mosquitto_passwd"), "-b", "-c", str(passwords), "pi", "right"], check=True)
     return Mosquitto(free_port(), folder, access=f"allow_anonymous false\npassword_file {passwords}")
@@ -310,7 +310,7 @@ async def test_a_broker_that_is_silent_to_mqtt_5_gets_3_1_1(caplog: pytest.LogCa
 
 
 def certificates(folder: Path) -> None:
-    """An authority, and certificates of localhost and of a gateway that it signed."""
+    """Make an authority, and certificates of localhost and of a gateway that it signed."""
     openssl = shutil.which("openssl") or lacking("openssl")
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
 

@@ -58,12 +58,12 @@ class Mqtt:
         Version 5 falls back to 4 where the broker does not speak it. An unchanged state is published
         again after `heartbeat_s`; at most `queue` events wait.
         """
-        self.root = f"{prefix}/{gateway}"
+        self._root = f"{prefix}/{gateway}"
         self._broker = Broker(
             host=host,
             port=port,
             # Some brokers take neither dots nor spaces in it.
-            client_id=re.sub(r"[^A-Za-z0-9_-]", "-", f"{prefix}-{gateway}"),
+            client_id=re.sub(r"[^A-Za-z0-9_-]", "-", self._root),
             will=self._offline,
             username=username,
             password=password,
@@ -78,10 +78,8 @@ class Mqtt:
         self._outbox = Outbox(queue)
         self._is_drained = asyncio.Event()
         self._link: Link | None = None
-        # Topics are few: one for each kind of message and wearer.
-        self._warn_of_refusal = WarnOnce(_LOGGER, most=1000)
-        self._dropped_before = 0
-        self._is_dropping = False
+        self._warn_of_refusal = WarnOnce(_LOGGER, most=1000)  # topics, a few for each wearer
+        self._dropped_before, self._is_dropping = 0, False
         self.retain("status", "online")
 
     @property
@@ -101,19 +99,19 @@ class Mqtt:
 
     @property
     def _offline(self) -> Message:
-        return Message(f"{self.root}/status", b"offline", retain=True)
+        return Message(f"{self._root}/status", b"offline", retain=True)
 
     def push(self, item: Activity | Event) -> None:
         """Publish an event, or a state if it changed or was not published for long; return at once."""
         if isinstance(item, Event) or self._states.passes(item):
-            for message in payloads.mqtt_messages(item, self.root, self._to_unix):
+            for message in payloads.mqtt_messages(item, self._root, self._to_unix):
                 self._outbox.push(message)
             self._warn_of_drops()
             self._send_due()
 
     def retain(self, suffix: str, payload: str) -> None:
         """Publish `payload` retained on the topic `<prefix>/<gateway>/<suffix>`; return at once."""
-        self._outbox.push(Message(f"{self.root}/{suffix}", payload.encode(), retain=True))
+        self._outbox.push(Message(f"{self._root}/{suffix}", payload.encode(), retain=True))
         self._send_due()
 
     async def drained(self, timeout_s: float = 10.0) -> bool:

@@ -34,7 +34,7 @@ STABLE_S = 30.0
 
 
 class Broker(Struct, frozen=True, kw_only=True):
-    """A broker that a publisher keeps to, and as whom."""
+    """A broker, as whom a publisher is connected to it, and how patiently it is reconnected."""
 
     host: str
     port: int

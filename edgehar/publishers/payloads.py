@@ -111,7 +111,7 @@ def json_line(item: Activity | Event, to_unix: ToUnixTime) -> str:
 
 
 class StateFilter:
-    """Lets the states through that changed, or that were not published for long."""
+    """Filter of states: those pass that changed, or that were not published for long."""
 
     def __init__(self, heartbeat_s: float) -> None:
         """Let an unchanged state through again after `heartbeat_s` of monotonic time; infinity: never."""
