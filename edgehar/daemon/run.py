@@ -38,7 +38,7 @@ HEALTH_S = 60.0
 """How often health is published, s."""
 
 DRAIN_S = 10.0
-"""After the end of the last replay the broker has so long to take what waits, s."""
+"""A replay that ended waits for so long for the broker to take its events, s."""
 
 
 class Daemon:
@@ -47,7 +47,13 @@ class Daemon:
     def __init__(
         self, config: Config, publishers: Sequence[Publisher] = (), *, drain_s: float = DRAIN_S
     ) -> None:
-        """Load the model and open nothing yet; OperatorError says what does not fit."""
+        """Load the model and open nothing yet; OperatorError says what does not fit.
+
+        Args:
+            config: What `edgehar.toml` says.
+            publishers: Take every answer, beside the configured broker.
+            drain_s: A replay that ended waits for so long for the broker to take its events, s.
+        """
         self._config = config
         pair = manifest.find(config.model.path)
         settings = decision_settings(config, manifest.read(pair).decision)
