@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from edgehar.motion.activities.catalogue import CATALOGUE
-from edgehar.motion.imu import RATE, SITES, read, surface
-from edgehar.motion.skeleton import Array, Figure, segments
+from edgehar.motion.imu import RATE, SITES, place_sensor, read_sensor
+from edgehar.motion.skeleton import Array, Figure, segment_lengths
 from edgehar.types import STANDARD_GRAVITY
 
-BODY = segments(1.75)
+BODY = segment_lengths(1.75)
 T = np.arange(0.0, 12.0, 1.0 / RATE)
 
 
 def felt(activity: str, seed: int, site: str) -> tuple[Array, Array]:
     pose = CATALOGUE[activity](BODY, np.random.default_rng(seed))(T)
-    placed = surface(SITES[site], "left", BODY, np.random.default_rng(seed + 1))
-    force, rate = read(Figure(BODY, pose, len(T)), pose, placed)
+    placed = place_sensor(SITES[site], "left", BODY, np.random.default_rng(seed + 1))
+    force, rate = read_sensor(Figure(BODY, pose, len(T)), pose, placed)
     return force[200:], rate[200:]
 
 
@@ -45,8 +45,8 @@ def test_a_device_without_a_body_feels_the_same_wherever_it_would_be_worn() -> N
     pose = CATALOGUE["handled"](BODY, np.random.default_rng(3))(T)
     sizes = []
     for site in ("wrist", "foot"):
-        placed = surface(SITES[site], "left", BODY, np.random.default_rng(4))
-        force, _ = read(Figure(BODY, pose, len(T)), pose, placed)
+        placed = place_sensor(SITES[site], "left", BODY, np.random.default_rng(4))
+        force, _ = read_sensor(Figure(BODY, pose, len(T)), pose, placed)
         sizes.append(np.linalg.norm(force[200:], axis=1))
     assert np.sqrt(np.mean((sizes[0] - sizes[1]) ** 2)) < 0.5
 

@@ -10,7 +10,7 @@ from edgehar.errors import RecordingError
 from edgehar.motion.capture.clip import Motion
 from edgehar.motion.capture.collection import LABELS, Clip, labelled, read_collection
 from edgehar.motion.capture.track import Track, lengths
-from edgehar.motion.skeleton import SIDES, Array, Segments
+from edgehar.motion.skeleton import SIDES, Array, SegmentLengths
 
 CLIP = """HIERARCHY
 ROOT hip { OFFSET 0 0 0 CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation
@@ -31,7 +31,7 @@ HEAD = "file,content,seconds,fps,unit,up_axis,frame_labels\n"
 class Seen(Clip, frozen=True, eq=False):
     """What the tests want to know of a take, worked out while it is read; all takes together are large."""
 
-    lengths: Segments
+    lengths: SegmentLengths
     left_hip: Array
     ankle: Array
     thighs: Array

@@ -6,12 +6,12 @@ from hypothesis import given, settings, strategies as st
 
 from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.motion.activities.falls import IMPACT_S, falling
-from edgehar.motion.imu import RATE, SITES, read, surface
-from edgehar.motion.skeleton import Array, Figure, segments
-from edgehar.motion.waveforms import Landing
+from edgehar.motion.imu import RATE, SITES, place_sensor, read_sensor
+from edgehar.motion.skeleton import Array, Figure, segment_lengths
+from edgehar.motion.waveforms import FallProfile
 from edgehar.types import STANDARD_GRAVITY
 
-BODY = segments(1.75)
+BODY = segment_lengths(1.75)
 
 
 def felt(activity: str, seed: int, site: str, seconds: float = 7.0) -> tuple[Array, Array]:
@@ -19,7 +19,7 @@ def felt(activity: str, seed: int, site: str, seconds: float = 7.0) -> tuple[Arr
     rng = np.random.default_rng((seed, 1))
     t = np.arange(-1.0, seconds, 1.0 / RATE)
     pose = CATALOGUE[activity](BODY, rng)(t)
-    force, _ = read(Figure(BODY, pose, len(t)), pose, surface(SITES[site], "left", BODY, rng))
+    force, _ = read_sensor(Figure(BODY, pose, len(t)), pose, place_sensor(SITES[site], "left", BODY, rng))
     return t[1:-1], force / STANDARD_GRAVITY
 
 
@@ -103,7 +103,7 @@ def test_a_jump_is_free_fall_between_two_pushes() -> None:
 def test_a_landing_ends_where_it_should_without_a_jump_of_place_or_speed(
     seconds: float, ramp: float, width: float, rebound: float
 ) -> None:
-    landing = Landing(2.0, seconds, ramp, width, rebound)
+    landing = FallProfile(2.0, seconds, ramp, width, rebound)
     t = np.arange(0.0, 12.0, 1e-3)
     way = landing(t)
     speed = np.diff(way) / 1e-3
@@ -116,7 +116,7 @@ def test_a_landing_ends_where_it_should_without_a_jump_of_place_or_speed(
 @given(drop=st.floats(0.2, 0.9), pull=st.floats(2.0, 9.0), ramp=st.floats(0.2, 0.9))
 @settings(max_examples=40, deadline=None)
 def test_nothing_falls_faster_than_it_is_pulled(drop: float, pull: float, ramp: float) -> None:
-    seconds = Landing.seconds(drop, pull, ramp, 0.1, 0.1)
+    seconds = FallProfile.fall_time(drop, pull, ramp, 0.1, 0.1)
     t = np.arange(0.0, 3.0, 1e-3)
-    falling_at = np.diff(drop * Landing(2.0, seconds, ramp, 0.1, 0.1)(t), 2) / 1e-6
+    falling_at = np.diff(drop * FallProfile(2.0, seconds, ramp, 0.1, 0.1)(t), 2) / 1e-6
     assert falling_at.max() == pytest.approx(pull, rel=0.03)

@@ -5,18 +5,18 @@ import pytest
 
 from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.motion.impacts import impact
-from edgehar.motion.imu import RATE, SITES, read, surface
-from edgehar.motion.skeleton import Array, Figure, segments
+from edgehar.motion.imu import RATE, SITES, place_sensor, read_sensor
+from edgehar.motion.skeleton import Array, Figure, segment_lengths
 from edgehar.types import STANDARD_GRAVITY
 
-BODY = segments(1.75)
+BODY = segment_lengths(1.75)
 
 
 def felt(activity: str, seed: int, site: str, seconds: float = 12.0) -> Array:
     rng = np.random.default_rng(seed)
     t = np.arange(0.0, seconds, 1.0 / RATE)
     pose = CATALOGUE[activity](BODY, rng)(t)
-    force, _ = read(Figure(BODY, pose, len(t)), pose, surface(SITES[site], "left", BODY, rng))
+    force, _ = read_sensor(Figure(BODY, pose, len(t)), pose, place_sensor(SITES[site], "left", BODY, rng))
     return np.asarray(force[170:] / STANDARD_GRAVITY)
 
 

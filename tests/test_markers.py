@@ -9,7 +9,7 @@ import pytest
 from edgehar.errors import RecordingError
 from edgehar.motion.capture.clip import bridged
 from edgehar.motion.capture.markers import from_markers, read_markers
-from edgehar.motion.skeleton import SIDES, Array, about
+from edgehar.motion.skeleton import SIDES, Array, rotation_about
 
 ROWS, RATE = 50, 50.0
 
@@ -31,7 +31,7 @@ _MIDDLE = {
 def standing(turn: float = 0.0) -> dict[str, Array]:
     """Somebody upright who looks along x, arms hanging, elbows a little bent, then turned by `turn` rad."""
     points = _MIDDLE | _LEFT | {f"R{name[1:]}": (x, -y, z) for name, (x, y, z) in _LEFT.items()}
-    rotation = about(2, turn, 1)[0]
+    rotation = rotation_about(2, turn, 1)[0]
     return {name: np.tile(rotation @ np.array(point), (ROWS, 1)) for name, point in points.items()}
 
 
@@ -60,12 +60,14 @@ def test_an_elbow_lies_inward_of_its_marker_even_when_nearly_straight() -> None:
             markers[name] = np.tile(wrist + across * np.array([np.cos(bend), 0.0, np.sin(bend)]), (ROWS, 1))
         (motion,) = from_markers(markers, RATE)
         assert motion.joints["elbow_left"][0] == pytest.approx(elbow, abs=0.008), bend
-        assert motion.rotations["forearm_left"][0] == pytest.approx(about(1, -bend, 1)[0], abs=0.1), bend
+        assert motion.rotations["forearm_left"][0] == pytest.approx(
+            rotation_about(1, -bend, 1)[0], abs=0.1
+        ), bend
 
 
 def test_turning_the_body_turns_every_segment_with_it() -> None:
     (straight,), (turned,) = from_markers(standing(), RATE), from_markers(standing(2.0), RATE)
-    rotation = about(2, 2.0, 1)[0]
+    rotation = rotation_about(2, 2.0, 1)[0]
     for name, x in straight.joints.items():
         assert turned.joints[name] == pytest.approx(x @ rotation.T, abs=1e-9), name
     for name, r in straight.rotations.items():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from edgehar.motion.imu import any_turns
+from edgehar.motion.imu import random_rotations
 from edgehar.pipeline.mounting import level, level_all
 from edgehar.types import STANDARD_GRAVITY, FloatArray
 
@@ -18,7 +18,7 @@ def window(seed: int) -> FloatArray:
 
 
 def turned(x: FloatArray, rng: np.random.Generator) -> FloatArray:
-    return np.asarray((x.reshape(-1, 3) @ any_turns(rng, 1)[0]).reshape(x.shape), np.float32)
+    return np.asarray((x.reshape(-1, 3) @ random_rotations(rng, 1)[0]).reshape(x.shape), np.float32)
 
 
 @given(st.integers(0, 2**32))

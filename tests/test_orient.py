@@ -6,9 +6,9 @@ from hypothesis import given, settings, strategies as st
 
 from edgehar.motion.capture.clip import Motion
 from edgehar.motion.capture.orient import orient, twisted
-from edgehar.motion.skeleton import SIDES, Array, Figure, about, segments
+from edgehar.motion.skeleton import SIDES, Array, Figure, rotation_about, segment_lengths
 
-BODY = segments(1.75)
+BODY = segment_lengths(1.75)
 RATE = 60.0
 CHAINS = (
     ("thigh", "shank", "hip", "knee", "ankle", BODY.shank),
@@ -86,7 +86,7 @@ def test_long_axes_are_exact_and_frames_are_rotations_however_straight_the_limbs
 @settings(max_examples=5, deadline=None)
 def test_it_does_not_matter_which_way_somebody_faces(seed: int, yaw: float) -> None:
     _, joints = figure(swinging(seed, least_bend=0.0), 120)
-    turn = about(2, yaw, 1)[0]
+    turn = rotation_about(2, yaw, 1)[0]
     turned = orient({name: x @ turn.T for name, x in joints.items()})
     for segment, rotation in orient(joints).items():
         assert turned[segment] == pytest.approx(turn @ rotation, abs=1e-6), segment
@@ -144,7 +144,7 @@ def test_what_a_source_does_not_have_is_left_out() -> None:
 
 def test_what_is_known_is_believed() -> None:
     _, joints = figure(swinging(4, 0.4, rows=60), 60)
-    known = about(0, 0.3, 60)
+    known = rotation_about(0, 0.3, 60)
     assert orient(joints, {"pelvis": known})["pelvis"] is known
 
 
@@ -158,9 +158,9 @@ def test_joints_that_fall_together_for_a_moment_break_nothing() -> None:
 
 def test_a_standing_foot_is_level_and_points_forward() -> None:
     _, joints = figure({"yaw": np.full(10, 0.7)}, 10)
-    slope = np.array([0.114, 0.0, -0.039]) @ about(2, 0.7, 1)[0].T
+    slope = np.array([0.114, 0.0, -0.039]) @ rotation_about(2, 0.7, 1)[0].T
     joints |= {f"toe_{side}": joints[f"ankle_{side}"] + slope for side in SIDES}
-    assert orient(joints)["foot_left"] == pytest.approx(about(2, 0.7, 10), abs=0.01)
+    assert orient(joints)["foot_left"] == pytest.approx(rotation_about(2, 0.7, 10), abs=0.01)
 
 
 def arm(rows: int, *, still: bool) -> Motion:

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from edgehar.motion.capture.clip import Motion
 from edgehar.motion.capture.track import Track
-from edgehar.motion.imu import kinematics
+from edgehar.motion.imu import inertial_signals
 from edgehar.motion.skeleton import Array
 
 XSENS_RATE = 100.0
@@ -74,7 +74,7 @@ def simulated(
     motion: Motion, segment: str, offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
 ) -> tuple[Array, Array]:
     frame = Track(motion, XSENS_RATE).frame(segment)
-    return kinematics(frame.origin + frame.rotation @ np.array(offset), frame.rotation, XSENS_RATE)
+    return inertial_signals(frame.origin + frame.rotation @ np.array(offset), frame.rotation, XSENS_RATE)
 
 
 def turning(motion: Motion, told: Mapping[str, Array], segment: str, sensor: str) -> float:

@@ -8,7 +8,7 @@ from scipy.signal import butter, sosfiltfilt
 
 from edgehar.motion.capture.kinect import UTD_RATE, V1, from_camera
 from edgehar.motion.capture.track import Track
-from edgehar.motion.imu import RATE, kinematics
+from edgehar.motion.imu import RATE, inertial_signals
 from edgehar.motion.skeleton import Array
 
 IMU_RATE = 50.0
@@ -30,7 +30,7 @@ def simulated(skeleton: Array, placement: str) -> Array:
     segment, below, forward, outward = SURFACE[placement]
     frame = track.frame(f"{segment}_right")
     at = np.array([forward, -outward, -below * getattr(track.lengths, segment)])
-    force, _ = kinematics(frame.origin + frame.rotation @ at, frame.rotation, RATE)
+    force, _ = inertial_signals(frame.origin + frame.rotation @ at, frame.rotation, RATE)
     return np.asarray(np.linalg.norm(force, axis=1))
 
 

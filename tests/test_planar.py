@@ -18,10 +18,10 @@ from edgehar.motion.capture.planar import (
     read_penn,
 )
 from edgehar.motion.capture.track import Track
-from edgehar.motion.skeleton import Array, segments
+from edgehar.motion.skeleton import Array, segment_lengths
 
 FRAMES = 30
-ONE = segments(1.0)
+ONE = segment_lengths(1.0)
 
 
 def drawn(names: tuple[str, ...], pixels: float = 200.0) -> Array:

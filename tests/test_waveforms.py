@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edgehar.motion.waveforms import Drift, Harmonics, Untidy
+from edgehar.motion.waveforms import Drift, Harmonics, OutOfPlane
 
 PHASE = np.arange(200) / 200.0
 
@@ -27,8 +27,8 @@ def test_harmonics_repeat_and_stay_within_their_sizes() -> None:
 def test_the_untidy_leave_the_plane_and_nothing_else() -> None:
     t = np.arange(0.0, 60.0, 0.01)
     for seed in range(5):
-        untidy = Untidy(np.random.default_rng(seed), (3.0, 3.0))
-        pose = untidy(t, {"twist": np.full(t.shape, 1.0), "hip_left": np.sin(t)})
+        out_of_plane = OutOfPlane(np.random.default_rng(seed), (3.0, 3.0))
+        pose = out_of_plane(t, {"twist": np.full(t.shape, 1.0), "hip_left": np.sin(t)})
         assert pose["hip_left"] == pytest.approx(np.sin(t))
         turned = np.rad2deg(pose["twist"] - 1.0)
         assert turned.std() == pytest.approx(3.0, rel=0.25)

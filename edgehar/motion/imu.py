@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from edgehar.motion.impacts import impact
-from edgehar.motion.skeleton import Array, Body, Pose, Segments, about
+from edgehar.motion.skeleton import Array, Body, Pose, SegmentLengths, rotation_about
 from edgehar.types import STANDARD_GRAVITY
 
 RATE = 200.0
@@ -78,7 +78,7 @@ SITES: Mapping[str, Site] = {
 }
 
 
-class Placed(Struct, frozen=True, eq=False):
+class PlacedSensor(Struct, frozen=True, eq=False):
     """A sensor as one wearer wears it."""
 
     segment: str
@@ -94,7 +94,7 @@ class Placed(Struct, frozen=True, eq=False):
     """(3,), direction of an impact in the world, about upward."""
 
 
-def surface(site: Site, side: str, lengths: Segments, rng: np.random.Generator) -> Placed:
+def place_sensor(site: Site, side: str, lengths: SegmentLengths, rng: np.random.Generator) -> PlacedSensor:
     """Put a sensor somewhere within the site's ranges."""
     segment = site.segment.replace("*", side)
     name = site.segment.removesuffix("_*")
@@ -108,14 +108,14 @@ def surface(site: Site, side: str, lengths: Segments, rng: np.random.Generator) 
     damping = rng.uniform(*site.damping, size=3)
     tip = rng.normal(0.0, site.wobble, 3)
     # The foot's long axis points forward.
-    limb = about(1, -0.5 * np.pi, 1)[0] if name == "foot" else np.eye(3)
+    limb = rotation_about(1, -0.5 * np.pi, 1)[0] if name == "foot" else np.eye(3)
     touch = rng.uniform(*site.touch)
     kernels = np.stack([_follow(h, d) - touch * _follow(h, 0.7) for h, d in zip(hertz, damping, strict=True)])
     kernels[:, 0] += touch
-    return Placed(
+    return PlacedSensor(
         segment=segment,
         offset=limb @ (radius * normal + np.array([0.0, 0.0, height])),
-        axes=limb @ axes @ small_turns(rng, 6.0, 1)[0],
+        axes=limb @ axes @ small_rotations(rng, 6.0, 1)[0],
         kernels=kernels,
         tip=tip[:, None] * kernels,
         jolt=np.exp(rng.uniform(np.log(site.jolt[0]), np.log(site.jolt[1])))
@@ -123,7 +123,7 @@ def surface(site: Site, side: str, lengths: Segments, rng: np.random.Generator) 
     )
 
 
-def _downward(name: str, lengths: Segments) -> float:
+def _downward(name: str, lengths: SegmentLengths) -> float:
     """What 1 of `Site.along` is upward on this segment, m."""
     limbs = {"thigh": lengths.thigh, "shank": lengths.shank, "upper_arm": lengths.upper_arm}
     limbs |= {"forearm": lengths.forearm, "foot": 1.0}
@@ -141,7 +141,7 @@ def _follow(hertz: float, damping: float) -> Array:
     return np.asarray(kernel / kernel.sum())
 
 
-def kinematics(position: Array, rotation: Array, rate: float) -> tuple[Array, Array]:
+def inertial_signals(position: Array, rotation: Array, rate: float) -> tuple[Array, Array]:
     """(rows, 3) m and (rows, 3, 3) at `rate` Hz -> specific force m/s² and angular rate rad/s, two rows less."""
     acceleration = (position[2:] - 2.0 * position[1:-1] + position[:-2]) * rate**2
     acceleration[:, 2] += STANDARD_GRAVITY
@@ -158,7 +158,7 @@ def _rotation_vectors(r: Array) -> Array:
     return np.asarray(axis * (0.5 * angle / np.maximum(sine, 1e-12))[:, None])
 
 
-def read(body: Body, pose: Pose, placed: Placed) -> tuple[Array, Array]:
+def read_sensor(body: Body, pose: Pose, placed: PlacedSensor) -> tuple[Array, Array]:
     """Specific force and angular rate in the sensor's frame, two rows less than the pose."""
     frame = body.frame(placed.segment)
     rotation = frame.rotation @ placed.axes
@@ -166,7 +166,7 @@ def read(body: Body, pose: Pose, placed: Placed) -> tuple[Array, Array]:
     if "unworn" in pose:
         root = body.frame("pelvis").origin
         position = root + (1.0 - np.reshape(pose["unworn"], (-1, 1))) * (position - root)
-    force, rate = kinematics(position, rotation, RATE)
+    force, rate = inertial_signals(position, rotation, RATE)
     felt = (np.zeros(len(rotation)) + part for part in impact(placed.segment, placed.jolt, pose))
     extra = _pushes(pose, len(rotation)) + _ahead(pose, *felt)
     force += np.einsum("nji,nj->ni", rotation, extra)[1:-1]
@@ -186,7 +186,7 @@ def _ahead(pose: Pose, x: Array, y: Array, z: Array) -> Array:
     return np.stack([c * x - s * y, s * x + c * y, z], axis=1)
 
 
-def _held(force: Array, rate: Array, placed: Placed) -> tuple[Array, Array]:
+def _held(force: Array, rate: Array, placed: PlacedSensor) -> tuple[Array, Array]:
     """What strap, pocket and soft tissue make of it: each axis rings, and the device tips."""
     ringing = _filtered(force, placed.kernels)
     # A force along the limb tips the device about x and z, one across it about y.
@@ -201,26 +201,30 @@ def _filtered(x: Array, kernels: Array) -> Array:
     return np.stack(columns, axis=1)
 
 
-def small_turns(rng: np.random.Generator, degrees: float, count: int) -> Array:
+def small_rotations(rng: np.random.Generator, degrees: float, count: int) -> Array:
     """(count, 3, 3) rotations by about `degrees` about chance axes."""
     angles = rng.normal(0.0, np.deg2rad(degrees), (3, count))
-    return about(0, angles[0], count) @ about(1, angles[1], count) @ about(2, angles[2], count)
+    return (
+        rotation_about(0, angles[0], count)
+        @ rotation_about(1, angles[1], count)
+        @ rotation_about(2, angles[2], count)
+    )
 
 
-def any_turns(rng: np.random.Generator, count: int) -> Array:
+def random_rotations(rng: np.random.Generator, count: int) -> Array:
     """(count, 3, 3) rotations, uniform over all orientations (Haar)."""
     q, r = np.linalg.qr(rng.standard_normal((count, 3, 3)))
     q = q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
     return np.asarray(q * np.linalg.det(q)[:, None, None])
 
 
-def mountings(site: Site, rng: np.random.Generator, count: int) -> Array:
-    """(count, 3, 3), device to sensor axes of `Placed`: flat on the limb, any side up, mostly lengthwise."""
+def draw_mountings(site: Site, rng: np.random.Generator, count: int) -> Array:
+    """(count, 3, 3), device to sensor axes of `PlacedSensor`: flat on the limb, any side up, mostly lengthwise."""
     upside_down, inside_out = np.pi * rng.integers(0, 2, count), np.pi * rng.integers(0, 2, count)
     across = 0.5 * np.pi * (rng.random(count) > site.portrait)
-    flat = about(1, inside_out, count) @ about(2, upside_down + across, count)
-    tilted = small_turns(rng, 7.0, count) @ about(2, rng.normal(0.0, 0.17, count), count) @ flat
-    return np.where((rng.random(count) < site.free)[:, None, None], any_turns(rng, count), tilted)
+    flat = rotation_about(1, inside_out, count) @ rotation_about(2, upside_down + across, count)
+    tilted = small_rotations(rng, 7.0, count) @ rotation_about(2, rng.normal(0.0, 0.17, count), count) @ flat
+    return np.where((rng.random(count) < site.free)[:, None, None], random_rotations(rng, count), tilted)
 
 
 class Hardware(Struct, frozen=True, eq=False):
@@ -242,7 +246,7 @@ class Hardware(Struct, frozen=True, eq=False):
         return np.asarray(np.clip(np.round(noisy / step), -32768, 32767) * step)
 
 
-def hardware(rng: np.random.Generator) -> Hardware:
+def draw_hardware(rng: np.random.Generator) -> Hardware:
     """Draw a current MEMS part: 100 to 600 µg/rtHz and 0.005 to 0.017 deg/s/rtHz in 25 Hz, as data sheets have it."""
     acc, gyr = rng.uniform(0.005, 0.03), rng.uniform(0.0004, 0.0015)
     return Hardware(

@@ -24,7 +24,7 @@ Movement = Callable[[Array], dict[str, Array]]
 SIDES = ("left", "right")
 
 
-class Segments(Struct, frozen=True):
+class SegmentLengths(Struct, frozen=True):
     """Lengths, m. Fractions of body height: Drillis and Contini 1966, as in Winter, "Biomechanics"."""
 
     thigh: float
@@ -36,9 +36,9 @@ class Segments(Struct, frozen=True):
     shoulder_half: float
 
 
-def segments(height: float) -> Segments:
+def segment_lengths(height: float) -> SegmentLengths:
     """Segment lengths for a body height in m."""
-    return Segments(
+    return SegmentLengths(
         thigh=0.245 * height,
         shank=0.246 * height,
         trunk=0.288 * height,
@@ -50,7 +50,7 @@ def segments(height: float) -> Segments:
     )
 
 
-def about(axis: int, angle: NDArray[np.floating[Any]] | float, rows: int) -> Array:
+def rotation_about(axis: int, angle: NDArray[np.floating[Any]] | float, rows: int) -> Array:
     """Rotations (rows, 3, 3) by `angle` rad about coordinate axis 0, 1 or 2."""
     r = np.zeros((rows, 3, 3))
     c, s = np.cos(angle), np.sin(angle)
@@ -85,7 +85,7 @@ def _along(rotation: Array, offset: tuple[float, float, float]) -> Array:
 class Figure:
     """The skeleton in a pose over time; works out only the segments that are asked for."""
 
-    def __init__(self, lengths: Segments, pose: Pose, rows: int) -> None:
+    def __init__(self, lengths: SegmentLengths, pose: Pose, rows: int) -> None:
         self._lengths, self._pose, self._rows = lengths, pose, rows
         self._known: dict[str, Frame] = {}
 
@@ -108,7 +108,7 @@ class Figure:
         return self._known[segment]
 
     def _turn(self, axis: int, name: str, sign: float = 1.0) -> Array:
-        return about(axis, sign * self._pose.get(name, 0.0), self._rows)
+        return rotation_about(axis, sign * self._pose.get(name, 0.0), self._rows)
 
     def _pelvis(self) -> Frame:
         origin = np.empty((self._rows, 3))

@@ -33,7 +33,7 @@ class Drift:
         return np.asarray(value / 6.0)
 
 
-class Bumps:
+class OccasionalShifts:
     """Now and then a smooth move away and back: one chance in every slot of time."""
 
     def __init__(
@@ -95,7 +95,7 @@ class Harmonics:
         return np.asarray(sum(wave.real for wave in waves))
 
 
-class Untidy:
+class OutOfPlane:
     """What nobody keeps still: trunk and limbs turn a little, by chance, out of the plane of a movement.
 
     `degrees` is the range of the thorax's twist among people; hips, arms and palms have their share of it.
@@ -129,7 +129,7 @@ def ground_force(phase: Array, duty: float, dip: float, early: float) -> Array:
     return np.asarray(np.where(u < duty, peak * wave, 0.0))
 
 
-class Strikes:
+class FootStrikes:
     """What the skeleton feels of each foot strike: damped oscillations that start at whole phases.
 
     `peak` is the height of the first swing, m/s², `spread` how far strikes differ from it.
@@ -154,46 +154,46 @@ class Strikes:
         return total
 
 
-def smooth(t: Array, start: float, seconds: float) -> Array:
+def minimum_jerk(t: Array, start: float, seconds: float) -> Array:
     """From 0 to 1 between start and start + seconds with least jerk (Flash and Hogan, J. Neuroscience 5, 1985)."""
     u = np.clip((t - start) / seconds, 0.0, 1.0)
     return np.asarray(u**3 * (10.0 - 15.0 * u + 6.0 * u**2))
 
 
-def there_and_back(u: Array, up: float, down: float) -> Array:
+def rise_and_fall(u: Array, up: float, down: float) -> Array:
     """From 0 to 1 in the first `up` of 0..1, and back in its last `down`."""
-    return smooth(u, 0.0, up) - smooth(u, 1.0 - down, down)
+    return minimum_jerk(u, 0.0, up) - minimum_jerk(u, 1.0 - down, down)
 
 
-def knock(since: Array, seconds: float) -> Array:
+def impact_pulse(since: Array, seconds: float) -> Array:
     """A pulse of about `seconds` that dies away and peaks at 1; zero before."""
     u = np.maximum(since, 0.0) / seconds
     # 0.6377 is the highest point of exp(-u) sin(pi u).
     return np.asarray(np.exp(-u) * np.sin(np.pi * u) / 0.6377)
 
 
-def accelerate(path: Callable[[Array], Array], t: Array) -> Array:
+def second_derivative(path: Callable[[Array], Array], t: Array) -> Array:
     """Second derivative of a smooth path at times t, per s²."""
     step = 0.005
     return np.asarray((path(t + step) - 2.0 * path(t) + path(t - step)) / step**2)
 
 
-class Beat(Struct, frozen=True, eq=False):
+class RepetitionState(Struct, frozen=True, eq=False):
     """Where in a repetition one is."""
 
     u: Array
     """From 0 to 1 while it is done, then 1 until the next."""
     since: Array
     """s since it began."""
-    move: Array
+    duration: Array
     """s that it takes."""
-    count: NDArray[np.int64]
+    index: NDArray[np.int64]
     """Which one it is; 0..511, then again."""
     size: Array
     """About 1, one for each."""
 
 
-class Repeats:
+class Repetitions:
     """An action done again and again, none quite like the last, with pauses or without.
 
     Args:
@@ -217,27 +217,27 @@ class Repeats:
         self._size = np.exp(rng.normal(0.0, 0.08, _KNOTS))
         self._first = -rng.uniform(0.0, self._at[-1]) if first is None else first
 
-    def __call__(self, t: Array) -> Beat:
+    def __call__(self, t: Array) -> RepetitionState:
         """Where one is at times t, s."""
         t = (t - self._first) % self._at[-1]
         count = np.clip(np.searchsorted(self._at, t, side="right") - 1, 0, _KNOTS - 1)
         since, move = t - self._at[count], self._move[count]
-        return Beat(np.minimum(since / move, 1.0), since, move, count, self._size[count])
+        return RepetitionState(np.minimum(since / move, 1.0), since, move, count, self._size[count])
 
 
-class Hops:
+class RandomTargets:
     """From one chance value to the next, each reached in one beat."""
 
     def __init__(self, rng: np.random.Generator, low: float, high: float) -> None:
         self._values = rng.uniform(low, high, _KNOTS)
 
-    def __call__(self, beat: Beat) -> Array:
+    def __call__(self, rep: RepetitionState) -> Array:
         """Value at these beats."""
-        old, new = self._values[beat.count - 1], self._values[beat.count]
-        return np.asarray(old + (new - old) * smooth(beat.u, 0.0, 1.0))
+        old, new = self._values[rep.index - 1], self._values[rep.index]
+        return np.asarray(old + (new - old) * minimum_jerk(rep.u, 0.0, 1.0))
 
 
-class Landing:
+class FallProfile:
     """From 0 to 1 as something falls: ever faster, stopped by a half sine of force, a small bounce.
 
     Args:
@@ -252,13 +252,13 @@ class Landing:
         self.start = end - 0.5 * width - seconds
         self._ramp, self._free, self._width = ramp * seconds, (1.0 - ramp) * seconds, width
         self._rebound = rebound
-        square, straight = _way(ramp, width, rebound)
+        square, straight = _distance_coefficients(ramp, width, rebound)
         self._pull = 1.0 / (square * seconds**2 + straight * seconds)
 
     @staticmethod
-    def seconds(drop: float, pull: float, ramp: float, width: float, rebound: float) -> float:
+    def fall_time(drop: float, pull: float, ramp: float, width: float, rebound: float) -> float:
         """How long it takes to fall `drop` m where the pull grows to `pull` m/s²."""
-        square, straight = _way(ramp, width, rebound)
+        square, straight = _distance_coefficients(ramp, width, rebound)
         return float((np.sqrt(straight**2 + 4.0 * square * drop / pull) - straight) / (2.0 * square))
 
     def __call__(self, t: Array) -> Array:
@@ -277,7 +277,7 @@ class Landing:
         return np.asarray(way - e * speed * s * np.exp(-0.5 * a / (max(e, 0.01) * speed) * s))
 
 
-def _way(ramp: float, width: float, rebound: float) -> tuple[float, float]:
+def _distance_coefficients(ramp: float, width: float, rebound: float) -> tuple[float, float]:
     """What a unit of pull makes of the time fallen, squared and straight."""
     free = 1.0 - ramp
     square = ramp**2 * (0.25 - 1.0 / np.pi**2) + 0.5 * ramp * free + 0.5 * free**2

@@ -6,8 +6,17 @@ import numpy as np
 from msgspec import Struct
 
 from edgehar.motion.activities.catalogue import CATALOGUE
-from edgehar.motion.imu import RATE, SITES, Hardware, Placed, hardware, mountings, read, surface
-from edgehar.motion.skeleton import SIDES, Array, Figure, Movement, segments
+from edgehar.motion.imu import (
+    RATE,
+    SITES,
+    Hardware,
+    PlacedSensor,
+    draw_hardware,
+    draw_mountings,
+    place_sensor,
+    read_sensor,
+)
+from edgehar.motion.skeleton import SIDES, Array, Figure, Movement, segment_lengths
 from edgehar.types import IMU_CHANNELS, Samples
 
 # The longest memory of a mounting's ringing is 0.4 s; twice filtered.
@@ -15,7 +24,7 @@ _PAST = 160
 _AHEAD = 12
 
 
-def body_height(rng: np.random.Generator) -> float:
+def draw_body_height(rng: np.random.Generator) -> float:
     """m; adults of both sexes."""
     return float(np.clip(rng.normal(1.70, 0.10), 1.45, 2.0))
 
@@ -43,7 +52,7 @@ def _later(movement: Movement, start: float) -> Movement:
 
 
 class _Sensor(Struct, frozen=True, eq=False):
-    placed: Placed
+    placed: PlacedSensor
     mounting: Array
     device: Hardware
     noise: np.random.Generator
@@ -63,7 +72,7 @@ class Wearer:
         self, seed: int, placements: Sequence[str], rate_hz: float = 50.0, height: float | None = None
     ) -> None:
         self._rng = np.random.default_rng(seed)
-        self._lengths = segments(body_height(self._rng) if height is None else height)
+        self._lengths = segment_lengths(draw_body_height(self._rng) if height is None else height)
         self._rate, self._next = rate_hz, 0
         self._sensors = {placement: self._wear(placement) for placement in placements}
         self._activity: str | None = None
@@ -77,9 +86,9 @@ class Wearer:
                 name, side = placement.removesuffix(f"_{known}"), known
         site = SITES[_SITE_OF.get(name, name)]
         return _Sensor(
-            placed=surface(site, side, self._lengths, self._rng),
-            mounting=mountings(site, self._rng, 1)[0],
-            device=hardware(self._rng),
+            placed=place_sensor(site, side, self._lengths, self._rng),
+            mounting=draw_mountings(site, self._rng, 1)[0],
+            device=draw_hardware(self._rng),
             noise=self._rng.spawn(1)[0],
         )
 
@@ -125,7 +134,8 @@ class Wearer:
         samples = []
         for placement, sensor in self._sensors.items():
             truth = (
-                np.concatenate(read(figure, pose, sensor.placed), axis=1).reshape(-1, 2, 3) @ sensor.mounting
+                np.concatenate(read_sensor(figure, pose, sensor.placed), axis=1).reshape(-1, 2, 3)
+                @ sensor.mounting
             )
             # The inner band ends well below half the rate; a straight line between rows is enough.
             even = [np.interp(t, fine[1:-1], column) for column in truth.reshape(-1, 6).T]

@@ -7,10 +7,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from edgehar.motion.activities.gestures import seated_or_not
-from edgehar.motion.activities.postures import aim, standing, toward
-from edgehar.motion.skeleton import SIDES, Array, Movement, Segments
-from edgehar.motion.waveforms import Drift, Hops, Repeats, knock, smooth, there_and_back
+from edgehar.motion.activities.gestures import sitting_or_standing
+from edgehar.motion.activities.postures import standing
+from edgehar.motion.draws import draw_angle, draw_angles, draw_log_uniform
+from edgehar.motion.poses import move_toward
+from edgehar.motion.skeleton import SIDES, Array, Movement, SegmentLengths
+from edgehar.motion.waveforms import (
+    Drift,
+    RandomTargets,
+    Repetitions,
+    impact_pulse,
+    minimum_jerk,
+    rise_and_fall,
+)
 
 _Ranges = Mapping[str, tuple[float, float]]
 _Range = tuple[float, float]
@@ -41,7 +50,7 @@ _STROKES: tuple[tuple[_Ranges, _Ranges, _Range, _Range, float], ...] = (
 )  # fmt: skip
 
 
-def arm_work(body: Segments, rng: np.random.Generator) -> Movement:
+def arm_work(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     """One to three kinds of work in turn."""
     kinds = [
         packing(body, rng) if rng.random() < 0.4 else _stroking(body, rng) for _ in range(rng.integers(1, 4))
@@ -53,14 +62,14 @@ def in_turn(movements: Sequence[Movement], rng: np.random.Generator, lasts: _Ran
     """One movement after the other, round and round, each for a range of seconds."""
     if len(movements) == 1:
         return movements[0]
-    change = Repeats(rng, rng.uniform(0.6, 1.5), lasts)
+    change = Repetitions(rng, rng.uniform(0.6, 1.5), lasts)
 
     def movement(t: Array) -> dict[str, Array]:
-        beat = change(t)
-        share, poses = smooth(beat.u, 0.0, 1.0), [each(t) for each in movements]
+        rep = change(t)
+        share, poses = minimum_jerk(rep.u, 0.0, 1.0), [each(t) for each in movements]
         total: dict[str, Array] = {}
         for i, pose in enumerate(poses):
-            now, before = beat.count % len(poses) == i, (beat.count - 1) % 512 % len(poses) == i
+            now, before = rep.index % len(poses) == i, (rep.index - 1) % 512 % len(poses) == i
             weight = np.where(now, share, 0.0) + np.where(before, 1.0 - share, 0.0)
             for name, value in pose.items():
                 total[name] = total.get(name, 0.0) + weight * value
@@ -69,63 +78,71 @@ def in_turn(movements: Sequence[Movement], rng: np.random.Generator, lasts: _Ran
     return movement
 
 
-def packing(body: Segments, rng: np.random.Generator) -> Movement:
+def packing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     """Take from here, put it there: both hands, the trunk, now and then a step and a turn."""
     base, half = standing(body, rng), rng.uniform(0.4, 1.0)
-    moves = Repeats(rng, rng.uniform(0.5, 1.5), (0.0, rng.uniform(0.1, 1.2)), spread=0.3)
-    other = Repeats(rng, rng.uniform(0.5, 1.5), (0.0, rng.uniform(0.1, 1.2)), spread=0.3)
+    moves = Repetitions(rng, rng.uniform(0.5, 1.5), (0.0, rng.uniform(0.1, 1.2)), spread=0.3)
+    other = Repetitions(rng, rng.uniform(0.5, 1.5), (0.0, rng.uniform(0.1, 1.2)), spread=0.3)
     ranges = {"arm": (-5, 95), "arm_out": (0, 40), "arm_turn": (-50, 20), "elbow": (15, 115), "palm": (-110, 40)}  # fmt: skip
-    hops = {f"{name}_{side}": Hops(rng, *np.deg2rad(span)) for name, span in ranges.items() for side in SIDES}
+    hops = {
+        f"{name}_{side}": RandomTargets(rng, *np.deg2rad(span))
+        for name, span in ranges.items()
+        for side in SIDES
+    }
     trunk = {"lean": (0, 45), "twist": (-25, 25), "yaw": (-60, 60), "bend": (-8, 8)}
-    bends = {name: Hops(rng, *(half * np.deg2rad(span))) for name, span in trunk.items()}
-    peak, step = rng.uniform(0.0, 15.0), float(np.exp(rng.uniform(*np.log((2.0, 15.0)))))
-    together, shake = rng.random() < 0.5, Drift(rng, 0.12, np.deg2rad(rng.uniform(0.3, 1.5)))
+    bends = {name: RandomTargets(rng, *(half * np.deg2rad(span))) for name, span in trunk.items()}
+    peak, step = rng.uniform(0.0, 15.0), draw_log_uniform(rng, 2.0, 15.0)
+    together, shake = rng.random() < 0.5, Drift(rng, 0.12, draw_angle(rng, 0.3, 1.5))
 
     def movement(t: Array) -> dict[str, Array]:
-        pose, beat = base(t), moves(t)
-        right = beat if together else other(t)
+        pose, rep = base(t), moves(t)
+        right = rep if together else other(t)
         for name, hop in hops.items():
-            pose[name] = hop(right if name.endswith("right") else beat) + shake(t + len(name))
+            pose[name] = hop(right if name.endswith("right") else rep) + shake(t + len(name))
         for name, bend in bends.items():
-            pose[name] = pose[name] + bend(beat)
-        for side, own in zip(SIDES, (beat, right), strict=True):
-            pose[f"hit_z_forearm_{side}"] = peak * own.size * knock(own.since - 0.9 * own.move, 0.04)
-            odd = own.count % 2 == (side == "left")
-            pose[f"strike_{side}"] = np.where(odd, step * knock(beat.since - 0.7 * beat.move, 0.06), 0.0)
+            pose[name] = pose[name] + bend(rep)
+        for side, own in zip(SIDES, (rep, right), strict=True):
+            pose[f"hit_z_forearm_{side}"] = (
+                peak * own.size * impact_pulse(own.since - 0.9 * own.duration, 0.04)
+            )
+            odd = own.index % 2 == (side == "left")
+            pose[f"strike_{side}"] = np.where(
+                odd, step * impact_pulse(rep.since - 0.7 * rep.duration, 0.06), 0.0
+            )
         return pose
 
     return movement
 
 
-def _stroking(body: Segments, rng: np.random.Generator) -> Movement:
+def _stroking(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     """The same stroke again and again, in bursts, at a place that changes."""
     held, swings, hertz, knocks, seated = _STROKES[rng.integers(len(_STROKES))]
-    base = seated_or_not(body, rng, seated)
-    rate = float(np.exp(rng.uniform(*np.log(hertz))))
+    base = sitting_or_standing(body, rng, seated)
+    rate = draw_log_uniform(rng, *hertz)
     sway, start = Drift(rng, 1.0, 0.12), rng.random()
-    swing = aim(rng, swings)
+    swing = draw_angles(rng, swings)
     late = {name: rng.uniform(0.0, 0.5) for name in swing}
-    bursts = Repeats(rng, rng.uniform(2.0, 8.0), (0.2, 3.0), spread=0.4)
-    places = {name: Hops(rng, *np.deg2rad((-8.0, 8.0))) for name in held}
-    target, rest = aim(rng, held), aim(rng, _BENCH)
+    bursts = Repetitions(rng, rng.uniform(2.0, 8.0), (0.2, 3.0), spread=0.4)
+    places = {name: RandomTargets(rng, *np.deg2rad((-8.0, 8.0))) for name in held}
+    target, rest = draw_angles(rng, held), draw_angles(rng, _BENCH)
     worker, both = int(rng.integers(2)), rng.random() < 0.3
     peak, width = rng.uniform(*knocks), rng.uniform(0.015, 0.05)
-    lean = np.deg2rad(rng.uniform(0.0, 20.0))
+    lean = draw_angle(rng, 0.0, 20.0)
 
     def movement(t: Array) -> dict[str, Array]:
-        pose, beat = base(t), bursts(t)
-        done, phase = there_and_back(beat.u, 0.15, 0.15), start + rate * t + sway(t)
+        pose, rep = base(t), bursts(t)
+        done, phase = rise_and_fall(rep.u, 0.15, 0.15), start + rate * t + sway(t)
         pose["lean"] = pose["lean"] + lean
         for i, side in enumerate(SIDES):
             works = both or i == worker
-            toward(pose, target if works else rest, 1.0, side)
+            move_toward(pose, target if works else rest, 1.0, side)
             for name, hop in places.items():
-                pose[f"{name}_{side}"] = pose[f"{name}_{side}"] + (1.0 if works else 0.2) * hop(beat)
+                pose[f"{name}_{side}"] = pose[f"{name}_{side}"] + (1.0 if works else 0.2) * hop(rep)
             for name, size in swing.items() if works else ():
                 wave = np.sin(2.0 * np.pi * (phase + late[name]))
                 pose[f"{name}_{side}"] = pose[f"{name}_{side}"] + done * size * wave
             if works and peak:
-                hit = knock((phase - np.floor(phase)) / rate, width)
+                hit = impact_pulse((phase - np.floor(phase)) / rate, width)
                 pose[f"hit_z_forearm_{side}"] = done * peak * hit
         return pose
 
@@ -152,28 +169,30 @@ _FIDGETS: tuple[tuple[_Ranges, float, _Range, _Range, float], ...] = (
 )  # fmt: skip
 
 
-def fidgeting(body: Segments, rng: np.random.Generator) -> Movement:
+def fidgeting(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     """Idle, sitting or standing, with one little thing after another."""
-    base, count = seated_or_not(body, rng, 0.6), int(rng.integers(3, 7))
+    base, count = sitting_or_standing(body, rng, 0.6), int(rng.integers(3, 7))
     things = [_fidget(rng, int(kind)) for kind in rng.integers(0, len(_FIDGETS), count)]
-    every = Repeats(rng, rng.uniform(1.5, 5.0), (0.5, rng.uniform(2.0, 10.0)), spread=0.35)
+    every = Repetitions(rng, rng.uniform(1.5, 5.0), (0.5, rng.uniform(2.0, 10.0)), spread=0.35)
     which, hand = rng.integers(0, count, 512), rng.integers(0, 2, 512)
 
     def movement(t: Array) -> dict[str, Array]:
-        pose, beat = base(t), every(t)
+        pose, rep = base(t), every(t)
         for i, (target, size, rate, lean, peak) in enumerate(things):
-            chosen = which[beat.count] == i
-            ends = np.clip(0.7 / beat.move, 0.15, 0.45)
-            share = np.where(chosen, smooth(beat.u / ends, 0.0, 1.0) - smooth((1 - beat.u) / -ends, -1, 1), 0)
+            chosen = which[rep.index] == i
+            ends = np.clip(0.7 / rep.duration, 0.15, 0.45)
+            share = np.where(
+                chosen, minimum_jerk(rep.u / ends, 0.0, 1.0) - minimum_jerk((1 - rep.u) / -ends, -1, 1), 0
+            )
             pose["lean"] = pose["lean"] + lean * share
             for k, side in enumerate(SIDES):
-                own = np.where(hand[beat.count] == k, share, 0.0)
-                toward(pose, target, own, side)
-                wave = own**4 * np.sin(2.0 * np.pi * rate * beat.since)
+                own = np.where(hand[rep.index] == k, share, 0.0)
+                move_toward(pose, target, own, side)
+                wave = own**4 * np.sin(2.0 * np.pi * rate * rep.since)
                 pose[f"elbow_{side}"] = pose[f"elbow_{side}"] + size * wave
-                hit = peak * beat.size * knock(beat.since - 0.5 * beat.move, 0.03)
+                hit = peak * rep.size * impact_pulse(rep.since - 0.5 * rep.duration, 0.03)
                 name = f"hit_z_forearm_{side}"
-                pose[name] = pose.get(name, 0.0) + np.where(chosen & (hand[beat.count] == k), hit, 0.0)
+                pose[name] = pose.get(name, 0.0) + np.where(chosen & (hand[rep.index] == k), hit, 0.0)
         return pose
 
     return movement
@@ -182,9 +201,9 @@ def fidgeting(body: Segments, rng: np.random.Generator) -> Movement:
 def _fidget(rng: np.random.Generator, kind: int) -> tuple[dict[str, float], float, float, float, float]:
     held, swing, hertz, lean, peak = _FIDGETS[kind]
     return (
-        aim(rng, held),
+        draw_angles(rng, held),
         float(np.deg2rad(swing) * rng.uniform(0.3, 1.0)),
         rng.uniform(*hertz),
-        float(np.deg2rad(rng.uniform(*lean))),
+        draw_angle(rng, *lean),
         peak * rng.uniform(0.2, 1.5),
     )

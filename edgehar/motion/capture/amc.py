@@ -14,7 +14,7 @@ from edgehar.errors import RecordingError
 from edgehar.motion.capture.bvh import read_text
 from edgehar.motion.capture.clip import Motion
 from edgehar.motion.capture.rig import Recorded, Rig, animate
-from edgehar.motion.skeleton import Array, about
+from edgehar.motion.skeleton import Array, rotation_about
 
 INCH = 0.0254
 """m; lengths in the files are inches times `units length`, for CMU 0.45 (mocap.cs.cmu.edu, questions and answers)."""
@@ -94,7 +94,7 @@ def _turned(order: str, angles: Array) -> Array:
     """(rows, 3, 3) about fixed axes one after the other."""
     total = np.broadcast_to(np.eye(3), (len(angles), 3, 3))
     for axis, angle in zip(order, angles.T, strict=True):
-        total = about(_AXES[axis], angle, len(angles)) @ total
+        total = rotation_about(_AXES[axis], angle, len(angles)) @ total
     return np.asarray(total)
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from edgehar.errors import RecordingError
 from edgehar.motion.capture.clip import Motion
 from edgehar.motion.capture.rig import Recorded, Rig, Up, animate
-from edgehar.motion.skeleton import Array, about
+from edgehar.motion.skeleton import Array, rotation_about
 
 _AXES = {"x": 0, "y": 1, "z": 2}
 _CHANNELS = {axis + kind for axis in _AXES for kind in ("position", "rotation")}
@@ -147,5 +147,5 @@ def _turn(joints: list[_Joint], values: Array, index: int) -> Array:
     total = np.broadcast_to(np.eye(3), (len(values), 3, 3))
     for channel, degrees in zip(joints[index].channels, values[:, column:].T, strict=False):
         if channel.endswith("rotation"):
-            total = total @ about(_AXES[channel[0]], np.deg2rad(degrees), len(values))
+            total = total @ rotation_about(_AXES[channel[0]], np.deg2rad(degrees), len(values))
     return np.asarray(total)

@@ -15,7 +15,7 @@ from edgehar.errors import RecordingError
 from edgehar.motion.capture.clip import Motion
 from edgehar.motion.capture.rig import Recorded, Rig, animate
 from edgehar.motion.capture.stored import npz
-from edgehar.motion.skeleton import Array, about
+from edgehar.motion.skeleton import Array, rotation_about
 
 COLUMNS = 44
 
@@ -90,7 +90,7 @@ def _turns(x: Array, source: str) -> list[Array]:
                 raise RecordingError(f"{source}: columns of {name} hold no quaternions of about length 1")
             turns.append(from_quaternions(part))
         else:
-            turns.append(about(2, part[:, 0] if count else 0.0, len(x)))
+            turns.append(rotation_about(2, part[:, 0] if count else 0.0, len(x)))
     return turns
 
 

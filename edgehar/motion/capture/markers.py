@@ -13,7 +13,7 @@ from edgehar.errors import RecordingError
 from edgehar.motion.capture.clip import Motion, sighted
 from edgehar.motion.capture.orient import directions, framed, hinged, orient
 from edgehar.motion.capture.stored import Arrays, npz
-from edgehar.motion.skeleton import SIDES, Array, about
+from edgehar.motion.skeleton import SIDES, Array, rotation_about
 
 _PELVIS_TILT, _HEAD_TILT = np.deg2rad(10.0), np.deg2rad(15.0)
 """How far the plane of the iliac spines slopes down in front, and that of the head band up, while standing:
@@ -133,7 +133,7 @@ def _head(seen: Seen, joints: dict[str, Array], known: dict[str, Array]) -> None
         left_front + right_front - left_back - right_back, left_front + left_back - right_front - right_back
     )
     joints["head"] = 0.25 * (left_front + right_front + left_back + right_back)
-    known["head"] = band @ about(1, _HEAD_TILT, len(band))
+    known["head"] = band @ rotation_about(1, _HEAD_TILT, len(band))
 
 
 def _pelvis(seen: Seen, joints: dict[str, Array], known: dict[str, Array]) -> None:
@@ -149,7 +149,7 @@ def _pelvis(seen: Seen, joints: dict[str, Array], known: dict[str, Array]) -> No
         offset = (-0.24 * depth - 0.0099, sign * (0.33 * width + 0.0073), -0.30 * width - 0.0109)
         joints[f"hip_{side}"] = front + plane @ np.array(offset)
     joints["pelvis"] = 0.5 * (joints["hip_left"] + joints["hip_right"])
-    known["pelvis"] = plane @ about(1, -_PELVIS_TILT, len(plane))
+    known["pelvis"] = plane @ rotation_about(1, -_PELVIS_TILT, len(plane))
 
 
 def _thorax(seen: Seen, joints: dict[str, Array], known: dict[str, Array]) -> None:

@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 from scipy.linalg import solveh_banded
 
 from edgehar.motion.capture.clip import Motion
-from edgehar.motion.skeleton import SIDES, Array, about
+from edgehar.motion.skeleton import SIDES, Array, rotation_about
 
 _STRAIGHT, _BENT = 0.15, 0.3
 """Sines of the hinge's angle: below the first its normal is noise, above the second it is believed as it is."""
@@ -73,7 +73,7 @@ def hinged(z: Array, normal: Array, lateral: Array) -> Array:
         normal, share = lateral, np.clip(np.linalg.norm(np.cross(z, lateral), axis=1) - 0.5, 0.0, 1.0)
         share = share if np.any(share > 0.0) else np.ones(len(z))
     angle = _filled(_twist(carried, normal), share)
-    return carried @ about(2, angle, len(z))
+    return carried @ rotation_about(2, angle, len(z))
 
 
 def directions(x: Array) -> Array:
@@ -97,7 +97,7 @@ def twisted(motion: Motion, rng: np.random.Generator, degrees: float = 20.0, sec
         if forearm is None:
             continue
         twist = np.deg2rad(degrees) * _wander(_swung(motion.t, forearm[:, :, 2]) / seconds, rng)
-        turn = about(2, twist, len(twist))
+        turn = rotation_about(2, twist, len(twist))
         rotations[f"forearm_{side}"] = forearm @ turn
         hand = rotations.get(f"hand_{side}")
         if hand is not None:
@@ -177,7 +177,7 @@ def _foot(joints: Mapping[str, Array], found: dict[str, Array], side: str) -> No
     y = shank[:, :, 1]
     y = directions(y - sloping * np.sum(sloping * y, axis=1, keepdims=True))
     along = np.stack([sloping, y, np.cross(sloping, y)], axis=2)
-    found[f"foot_{side}"] = along @ about(1, -_SOLE, len(toe))
+    found[f"foot_{side}"] = along @ rotation_about(1, -_SOLE, len(toe))
 
 
 def _limb(

@@ -14,7 +14,7 @@ from edgehar.errors import RecordingError
 from edgehar.motion.capture.clip import Motion, bridged
 from edgehar.motion.capture.orient import directions
 from edgehar.motion.capture.stored import matlab, npz
-from edgehar.motion.skeleton import SIDES, Array, segments
+from edgehar.motion.skeleton import SIDES, Array, segment_lengths
 
 STATURE = 1.70
 """m."""
@@ -84,7 +84,7 @@ def _upright(x: Array) -> Array:
 
 def _stature(seen: Mapping[str, Array], source: str) -> float:
     """Of the person, in the picture's unit: bones look shorter than they are, so their longest look counts."""
-    one = segments(1.0)
+    one = segment_lengths(1.0)
     shares = {"thigh": one.thigh, "shank": one.shank, "upper_arm": one.upper_arm, "forearm": one.forearm}
     looks, whole = 0.0, 0.0
     for bone, top, bottom in _BONES:

@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 from edgehar.errors import RecordingError
 from edgehar.motion.capture.clip import LONGEST_GAP, Motion
 from edgehar.motion.imu import RATE
-from edgehar.motion.skeleton import SIDES, Array, Frame, Segments, segments
+from edgehar.motion.skeleton import SIDES, Array, Frame, SegmentLengths, segment_lengths
 
 LEAST_ROWS = 12
 """A quintic spline and its noise are not to be had from less."""
@@ -178,7 +178,7 @@ _BONES = {
 }
 
 
-def lengths(motion: Motion) -> Segments:
+def lengths(motion: Motion) -> SegmentLengths:
     """Medians over the clip, both sides' mean; what was not recorded is filled in in proportion.
 
     Raises:
@@ -198,6 +198,6 @@ def lengths(motion: Motion) -> Segments:
         raise RecordingError(
             f"{motion.source}: no two joints that a bone connects; there are {sorted(motion.joints)}"
         )
-    usual = segments(1.0)
+    usual = segment_lengths(1.0)
     height = float(np.median([size / getattr(usual, name) for name, size in found.items()]))
-    return Segments(**{name: found.get(name, height * getattr(usual, name)) for name in _BONES})
+    return SegmentLengths(**{name: found.get(name, height * getattr(usual, name)) for name in _BONES})
