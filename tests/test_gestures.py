@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgehar.motion.activities.catalogue import CATALOGUE
-from edgehar.motion.impacts import impact
+from edgehar.motion.impacts import impact_acceleration
 from edgehar.motion.imu import RATE, SITES, place_sensor, read_sensor
 from edgehar.motion.skeleton import Array, Figure, segment_lengths
 from edgehar.types import STANDARD_GRAVITY
@@ -65,12 +65,14 @@ def test_idle_hands_are_mostly_still() -> None:
 
 
 def test_a_hit_fades_from_joint_to_joint_and_a_strike_towards_the_head() -> None:
-    jolt = np.array([0.0, 0.0, 1.0])
+    gain = np.array([0.0, 0.0, 1.0])
     way = ("forearm_left", "upper_arm_left", "thorax", "pelvis", "thigh_right", "shank_right", "foot_right")
-    hit = [impact(segment, jolt, {"hit_z_forearm_left": 10.0})[2] for segment in way]
+    hit = [impact_acceleration(segment, gain, {"hit_z_forearm_left": 10.0})[2] for segment in way]
     assert hit == pytest.approx([10.0 * 0.4**joints for joints in range(7)])
-    assert impact("forearm_right", jolt, {"hit_y_forearm_left": 10.0})[1] == pytest.approx(10.0 * 0.4**4)
+    assert impact_acceleration("forearm_right", gain, {"hit_y_forearm_left": 10.0})[1] == pytest.approx(
+        10.0 * 0.4**4
+    )
     legs = ("foot_left", "shank_left", "thigh_left", "pelvis", "thorax", "head")
-    strike = [impact(segment, jolt, {"strike_left": 10.0})[2] for segment in legs]
+    strike = [impact_acceleration(segment, gain, {"strike_left": 10.0})[2] for segment in legs]
     assert strike == sorted(strike, reverse=True)
     assert len(set(strike)) == len(legs)

@@ -130,8 +130,8 @@ def test_a_mirrored_body_gives_the_mirrored_signal(activity: str) -> None:
             axes=flip @ placed.axes @ across,
             kernels=placed.kernels,
             # About z it is tipped by a force along y, which a mirror leaves as it is; the turn it reverses.
-            tip=placed.tip * np.array([[1.0], [1.0], [-1.0]]),
-            jolt=flip @ placed.jolt,
+            tip_kernels=placed.tip_kernels * np.array([[1.0], [1.0], [-1.0]]),
+            impact_gain=flip @ placed.impact_gain,
         )
         force, rate = reading(pose, placed)
         seen_force, seen_rate = reading(mirrored(pose), other)

@@ -1,4 +1,4 @@
-"""What moves the sensors is not the wearer: a vehicle, a table, a hand that holds the device."""
+"""Devices moved by something else than their wearer: by a vehicle, or by a hand; or lying on a table."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from edgehar.motion.waveforms import Drift, RandomTargets, Repetitions, impact_p
 
 
 def riding(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """Seated or standing in a vehicle: its bounce, the road's shaking, turns and brakes."""
+    """Ride a vehicle, seated or standing: its bounce, the road's shaking, turns and brakes."""
     base = sitting_or_standing(body, rng, 0.75)
     # Bodies of cars bounce at 1 to 2 Hz, wheels and engine shake above 4 Hz; 0.1 to 1 m/s² rms reach the
     # seat (Griffin, Handbook of Human Vibration, 1990).
@@ -42,7 +42,7 @@ def riding(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
 
 def on_table(_body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """No body at all: the device lies still on one of its faces; a few tables are bumped."""
+    """Lay the device down, no body at all: it lies still on one of its faces; a few tables are bumped."""
     still = _draw_resting_pose(rng)
     bumped = rng.random() < 0.25
     bumps, size, width = Repetitions(rng, 0.5, (2.0, 20.0)), rng.uniform(0.3, 8.0), rng.uniform(0.015, 0.05)
@@ -58,7 +58,7 @@ def on_table(_body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
 
 def _draw_resting_pose(rng: np.random.Generator) -> dict[str, float]:
-    """One of the six faces down, about, or on something uneven."""
+    """Draw which of the six faces points down, about, or on something uneven; angles in rad."""
     uneven = rng.normal(0.0, np.deg2rad(1.0 if rng.random() < 0.7 else 20.0), 2)
     tilt, turn = ((0, 0), (90, 0), (180, 0), (270, 0), (90, 90), (90, 270))[rng.integers(6)]
     return {
@@ -70,30 +70,30 @@ def _draw_resting_pose(rng: np.random.Generator) -> dict[str, float]:
 
 
 def handled(_body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """No body: the device is taken up, turned in the hand, laid down, put on."""
+    """Handle the device, no body: it is taken up, turned in the hand, laid down, put on."""
     moves = Repetitions(rng, rng.uniform(0.6, 1.8), (0.05, rng.uniform(0.2, 3.0)), spread=0.3)
     wide = rng.uniform(0.1, 0.8)
     start = _draw_resting_pose(rng)
     # Half a circle each way is any way up.
     turns = {name: RandomTargets(rng, -np.pi * wide, np.pi * wide) for name in ("yaw", "roll", "turn")}
     turns["tilt"] = RandomTargets(rng, -0.5 * np.pi * wide, 0.5 * np.pi * wide)
-    places = {name: RandomTargets(rng, -reach, reach) for name, reach in (("push_x", 0.25), ("push_y", 0.25), ("push_z", 0.3))}  # fmt: skip
+    offsets = {name: RandomTargets(rng, -reach, reach) for name, reach in (("push_x", 0.25), ("push_y", 0.25), ("push_z", 0.3))}  # fmt: skip
     # A hand trembles at 8 to 12 Hz (Lakie, Walsh and Wright, J. Physiology 353, 1984).
     tremor = Drift(rng, 0.05, draw_angle(rng, 0.05, 0.4))
     peak, laid = rng.uniform(0.0, 25.0), rng.random(512) < rng.uniform(0.0, 0.5)
 
     def movement(t: Array) -> dict[str, Array]:
         rep = moves(t)
-        pose = {name: start[name] + hop(rep) + tremor(t + 7.0 * i) for i, (name, hop) in enumerate(turns.items())}  # fmt: skip
+        pose = {name: start[name] + target(rep) + tremor(t + 7.0 * i) for i, (name, target) in enumerate(turns.items())}  # fmt: skip
         pose["unworn"] = np.ones(t.shape)
         down = impact_pulse(rep.since - 0.9 * rep.duration, 0.03)
-        for name, place in places.items():
-            pose[name] = second_derivative(partial(_target_after, place, moves), t)
+        for name, offset in offsets.items():
+            pose[name] = second_derivative(partial(_offset_at, offset, moves), t)
         pose["push_z"] = pose["push_z"] + np.where(laid[rep.index], peak * rep.size * down, 0.0)
         return pose
 
     return movement
 
 
-def _target_after(place: RandomTargets, moves: Repetitions, t: Array) -> Array:
-    return place(moves(t))
+def _offset_at(offset: RandomTargets, moves: Repetitions, t: Array) -> Array:
+    return offset(moves(t))

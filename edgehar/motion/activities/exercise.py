@@ -1,7 +1,7 @@
-"""Exercises: rowing, squats, lunges, jumping jacks, sitting down and standing up.
+"""Exercises on the feet: squats, lunges, sitting down and standing up, jumps and jumping jacks.
 
 Ranges without a source are common sense, widened where recordings of the people decided on (models/README.md)
-lay outside: slow and short strokes, low jumps, turns out of the plane.
+lay outside: low jumps, turns out of the plane.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ from edgehar.motion.waveforms import (
     Repetitions,
     ground_force,
     impact_pulse,
-    minimum_jerk,
+    rise_and_fall,
     second_derivative,
 )
 from edgehar.types import STANDARD_GRAVITY
@@ -33,7 +33,7 @@ _FREE_ARMS = (
 
 
 def squatting(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """Down to some depth and up again, feet in place."""
+    """Squat down to some depth and come up again, feet in place."""
     stand = standing(body, rng)
     reps = Repetitions(rng, rng.uniform(1.3, 4.5), (0.0, rng.uniform(0.05, 1.5)))
     down, up = rng.uniform(0.35, 0.5), rng.uniform(0.35, 0.5)
@@ -46,7 +46,7 @@ def squatting(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
     def depth(t: Array) -> Array:
         rep = reps(t)
-        return rep.size * np.asarray(minimum_jerk(rep.u, 0.0, down) - minimum_jerk(rep.u, 1.0 - up, up))
+        return rep.size * rise_and_fall(rep.u, (0.0, down), (1.0 - up, up))
 
     def movement(t: Array) -> dict[str, Array]:
         pose, low = stand(t), depth(t)
@@ -67,7 +67,7 @@ def squatting(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
 
 def lunging(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """A long step forward, down on the rear knee, and back; legs in turn or one alone."""
+    """Take a long step forward, down on the rear knee, and back; legs in turn or one alone."""
     stand = standing(body, rng)
     reps = Repetitions(rng, rng.uniform(1.6, 3.8), (0.0, rng.uniform(0.1, 1.5)))
     alternate, first = rng.random() < 0.65, int(rng.integers(2))
@@ -80,11 +80,11 @@ def lunging(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
     def depth(t: Array) -> Array:
         rep = reps(t)
-        return np.asarray(minimum_jerk(rep.u, 0.05, 0.4) - minimum_jerk(rep.u, 0.55, 0.4))
+        return rise_and_fall(rep.u, (0.05, 0.4), (0.55, 0.4))
 
     def movement(t: Array) -> dict[str, Array]:
         pose, low, rep = stand(t), depth(t), reps(t)
-        step = minimum_jerk(rep.u, 0.0, 0.25) - minimum_jerk(rep.u, 0.25, 0.25)
+        step = rise_and_fall(rep.u, (0.0, 0.25), (0.25, 0.25))
         turn = (rep.index % 2 == first) if alternate else np.full(t.shape, bool(first))
         pose["lean"] = pose["lean"] + lean * low
         for side, ahead in zip(SIDES, (turn, ~turn), strict=True):
@@ -111,7 +111,7 @@ def lunging(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
 
 def sitting_down_standing_up(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """From the chair and back onto it, again and again, with rests."""
+    """Rise from the chair and sit down on it, again and again, with rests."""
     stand, sit = standing(body, rng), sitting(body, rng)
     # Either way takes 1 to 3 s (Kralj, Jaeger and Munih, J. Biomechanics 23, 1990).
     down, stay, rise = rng.uniform(0.9, 2.6), rng.uniform(0.4, 4.0), rng.uniform(0.8, 2.4)
@@ -123,10 +123,7 @@ def sitting_down_standing_up(body: SegmentLengths, rng: np.random.Generator) -> 
     thigh, knee = seat["hip_left"] - seat["tilt"], seat["knee_left"]
 
     def seated(t: Array) -> Array:
-        u = reps(t).u
-        return np.asarray(
-            minimum_jerk(u, 0.0, down / duration) - minimum_jerk(u, 1.0 - rise / duration, rise / duration)
-        )
+        return rise_and_fall(reps(t).u, (0.0, down / duration), (1.0 - rise / duration, rise / duration))
 
     def movement(t: Array) -> dict[str, Array]:
         share, rep = seated(t), reps(t)
@@ -149,7 +146,7 @@ def sitting_down_standing_up(body: SegmentLengths, rng: np.random.Generator) -> 
 
 
 def jumping(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """On the spot, both feet: a half sine of force on the ground, free fall in the air."""
+    """Jump on the spot, both feet: a half sine of force on the ground, free fall in the air."""
     rate, duty, dip = rng.uniform(1.2, 2.6), rng.uniform(0.45, 0.9), rng.uniform(-0.25, 0.0)
     # Some hardly leave the ground.
     strength, out_of_plane = min(rng.uniform(0.45, 1.2), 1.0), OutOfPlane(rng, (1.0, 6.0))
@@ -194,7 +191,7 @@ def jumping(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
 
 def jumping_jacks(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """Legs apart and arms up with one hop, together and down with the next."""
+    """Hop legs apart and arms up, then together and down."""
     rate, start, sway = rng.uniform(0.6, 1.4), rng.random(), Drift(rng, 1.5, 0.03)
     duty, dip, strength = rng.uniform(0.5, 0.9), rng.uniform(-0.25, 0.0), rng.uniform(0.6, 1.0)
     up, wide, bend = (draw_angle(rng, *r) for r in ((70.0, 165.0), (12.0, 28.0), (10.0, 30.0)))

@@ -1,6 +1,6 @@
 """Falls in four directions, from standing, walking or sitting, by slip, trip or faint.
 
-What is known of them: somebody who falls from standing meets the floor after about 0.7 s with the hip at
+Measured on people: somebody who falls from standing meets the floor after about 0.7 s with the hip at
 about 2.5 m/s, hands mostly before it (Hsiao and Robinovitch, J. Biomechanics 31, 1998); a trunk sensor
 sees partial free fall and then some g (Bourke, O'Brien and Lyons, Gait & Posture 26, 2007). Ranges
 without a source are round numbers about that.
@@ -13,10 +13,17 @@ from msgspec import Struct
 
 from edgehar.motion.activities.gait import WALKING, on_foot
 from edgehar.motion.activities.postures import lying_on, sitting, standing
-from edgehar.motion.draws import draw_angle, draw_angles
+from edgehar.motion.draws import draw_angle, draw_angles, draw_log_uniform
 from edgehar.motion.poses import interpolate, move_toward
 from edgehar.motion.skeleton import SIDES, Array, Movement, SegmentLengths
-from edgehar.motion.waveforms import Drift, FallProfile, impact_pulse, minimum_jerk, second_derivative
+from edgehar.motion.waveforms import (
+    Drift,
+    FallProfile,
+    impact_pulse,
+    minimum_jerk,
+    rise_and_fall,
+    second_derivative,
+)
 from edgehar.types import STANDARD_GRAVITY
 
 IMPACT_S = 3.0
@@ -24,8 +31,7 @@ IMPACT_S = 3.0
 
 DIRECTIONS = ("forward", "backward", "left", "right")
 
-_ARMS = ("arm", "arm_out", "arm_turn", "elbow", "palm")
-_WHOLE = ("tilt", "roll", "turn", "lean", "bend", "twist")
+_TRUNK = ("tilt", "roll", "turn", "lean", "bend", "twist")
 
 
 class _Fall(Struct, frozen=True, eq=False):
@@ -44,7 +50,7 @@ class _Fall(Struct, frozen=True, eq=False):
 
 
 def falling(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """A fall whose trunk meets the floor at `IMPACT_S`; they stay there, or get up after some seconds."""
+    """Fall so that the trunk meets the floor at `IMPACT_S`; then stay there, or get up after some seconds."""
     direction = DIRECTIONS[rng.integers(4)]
     before, high, pace = _activity_before(body, rng)
     after = _lying_after(direction, rng)
@@ -52,7 +58,7 @@ def falling(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     legs, arms, impacts = _legs(fall, rng), _arms(fall, rng), _impacts(fall, rng)
     shift = _shift(fall, pace, rng)
     heading = float(np.ravel(before(np.array([fall.drop.start])).get("yaw", 0.0))[0])
-    stir, up = _stirring(rng), _getting_up(body, rng)
+    stir, get_up = _stirring(rng), _getting_up(body, rng)
 
     def movement(t: Array) -> dict[str, Array]:
         old, new = before(t), after(t)
@@ -65,7 +71,7 @@ def falling(body: SegmentLengths, rng: np.random.Generator) -> Movement:
             if name.startswith(("push_", "strike_")):
                 pose[name] = fade * value
         turned = fall.turn(t)
-        for name in _WHOLE:
+        for name in _TRUNK:
             first = old.get(name, np.zeros(t.shape))
             pose[name] = first + turned * (new.get(name, 0.0) - first)
         pose["root_z"] = high + fall.drop(t) * (0.1 - high)
@@ -75,13 +81,13 @@ def falling(body: SegmentLengths, rng: np.random.Generator) -> Movement:
         arms(t, pose)
         impacts(t, pose)
         shift(t, pose)
-        return up(t, pose)
+        return get_up(t, pose)
 
     return movement
 
 
 def _activity_before(body: SegmentLengths, rng: np.random.Generator) -> tuple[Movement, float, float]:
-    """What they did, how high the pelvis was, m, and how fast they went, m/s."""
+    """Draw what they did before, how high the pelvis was, m, and how fast they went, m/s."""
     kind = rng.choice(3, p=(0.4, 0.45, 0.15))
     if kind == 2:
         return sitting(body, rng), 0.95 * body.shank, 0.0
@@ -91,7 +97,7 @@ def _activity_before(body: SegmentLengths, rng: np.random.Generator) -> tuple[Mo
 
 
 def _lying_after(direction: str, rng: np.random.Generator) -> Movement:
-    """Flat on the floor as this way of falling leaves them, in angles that lead there from upright."""
+    """Lie flat on the floor as this way of falling leaves them, in angles that lead there from upright."""
     still = lying_on({"backward": 0, "left": 1, "right": 2, "forward": 3}[direction], rng)
     oblique = float(np.clip(rng.normal(0.0, 20.0), -45.0, 45.0))
 
@@ -122,13 +128,13 @@ def _draw_fall(direction: str, height: float, rng: np.random.Generator) -> _Fall
 
 
 def _legs(fall: _Fall, rng: np.random.Generator) -> Callable[[Array, dict[str, Array]], None]:
-    """Knees give way and, mostly, flex on the way down."""
+    """Let the knees give way and, mostly, flex on the way down."""
     spans = ((20.0, 60.0), (50.0, 110.0)) if fall.faints else ((0.0, 50.0), (5.0, 80.0))
     bends = [[draw_angle(rng, *span) for span in spans] for _ in SIDES]
     start, seconds = fall.drop.start, IMPACT_S - fall.drop.start
 
     def legs(t: Array, pose: dict[str, Array]) -> None:
-        bent = minimum_jerk(t, start, 0.8 * seconds) - minimum_jerk(t, IMPACT_S - 0.1, 0.7)
+        bent = rise_and_fall(t, (start, 0.8 * seconds), (IMPACT_S - 0.1, 0.7))
         for side, (hip, knee) in zip(SIDES, bends, strict=True):
             pose[f"hip_{side}"] = pose[f"hip_{side}"] + hip * bent
             pose[f"knee_{side}"] = pose[f"knee_{side}"] + knee * bent
@@ -145,7 +151,7 @@ _REACH = {
 
 
 def _arms(fall: _Fall, rng: np.random.Generator) -> Callable[[Array, dict[str, Array]], None]:
-    """They reach for the floor, are flung about, or hang."""
+    """Let the arms reach for the floor, be flung about, or hang."""
     start = fall.drop.start + rng.uniform(-0.05, 0.15)
     ready = IMPACT_S - rng.uniform(0.05, 0.2) - start
     limp = fall.faints or rng.random() < 0.15
@@ -161,8 +167,8 @@ def _arms(fall: _Fall, rng: np.random.Generator) -> Callable[[Array, dict[str, A
     begin, back = rng.uniform(0.0, 1.0, 4), rng.uniform(0.4, 1.2)
 
     def arms(t: Array, pose: dict[str, Array]) -> None:
-        held = minimum_jerk(t, start, max(ready, 0.3)) - minimum_jerk(t, IMPACT_S + 0.05, back)
-        wild = minimum_jerk(t, start, 0.2) - minimum_jerk(t, IMPACT_S - 0.15, 0.25)
+        held = rise_and_fall(t, (start, max(ready, 0.3)), (IMPACT_S + 0.05, back))
+        wild = rise_and_fall(t, (start, 0.2), (IMPACT_S - 0.15, 0.25))
         for i, (side, (target, share)) in enumerate(zip(SIDES, targets, strict=True)):
             move_toward(pose, target, share * held, side)
             for k, name in enumerate(("arm", "arm_out")):
@@ -173,11 +179,11 @@ def _arms(fall: _Fall, rng: np.random.Generator) -> Callable[[Array, dict[str, A
 
 
 def _impacts(fall: _Fall, rng: np.random.Generator) -> Callable[[Array, dict[str, Array]], None]:
-    """Hands, hip, shoulders and head meet the floor one by one, as hard as the fall is fast."""
+    """Hit the floor with hands, hip, shoulders and head, one by one, as hard as the fall is fast."""
     hard = fall.speed / 2.5
 
     def draw_peak(low: float, high: float) -> float:
-        return hard * float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        return hard * draw_log_uniform(rng, low, high)
 
     hits = [("pelvis", draw_peak(4.0, 25.0), IMPACT_S - 0.5 * fall.width, rng.uniform(0.02, 0.06))]
     flat = IMPACT_S + rng.uniform(0.0, 0.2)
@@ -200,7 +206,7 @@ def _impacts(fall: _Fall, rng: np.random.Generator) -> Callable[[Array, dict[str
 
 
 def _shift(fall: _Fall, pace: float, rng: np.random.Generator) -> Callable[[Array, dict[str, Array]], None]:
-    """The pelvis goes the way of the fall, and what speed it had is lost."""
+    """Move the pelvis the way of the fall, and stop the speed it had."""
     far, start = rng.uniform(0.2, 0.6), fall.drop.start
     x, y = {"forward": (1.0, 0.0), "backward": (-1.0, 0.0), "left": (0.0, 1.0)}.get(
         fall.direction, (0.0, -1.0)
@@ -219,7 +225,7 @@ def _shift(fall: _Fall, pace: float, rng: np.random.Generator) -> Callable[[Arra
 
 
 def _stirring(rng: np.random.Generator) -> Callable[[Array, dict[str, Array]], None]:
-    """Six of ten move about for a while after it."""
+    """Move about for a while after it, six of ten."""
     size = draw_angle(rng, 2.0, 15.0) if rng.random() < 0.6 else 0.0
     calm = rng.uniform(1.5, 8.0)
     names = ("turn", "lean", "arm_left", "arm_right", "elbow_left", "elbow_right", "hip_left", "hip_right", "knee_left", "knee_right")  # fmt: skip
@@ -236,13 +242,13 @@ def _stirring(rng: np.random.Generator) -> Callable[[Array, dict[str, Array]], N
 def _getting_up(
     body: SegmentLengths, rng: np.random.Generator
 ) -> Callable[[Array, dict[str, Array]], dict[str, Array]]:
-    """Three of ten get up again, 3 to 10 s after it, to stand or to sit."""
+    """Get up again, three of ten, 3 to 10 s after it, to stand or to sit."""
     if rng.random() >= 0.3:
         return lambda _t, pose: pose
     then = standing(body, rng) if rng.random() < 0.7 else sitting(body, rng)
     start, seconds = IMPACT_S + rng.uniform(3.0, 10.0), rng.uniform(2.0, 5.0)
 
-    def up(t: Array, pose: dict[str, Array]) -> dict[str, Array]:
+    def get_up(t: Array, pose: dict[str, Array]) -> dict[str, Array]:
         # The trunk comes up before the legs carry it.
         share, carried = (
             minimum_jerk(t, start, 0.7 * seconds),
@@ -253,4 +259,4 @@ def _getting_up(
         upright["root_z"] = pose["root_z"] + carried * (risen["root_z"] - pose["root_z"])
         return upright
 
-    return up
+    return get_up

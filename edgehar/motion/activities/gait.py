@@ -1,4 +1,4 @@
-"""Going on foot: walking, running, stairs, each person with a way of their own.
+"""Gait: walking on the level and on slopes, running, stairs, each person with a way of their own.
 
 Curves are angles of the thigh against the vertical, of the knee and of the ankle, degrees at percent of the
 stride from foot strike, rounded after the ones in: walking, Winter, "Biomechanics and Motor Control of Human Gait"
@@ -15,12 +15,10 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edgehar.motion.draws import draw_angle, draw_log_uniform
+from edgehar.motion.draws import Range, draw_angle, draw_log_uniform
 from edgehar.motion.skeleton import SIDES, Array, Movement, Pose, SegmentLengths
 from edgehar.motion.waveforms import Cycle, Drift, FootStrikes, Harmonics, ground_force
 from edgehar.types import STANDARD_GRAVITY
-
-Range = tuple[float, float]
 
 
 class Stride(Struct, frozen=True):
@@ -101,29 +99,25 @@ STAIRS_DOWN = Stride(
 )  # fmt: skip
 
 
-def _draw_angle(rng: np.random.Generator, low: float, high: float) -> float:
-    return draw_angle(rng, low, high)
-
-
 def _drift(rng: np.random.Generator, seconds: float, degrees: float) -> Drift:
     return Drift(rng, seconds, float(np.deg2rad(degrees)))
 
 
 def _stride_phase(rng: np.random.Generator, rate: float, unsteady: float) -> Movement:
-    """Phase of a rhythm that breathes by about `unsteady` of its rate."""
+    """Return the phase, in strides, of a rhythm that breathes by about `unsteady` of its rate."""
     sway = Drift(rng, 1.7, unsteady * rate * 1.7 / 3.0)
     start = rng.random()
     return lambda t: {"phase": start + rate * t + sway(t)}
 
 
 def walking(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """On the level; some uphill, fewer downhill, on slopes of up to 15 degrees."""
+    """Walk on the level; some uphill, fewer downhill, on slopes of up to 15 degrees."""
     steep = rng.choice(3, p=(0.7, 0.2, 0.1))
     return on_foot(interpolate_strides(WALKING, (WALKING, UPHILL, DOWNHILL)[steep], rng.random()), body, rng)
 
 
 def interpolate_strides(level: Stride, steep: Stride, share: float) -> Stride:
-    """The legs and the lean of one stride, taken by `share` (0 to 1) toward another's."""
+    """Take the legs and the lean of one stride by `share` (0 to 1) toward another's."""
     at = np.arange(0.0, 100.0, 2.0)
 
     def along(curve: tuple[tuple[float, float], ...]) -> Array:
@@ -139,13 +133,13 @@ def interpolate_strides(level: Stride, steep: Stride, share: float) -> Stride:
 
 
 def on_foot(stride: Stride, body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """Walking, running and stairs: legs on their curves, the pelvis pushed by both feet."""
+    """Walk, run or climb: legs on their curves, the pelvis pushed by both feet."""
     rate = rng.uniform(*stride.cadence) * float(np.sqrt(0.4165 / body.thigh))
     clock = _stride_phase(rng, rate, 0.03)
     size, ankle = rng.uniform(*stride.size), Cycle(stride.ankle)
     thigh = Cycle(stride.thigh).personal(rng, size, 0.13)
     knee = Cycle(stride.knee).personal(rng, size, 0.08)
-    thigh.mean += _draw_angle(rng, -6.0, 6.0)
+    thigh.mean += draw_angle(rng, -6.0, 6.0)
     drift = Drift(rng, 0.8, 0.05)
     aside = _hip_rotation(rng)
     push = _pelvis_pushes(stride, rng)
@@ -171,10 +165,10 @@ def on_foot(stride: Stride, body: SegmentLengths, rng: np.random.Generator) -> M
 
 
 def _hip_rotation(rng: np.random.Generator) -> Callable[[str, Array, Array], dict[str, Array]]:
-    """The thigh turns and swings out as it goes: about 10 degrees each (Perry and Burnfield), far from alike."""
+    """Turn the thigh and swing it out as it goes: about 10 degrees each (Perry and Burnfield), far from alike."""
     twist = Harmonics(rng, *np.deg2rad((8.0, 5.0, 2.5)))
     out = Harmonics(rng, *np.deg2rad((5.0, 3.0, 1.5)))
-    toes, wide = _draw_angle(rng, -5.0, 15.0), _draw_angle(rng, -3.0, 6.0)
+    toes, wide = draw_angle(rng, -5.0, 15.0), draw_angle(rng, -3.0, 6.0)
     drift = _drift(rng, 0.7, 1.5)
 
     def aside(side: str, t: Array, phase: Array) -> dict[str, Array]:
@@ -187,7 +181,7 @@ def _hip_rotation(rng: np.random.Generator) -> Callable[[str, Array, Array], dic
 
 
 def _pelvis_pushes(stride: Stride, rng: np.random.Generator) -> Callable[[Array, Array], dict[str, Array]]:
-    """Acceleration of the pelvis from both feet's ground forces, in body weights times g."""
+    """Return the acceleration of the pelvis from both feet's ground forces, in body weights times g."""
     duty, dip, early = rng.uniform(*stride.duty), rng.uniform(*stride.dip), rng.uniform(*stride.early)
     brake, aside = rng.uniform(*stride.brake), rng.uniform(0.02, 0.07)
 
@@ -209,7 +203,7 @@ def _pelvis_pushes(stride: Stride, rng: np.random.Generator) -> Callable[[Array,
 def _foot_strikes(
     stride: Stride, rng: np.random.Generator, rate: float
 ) -> Callable[[Array, Array], dict[str, Array]]:
-    """Heel strikes, the lesser jolt when the leg is whipped forward, and the body's weight coming down."""
+    """Strike with the heel, jolt as the leg is whipped forward, and load with the body's weight coming down."""
     peak, load = (draw_log_uniform(rng, *span) for span in (stride.strike, stride.load))
     # Shocks of the heel have most of their power at 10 to 20 Hz; what tissue makes of them lies below.
     hertz, decay = draw_log_uniform(rng, 4.5, 25.0), rng.uniform(0.02, 0.07)
@@ -227,9 +221,9 @@ def _foot_strikes(
 def _upper_body(
     stride: Stride, rng: np.random.Generator
 ) -> tuple[Callable[[Array, Array], dict[str, Array]], Callable[[Pose], dict[str, Array]]]:
-    """Pelvis, trunk and arms, which swing against the legs; and what keeps a hand back that holds on to a thing."""
-    lean, swing = _draw_angle(rng, *stride.lean), _draw_angle(rng, *stride.swing)
-    rock, yaw = (_draw_angle(rng, *r) for r in ((2.0, 6.0), (3.0, 9.0)))
+    """Swing pelvis, trunk and arms against the legs; and keep a hand back that holds on to a thing."""
+    lean, swing = draw_angle(rng, *stride.lean), draw_angle(rng, *stride.swing)
+    rock, yaw = (draw_angle(rng, *r) for r in ((2.0, 6.0), (3.0, 9.0)))
     heading, sway = _drift(rng, 4.0, rng.uniform(5.0, 60.0)), _drift(rng, 1.0, 1.0)
     # Nobody's trunk moves like a pendulum: all angles have parts of the steps' rhythm and its multiples.
     tilt = Harmonics(rng, *np.deg2rad((0.3, 1.1, 0.2, 0.3)))
@@ -269,11 +263,11 @@ _HANDS = (0.7, 0.14, 0.16)
 def _arm(
     stride: Stride, rng: np.random.Generator, swing: float, kind: int
 ) -> Callable[[str, Array, Array], dict[str, Array]]:
-    """One arm, of a kind as in `_HANDS`."""
+    """Swing one arm, of a kind as in `_HANDS`."""
     swing *= (1.0, 0.3, 0.2)[kind] * rng.uniform(0.8, 1.2)
-    elbow = _draw_angle(rng, *(stride.elbow if kind < 2 else (30.0, 100.0)))
-    mean = _draw_angle(rng, -6.0, 6.0) if kind < 2 else _draw_angle(rng, 10.0, 50.0)
-    out, palm = _draw_angle(rng, 3.0, 15.0), _draw_angle(rng, *((-40.0, 60.0) if kind < 2 else (-120.0, 0.0)))
+    elbow = draw_angle(rng, *(stride.elbow if kind < 2 else (30.0, 100.0)))
+    mean = draw_angle(rng, -6.0, 6.0) if kind < 2 else draw_angle(rng, 10.0, 50.0)
+    out, palm = draw_angle(rng, 3.0, 15.0), draw_angle(rng, *((-40.0, 60.0) if kind < 2 else (-120.0, 0.0)))
     late, bend = rng.uniform(-0.06, 0.06), rng.uniform(0.1, 0.6)
     wander, second = _drift(rng, 1.2, 3.0), rng.uniform(-0.15, 0.15)
     # The arm also turns about itself and swings across; nobody's swing is flat.

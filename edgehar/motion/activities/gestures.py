@@ -3,20 +3,18 @@
 Angles in degrees and accelerations are round numbers about what arms do.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 
 from edgehar.motion.activities.postures import sitting, standing
-from edgehar.motion.draws import draw_angle, draw_angles, draw_log_uniform
+from edgehar.motion.draws import Ranges, draw_angle, draw_angles, draw_log_uniform
 from edgehar.motion.poses import move_toward
 from edgehar.motion.skeleton import SIDES, Array, Movement, SegmentLengths
 from edgehar.motion.waveforms import Drift, Repetitions, impact_pulse, minimum_jerk, rise_and_fall
 
-_Ranges = Mapping[str, tuple[float, float]]
-
 # Where the arm is held, and which angles swing how far.
-_WAVES: tuple[tuple[_Ranges, _Ranges], ...] = (
+_WAVES: tuple[tuple[Ranges, Ranges], ...] = (
     ({"arm": (10, 60), "arm_out": (5, 40), "arm_turn": (-20, 40), "elbow": (90, 135), "palm": (-130, -30)}, {"arm_turn": (8, 35), "elbow": (0, 12)}),
     ({"arm": (10, 60), "arm_out": (20, 80), "arm_turn": (0, 90), "elbow": (60, 120), "palm": (-130, 30)}, {"elbow": (8, 30), "arm_turn": (0, 20)}),
     ({"arm": (120, 175), "arm_out": (0, 30), "elbow": (5, 60), "palm": (-120, 0)}, {"arm_out": (8, 28), "elbow": (0, 20)}),
@@ -26,21 +24,21 @@ _WAVES: tuple[tuple[_Ranges, _Ranges], ...] = (
 
 
 def sitting_or_standing(body: SegmentLengths, rng: np.random.Generator, seated: float) -> Movement:
-    """Somebody who stands, or sits with this probability."""
+    """Stand, or sit with this probability."""
     return sitting(body, rng) if rng.random() < seated else standing(body, rng)
 
 
 def _activity_level(rng: np.random.Generator, always: float) -> Callable[[Array], Array]:
-    """How much it is being done, 0 to 1: all the time with this probability, else on and off."""
+    """Return how much it is being done, 0 to 1: all the time with this probability, else on and off."""
     if rng.random() < always:
         return lambda t: np.ones(t.shape)
     length, ends = rng.uniform(2.0, 6.0), rng.uniform(0.4, 0.9)
     bursts = Repetitions(rng, length, (0.1, rng.uniform(0.3, 2.0)), spread=0.15)
-    return lambda t: rise_and_fall(bursts(t).u, ends / length, ends / length)
+    return lambda t: rise_and_fall(bursts(t).u, (0.0, ends / length), (1.0 - ends / length, ends / length))
 
 
 def waving(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """One hand or both, from the forearm or with the whole arm, 1 to 3 Hz."""
+    """Wave one hand or both, from the forearm or with the whole arm, 1 to 3 Hz."""
     base = sitting_or_standing(body, rng, 0.25)
     both, first = rng.random() < 0.2, int(rng.integers(2))
     held, swings = _WAVES[rng.choice(5, p=(0.3, 0.25, 0.25, 0.1, 0.1))]
@@ -68,10 +66,10 @@ def waving(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
 
 def clapping(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """Hands together 1 to 5 times a second, mostly fast and small."""
+    """Clap 1 to 5 times a second, mostly fast and small."""
     base = sitting_or_standing(body, rng, 0.35)
     rate, sway, start = draw_log_uniform(rng, 1.0, 5.5), Drift(rng, 1.5, 0.06), rng.random()
-    held: _Ranges = {"arm": (10, 55), "arm_out": (0, 15), "arm_turn": (-45, -15), "elbow": (65, 120), "palm": (-40, 20)}  # fmt: skip
+    held: Ranges = {"arm": (10, 55), "arm_out": (0, 15), "arm_turn": (-45, -15), "elbow": (65, 120), "palm": (-40, 20)}  # fmt: skip
     target, still = draw_angles(rng, held), _activity_level(rng, 0.5)
     wide = draw_angle(rng, 12.0, 55.0) * min(1.0, 1.7 / rate)
     # With straight arms the shoulders open, else the forearms turn outward.
@@ -86,7 +84,7 @@ def clapping(body: SegmentLengths, rng: np.random.Generator) -> Movement:
         # The hands meet at full speed, and palms give way a little.
         apart = np.sqrt(np.sin(np.pi * phase) ** 2 + 0.04) - 0.2
         count = np.floor(phase)
-        # A clap begins a knock, and fades with the share of clapping.
+        # A clap begins an impact, and fades with the share of clapping.
         hit = peak * sizes[count.astype(np.int64) % 512] * share * impact_pulse((phase - count) / rate, width)
         for side, sign, part in zip(SIDES, (1.0, -1.0), (1.0, lead), strict=True):
             move_toward(pose, target, share, side)
@@ -99,8 +97,8 @@ def clapping(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     return movement
 
 
-_GUARD: _Ranges = {"arm": (15, 50), "arm_out": (5, 30), "arm_turn": (-30, 10), "elbow": (95, 135), "palm": (-30, 40)}  # fmt: skip
-_PUNCHES: tuple[_Ranges, ...] = (
+_GUARD: Ranges = {"arm": (15, 50), "arm_out": (5, 30), "arm_turn": (-30, 10), "elbow": (95, 135), "palm": (-30, 40)}  # fmt: skip
+_PUNCHES: tuple[Ranges, ...] = (
     {"arm": (70, 100), "arm_out": (0, 15), "arm_turn": (-10, 10), "elbow": (3, 30), "palm": (-100, -30)},
     {"arm": (30, 70), "arm_out": (55, 90), "arm_turn": (-60, 0), "elbow": (70, 100), "palm": (-60, 10)},
     {"arm": (50, 90), "arm_out": (0, 20), "arm_turn": (-20, 10), "elbow": (70, 110), "palm": (40, 100)},
@@ -109,7 +107,7 @@ _PUNCHES: tuple[_Ranges, ...] = (
 
 
 def punching(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """Boxing: from the guard and back, into the air or into something, hands in turn or one alone."""
+    """Box: from the guard and back, into the air or into something, hands in turn or one alone."""
     base = standing(body, rng)
     rate = draw_log_uniform(rng, 0.5, 3.0)
     duration = min(0.95 / rate, rng.uniform(0.35, 0.8))
@@ -127,7 +125,7 @@ def punching(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
     def movement(t: Array) -> dict[str, Array]:
         pose, rep = base(t), punches(t)
-        thrust = rep.size * (minimum_jerk(rep.u, 0.0, reach) - minimum_jerk(rep.u, reach, 0.9 - reach))
+        thrust = rep.size * rise_and_fall(rep.u, (0.0, reach), (reach, 0.9 - reach))
         for i, (side, sign) in enumerate(zip(SIDES, (-1.0, 1.0), strict=True)):
             extension = np.where(hands[rep.index] == i, thrust, 0.0)
             move_toward(pose, guard, 1.0, side)
@@ -143,7 +141,7 @@ def punching(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
 
 # Wind-up, release, follow-through: overhand, underhand, from the chest.
-_THROWS: tuple[tuple[_Ranges, _Ranges, _Ranges], ...] = (
+_THROWS: tuple[tuple[Ranges, Ranges, Ranges], ...] = (
     ({"arm": (-25, 20), "arm_out": (70, 105), "arm_turn": (50, 100), "elbow": (80, 120), "palm": (-30, 40)},
      {"arm": (50, 110), "arm_out": (30, 70), "arm_turn": (0, 50), "elbow": (15, 60), "palm": (-90, 0)},
      {"arm": (20, 60), "arm_out": (-10, 20), "arm_turn": (-40, 0), "elbow": (10, 50), "palm": (-110, -20)}),
@@ -157,7 +155,7 @@ _THROWS: tuple[tuple[_Ranges, _Ranges, _Ranges], ...] = (
 
 
 def throwing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """Overhand, underhand or from the chest; then the next one is picked up, or not."""
+    """Throw overhand, underhand or from the chest; then the next one is picked up, or not."""
     base, kind = standing(body, rng), rng.choice(3, p=(0.6, 0.25, 0.15))
     duration = rng.uniform(1.2, 2.4)
     throws = Repetitions(rng, duration, (0.2, rng.uniform(0.5, 5.0)))
@@ -178,9 +176,7 @@ def throwing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
                 move_toward(pose, wind, minimum_jerk(u, 0.0, back), side)
                 move_toward(pose, free, minimum_jerk(u, back, 1.3 * quick), side)
                 move_toward(pose, after, minimum_jerk(u, back + 0.8 * quick, 1.5 * quick), side)
-                for name, value in rest.items():
-                    now = pose[f"{name}_{side}"]
-                    pose[f"{name}_{side}"] = now + home * (value - now)
+                move_toward(pose, rest, home, side)
         side_of = 1.0 if first == 1 else -1.0
         turned = 2.0 * swing - minimum_jerk(u, 0.0, back) - home
         pose["twist"] = pose["twist"] + (0.0 if both else side_of) * twist * turned
@@ -191,7 +187,7 @@ def throwing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
 
 def hitting(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """A hand comes down hard on a table, and rests; long pauses."""
+    """Bring a hand down hard on a table, and rest it there; long pauses."""
     base = sitting_or_standing(body, rng, 0.6)
     raise_s, slam, rest, home = (rng.uniform(*r) for r in ((0.25, 0.7), (0.09, 0.25), (0.1, 2.0), (0.4, 1.0)))
     duration = raise_s + slam + rest + home
@@ -207,11 +203,9 @@ def hitting(body: SegmentLengths, rng: np.random.Generator) -> Movement:
         landed = minimum_jerk(since, raise_s, slam)
         for i, side in enumerate(SIDES):
             if both or i == first:
-                away = minimum_jerk(since, 0.0, raise_s) - minimum_jerk(since, duration - home, home)
+                away = rise_and_fall(since, (0.0, raise_s), (duration - home, home))
                 goal = {name: value + landed * (down[name] - value) for name, value in up.items()}
-                for name, value in goal.items():
-                    old = pose.get(f"{name}_{side}", 0.0)
-                    pose[f"{name}_{side}"] = old + away * (value - old)
+                move_toward(pose, goal, away, side)
                 # The table stops the hand a little before it would have stopped by itself.
                 struck = impact_pulse(rep.since - raise_s - 0.8 * slam, width)
                 pose[f"hit_z_forearm_{side}"] = peak * rep.size * struck

@@ -1,15 +1,15 @@
-"""What hands do that has no name in a model: work, and the little things of idle time.
+"""Hands at work and idle hands, of whom no model has a label: tools, packing, fidgets.
 
 Angles in degrees, frequencies and accelerations are common sense and round numbers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from edgehar.motion.activities.gestures import sitting_or_standing
 from edgehar.motion.activities.postures import standing
-from edgehar.motion.draws import draw_angle, draw_angles, draw_log_uniform
+from edgehar.motion.draws import Range, Ranges, draw_angle, draw_angles, draw_log_uniform
 from edgehar.motion.poses import move_toward
 from edgehar.motion.skeleton import SIDES, Array, Movement, SegmentLengths
 from edgehar.motion.waveforms import (
@@ -21,14 +21,11 @@ from edgehar.motion.waveforms import (
     rise_and_fall,
 )
 
-_Ranges = Mapping[str, tuple[float, float]]
-_Range = tuple[float, float]
-
-_BENCH: _Ranges = {"arm": (15, 60), "arm_out": (5, 35), "arm_turn": (-40, 10), "elbow": (45, 110), "palm": (-110, 0)}  # fmt: skip
-_FACE: _Ranges = {"arm": (10, 50), "arm_out": (15, 60), "arm_turn": (-40, 0), "elbow": (110, 140), "palm": (-60, 60)}  # fmt: skip
+_BENCH: Ranges = {"arm": (15, 60), "arm_out": (5, 35), "arm_turn": (-40, 10), "elbow": (45, 110), "palm": (-110, 0)}  # fmt: skip
+_FACE: Ranges = {"arm": (10, 50), "arm_out": (15, 60), "arm_turn": (-40, 0), "elbow": (110, 140), "palm": (-60, 60)}  # fmt: skip
 
 # Where the arm is, how far which angles swing, Hz, peak of knocks (m/s²), share who do it seated.
-_STROKES: tuple[tuple[_Ranges, _Ranges, _Range, _Range, float], ...] = (
+_STROKES: tuple[tuple[Ranges, Ranges, Range, Range, float], ...] = (
     # wiping, scrubbing, ironing
     (_BENCH, {"arm": (5, 25), "elbow": (3, 25), "arm_turn": (0, 25)}, (0.6, 3.0), (0, 0), 0.2),
     # stirring, kneading
@@ -51,15 +48,15 @@ _STROKES: tuple[tuple[_Ranges, _Ranges, _Range, _Range, float], ...] = (
 
 
 def arm_work(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """One to three kinds of work in turn."""
+    """Do one to three kinds of work in turn."""
     kinds = [
         packing(body, rng) if rng.random() < 0.4 else _stroking(body, rng) for _ in range(rng.integers(1, 4))
     ]
     return in_turn(kinds, rng, (4.0, 15.0))
 
 
-def in_turn(movements: Sequence[Movement], rng: np.random.Generator, lasts: _Range) -> Movement:
-    """One movement after the other, round and round, each for a range of seconds."""
+def in_turn(movements: Sequence[Movement], rng: np.random.Generator, lasts: Range) -> Movement:
+    """Do one movement after the other, round and round, each for a range of seconds."""
     if len(movements) == 1:
         return movements[0]
     change = Repetitions(rng, rng.uniform(0.6, 1.5), lasts)
@@ -84,7 +81,7 @@ def packing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     moves = Repetitions(rng, rng.uniform(0.5, 1.5), (0.0, rng.uniform(0.1, 1.2)), spread=0.3)
     other = Repetitions(rng, rng.uniform(0.5, 1.5), (0.0, rng.uniform(0.1, 1.2)), spread=0.3)
     ranges = {"arm": (-5, 95), "arm_out": (0, 40), "arm_turn": (-50, 20), "elbow": (15, 115), "palm": (-110, 40)}  # fmt: skip
-    hops = {
+    targets = {
         f"{name}_{side}": RandomTargets(rng, *np.deg2rad(span))
         for name, span in ranges.items()
         for side in SIDES
@@ -97,15 +94,15 @@ def packing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     def movement(t: Array) -> dict[str, Array]:
         pose, rep = base(t), moves(t)
         right = rep if together else other(t)
-        for name, hop in hops.items():
-            pose[name] = hop(right if name.endswith("right") else rep) + shake(t + len(name))
+        for name, target in targets.items():
+            pose[name] = target(right if name.endswith("right") else rep) + shake(t + len(name))
         for name, bend in bends.items():
             pose[name] = pose[name] + bend(rep)
-        for side, own in zip(SIDES, (rep, right), strict=True):
+        for side, hand_rep in zip(SIDES, (rep, right), strict=True):
             pose[f"hit_z_forearm_{side}"] = (
-                peak * own.size * impact_pulse(own.since - 0.9 * own.duration, 0.04)
+                peak * hand_rep.size * impact_pulse(hand_rep.since - 0.9 * hand_rep.duration, 0.04)
             )
-            odd = own.index % 2 == (side == "left")
+            odd = hand_rep.index % 2 == (side == "left")
             pose[f"strike_{side}"] = np.where(
                 odd, step * impact_pulse(rep.since - 0.7 * rep.duration, 0.06), 0.0
             )
@@ -115,7 +112,7 @@ def packing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
 
 def _stroking(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """The same stroke again and again, in bursts, at a place that changes."""
+    """Repeat the same stroke, in bursts, at a place that changes."""
     held, swings, hertz, knocks, seated = _STROKES[rng.integers(len(_STROKES))]
     base = sitting_or_standing(body, rng, seated)
     rate = draw_log_uniform(rng, *hertz)
@@ -131,13 +128,13 @@ def _stroking(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
     def movement(t: Array) -> dict[str, Array]:
         pose, rep = base(t), bursts(t)
-        done, phase = rise_and_fall(rep.u, 0.15, 0.15), start + rate * t + sway(t)
+        done, phase = rise_and_fall(rep.u, (0.0, 0.15), (1.0 - 0.15, 0.15)), start + rate * t + sway(t)
         pose["lean"] = pose["lean"] + lean
         for i, side in enumerate(SIDES):
             works = both or i == worker
             move_toward(pose, target if works else rest, 1.0, side)
-            for name, hop in places.items():
-                pose[f"{name}_{side}"] = pose[f"{name}_{side}"] + (1.0 if works else 0.2) * hop(rep)
+            for name, offset in places.items():
+                pose[f"{name}_{side}"] = pose[f"{name}_{side}"] + (1.0 if works else 0.2) * offset(rep)
             for name, size in swing.items() if works else ():
                 wave = np.sin(2.0 * np.pi * (phase + late[name]))
                 pose[f"{name}_{side}"] = pose[f"{name}_{side}"] + done * size * wave
@@ -150,7 +147,7 @@ def _stroking(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
 
 # Where the arm goes, how far it swings there at which Hz, lean of the trunk, peak of a knock.
-_FIDGETS: tuple[tuple[_Ranges, float, _Range, _Range, float], ...] = (
+_FIDGETS: tuple[tuple[Ranges, float, Range, Range, float], ...] = (
     # scratching the head, the neck; the other arm; a leg
     ({"arm": (30, 110), "arm_out": (10, 60), "elbow": (110, 145), "palm": (-60, 60)}, 6.0, (2.0, 5.0), (0, 10), 0.0),
     ({"arm": (20, 50), "arm_turn": (-70, -40), "elbow": (80, 120), "palm": (-60, 20)}, 5.0, (2.0, 5.0), (0, 5), 0.0),
@@ -170,7 +167,7 @@ _FIDGETS: tuple[tuple[_Ranges, float, _Range, _Range, float], ...] = (
 
 
 def fidgeting(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """Idle, sitting or standing, with one little thing after another."""
+    """Idle, sitting or standing, and do one little thing after another."""
     base, count = sitting_or_standing(body, rng, 0.6), int(rng.integers(3, 7))
     things = [_fidget(rng, int(kind)) for kind in rng.integers(0, len(_FIDGETS), count)]
     every = Repetitions(rng, rng.uniform(1.5, 5.0), (0.5, rng.uniform(2.0, 10.0)), spread=0.35)
@@ -186,9 +183,9 @@ def fidgeting(body: SegmentLengths, rng: np.random.Generator) -> Movement:
             )
             pose["lean"] = pose["lean"] + lean * share
             for k, side in enumerate(SIDES):
-                own = np.where(hand[rep.index] == k, share, 0.0)
-                move_toward(pose, target, own, side)
-                wave = own**4 * np.sin(2.0 * np.pi * rate * rep.since)
+                hand_share = np.where(hand[rep.index] == k, share, 0.0)
+                move_toward(pose, target, hand_share, side)
+                wave = hand_share**4 * np.sin(2.0 * np.pi * rate * rep.since)
                 pose[f"elbow_{side}"] = pose[f"elbow_{side}"] + size * wave
                 hit = peak * rep.size * impact_pulse(rep.since - 0.5 * rep.duration, 0.03)
                 name = f"hit_z_forearm_{side}"

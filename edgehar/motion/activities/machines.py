@@ -16,24 +16,24 @@ from edgehar.motion.waveforms import (
     Repetitions,
     RepetitionState,
     impact_pulse,
-    minimum_jerk,
+    rise_and_fall,
     second_derivative,
 )
 
 
 def cycling(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """Upright or recumbent: the crank turns, hip and knee follow from the leg's two links."""
+    """Cycle, upright or recumbent: the crank turns, hip and knee follow from the leg's two links."""
     recumbent = rng.random() < 0.35
     rate, start, sway = rng.uniform(0.7, 1.6), rng.random(), Drift(rng, 2.0, 0.04)
     crank = rng.uniform(0.16, 0.175)
     # The knee keeps 20 to 40 degrees at the far end (saddle height); the ankle stands in for foot and pedal.
     leg = leg_length(body, draw_angle(rng, 20.0, 40.0))
-    line = np.deg2rad(rng.uniform(70.0, 95.0) if recumbent else rng.uniform(10.0, 24.0))
+    line = draw_angle(rng, *((70.0, 95.0) if recumbent else (10.0, 24.0)))
     # The pedals' lowest point is some 10 cm above the ground.
     far = leg - crank
     high = 0.1 + leg * np.cos(line)
-    lean = np.deg2rad(rng.uniform(-35.0, -5.0) if recumbent else rng.uniform(5.0, 45.0))
-    arm = np.deg2rad(rng.uniform(-10.0, 40.0) if recumbent else rng.uniform(35.0, 85.0)) + max(lean, 0.0)
+    lean = draw_angle(rng, *((-35.0, -5.0) if recumbent else (5.0, 45.0)))
+    arm = draw_angle(rng, *((-10.0, 40.0) if recumbent else (35.0, 85.0))) + max(lean, 0.0)
     elbow, palm = draw_angle(rng, 5.0, 50.0), draw_angle(rng, -100.0, -20.0)
     rock, drift = draw_angle(rng, 0.4, 3.5), Drift(rng, 1.0, draw_angle(rng, 0.8, 2.0))
     turn, late = draw_angle(rng, 0.3, 4.0), rng.uniform(0.0, 6.0)
@@ -63,7 +63,7 @@ def cycling(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
 
 def rowing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """On an ergometer: legs, trunk and arms drive one after the other and come back in reverse."""
+    """Row on an ergometer: legs, trunk and arms drive one after the other and come back in reverse."""
     # Strokes per minute of easy rowing to a race (Kleshnev, Biomechanics of Rowing, 2016); beginners are slower.
     strokes = Repetitions(rng, 60.0 / rng.uniform(14.0, 36.0), spread=0.04)
     drive = rng.uniform(0.36, 0.5)
@@ -79,18 +79,14 @@ def rowing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     chain, jerk = Drift(rng, 0.04, rng.uniform(0.05, 0.5)), rng.uniform(0.5, 5.0)
 
     def slide(rep: RepetitionState) -> Array:
-        out = minimum_jerk(rep.u, 0.0, 0.75 * drive) - minimum_jerk(
-            rep.u, drive + 0.25 * (1.0 - drive), 0.75 * (1 - drive)
-        )
+        out = rise_and_fall(rep.u, (0.0, 0.75 * drive), (drive + 0.25 * (1.0 - drive), 0.75 * (1 - drive)))
         return near + (far - near) * out
 
     def movement(t: Array) -> dict[str, Array]:
         rep = strokes(t)
         u, back = rep.u, 1.0 - drive
-        swing = minimum_jerk(u, 0.25 * drive, 0.65 * drive) - minimum_jerk(u, drive + 0.1 * back, 0.45 * back)
-        arms = minimum_jerk(u, pull * drive, (1.05 - pull) * drive) - minimum_jerk(
-            u, 1.05 * drive, away * back
-        )
+        swing = rise_and_fall(u, (0.25 * drive, 0.65 * drive), (drive + 0.1 * back, 0.45 * back))
+        arms = rise_and_fall(u, (pull * drive, (1.05 - pull) * drive), (1.05 * drive, away * back))
         lean = catch + (finish - catch) * swing * rep.size + drift(t)
         thigh, knee = leg_angles(slide(rep), np.full(t.shape, below), body)
         pose: dict[str, Array] = {"tilt": 0.55 * lean, "lean": 0.45 * lean, "root_z": np.full(t.shape, 0.3)}

@@ -1,4 +1,4 @@
-"""What looks like a fall and is none: stumbling, dropping onto a chair, one jump.
+"""Near falls, which a sensor may take for falls: stumbling, dropping onto a chair, one jump.
 
 The first comes about 3 s after the beginning, then one follows the other with pauses of seconds;
 ranges are round numbers.
@@ -12,12 +12,12 @@ from edgehar.motion.activities.postures import sitting, standing
 from edgehar.motion.draws import draw_angle, draw_angles, draw_log_uniform
 from edgehar.motion.poses import interpolate, move_toward
 from edgehar.motion.skeleton import SIDES, Array, Movement, SegmentLengths
-from edgehar.motion.waveforms import FallProfile, Repetitions, impact_pulse, minimum_jerk
+from edgehar.motion.waveforms import FallProfile, Repetitions, bump, impact_pulse, minimum_jerk, rise_and_fall
 from edgehar.types import STANDARD_GRAVITY
 
 
 def stumbling(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """The foot is caught, the trunk goes forward, a quick long step saves it, and they walk on."""
+    """Stumble: the foot is caught, the trunk goes forward, a quick long step saves it, and they walk on."""
     base = on_foot(RUNNING if rng.random() < 0.15 else WALKING, body, rng)
     duration = rng.uniform(0.8, 1.8)
     trips = Repetitions(rng, duration, (3.0, 12.0), spread=0.0, first=IMPACT_S - 0.4 * duration)
@@ -30,7 +30,7 @@ def stumbling(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
     def movement(t: Array) -> dict[str, Array]:
         pose, rep = base(t), trips(t)
-        out = rep.size * (minimum_jerk(rep.u, 0.05, 0.35) - minimum_jerk(rep.u, 0.45, 0.55))
+        out = rep.size * rise_and_fall(rep.u, (0.05, 0.35), (0.45, 0.55))
         pose["lean"] = pose["lean"] + lean * out
         pose["root_z"] = pose.get("root_z", 0.0) - dip * out
         pose["push_x"] = pose["push_x"] - brake * (
@@ -50,7 +50,7 @@ def stumbling(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
 
 def collapsing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """They drop onto a chair or a sofa, stay, and stand up again in time."""
+    """Drop onto a chair or a sofa, stay, and stand up again in time."""
     stand, sit = standing(body, rng), sitting(body, rng)
     height = body.thigh + 0.05 * body.shank
     ramp, width, rebound = rng.uniform(0.35, 0.8), rng.uniform(0.07, 0.25), rng.uniform(0.0, 0.25)
@@ -75,11 +75,9 @@ def collapsing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
         low = low * (1.0 - up)
         pose = interpolate(stand(t), sit(t), np.clip(low, 0.0, 1.0))
         pose["root_z"] = body.thigh + body.shank - height * low
-        leaning = bow * (
-            minimum_jerk(s, 0.0, hit) - minimum_jerk(s, hit - 0.1, 0.7)
-        ) - back * _there_and_back((s - hit + 0.1) / 0.9)
+        leaning = bow * rise_and_fall(s, (0.0, hit), (hit - 0.1, 0.7)) - back * bump((s - hit + 0.1) / 0.9)
         pose["lean"] = pose["lean"] + leaning + bow * 4.0 * up * (1.0 - up)
-        thrown = share * (minimum_jerk(s, 0.2, hit - 0.2) - minimum_jerk(s, hit, 0.6))
+        thrown = share * rise_and_fall(s, (0.2, hit - 0.2), (hit, 0.6))
         for side in SIDES:
             move_toward(pose, arms, thrown, side)
             pose[f"hit_z_forearm_{side}"] = hands * impact_pulse(s - hit - 0.05, 0.04)
@@ -90,7 +88,7 @@ def collapsing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
 
 def reaching_jump(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """One jump, mostly with the arms up, and then they stand still again."""
+    """Jump once, mostly with the arms up, and stand still again."""
     base = standing(body, rng)
     # Flights of 0.2 to 0.6 s: 5 to 40 cm.
     flight, push, land = rng.uniform(0.2, 0.6), rng.uniform(0.2, 0.4), rng.uniform(0.12, 0.4)
@@ -108,8 +106,8 @@ def reaching_jump(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     def movement(t: Array) -> dict[str, Array]:
         pose, rep = base(t), jumps(t)
         s = np.where(rep.u < 1.0, rep.since, duration)
-        low = minimum_jerk(s, 0.0, crouch) - minimum_jerk(s, crouch, push)
-        low += 0.7 * (minimum_jerk(s, hit, land) - minimum_jerk(s, hit + land, rest))
+        low = rise_and_fall(s, (0.0, crouch), (crouch, push))
+        low += 0.7 * rise_and_fall(s, (hit, land), (hit + land, rest))
         pose["lean"] = pose["lean"] + 0.5 * lean * low
         pose["tilt"] = pose["tilt"] + 0.5 * lean * low
         # The impulses of pushing off and of landing are those of the flight between them.
@@ -121,7 +119,7 @@ def reaching_jump(body: SegmentLengths, rng: np.random.Generator) -> Movement:
                 move_toward(
                     pose,
                     arms,
-                    share * (minimum_jerk(s, crouch - 0.2, push + 0.4) - minimum_jerk(s, hit - 0.1, 0.8)),
+                    share * rise_and_fall(s, (crouch - 0.2, push + 0.4), (hit - 0.1, 0.8)),
                     side,
                 )
             pose[f"hip_{side}"] = pose[f"hip_{side}"] + (bend + 0.5 * lean) * low
@@ -132,13 +130,7 @@ def reaching_jump(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     return movement
 
 
-def _there_and_back(u: Array) -> Array:
-    """From 0 to 1 and back as u goes from 0 to 1."""
-    u = np.clip(u, 0.0, 1.0)
-    return np.asarray(64.0 * (u * (1.0 - u)) ** 3)
-
-
 def _half_sine(since: Array, seconds: float) -> Array:
-    """A pulse of unit area."""
+    """Return a pulse of unit area."""
     u = np.clip(since / seconds, 0.0, 1.0)
     return np.asarray(0.5 * np.pi / seconds * np.sin(np.pi * u))

@@ -1,10 +1,10 @@
-"""Keeping still, as far as people do: sitting, standing, lying, with sway, fidgets and busy hands."""
+"""Static postures, as far as people keep still: sitting, standing, lying, with sway, fidgets and busy hands."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from edgehar.motion.draws import draw_angle
+from edgehar.motion.draws import Ranges, draw_angle, draw_angles
 from edgehar.motion.skeleton import SIDES, Array, Movement, SegmentLengths
 from edgehar.motion.waveforms import Drift, OccasionalShifts
 
@@ -47,14 +47,12 @@ _ARMS = {
 }
 
 
-def _draw_side(
-    rng: np.random.Generator, ranges: Mapping[str, tuple[float, float]], side: str
-) -> dict[str, float]:
-    return {f"{name}_{side}": draw_angle(rng, *span) for name, span in ranges.items()}
+def _draw_side(rng: np.random.Generator, ranges: Ranges, side: str) -> dict[str, float]:
+    return {f"{name}_{side}": angle for name, angle in draw_angles(rng, ranges).items()}
 
 
 def _draw_arms(rng: np.random.Generator, kinds: tuple[str, ...]) -> tuple[dict[str, float], bool]:
-    """Both arms, mostly alike; and whether the hands are at work."""
+    """Draw both arms, mostly alike; and whether the hands are at work."""
     first = kinds[rng.integers(len(kinds))]
     second = first if rng.random() < 0.7 else kinds[rng.integers(len(kinds))]
     busy = first in {"phone", "table", "lap"} and rng.random() < 0.5
@@ -64,7 +62,7 @@ def _draw_arms(rng: np.random.Generator, kinds: tuple[str, ...]) -> tuple[dict[s
 def _with_sway(
     rng: np.random.Generator, still: Mapping[str, float], sizes: Mapping[str, float], fidget: float
 ) -> Movement:
-    """A still pose with drift of `sizes` degrees per angle, and fidgets `fidget` times as large."""
+    """Keep a pose with drift of `sizes` degrees per angle, and fidgets `fidget` times as large."""
     drifts = {
         name: Drift(rng, rng.uniform(0.8, 3.0), float(np.deg2rad(size))) for name, size in sizes.items()
     }
@@ -83,14 +81,14 @@ def _with_sway(
 
 
 def _hand_drift_degrees(rng: np.random.Generator, *, busy: bool) -> dict[str, float]:
-    """Drift of the arms' angles, degrees."""
+    """Draw the drift of the arms' angles, degrees."""
     size = rng.uniform(0.3, 1.2) * (3.0 if busy else 1.0)
     sizes = {"arm": 0.5 * size, "elbow": size, "palm": 1.5 * size}
     return {f"{name}_{side}": value for name, value in sizes.items() for side in SIDES}
 
 
 def standing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """Upright on both feet, shifting weight now and then."""
+    """Stand upright on both feet, shifting weight now and then."""
     arms, busy = _draw_arms(rng, ("hanging", "hanging", "hanging", "pocket", "crossed", "phone"))
     still = arms | {"tilt": np.deg2rad(rng.normal(0.0, 3.0)), "lean": draw_angle(rng, -3.0, 8.0)}
     for side in SIDES:
@@ -108,7 +106,7 @@ def standing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
 
 def sitting(body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """On a chair or a sofa; sometimes a leg bounces."""
+    """Sit on a chair or a sofa; sometimes a leg bounces."""
     arms, busy = _draw_arms(rng, ("lap", "lap", "table", "phone", "crossed", "hanging"))
     tilt = rng.uniform(-25.0, 8.0)
     still = arms | {"tilt": np.deg2rad(tilt), "lean": draw_angle(rng, -8.0, 20.0)}
@@ -127,7 +125,7 @@ def sitting(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
 
 def _bouncing(seated: Movement, rng: np.random.Generator) -> Movement:
-    """The heel of one leg bounces: knee and thigh at 4 to 6 Hz."""
+    """Bounce the heel of one leg: knee and thigh at 4 to 6 Hz."""
     side, rate = SIDES[rng.integers(2)], rng.uniform(4.0, 6.0)
     size, strength = draw_angle(rng, 0.5, 2.0), Drift(rng, 3.0, 0.7)
 
@@ -140,12 +138,12 @@ def _bouncing(seated: Movement, rng: np.random.Generator) -> Movement:
 
 
 def lying(_body: SegmentLengths, rng: np.random.Generator) -> Movement:
-    """On the back, either side, or the belly."""
+    """Lie on the back, either side, or the belly."""
     return lying_on(int(rng.choice(4, p=(0.45, 0.2, 0.2, 0.15))), rng)
 
 
 def lying_on(kind: int, rng: np.random.Generator) -> Movement:
-    """On the back (0), the left (1) or right (2) side, or the belly (3)."""
+    """Lie on the back (0), the left (1) or right (2) side, or the belly (3)."""
     turn = (0.0, 90.0, -90.0, 180.0)[kind] + rng.normal(0.0, 10.0)
     arms, _ = _draw_arms(rng, ("flat", "flat", "belly", "head") if kind == 0 else ("flat", "head", "lap"))
     still = arms | {"tilt": np.deg2rad(-90.0 + rng.normal(0.0, 5.0)), "turn": np.deg2rad(turn)}
