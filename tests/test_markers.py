@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgehar.errors import RecordingError
-from edgehar.motion.capture.clip import bridged
+from edgehar.motion.capture.gaps import fill_short_gaps
 from edgehar.motion.capture.markers import from_markers, read_markers
 from edgehar.motion.skeleton import SIDES, Array, rotation_about
 
@@ -115,7 +115,7 @@ def test_gaps_of_up_to_the_longest_are_bridged_and_ends_are_not() -> None:
     t = np.arange(20) / 10.0
     x = np.stack([t, 2.0 * t], axis=1)
     x[[0, 4, 5, 9, 10, 11, 12, 19]] = np.nan
-    filled = bridged(x, t, longest=0.3 + 1e-9)
+    filled = fill_short_gaps(x, t, longest=0.3 + 1e-9)
     assert filled[4:6] == pytest.approx(np.stack([t[4:6], 2.0 * t[4:6]], axis=1))
     assert np.isnan(filled[[0, 9, 10, 11, 12, 19]]).all()
 

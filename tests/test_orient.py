@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from edgehar.motion.capture.clip import Motion
-from edgehar.motion.capture.orient import orient, twisted
+from edgehar.motion.capture.orient import orient, twist_forearms
 from edgehar.motion.skeleton import SIDES, Array, Figure, rotation_about, segment_lengths
 
 BODY = segment_lengths(1.75)
@@ -177,7 +177,7 @@ def test_twist_turns_forearm_and_hand_about_the_forearm_by_the_degrees_asked_for
     before = np.swapaxes(motion.rotations["forearm_left"], 1, 2)
     angles = []
     for seed in range(10):
-        after = twisted(motion, np.random.default_rng(seed), degrees=20.0, seconds=1.0).rotations
+        after = twist_forearms(motion, np.random.default_rng(seed), degrees=20.0, seconds=1.0).rotations
         turn = before @ after["forearm_left"]
         assert turn[:, :, 2] == pytest.approx(np.tile([0.0, 0.0, 1.0], (1200, 1)))
         assert np.swapaxes(after["forearm_left"], 1, 2) @ after["hand_left"] == pytest.approx(
@@ -191,7 +191,9 @@ def test_twist_turns_forearm_and_hand_about_the_forearm_by_the_degrees_asked_for
 
 def test_twist_is_the_same_for_the_same_seed_and_rests_with_the_arm() -> None:
     motion = arm(300, still=False)
-    once, again = (twisted(motion, np.random.default_rng(2)).rotations["forearm_left"] for _ in range(2))
+    once, again = (
+        twist_forearms(motion, np.random.default_rng(2)).rotations["forearm_left"] for _ in range(2)
+    )
     assert np.array_equal(once, again)
-    resting = twisted(arm(300, still=True), np.random.default_rng(2)).rotations["forearm_left"]
+    resting = twist_forearms(arm(300, still=True), np.random.default_rng(2)).rotations["forearm_left"]
     assert turning(resting).max() < 1e-6

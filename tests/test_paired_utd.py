@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
-from edgehar.motion.capture.kinect import UTD_RATE, V1, from_camera
+from edgehar.motion.capture.kinect import UTD_RATE, V1_JOINTS, from_camera
 from edgehar.motion.capture.track import Track
 from edgehar.motion.imu import RATE, inertial_signals
 from edgehar.motion.skeleton import Array
@@ -25,7 +25,7 @@ def slow(x: NDArray[np.floating], rate: float) -> Array:
 
 def simulated(skeleton: Array, placement: str) -> Array:
     """Norm of the specific force at the skin, m/s², at the simulation's rate."""
-    points = {name: skeleton[:, V1.index(name)] for name in (*TRUNK, *LIMB[placement])}
+    points = {name: skeleton[:, V1_JOINTS.index(name)] for name in (*TRUNK, *LIMB[placement])}
     track = Track(from_camera(points, np.arange(len(skeleton)) / UTD_RATE))
     segment, below, forward, outward = SURFACE[placement]
     frame = track.frame(f"{segment}_right")

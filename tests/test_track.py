@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from edgehar.errors import RecordingError
 from edgehar.motion.capture.clip import Motion, Span
-from edgehar.motion.capture.pieces import part, unbroken
-from edgehar.motion.capture.track import LEAST_ROWS, Track, lengths, noise
+from edgehar.motion.capture.gaps import slice_rows, split_at_jumps
+from edgehar.motion.capture.track import LEAST_ROWS, Track, measure_lengths, noise_level
 from edgehar.motion.imu import RATE, SITES, inertial_signals, place_sensor, read_sensor
 from edgehar.motion.skeleton import Array, Figure, rotation_about
 from edgehar.types import STANDARD_GRAVITY
@@ -85,7 +85,7 @@ def test_noise_is_found_and_taken_out(fps: float, millimetres: float) -> None:
         path, acceleration = limbs(rng)
         t = np.arange(0.0, 10.0, 1.0 / fps)
         seen = path(t) + rng.normal(0.0, 1e-3 * millimetres, (len(t), 3))
-        estimates.append(1e3 * noise(seen))
+        estimates.append(1e3 * noise_level(seen))
         track = Track(limb(seen, rotation_about(0, np.zeros(len(t)), len(t)), fps))
         got = np.diff(track.frame("forearm_left").origin, 2, axis=0) * RATE**2
         true = acceleration(track.t[1:-1])
@@ -162,7 +162,7 @@ def test_every_site_of_the_simulator_fits_a_recorded_body() -> None:
 
 
 def test_lengths_are_those_of_the_clip() -> None:
-    found = lengths(standing())
+    found = measure_lengths(standing())
     assert (found.thigh, found.shank, found.upper_arm, found.forearm) == pytest.approx((0.4, 0.4, 0.3, 0.25))
     assert (found.hip_half, found.shoulder_half, found.trunk) == pytest.approx(
         (0.09, 0.2, np.hypot(0.5, 0.05))
@@ -172,7 +172,7 @@ def test_lengths_are_those_of_the_clip() -> None:
 def test_a_length_that_was_not_recorded_is_in_proportion() -> None:
     whole = standing()
     joints = {name: x for name, x in whole.joints.items() if "wrist" not in name}
-    assert 0.2 < lengths(replace(whole, joints=joints)).forearm < 0.28
+    assert 0.2 < measure_lengths(replace(whole, joints=joints)).forearm < 0.28
 
 
 def test_the_trunk_hangs_from_the_neck() -> None:
@@ -190,7 +190,7 @@ def test_the_rows_are_at_the_rate_asked_for_and_within_the_clip() -> None:
 def test_a_recorded_figure_reads_as_the_figure_itself() -> None:
     t = np.arange(0.0, 4.0, 1.0 / RATE)
     pose = {"knee_left": 0.5 - 0.5 * np.cos(2.0 * np.pi * t), "hip_left": 0.3 * np.sin(2.0 * np.pi * t)}
-    figure = Figure(lengths(standing()), pose, len(t))
+    figure = Figure(measure_lengths(standing()), pose, len(t))
     frame, few = figure.frame("shank_left"), slice(None, None, 4)
     motion = Motion(
         t=t[few],
@@ -200,7 +200,7 @@ def test_a_recorded_figure_reads_as_the_figure_itself() -> None:
         },
         rotations={"shank_left": frame.rotation[few]},
     )
-    placed = place_sensor(SITES["lower_leg"], "left", lengths(standing()), np.random.default_rng(4))
+    placed = place_sensor(SITES["lower_leg"], "left", measure_lengths(standing()), np.random.default_rng(4))
     whole, again = read_sensor(figure, pose, placed), read_sensor(Track(motion), {}, placed)
     rows = slice(EDGE, len(again[0]) - EDGE)
     assert again[0][rows] == pytest.approx(whole[0][rows], abs=0.05)
@@ -212,7 +212,7 @@ def test_a_planar_a_short_and_a_torn_clip_are_refused() -> None:
     with pytest.raises(RecordingError, match="standing: seen in a plane"):
         Track(replace(motion, planar=True))
     with pytest.raises(RecordingError, match=f"11 rows; a clip needs at least {LEAST_ROWS}"):
-        Track(part(motion, 0, 11))
+        Track(slice_rows(motion, 0, 11))
     with pytest.raises(RecordingError, match=r"at most 0\.3"):
         Track(replace(motion, t=np.where(np.arange(120) < 60, motion.t, motion.t + 1.0)))
 
@@ -231,7 +231,7 @@ def test_a_joint_that_is_missing_is_named() -> None:
 def test_a_take_is_cut_where_it_jumps_and_nothing_leaks_across() -> None:
     motion = standing(240)
     jumped = {name: np.where(np.arange(240)[:, None] < 100, x, x + 0.4) for name, x in motion.joints.items()}
-    pieces = unbroken(replace(motion, joints=jumped))
+    pieces = split_at_jumps(replace(motion, joints=jumped))
     assert [len(piece.t) for piece in pieces] == [98, 138]
     for piece in pieces:
         assert piece.t[0] == 0.0
@@ -243,15 +243,15 @@ def test_a_take_is_cut_where_it_jumps_and_nothing_leaks_across() -> None:
 def test_a_take_is_cut_at_gaps_and_at_impossible_turns() -> None:
     motion = standing(240)
     late = replace(motion, t=np.where(np.arange(240) < 120, motion.t, motion.t + 1.0))
-    assert [len(piece.t) for piece in unbroken(late)] == [119, 119]
+    assert [len(piece.t) for piece in split_at_jumps(late)] == [119, 119]
     flipped = rotation_about(1, np.where(np.arange(240) < 80, 0.0, np.pi), 240)
     turned = replace(motion, rotations={**motion.rotations, "thigh_left": flipped})
-    assert [len(piece.t) for piece in unbroken(turned)] == [79, 159]
-    assert unbroken(motion) == [motion]
+    assert [len(piece.t) for piece in split_at_jumps(turned)] == [79, 159]
+    assert split_at_jumps(motion) == [motion]
 
 
 def test_the_spans_of_a_part_go_with_it() -> None:
-    first, second = part(standing(), 30, 90).spans
+    first, second = slice_rows(standing(), 30, 90).spans
     assert (first.label, second.label) == ("first", "second")
     assert (first.start, first.end) == pytest.approx((0.0, 0.5))
     assert (second.start, second.end) == pytest.approx((0.5, 59 / 60))
