@@ -32,7 +32,7 @@ _INWARD = {
 
 
 def impact_acceleration(segment: str, gain: Array, pose: Pose) -> list[Array | float]:
-    """Return the acceleration of a segment by a pose's strikes and hits: along x, y, z of the heading's frame, m/s².
+    """Return a segment's acceleration by a pose's strikes and hits, m/s²: x, y, z of the heading's frame.
 
     Args:
         segment: where it is felt.

@@ -24,24 +24,24 @@ class Site(Struct, frozen=True):
     """Place on the body where a sensor may sit, and the mounting that holds it there."""
 
     segment: str
-    """Of `skeleton`; `*` stands for the side."""
+    """Segment of `skeleton`; `*` stands for the side."""
     along: tuple[float, float]
-    """Below the proximal joint, in lengths of the segment; in m above the hips on pelvis and thorax, above the
-    base of the neck on the head, before the ankle on the foot."""
+    """Distance below the proximal joint, in lengths of the segment; in m above the hips on pelvis and thorax,
+    above the base of the neck on the head, before the ankle on the foot."""
     radius: tuple[float, float]
-    """From the segment's axis to the sensor, m."""
+    """Distance from the segment's axis to the sensor, m."""
     azimuth: tuple[float, float]
-    """Of the outward normal, degrees: 0 in front (on top of the foot), 90 outward."""
+    """Azimuth of the outward normal, degrees: 0 in front (on top of the foot), 90 outward."""
     natural_hz: tuple[float, float]
     """Natural frequency of device and tissue on the bone, Hz."""
     damping: tuple[float, float]
     """Share of critical damping."""
     tip_gain: float
-    """How far it tips, rad per m/s² at the natural frequency."""
+    """Tipping of the device, rad per m/s² at the natural frequency."""
     impact_gain: tuple[float, float] = (0.5, 1.3)
     """Share of an impact on the bone that reaches the device: a loose phone slaps, a tight strap damps."""
     contact: tuple[float, float] = (0.0, 0.0)
-    """Share of the bone's quick motion that reaches the device past spring and damper: it lies against the limb."""
+    """Share of the bone's quick motion that reaches the device past spring and damper: it touches the limb."""
     any_orientation: float = 0.1
     """Share of wearers who mount it in any orientation at all."""
     lengthwise: float = 0.5
@@ -148,7 +148,7 @@ def _mounting_response(hertz: float, damping: float) -> Array:
 
 
 def inertial_signals(position: Array, rotation: Array, rate: float) -> tuple[Array, Array]:
-    """Differentiate (rows, 3) m and (rows, 3, 3) at `rate` Hz to specific force m/s², angular rate rad/s; two rows less."""
+    """Turn (rows, 3) m, (rows, 3, 3) at `rate` Hz into specific force m/s², angular rate rad/s; 2 rows less."""
     acceleration = (position[2:] - 2.0 * position[1:-1] + position[:-2]) * rate**2
     acceleration[:, 2] += STANDARD_GRAVITY
     force = np.einsum("nji,nj->ni", rotation[1:-1], acceleration)
@@ -228,7 +228,7 @@ def random_rotations(rng: np.random.Generator, count: int) -> Array:
 
 
 def draw_mountings(site: Site, rng: np.random.Generator, count: int) -> Array:
-    """Draw (count, 3, 3), device to axes of `PlacedSensor`: flat on the limb, any side up, mostly lengthwise."""
+    """Draw (count, 3, 3), device to `PlacedSensor` axes: flat on the limb, any side up, mostly lengthwise."""
     upside_down, inside_out = np.pi * rng.integers(0, 2, count), np.pi * rng.integers(0, 2, count)
     across = 0.5 * np.pi * (rng.random(count) > site.lengthwise)
     flat = rotation_about(1, inside_out, count) @ rotation_about(2, upside_down + across, count)
@@ -258,7 +258,7 @@ class Hardware(Struct, frozen=True, eq=False):
 
 
 def draw_hardware(rng: np.random.Generator) -> Hardware:
-    """Draw a current MEMS part: 100 to 600 µg/rtHz and 0.005 to 0.017 deg/s/rtHz in 25 Hz, as data sheets have it."""
+    """Draw a current MEMS part: 100 to 600 µg/rtHz, 0.005 to 0.017 deg/s/rtHz in 25 Hz, as in data sheets."""
     acc, gyr = rng.uniform(0.005, 0.03), rng.uniform(0.0004, 0.0015)
     return Hardware(
         bias=np.concatenate([rng.normal(0.0, 0.12, 3), rng.normal(0.0, 0.012, 3)]),

@@ -1,4 +1,4 @@
-"""A linked skeleton: segment lengths from body height, positions and rotations from joint angles.
+"""Linked skeleton: segment lengths from body height, positions and rotations from joint angles.
 
 World and segment frames: x forward, y left, z up, metres. With every angle zero the body stands
 upright, arms hanging, and all segment frames coincide with the world's.
@@ -16,7 +16,8 @@ Pose = Mapping[str, Array | float]
 """Angles in rad (flexion and abduction positive, forward lean positive), `root_*` in m,
 `push_*` (acceleration of the pelvis in its heading's frame), `strike_*` (of a foot) and `hit_x_*`,
 `hit_y_*`, `hit_z_*` (of what strikes a segment, in the heading's frame) in m/s², `unworn` from 0 (on the
-body) to 1 (every sensor is at the root, no body between them); a name that is missing is zero. Names of paired joints end in `_left` or `_right`."""
+body) to 1 (every sensor is at the root, no body between them);
+a name that is missing is zero. Names of paired joints end in `_left` or `_right`."""
 
 Movement = Callable[[Array], dict[str, Array]]
 """Times in s -> a `Pose` over these times."""
@@ -25,7 +26,7 @@ SIDES = ("left", "right")
 
 
 class SegmentLengths(Struct, frozen=True):
-    """Lengths of a body's segments, m. Fractions of body height: Drillis and Contini 1966, as in Winter, "Biomechanics"."""
+    """Segment lengths, m. Fractions of body height: Drillis and Contini 1966, as in Winter, "Biomechanics"."""
 
     thigh: float
     shank: float
@@ -90,7 +91,7 @@ class Figure:
         self._frames: dict[str, Frame] = {}
 
     def frame(self, segment: str) -> Frame:
-        """Return a segment: pelvis, thorax, head; thigh, shank, foot, upper_arm, forearm with `_left`, `_right`."""
+        """Return pelvis, thorax, head; or thigh, shank, foot, upper_arm, forearm with `_left`, `_right`."""
         if segment not in self._frames:
             name, _, side = segment.rpartition("_")
             single = {"pelvis": self._pelvis, "thorax": self._thorax, "head": self._head}

@@ -1,4 +1,4 @@
-"""Building blocks of movement: smooth noise, curves over a cycle, ground reaction force, impacts and repetitions.
+"""Building blocks of movement: smooth noise, cyclic curves, ground reaction force, impacts, repetitions.
 
 Everything is a pure function of time, so a stretch of movement is the same however it is cut.
 """
@@ -116,7 +116,7 @@ class OutOfPlane:
 
 
 def ground_force(phase: Array, duty: float, dip: float, early: float) -> Array:
-    """Return the vertical force of one foot in body weights, averaging 1/2; on the ground for `duty` of its cycle.
+    """Return one foot's vertical force in body weights, averaging 1/2; on the ground for `duty` of its cycle.
 
     Alexander and Jayes 1980: F ~ cos(pi tau) - q cos(3 pi tau), q = `dip`; `early` moves load from push-off
     to landing.
@@ -154,13 +154,13 @@ class FootStrikes:
 
 
 def minimum_jerk(t: Array, start: float, seconds: float) -> Array:
-    """Go from 0 to 1 between start and start + seconds with least jerk (Flash and Hogan, J. Neuroscience 5, 1985)."""
+    """Go from 0 to 1 within `seconds` of start with least jerk (Flash and Hogan, J. Neuroscience 5, 1985)."""
     u = np.clip((t - start) / seconds, 0.0, 1.0)
     return np.asarray(u**3 * (10.0 - 15.0 * u + 6.0 * u**2))
 
 
 def rise_and_fall(t: Array, rise: tuple[float, float], fall: tuple[float, float]) -> Array:
-    """Go from 0 to 1 with least jerk, and back; `rise` and `fall` are start and duration, in the unit of t."""
+    """Go from 0 to 1 with least jerk, and back; `rise` and `fall`: start and duration, in the unit of t."""
     return minimum_jerk(t, *rise) - minimum_jerk(t, *fall)
 
 
@@ -187,7 +187,7 @@ class RepetitionState(Struct, frozen=True, eq=False):
     """Progress through an action that is done again and again."""
 
     u: Array
-    """From 0 to 1 while it is done, then 1 until the next."""
+    """Share done, from 0 to 1, then 1 until the next."""
     since: Array
     """s since it began."""
     duration: Array

@@ -32,7 +32,7 @@ def draw_body_height(rng: np.random.Generator) -> float:
 
 
 def blend(before: Movement, after: Movement, start: float, seconds: float) -> Movement:
-    """Go from one movement into another between start and start + seconds, smooth to the second derivative."""
+    """Go from one movement into another within `seconds` of start, smooth to the second derivative."""
 
     def movement(t: Array) -> dict[str, Array]:
         u = np.clip((t - start) / seconds, 0.0, 1.0)
@@ -51,7 +51,7 @@ def _starting_at(movement: Movement, start: float) -> Movement:
 
 
 class _Sensor(Struct, frozen=True, eq=False):
-    """One worn sensor."""
+    """Worn sensor: its place, mounting, hardware and noise."""
 
     placed: PlacedSensor
     mounting: Array

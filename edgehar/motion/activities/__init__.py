@@ -1,1 +1,1 @@
-"""Activities of the simulated body, one kind a module: each draws one person's way and gives poses over time."""
+"""Activities of the simulated body, one kind a module: each draws one person's way, poses over time."""

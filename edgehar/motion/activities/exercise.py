@@ -29,7 +29,7 @@ _FREE_ARMS = (
     {"arm": (-10, 15), "arm_out": (5, 20), "elbow": (5, 30), "palm": (-30, 60)},
     {"arm": (-20, 10), "arm_out": (25, 45), "elbow": (70, 105), "palm": (-30, 60)},
 )
-"""In front, crossed, hanging, on the hips."""
+"""Arms in front, crossed, hanging, on the hips."""
 
 
 def squatting(body: SegmentLengths, rng: np.random.Generator) -> Movement:

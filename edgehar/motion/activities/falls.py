@@ -27,7 +27,7 @@ from edgehar.motion.waveforms import (
 from edgehar.types import STANDARD_GRAVITY
 
 IMPACT_S = 3.0
-"""When in a fall the trunk meets the floor, s; hands may be up to 0.2 s earlier."""
+"""Time in a fall at which the trunk meets the floor, s; hands may be up to 0.2 s earlier."""
 
 DIRECTIONS = ("forward", "backward", "left", "right")
 
@@ -35,18 +35,18 @@ _TRUNK = ("tilt", "roll", "turn", "lean", "bend", "twist")
 
 
 class _Fall(Struct, frozen=True, eq=False):
-    """One fall as drawn."""
+    """Parameters of one fall."""
 
     direction: str
     faints: bool
     drop: FallProfile
-    """Of the pelvis."""
+    """Descent of the pelvis."""
     turn: FallProfile
-    """Of the trunk, from upright to flat."""
+    """Turn of the trunk, from upright to flat."""
     speed: float
-    """Of the impact's pelvis, m/s."""
+    """Speed of the pelvis at the impact, m/s."""
     width: float
-    """Of the pelvis' impact, s."""
+    """Duration of the pelvis' impact, s."""
 
 
 def falling(body: SegmentLengths, rng: np.random.Generator) -> Movement:

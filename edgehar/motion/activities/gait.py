@@ -22,7 +22,7 @@ from edgehar.types import STANDARD_GRAVITY
 
 
 class Stride(Struct, frozen=True):
-    """One way of going on foot; ranges are wide ones around healthy adults at their own pace.
+    """Gait of one kind; ranges are wide ones around healthy adults at their own pace.
 
     Where recordings of the people decided on (models/README.md) lay outside, they were widened to hold them.
     """
@@ -165,7 +165,7 @@ def on_foot(stride: Stride, body: SegmentLengths, rng: np.random.Generator) -> M
 
 
 def _hip_rotation(rng: np.random.Generator) -> Callable[[str, Array, Array], dict[str, Array]]:
-    """Turn the thigh and swing it out as it goes: about 10 degrees each (Perry and Burnfield), far from alike."""
+    """Turn the thigh and swing it out as it goes: some 10 degrees each (Perry and Burnfield), unlike."""
     twist = Harmonics(rng, *np.deg2rad((8.0, 5.0, 2.5)))
     out = Harmonics(rng, *np.deg2rad((5.0, 3.0, 1.5)))
     toes, wide = draw_angle(rng, -5.0, 15.0), draw_angle(rng, -3.0, 6.0)
@@ -203,7 +203,7 @@ def _pelvis_pushes(stride: Stride, rng: np.random.Generator) -> Callable[[Array,
 def _foot_strikes(
     stride: Stride, rng: np.random.Generator, rate: float
 ) -> Callable[[Array, Array], dict[str, Array]]:
-    """Strike with the heel, jolt as the leg is whipped forward, and load with the body's weight coming down."""
+    """Strike with the heel, jolt as the leg is whipped forward, load the leg with the body's weight."""
     peak, load = (draw_log_uniform(rng, *span) for span in (stride.strike, stride.load))
     # Shocks of the heel have most of their power at 10 to 20 Hz; what tissue makes of them lies below.
     hertz, decay = draw_log_uniform(rng, 4.5, 25.0), rng.uniform(0.02, 0.07)
@@ -257,7 +257,7 @@ def _upper_body(
 
 
 _HANDS = (0.7, 0.14, 0.16)
-"""Shares of free hands, of quiet ones (a bag, a pocket), and of those held in front (a phone, a pram, a rail)."""
+"""Shares of free hands, quiet ones (a bag, a pocket), and those held in front (a phone, a pram, a rail)."""
 
 
 def _arm(

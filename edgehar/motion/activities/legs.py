@@ -11,7 +11,7 @@ def leg_length(body: SegmentLengths, knee: float) -> float:
 
 
 def leg_angles(x: Array, down: Array, body: SegmentLengths) -> tuple[Array, Array]:
-    """Return the thigh's angle against the vertical and the knee's flexion that put the ankle at (x, down) from the hip."""
+    """Return thigh angle to the vertical and knee flexion that put the ankle at (x, down) from the hip."""
     reach = np.hypot(x, down)
     cosine = (reach**2 - body.thigh**2 - body.shank**2) / (2.0 * body.thigh * body.shank)
     knee = np.arccos(np.clip(cosine, -0.999, 0.999))
@@ -20,7 +20,7 @@ def leg_angles(x: Array, down: Array, body: SegmentLengths) -> tuple[Array, Arra
 
 
 def hip_over_foot(body: SegmentLengths, thigh: Array, knee: Array) -> tuple[Array, Array]:
-    """Return how far the hip is before and above an ankle that stays, m; `thigh` against the vertical, rad."""
+    """Return how far the hip is before and above a still ankle, m; `thigh` against the vertical, rad."""
     shank = knee - thigh
     return (
         body.shank * np.sin(shank) - body.thigh * np.sin(thigh),

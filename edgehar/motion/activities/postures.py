@@ -1,4 +1,4 @@
-"""Static postures, as far as people keep still: sitting, standing, lying, with sway, fidgets and busy hands."""
+"""Static postures, as still as people are: sitting, standing, lying, with sway, fidgets and busy hands."""
 
 from collections.abc import Mapping
 

@@ -1,1 +1,1 @@
-"""Motion capture: readers of recorded movement, whatever recorded it, and a recorded body to put sensors on."""
+"""Motion capture: readers of recorded movement, whatever recorded it, as a body to put sensors on."""

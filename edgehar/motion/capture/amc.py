@@ -48,7 +48,7 @@ class _Skeleton(Struct):
 
 
 def read_amc(asf: Path, amc: Path, rate: float = CMU_RATE) -> Motion:
-    """Read one take and the skeleton it belongs to, each plain or `.gz`; y is up, as in all such files we know.
+    """Read one take and the skeleton it belongs to, each plain or `.gz`; y is up, as in all known files.
 
     Raises:
         RecordingError: if a file is broken, they do not belong together, or joints of a body are missing.
@@ -71,7 +71,7 @@ def read_amc(asf: Path, amc: Path, rate: float = CMU_RATE) -> Motion:
 
 
 def _rig(skeleton: _Skeleton) -> tuple[Rig, list[_Bone | None]]:
-    """Place joints where bones begin, and where the last ones end; with each goes the bone that begins there."""
+    """Place joints where bones begin and the last ones end; with each goes the bone that begins there."""
     names, parents, offsets = [], [], []
     owners: list[_Bone | None] = []
     at = {bone.name: i for i, bone in enumerate(skeleton.bones)}

@@ -33,7 +33,7 @@ def read_npz(path: Path, *names: str) -> Arrays:
 
 
 def read_matlab(path: Path, *names: str) -> Arrays:
-    """Read these variables of a .mat file up to version 7; RecordingError if the file is none, or lacks one."""
+    """Read these variables of a .mat file up to version 7; RecordingError if it is none, or lacks one."""
     try:
         content = scipy.io.loadmat(str(path), appendmat=False)
     except OSError as error:

@@ -25,7 +25,7 @@ class _Joint(Struct):
     parent: int
     offset: tuple[float, ...] = (0.0, 0.0, 0.0)
     channels: tuple[str, ...] = ()
-    """In lower case."""
+    """Names in lower case."""
 
 
 def read_text(path: Path) -> str:

@@ -30,7 +30,7 @@ class Span(Struct, frozen=True):
 
 
 class Motion(Struct, frozen=True, eq=False):
-    """Motion of one clip: the world's z is up, lengths are metres. What a source does not have is left out."""
+    """Motion of one clip: the world's z is up, lengths are metres. What a source lacks is left out."""
 
     t: Array
     """(rows,), s from the clip's start, strictly increasing."""
@@ -45,4 +45,4 @@ class Motion(Struct, frozen=True, eq=False):
     planar: bool = False
     """Only x and z were seen; y is zero throughout and must not be differentiated."""
     source: str = ""
-    """Which clip of which collection."""
+    """Name of the clip and its collection."""

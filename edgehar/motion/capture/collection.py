@@ -96,10 +96,10 @@ _GROUPS: tuple[tuple[str, str], ...] = (
 
 
 class Take(Struct, frozen=True, eq=False):
-    """One take, or a part of one, with its source's words for it."""
+    """Take, or a part of one, with its source's words for it."""
 
     content: str
-    """In the source's words."""
+    """Content in the source's words."""
     label: str
     """One of LABELS."""
     group: str
@@ -108,7 +108,7 @@ class Take(Struct, frozen=True, eq=False):
 
 
 def read_collection(folder: Path) -> Iterator[Take]:
-    """Read every take once, as recorded: with its rest pose, jumps and spans. Takes of unknown content are left out.
+    """Read every take of known content once, as recorded: with its rest pose, jumps and spans.
 
     Raises:
         RecordingError: if the folder lacks its index or a file of it, or one cannot be read.
@@ -193,7 +193,7 @@ def _group(name: str) -> str:
 
 
 def labelled_clips(folder: Path, shortest: float = 1.0) -> Iterator[tuple[str, str, Motion]]:
-    """Give (label, group, clip), each without jumps, of one content and at least `shortest` s; ready for `Track`.
+    """Give (label, group, clip) without jumps, of one content and at least `shortest` s; ready for `Track`.
 
     A take with labelled spans gives one clip for each of them.
     """

@@ -95,7 +95,7 @@ def _turns(x: Array, source: str) -> list[Array]:
 
 
 def read_archive(path: Path) -> Iterator[Motion]:
-    """Read all clips of an `.npz` with `frames` (rows, 44) end to end, `n` rows of each and `path`, their names.
+    """Read all clips of an `.npz`: `frames` (rows, 44) end to end, `n` rows of each and `path`, their names.
 
     Raises:
         RecordingError: if the file is no such archive.

@@ -1,4 +1,4 @@
-"""Gaps and jumps in recorded takes: filled where short, cut out else; nothing may be differentiated across one."""
+"""Gaps and jumps in recorded takes: filled if short, else cut; nothing may be differentiated across one."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ LONGEST_GAP = 0.3
 
 
 def fill_short_gaps(x: Array, t: Array, longest: float = LONGEST_GAP) -> Array:
-    """Draw straight lines over gaps (NaN) of (rows, width) of at most `longest` s; others and both ends stay."""
+    """Draw straight lines over gaps (NaN, up to `longest` s) of (rows, width); others and both ends stay."""
     seen = np.flatnonzero(np.isfinite(x).all(axis=1))
     if len(seen) < 2:
         return x
@@ -55,7 +55,7 @@ def split_at_gaps(
 
 
 def split_at_jumps(motion: Motion, shortest: float = 1.0) -> list[Motion]:
-    """Return the pieces between jumps and gaps, each a clip of its own; those under `shortest` s are left out.
+    """Return the pieces between jumps and gaps, each a clip; those under `shortest` s are left out.
 
     Takes are glued together in some collections, begin with the rest pose or hold rows that no body can move
     through; differentiated, each would be a blow of hundreds of g.

@@ -85,7 +85,7 @@ def _low_pass(x: Array, t: Array, hertz: float) -> Array:
 
 
 def read_utd(path: Path) -> Motion:
-    """Read a skeleton file of UTD-MHAD: `d_skel` (20, 3, frames), m. RecordingError if it has another form."""
+    """Read a skeleton file of UTD-MHAD: `d_skel` (20, 3, frames), m. RecordingError for another form."""
     x = read_matlab(path, "d_skel")["d_skel"]
     if x.ndim != 3 or x.shape[:2] != (len(V1_JOINTS), 3) or x.shape[2] < 2 or not np.isfinite(x).all():
         raise RecordingError(
@@ -160,7 +160,7 @@ def read_ntu(path: Path) -> list[Motion]:
 
 
 def _tracked_positions(rows: Mapping[int, list[list[float]]], frames: int) -> Array:
-    """Return (frames, 21, 3), m, NaN where the body or a joint was not seen (state 0, the last of its numbers)."""
+    """Return (frames, 21, 3), m, NaN where body or joint was not seen (state 0, the last of its numbers)."""
     x = np.full((frames, len(V2_JOINTS), 12), np.nan)
     x[list(rows)] = list(rows.values())
     return np.where(x[:, :, 11:] > 0.0, x[:, :, :3], np.nan)
@@ -214,7 +214,7 @@ def _positions(frames: Array) -> Array:
 
 
 def _unmirror(x: Array) -> Array:
-    """Return positions with x to the person's right: OpenNI's axis may point either way, and people face the camera.
+    """Point x to the person's right: OpenNI's axis may point either way, and people face the camera.
 
     A mirrored body would bend its knees backward.
     """

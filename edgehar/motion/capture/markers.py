@@ -17,11 +17,11 @@ from edgehar.motion.capture.orient import frame_from_axes, hinge_frames, orient,
 from edgehar.motion.skeleton import SIDES, Array, rotation_about
 
 _PELVIS_TILT, _HEAD_TILT = np.deg2rad(10.0), np.deg2rad(15.0)
-"""How far the plane of the iliac spines slopes down in front, and that of the head band up, while standing:
+"""Slope of the plane of the iliac spines down in front, and of that of the head band up, while standing:
 medians over the ten people of UI-PRMD."""
 
 _SHOULDER_DROP = 0.17
-"""From acromion down to the shoulder's centre, in distances between the acromions (Rab et al. 2002)."""
+"""Drop from acromion to the shoulder's centre, in distances between the acromions (Rab et al. 2002)."""
 
 _HALF_KNEE, _HALF_ANKLE, _HALF_ELBOW = 0.055, 0.042, 0.042
 """m, from a marker's middle on the outside to the joint's; round numbers of adults."""
@@ -30,7 +30,7 @@ _ELBOW_PASSES = 4
 
 _KEYS = ("x", "scale", "marker_names", "n", "subject", "activity", "episode", "rate_hz")
 _PER_REPETITION = ("n", "activity", "subject", "episode")
-"""One of these for each repetition."""
+"""Arrays with one value for each repetition."""
 _INTEGER = {"n", "subject"}
 
 Markers = Mapping[str, Array]
@@ -84,7 +84,7 @@ def _repetitions(path: Path, names: list[str], arrays: Arrays) -> Iterator[Repet
 
 
 def from_markers(markers: Markers, rate: float, source: str = "") -> list[Motion]:
-    """Make clips of positions (rows, 3), m, z up, at `rate` Hz; all zero or not finite where a marker was hidden.
+    """Make clips of positions (rows, 3), m, z up, at `rate` Hz; zero or not finite where a marker was hidden.
 
     Short gaps are drawn straight; elsewhere the clip is cut. A marker that is hidden for more than
     half of the clip is given up, and the joints and segments it tells of.

@@ -16,10 +16,10 @@ from edgehar.motion.capture.clip import Motion
 from edgehar.motion.skeleton import SIDES, Array, rotation_about
 
 _STRAIGHT_SINE, _BENT_SINE = 0.15, 0.3
-"""Sines of the hinge's angle: below the first its normal is noise, above the second it is believed as it is."""
+"""Sines of the hinge's angle: below the first its normal is noise, above the second it is believed."""
 
 _SOLE_SLOPE = np.deg2rad(19.0)
-"""How far the line from ankle to toe slopes while standing: an ankle's height of 0.039 body heights over three
+"""Slope of the line from ankle to toe while standing: an ankle's height of 0.039 body heights over three
 quarters of a foot's 0.152 (Drillis and Contini 1966, as in Winter, "Biomechanics")."""
 
 _LIVELY_RATE = 1.0
@@ -191,7 +191,7 @@ def _orient_limb(
     sign: float,
     lateral: Array,
 ) -> None:
-    """Orient both segments of a limb with one hinge; its upper one alone where the lower one's end is missing."""
+    """Orient both segments of a limb with one hinge; the upper alone if the lower one's end is missing."""
     top, hinge, end = bones
     if top is None or hinge is None:
         return
@@ -214,7 +214,7 @@ def _twist_angle(frames: Array, y: Array) -> Array:
 
 
 def _fill_angles(angle: Array, share: Array) -> Array:
-    """Return the least-moving angles that keep those of share 1, draw to those below, and ignore those of 0."""
+    """Return the least-moving angles that keep those of share 1, draw to those below, ignore those of 0."""
     seen = np.flatnonzero(share)
     unwrapped = np.zeros_like(angle)
     unwrapped[seen] = np.unwrap(angle[seen])

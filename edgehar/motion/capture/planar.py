@@ -45,14 +45,14 @@ _BONES = (
 
 
 class LabelledClip(Struct, frozen=True, eq=False):
-    """One clip and its label."""
+    """Clip with its label."""
 
     label: str
     motion: Motion
 
 
 class PennClip(Struct, frozen=True, eq=False):
-    """One clip of Penn Action."""
+    """Clip of Penn Action."""
 
     label: str
     motion: Motion
@@ -65,7 +65,7 @@ class PennClip(Struct, frozen=True, eq=False):
 def from_picture(
     joints: Sequence[str], positions: Array, t: Array, source: str = "", *, stature: float = STATURE
 ) -> Motion:
-    """Turn positions (rows, joints, 2) into a clip: x to the right and y down in any one unit, NaN where hidden.
+    """Turn positions (rows, joints, 2) into a clip: x to the right, y down in any one unit, NaN where hidden.
 
     A joint that is hidden for longer than `clip.LONGEST_GAP` is left out. RecordingError if no limb is
     seen, of which the person's size could be told.
@@ -89,7 +89,7 @@ def _picture_to_world(x: Array) -> Array:
 
 
 def _picture_stature(seen: Mapping[str, Array], source: str) -> float:
-    """Measure the person in the picture's unit: bones look shorter than they are, so their longest look counts."""
+    """Measure the person in its unit: bones look shorter than they are, the longest look counts."""
     usual = segment_lengths(1.0)
     shares = {
         "thigh": usual.thigh,

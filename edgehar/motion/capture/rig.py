@@ -1,4 +1,4 @@
-"""A rig: the tree of bones that motion-capture files describe, and forward kinematics from it to a `Motion`.
+"""Rigs: the tree of bones that motion-capture files describe, and forward kinematics from it to a `Motion`.
 
 A file says how each bone lies in its rest pose (often arms spread, legs astride) and how it turns away from it.
 Here the rest pose is divided out, so that somebody who stands upright has all segments near identity up to yaw.
@@ -21,7 +21,7 @@ _TO_WORLD: Mapping[str, Array] = {
     "y": np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]),
     "z": np.eye(3),
 }
-"""From axes with that one up to ours; somebody who faces z, y being up, faces x here."""
+"""Rotations from axes with that one up to ours; somebody who faces z, y being up, faces x here."""
 
 _MIDDLE: Mapping[str, tuple[str, ...]] = {
     "pelvis": ("root", "hips", "hip", "pelvis"),
@@ -90,7 +90,7 @@ def _match_joints(rig: Rig, source: str) -> _JointMap:
 
 
 def _joints_in_use(rig: Rig, joint_map: _JointMap) -> set[int]:
-    """Return the joints that stand for parts and all they hang on; fingers and faces cost time and are not read."""
+    """Return the joints that stand for parts, and all they hang on; fingers and faces would cost time."""
     needed = set()
     for part in joint_map.parts.values():
         joint = part
@@ -105,7 +105,7 @@ _LOST_BONES = {"thorax": 1.0, "lwrist": 0.5, "rwrist": 0.5}
 
 
 def _restore_lost_bones(rig: Rig) -> Rig:
-    """Restore what some converters of CMU's skeletons lose: the bone of each joint that has several children."""
+    """Restore what some converters of CMU's skeletons lose: the bone of a joint with several children."""
     offsets = rig.offsets.copy()
     for i, parent in enumerate(rig.parents):
         share = _LOST_BONES.get(rig.names[parent].lower()) if parent >= 0 else None
@@ -194,7 +194,7 @@ class RigMotion(Struct, frozen=True, eq=False):
     root: Array
     """(rows, 3), place of the root joint."""
     turn: Callable[[int], Array]
-    """From a joint's index to (rows, 3, 3), rotation against the parent, the rest pose being identity."""
+    """Function of a joint's index: (rows, 3, 3), rotation against the parent, at rest identity."""
     metres: float
     """m in one unit of length."""
     up: Up

@@ -1,4 +1,4 @@
-"""A recorded clip as a body to put sensors on: smoothed as its own noise asks for, at the simulation's rate.
+"""Recorded clips as bodies to put sensors on: smoothed as their own noise asks for, at the simulation's rate.
 
 Every joint and every rotation is fitted by a quintic smoothing spline whose residual equals the noise found
 in it. Such a spline minimizes squared residual + lambda * squared third derivative (Woltring, Adv. Eng. Softw. 8,
@@ -21,7 +21,7 @@ from edgehar.motion.imu import RATE
 from edgehar.motion.skeleton import SIDES, Array, Frame, SegmentLengths, segment_lengths
 
 LEAST_ROWS = 12
-"""A quintic spline and its noise are not to be had from less."""
+"""Rows that a quintic spline and an estimate of its noise need."""
 
 _ORDERS = (3, 4, 5, 6)
 _MEDIAN_CHI2 = 2.366
@@ -40,7 +40,7 @@ _PROXIMAL = {
 
 
 def noise_level(x: Array) -> float:
-    """Estimate the standard deviation per axis of the white noise in evenly sampled (rows, 3 or 4), in its unit.
+    """Estimate the standard deviation per axis of the white noise in evenly sampled (rows, 3 or 4).
 
     From differences of order k, in which white noise has the variance C(2k, k) sigma²; a smooth movement
     leaves ever less in higher orders, so the smallest of the estimates is the nearest. Of the median, to
