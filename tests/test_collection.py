@@ -29,7 +29,7 @@ HEAD = "file,content,seconds,fps,unit,up_axis,frame_labels\n"
 
 
 class Seen(Take, frozen=True, eq=False):
-    """What the tests want to know of a take, worked out while it is read; all takes together are large."""
+    """Take with the figures that the tests check, worked out while it is read; all takes together are large."""
 
     lengths: SegmentLengths
     left_hip: Array
@@ -69,13 +69,13 @@ def test_every_clip_of_the_collection_is_read(takes: list[Seen]) -> None:
 
 def test_bodies_are_as_large_as_people(takes: list[Seen]) -> None:
     for take in takes:
-        found = take.lengths
-        assert 0.31 < found.thigh < 0.46, take.motion.source
-        assert 0.27 < found.shank < 0.47, take.motion.source
-        assert 0.38 < found.trunk < 0.62, take.motion.source
-        assert 0.2 < found.upper_arm < 0.34, take.motion.source
-        assert 0.17 < found.forearm < 0.33, take.motion.source
-        assert 0.06 < found.hip_half < 0.12, take.motion.source
+        lengths = take.lengths
+        assert 0.31 < lengths.thigh < 0.46, take.motion.source
+        assert 0.27 < lengths.shank < 0.47, take.motion.source
+        assert 0.38 < lengths.trunk < 0.62, take.motion.source
+        assert 0.2 < lengths.upper_arm < 0.34, take.motion.source
+        assert 0.17 < lengths.forearm < 0.33, take.motion.source
+        assert 0.06 < lengths.hip_half < 0.12, take.motion.source
 
 
 def test_left_is_left_and_feet_are_below_hips(takes: list[Seen]) -> None:
@@ -135,8 +135,8 @@ def folder(path: Path, *rows: str, frames: int = 200) -> Path:
 
 def test_labelled_frames_become_clips_of_their_own(tmp_path: Path) -> None:
     here = folder(tmp_path, "a.bvh,exercise session,4,50,cm,y,JumpJack@0-100;Squat@100-160;Twist@160-190")
-    found = [(label, motion.source, len(motion.t), motion.t[0]) for label, _, motion in labelled_clips(here)]
-    assert found == [("jumping", "a.bvh#JumpJack", 100, 0.0), ("other", "a.bvh#Squat", 60, 0.0)]
+    clips = [(label, motion.source, len(motion.t), motion.t[0]) for label, _, motion in labelled_clips(here)]
+    assert clips == [("jumping", "a.bvh#JumpJack", 100, 0.0), ("other", "a.bvh#Squat", 60, 0.0)]
 
 
 def test_unit_and_axis_come_from_the_index(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ _BODY: dict[str, tuple[float, float, float]] = {
 
 
 def seen(names: tuple[str, ...], frames: int = FRAMES) -> Array:
-    """(frames, joints, 3): a person before the camera, right side at +x, lifts the right wrist and bends knees."""
+    """Return (frames, joints, 3): a person before the camera, right side at +x, lifts the right wrist and bends knees."""
     x = np.zeros((frames, len(names), 3))
     for k, name in enumerate(names):
         joint, _, side = name.rpartition("_")
@@ -105,12 +105,12 @@ def test_a_damaged_matlab_file_is_one_error(tmp_path: Path, content: bytes) -> N
 
 
 def ntu(path: Path, bodies: dict[int, tuple[Array, range]], frames: int = FRAMES) -> Path:
-    """Bodies by their ids: positions, and the frames in which they are seen."""
+    """Write bodies by their ids: positions, and the frames in which they are seen."""
     lines = [str(frames)]
     for frame in range(frames):
-        there = {body: x for body, (x, when) in bodies.items() if frame in when}
-        lines.append(str(len(there)))
-        for body, x in there.items():
+        visible = {body: x for body, (x, when) in bodies.items() if frame in when}
+        lines.append(str(len(visible)))
+        for body, x in visible.items():
             lines += [f"{body} 0 1 1 1 1 0 0.05 -0.2 2", "25"]
             fingers = np.tile(x[frame, -1], (4, 1))
             lines += [
@@ -177,7 +177,7 @@ def test_ntu_with_nobody_in_it_is_refused(tmp_path: Path) -> None:
 
 
 def cad60(path: Path, x: Array, *, seen_from: dict[int, int] | None = None) -> Path:
-    """`seen_from`: the first frame in which a joint has confidence."""
+    """Write positions; `seen_from` is the first frame in which a joint has confidence."""
     lines = []
     for frame, joints in enumerate(x):
         words: list[object] = [frame + 1]

@@ -29,7 +29,7 @@ _MIDDLE = {
 
 
 def standing(turn: float = 0.0) -> dict[str, Array]:
-    """Somebody upright who looks along x, arms hanging, elbows a little bent, then turned by `turn` rad."""
+    """Place the markers of somebody upright who looks along x, arms hanging, elbows a little bent, then turned by `turn` rad."""
     points = _MIDDLE | _LEFT | {f"R{name[1:]}": (x, -y, z) for name, (x, y, z) in _LEFT.items()}
     rotation = rotation_about(2, turn, 1)[0]
     return {name: np.tile(rotation @ np.array(point), (ROWS, 1)) for name, point in points.items()}
@@ -134,9 +134,11 @@ def saved(path: Path, **change: object) -> Path:
 
 
 def test_a_file_gives_each_repetition_with_its_activity_and_person(tmp_path: Path) -> None:
-    found = list(read_markers(saved(tmp_path / "set.npz", n=np.array([20, 30]))))
-    assert [(one.activity, one.subject, len(one.motion.t)) for one in found] == [("lunge", 2, 30)]
-    assert found[0].motion.source == "set subject 2 lunge 1"
+    repetitions = list(read_markers(saved(tmp_path / "set.npz", n=np.array([20, 30]))))
+    assert [
+        (repetition.activity, repetition.subject, len(repetition.motion.t)) for repetition in repetitions
+    ] == [("lunge", 2, 30)]
+    assert repetitions[0].motion.source == "set subject 2 lunge 1"
 
 
 @pytest.mark.parametrize(
@@ -167,11 +169,11 @@ def test_a_damaged_file_is_one_error(tmp_path: Path, content: bytes) -> None:
 
 
 def test_bones_of_real_people_keep_their_length(data: Path) -> None:
-    for one in islice(read_markers(data / "mocap" / "ui_prmd_markers.npz"), 0, 60, 10):
-        joints = one.motion.joints
+    for repetition in islice(read_markers(data / "mocap" / "ui_prmd_markers.npz"), 0, 60, 10):
+        joints = repetition.motion.joints
         # The skin over a knee slides by centimetres in a deep squat.
         for a, b, spread in (("hip", "knee", 0.03), ("knee", "ankle", 0.03), ("elbow", "wrist", 0.01)):
             for side in SIDES:
                 length = np.linalg.norm(joints[f"{a}_{side}"] - joints[f"{b}_{side}"], axis=1)
                 assert 0.2 < np.median(length) < 0.5
-                assert length.std() < spread, (one.motion.source, a, side)
+                assert length.std() < spread, (repetition.motion.source, a, side)

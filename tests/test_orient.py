@@ -18,7 +18,7 @@ MIRROR = np.diag([1.0, -1.0, 1.0])
 
 
 def figure(pose: dict[str, Array], rows: int) -> tuple[Figure, dict[str, Array]]:
-    """A modelled body, and of it only where its joints are."""
+    """Make a modelled body, and of it only where its joints are."""
     body = Figure(BODY, pose, rows)
     thorax = body.frame("thorax")
     joints = {
@@ -35,7 +35,7 @@ def figure(pose: dict[str, Array], rows: int) -> tuple[Figure, dict[str, Array]]
 
 
 def swinging(seed: int, least_bend: float, rows: int = 120) -> dict[str, Array]:
-    """Smooth chance movement of every joint; hinges never straighter than `least_bend` rad."""
+    """Move every joint smoothly by chance; hinges never straighter than `least_bend` rad."""
     rng = np.random.default_rng(seed)
     t = np.arange(rows) / RATE
 
@@ -55,7 +55,7 @@ def swinging(seed: int, least_bend: float, rows: int = 120) -> dict[str, Array]:
 
 
 def turning(rotation: Array) -> Array:
-    """Angle from row to row, rad."""
+    """Return the angle from row to row, rad."""
     step = np.swapaxes(rotation[:-1], 1, 2) @ rotation[1:]
     return np.asarray(np.arccos(np.clip(0.5 * (np.trace(step, axis1=1, axis2=2) - 1.0), -1.0, 1.0)))
 
@@ -72,14 +72,14 @@ def test_bent_limbs_give_back_the_rotations_they_were_made_with(seed: int) -> No
 @settings(max_examples=10, deadline=None)
 def test_long_axes_are_exact_and_frames_are_rotations_however_straight_the_limbs_are(seed: int) -> None:
     body, joints = figure(swinging(seed, least_bend=-0.5), 120)
-    found = orient(joints)
+    rotations = orient(joints)
     for upper, lower, *_ in CHAINS:
         for name in (f"{segment}_{side}" for segment in (upper, lower) for side in SIDES):
-            assert found[name][:, :, 2] == pytest.approx(body.frame(name).rotation[:, :, 2], abs=1e-9)
-            assert found[name] @ np.swapaxes(found[name], 1, 2) == pytest.approx(
+            assert rotations[name][:, :, 2] == pytest.approx(body.frame(name).rotation[:, :, 2], abs=1e-9)
+            assert rotations[name] @ np.swapaxes(rotations[name], 1, 2) == pytest.approx(
                 np.tile(np.eye(3), (120, 1, 1))
             )
-            assert np.linalg.det(found[name]) == pytest.approx(1.0)
+            assert np.linalg.det(rotations[name]) == pytest.approx(1.0)
 
 
 @given(seed=st.integers(0, 10_000), yaw=st.floats(-3.0, 3.0))
@@ -114,10 +114,10 @@ def test_a_limb_that_stretches_and_bends_again_does_not_spin() -> None:
     pose = {"hip_left": 0.6 * np.sin(2.0 * t), "hip_turn_left": 0.5 * np.sin(t), "knee_left": straightening}
     pose |= {"elbow_left": straightening, "arm_left": 0.8 * np.sin(2.0 * t), "arm_out_left": 0.3 + 0.4 * t}
     body, joints = figure(pose, rows)
-    found = orient(joints)
+    rotations = orient(joints)
     for segment in ("thigh_left", "shank_left", "upper_arm_left", "forearm_left"):
         fastest = turning(body.frame(segment).rotation).max()
-        assert turning(found[segment]).max() < 1.2 * fastest, segment
+        assert turning(rotations[segment]).max() < 1.2 * fastest, segment
 
 
 def test_jitter_of_a_straight_limb_does_not_make_it_spin() -> None:
@@ -136,16 +136,16 @@ def test_a_limb_that_is_never_bent_has_the_lateral_axis_of_its_trunk() -> None:
 def test_what_a_source_does_not_have_is_left_out() -> None:
     _, joints = figure(swinging(3, 0.4, rows=60), 60)
     del joints["wrist_left"], joints["hip_right"], joints["ankle_right"]
-    found = orient(joints)
-    assert "upper_arm_left" in found
-    assert not {"forearm_left", "thigh_right", "shank_right", "hand_left"} & set(found)
+    rotations = orient(joints)
+    assert "upper_arm_left" in rotations
+    assert not {"forearm_left", "thigh_right", "shank_right", "hand_left"} & set(rotations)
     assert orient({}) == {}
 
 
-def test_what_is_known_is_believed() -> None:
+def test_a_measured_rotation_is_believed() -> None:
     _, joints = figure(swinging(4, 0.4, rows=60), 60)
-    known = rotation_about(0, 0.3, 60)
-    assert orient(joints, {"pelvis": known})["pelvis"] is known
+    measured = rotation_about(0, 0.3, 60)
+    assert orient(joints, {"pelvis": measured})["pelvis"] is measured
 
 
 def test_joints_that_fall_together_for_a_moment_break_nothing() -> None:

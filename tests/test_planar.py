@@ -21,17 +21,17 @@ from edgehar.motion.capture.track import Track
 from edgehar.motion.skeleton import Array, segment_lengths
 
 FRAMES = 30
-ONE = segment_lengths(1.0)
+USUAL = segment_lengths(1.0)
 
 
 def drawn(names: tuple[str, ...], pixels: float = 200.0) -> Array:
-    """(frames, joints, 2), y down: somebody of a stature of `pixels` seen from the front, who lifts one wrist."""
-    hip, shoulder = 0.53, 0.53 + ONE.trunk
+    """Return (frames, joints, 2), y down: somebody of a stature of `pixels` seen from the front, who lifts one wrist."""
+    hip, shoulder = 0.53, 0.53 + USUAL.trunk
     body = {
         "head": (0.0, 0.93), "neck": (0.0, shoulder), "belly": (0.0, 0.65),
-        "shoulder": (0.1, shoulder), "elbow": (0.1, shoulder - ONE.upper_arm),
-        "wrist": (0.1, shoulder - ONE.upper_arm - ONE.forearm),
-        "hip": (0.05, hip), "knee": (0.05, hip - ONE.thigh), "ankle": (0.05, hip - ONE.thigh - ONE.shank),
+        "shoulder": (0.1, shoulder), "elbow": (0.1, shoulder - USUAL.upper_arm),
+        "wrist": (0.1, shoulder - USUAL.upper_arm - USUAL.forearm),
+        "hip": (0.05, hip), "knee": (0.05, hip - USUAL.thigh), "ankle": (0.05, hip - USUAL.thigh - USUAL.shank),
     }  # fmt: skip
     x = np.zeros((FRAMES, len(names), 2))
     for k, name in enumerate(names):
@@ -40,7 +40,7 @@ def drawn(names: tuple[str, ...], pixels: float = 200.0) -> Array:
         x[:, k] = 300.0 + pixels * np.array([-across if side == "right" else across, -up])
     elbow, wrist = (x[:, names.index(f"{joint}_left")] for joint in ("elbow", "wrist"))
     angle = np.linspace(0.0, 2.0, FRAMES)
-    wrist[:] = elbow + pixels * ONE.forearm * np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    wrist[:] = elbow + pixels * USUAL.forearm * np.stack([np.sin(angle), np.cos(angle)], axis=1)
     return x
 
 

@@ -20,7 +20,7 @@ EDGE = 100
 
 
 def limb(place: Array, rotation: Array, fps: float) -> Motion:
-    """A forearm at `place` (rows, 3), and nothing else."""
+    """Return a forearm at `place` (rows, 3), and nothing else."""
     far = place + rotation @ np.array([0.0, 0.0, -0.25])
     return Motion(
         t=np.arange(len(place)) / fps,
@@ -37,7 +37,7 @@ def signals(motion: Motion, offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def limbs(rng: np.random.Generator) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
-    """A limb-like path of 12 harmonics from 0.8 to 13 Hz, and its acceleration of about 12 m/s² rms."""
+    """Draw a limb-like path of 12 harmonics from 0.8 to 13 Hz, and its acceleration of about 12 m/s² rms."""
     hertz = np.linspace(0.8, 13.0, 12)
     size = rng.normal(0.0, 1.0, (12, 3)) / hertz[:, None] ** 3.0
     phase = rng.uniform(0.0, 2.0 * np.pi, (12, 3))
@@ -123,13 +123,13 @@ def test_it_does_not_matter_which_way_one_faces(yaw: float, seed: int) -> None:
         1, np.cumsum(rng.normal(0.0, 0.05, 90)), 90
     )
     turn = rotation_about(2, yaw, 1)[0]
-    there, back = signals(limb(place, rotation, 60.0)), signals(limb(place @ turn.T, turn @ rotation, 60.0))
-    assert back[0] == pytest.approx(there[0], abs=1e-4)
-    assert back[1] == pytest.approx(there[1], abs=1e-4)
+    ahead, away = signals(limb(place, rotation, 60.0)), signals(limb(place @ turn.T, turn @ rotation, 60.0))
+    assert away[0] == pytest.approx(ahead[0], abs=1e-4)
+    assert away[1] == pytest.approx(ahead[1], abs=1e-4)
 
 
 def standing(rows: int = 120) -> Motion:
-    """A whole body that stands, made by the simulator's skeleton."""
+    """Return a whole body that stands, made by the simulator's skeleton."""
     places = {
         "pelvis": (0.0, 0.0, 0.9), "neck": (0.05, 0.0, 1.4),
         **{f"{j}_{s}": (0.0, k * y, z) for s, k in (("left", 1.0), ("right", -1.0)) for j, y, z in (
@@ -162,9 +162,11 @@ def test_every_site_of_the_simulator_fits_a_recorded_body() -> None:
 
 
 def test_lengths_are_those_of_the_clip() -> None:
-    found = measure_lengths(standing())
-    assert (found.thigh, found.shank, found.upper_arm, found.forearm) == pytest.approx((0.4, 0.4, 0.3, 0.25))
-    assert (found.hip_half, found.shoulder_half, found.trunk) == pytest.approx(
+    measured = measure_lengths(standing())
+    assert (measured.thigh, measured.shank, measured.upper_arm, measured.forearm) == pytest.approx(
+        (0.4, 0.4, 0.3, 0.25)
+    )
+    assert (measured.hip_half, measured.shoulder_half, measured.trunk) == pytest.approx(
         (0.09, 0.2, np.hypot(0.5, 0.05))
     )
 

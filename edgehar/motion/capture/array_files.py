@@ -38,7 +38,7 @@ def read_matlab(path: Path, *names: str) -> Arrays:
         content = scipy.io.loadmat(str(path), appendmat=False)
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror or error}") from error
-    except (*_FAULTS, scipy.io.read_matlab.MatReadError, zlib.error) as error:
+    except (*_FAULTS, scipy.io.matlab.MatReadError, zlib.error) as error:
         raise RecordingError(f"{path}: no MATLAB file, or a damaged one: {error}") from error
     variables = {name: value for name, value in content.items() if not name.startswith("__")}
     _require(path, variables, names)
