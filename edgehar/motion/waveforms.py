@@ -197,13 +197,18 @@ class RepetitionState(Struct, frozen=True, eq=False):
     size: Array
     """About 1, drawn for each repetition."""
 
+    @property
+    def elapsed(self) -> Array:
+        """s since it began; its duration while it rests."""
+        return np.where(self.u < 1.0, self.since, self.duration)
+
 
 class Repetitions:
     """Action done again and again, none quite like the last, with pauses or without.
 
     Args:
         rng: where chance comes from.
-        move: s that one takes.
+        seconds: duration of one, s.
         pause: range of rests after it, s.
         spread: of their durations, as a share.
         first: s at which the first begins; somewhere in the middle of them if None.
@@ -212,22 +217,24 @@ class Repetitions:
     def __init__(
         self,
         rng: np.random.Generator,
-        move: float,
+        seconds: float,
         pause: tuple[float, float] = (0.0, 0.0),
         spread: float = 0.05,
         first: float | None = None,
     ) -> None:
-        self._move = move * np.exp(rng.normal(0.0, spread, _KNOTS)) if spread else np.full(_KNOTS, move)
-        self._at = np.concatenate([[0.0], np.cumsum(self._move + rng.uniform(*pause, _KNOTS))])
-        self._size = np.exp(rng.normal(0.0, 0.08, _KNOTS))
-        self._first = -rng.uniform(0.0, self._at[-1]) if first is None else first
+        self._durations = (
+            seconds * np.exp(rng.normal(0.0, spread, _KNOTS)) if spread else np.full(_KNOTS, seconds)
+        )
+        self._starts = np.concatenate([[0.0], np.cumsum(self._durations + rng.uniform(*pause, _KNOTS))])
+        self._sizes = np.exp(rng.normal(0.0, 0.08, _KNOTS))
+        self._first = -rng.uniform(0.0, self._starts[-1]) if first is None else first
 
     def __call__(self, t: Array) -> RepetitionState:
         """Return the progress at times t, s."""
-        t = (t - self._first) % self._at[-1]
-        count = np.clip(np.searchsorted(self._at, t, side="right") - 1, 0, _KNOTS - 1)
-        since, move = t - self._at[count], self._move[count]
-        return RepetitionState(np.minimum(since / move, 1.0), since, move, count, self._size[count])
+        t = (t - self._first) % self._starts[-1]
+        index = np.clip(np.searchsorted(self._starts, t, side="right") - 1, 0, _KNOTS - 1)
+        since, duration = t - self._starts[index], self._durations[index]
+        return RepetitionState(np.minimum(since / duration, 1.0), since, duration, index, self._sizes[index])
 
 
 class RandomTargets:

@@ -43,7 +43,7 @@ def waving(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     both, first = rng.random() < 0.2, int(rng.integers(2))
     held, swings = _WAVES[rng.choice(5, p=(0.3, 0.25, 0.25, 0.1, 0.1))]
     rate, sway, start = rng.uniform(0.9, 3.0), Drift(rng, 1.5, 0.08), rng.random()
-    done = _activity_level(rng, 0.4)
+    level = _activity_level(rng, 0.4)
     # Fast waves are small.
     swing = {name: min(1.0, 1.6 / rate) * value for name, value in draw_angles(rng, swings).items()}
     late, second = rng.uniform(0.0, 0.3), rng.uniform(-0.15, 0.15)
@@ -51,7 +51,7 @@ def waving(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     drift, opposite = Drift(rng, 1.0, 0.12), 0.5 * rng.integers(2)
 
     def movement(t: Array) -> dict[str, Array]:
-        pose, share = base(t), done(t)
+        pose, share = base(t), level(t)
         phase = start + rate * t + sway(t)
         for i, side in enumerate(SIDES):
             if both or i == first:
@@ -70,7 +70,7 @@ def clapping(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     base = sitting_or_standing(body, rng, 0.35)
     rate, sway, start = draw_log_uniform(rng, 1.0, 5.5), Drift(rng, 1.5, 0.06), rng.random()
     held: Ranges = {"arm": (10, 55), "arm_out": (0, 15), "arm_turn": (-45, -15), "elbow": (65, 120), "palm": (-40, 20)}  # fmt: skip
-    target, still = draw_angles(rng, held), _activity_level(rng, 0.5)
+    target, level = draw_angles(rng, held), _activity_level(rng, 0.5)
     wide = draw_angle(rng, 12.0, 55.0) * min(1.0, 1.7 / rate)
     # With straight arms the shoulders open, else the forearms turn outward.
     out = rng.uniform(0.0, 0.8) if rate < 2.5 else rng.uniform(0.0, 0.3)
@@ -79,7 +79,7 @@ def clapping(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     sizes = np.exp(rng.normal(0.0, 0.2, 512))
 
     def movement(t: Array) -> dict[str, Array]:
-        pose, share = base(t), still(t)
+        pose, share = base(t), level(t)
         phase = start + rate * t + sway(t)
         # The hands meet at full speed, and palms give way a little.
         apart = np.sqrt(np.sin(np.pi * phase) ** 2 + 0.04) - 0.2
@@ -199,7 +199,7 @@ def hitting(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
     def movement(t: Array) -> dict[str, Array]:
         pose, rep = base(t), hits(t)
-        since = np.where(rep.u < 1.0, rep.since, duration)
+        since = rep.elapsed
         landed = minimum_jerk(since, raise_s, slam)
         for i, side in enumerate(SIDES):
             if both or i == first:

@@ -6,6 +6,7 @@ Angles in degrees, frequencies and accelerations are common sense and round numb
 from collections.abc import Sequence
 
 import numpy as np
+from msgspec import Struct
 
 from edgehar.motion.activities.gestures import sitting_or_standing
 from edgehar.motion.activities.postures import standing
@@ -24,26 +25,40 @@ from edgehar.motion.waveforms import (
 _BENCH: Ranges = {"arm": (15, 60), "arm_out": (5, 35), "arm_turn": (-40, 10), "elbow": (45, 110), "palm": (-110, 0)}  # fmt: skip
 _FACE: Ranges = {"arm": (10, 50), "arm_out": (15, 60), "arm_turn": (-40, 0), "elbow": (110, 140), "palm": (-60, 60)}  # fmt: skip
 
-# Where the arm is, how far which angles swing, Hz, peak of knocks (m/s²), share who do it seated.
-_STROKES: tuple[tuple[Ranges, Ranges, Range, Range, float], ...] = (
+
+class _Stroke(Struct, frozen=True):
+    """Stroke of some kind of work."""
+
+    place: Ranges
+    """Angles of the arm at work."""
+    swing: Ranges
+    """Amplitudes of the angles that swing."""
+    hertz: Range
+    impact: Range
+    """Peak of impacts at the hand, m/s²."""
+    seated: float
+    """Share of people who do it seated."""
+
+
+_STROKES: tuple[_Stroke, ...] = (
     # wiping, scrubbing, ironing
-    (_BENCH, {"arm": (5, 25), "elbow": (3, 25), "arm_turn": (0, 25)}, (0.6, 3.0), (0, 0), 0.2),
+    _Stroke(_BENCH, {"arm": (5, 25), "elbow": (3, 25), "arm_turn": (0, 25)}, (0.6, 3.0), (0, 0), 0.2),
     # stirring, kneading
-    (_BENCH, {"arm": (2, 12), "arm_turn": (4, 20), "elbow": (2, 15)}, (0.8, 2.2), (0, 0), 0.1),
+    _Stroke(_BENCH, {"arm": (2, 12), "arm_turn": (4, 20), "elbow": (2, 15)}, (0.8, 2.2), (0, 0), 0.1),
     # hammering, chopping
-    (_BENCH, {"elbow": (8, 40), "arm": (2, 20)}, (0.8, 3.5), (10, 120), 0.2),
+    _Stroke(_BENCH, {"elbow": (8, 40), "arm": (2, 20)}, (0.8, 3.5), (10, 120), 0.2),
     # sawing, filing, a bow on strings
-    (_BENCH, {"arm": (10, 30), "elbow": (10, 40)}, (0.6, 2.5), (0, 0), 0.2),
+    _Stroke(_BENCH, {"arm": (10, 30), "elbow": (10, 40)}, (0.6, 2.5), (0, 0), 0.2),
     # brushing teeth, shaving, combing
-    (_FACE, {"elbow": (1, 6), "palm": (2, 12), "arm_out": (1, 6)}, (1.5, 5.5), (0, 0), 0.1),
+    _Stroke(_FACE, {"elbow": (1, 6), "palm": (2, 12), "arm_out": (1, 6)}, (1.5, 5.5), (0, 0), 0.1),
     # turning a screw, winding
-    (_BENCH, {"palm": (15, 60), "elbow": (0, 6)}, (0.5, 2.0), (0, 0), 0.4),
+    _Stroke(_BENCH, {"palm": (15, 60), "elbow": (0, 6)}, (0.5, 2.0), (0, 0), 0.4),
     # typing, playing keys
-    (_BENCH, {"palm": (0.3, 2), "elbow": (0.2, 1)}, (3.0, 8.0), (0, 3), 0.95),
+    _Stroke(_BENCH, {"palm": (0.3, 2), "elbow": (0.2, 1)}, (3.0, 8.0), (0, 3), 0.95),
     # writing, drawing
-    (_BENCH, {"palm": (0.5, 3), "arm_turn": (0.5, 2), "elbow": (0.3, 2)}, (2.0, 5.0), (0, 0), 0.9),
+    _Stroke(_BENCH, {"palm": (0.5, 3), "arm_turn": (0.5, 2), "elbow": (0.3, 2)}, (2.0, 5.0), (0, 0), 0.9),
     # shaking a bottle, a cloth
-    (_BENCH, {"elbow": (5, 18), "arm": (3, 12)}, (2.0, 4.5), (0, 0), 0.1),
+    _Stroke(_BENCH, {"elbow": (5, 18), "arm": (3, 12)}, (2.0, 4.5), (0, 0), 0.1),
 )  # fmt: skip
 
 
@@ -113,69 +128,82 @@ def packing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
 def _stroking(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     """Repeat the same stroke, in bursts, at a place that changes."""
-    held, swings, hertz, knocks, seated = _STROKES[rng.integers(len(_STROKES))]
-    base = sitting_or_standing(body, rng, seated)
-    rate = draw_log_uniform(rng, *hertz)
+    stroke = _STROKES[rng.integers(len(_STROKES))]
+    base = sitting_or_standing(body, rng, stroke.seated)
+    rate = draw_log_uniform(rng, *stroke.hertz)
     sway, start = Drift(rng, 1.0, 0.12), rng.random()
-    swing = draw_angles(rng, swings)
+    swing = draw_angles(rng, stroke.swing)
     late = {name: rng.uniform(0.0, 0.5) for name in swing}
     bursts = Repetitions(rng, rng.uniform(2.0, 8.0), (0.2, 3.0), spread=0.4)
-    places = {name: RandomTargets(rng, *np.deg2rad((-8.0, 8.0))) for name in held}
-    target, rest = draw_angles(rng, held), draw_angles(rng, _BENCH)
+    offsets = {name: RandomTargets(rng, *np.deg2rad((-8.0, 8.0))) for name in stroke.place}
+    target, rest = draw_angles(rng, stroke.place), draw_angles(rng, _BENCH)
     worker, both = int(rng.integers(2)), rng.random() < 0.3
-    peak, width = rng.uniform(*knocks), rng.uniform(0.015, 0.05)
+    peak, width = rng.uniform(*stroke.impact), rng.uniform(0.015, 0.05)
     lean = draw_angle(rng, 0.0, 20.0)
 
     def movement(t: Array) -> dict[str, Array]:
         pose, rep = base(t), bursts(t)
-        done, phase = rise_and_fall(rep.u, (0.0, 0.15), (1.0 - 0.15, 0.15)), start + rate * t + sway(t)
+        level, phase = rise_and_fall(rep.u, (0.0, 0.15), (1.0 - 0.15, 0.15)), start + rate * t + sway(t)
         pose["lean"] = pose["lean"] + lean
         for i, side in enumerate(SIDES):
             works = both or i == worker
             move_toward(pose, target if works else rest, 1.0, side)
-            for name, offset in places.items():
+            for name, offset in offsets.items():
                 pose[f"{name}_{side}"] = pose[f"{name}_{side}"] + (1.0 if works else 0.2) * offset(rep)
             for name, size in swing.items() if works else ():
                 wave = np.sin(2.0 * np.pi * (phase + late[name]))
-                pose[f"{name}_{side}"] = pose[f"{name}_{side}"] + done * size * wave
+                pose[f"{name}_{side}"] = pose[f"{name}_{side}"] + level * size * wave
             if works and peak:
                 hit = impact_pulse((phase - np.floor(phase)) / rate, width)
-                pose[f"hit_z_forearm_{side}"] = done * peak * hit
+                pose[f"hit_z_forearm_{side}"] = level * peak * hit
         return pose
 
     return movement
 
 
-# Where the arm goes, how far it swings there at which Hz, lean of the trunk, peak of a knock.
-_FIDGETS: tuple[tuple[Ranges, float, Range, Range, float], ...] = (
+class _Fidget(Struct, frozen=True):
+    """Little thing that idle hands do."""
+
+    place: Ranges
+    """Angles of the arm that it goes to."""
+    swing: float
+    """Largest amplitude of the elbow, degrees."""
+    hertz: Range
+    lean: Range
+    """Lean of the trunk, degrees."""
+    impact: float
+    """Peak of an impact at the hand, m/s²."""
+
+
+_FIDGETS: tuple[_Fidget, ...] = (
     # scratching the head, the neck; the other arm; a leg
-    ({"arm": (30, 110), "arm_out": (10, 60), "elbow": (110, 145), "palm": (-60, 60)}, 6.0, (2.0, 5.0), (0, 10), 0.0),
-    ({"arm": (20, 50), "arm_turn": (-70, -40), "elbow": (80, 120), "palm": (-60, 20)}, 5.0, (2.0, 5.0), (0, 5), 0.0),
-    ({"arm": (0, 40), "arm_out": (0, 15), "elbow": (10, 60), "palm": (-60, 20)}, 5.0, (2.0, 5.0), (5, 40), 0.0),
+    _Fidget({"arm": (30, 110), "arm_out": (10, 60), "elbow": (110, 145), "palm": (-60, 60)}, 6.0, (2.0, 5.0), (0, 10), 0.0),
+    _Fidget({"arm": (20, 50), "arm_turn": (-70, -40), "elbow": (80, 120), "palm": (-60, 20)}, 5.0, (2.0, 5.0), (0, 5), 0.0),
+    _Fidget({"arm": (0, 40), "arm_out": (0, 15), "elbow": (10, 60), "palm": (-60, 20)}, 5.0, (2.0, 5.0), (5, 40), 0.0),
     # the phone to the ear, a look at the watch, a drink
-    ({"arm": (20, 60), "arm_out": (10, 40), "elbow": (120, 145), "palm": (-30, 60)}, 0.5, (0.3, 1.0), (0, 8), 0.0),
-    ({"arm": (25, 60), "arm_turn": (-60, -20), "elbow": (80, 120), "palm": (-120, -60)}, 0.5, (0.3, 1.0), (0, 10), 0.0),
-    ({"arm": (30, 80), "arm_out": (5, 40), "elbow": (110, 140), "palm": (-60, 30)}, 1.0, (0.3, 1.0), (-5, 5), 2.0),
+    _Fidget({"arm": (20, 60), "arm_out": (10, 40), "elbow": (120, 145), "palm": (-30, 60)}, 0.5, (0.3, 1.0), (0, 8), 0.0),
+    _Fidget({"arm": (25, 60), "arm_turn": (-60, -20), "elbow": (80, 120), "palm": (-120, -60)}, 0.5, (0.3, 1.0), (0, 10), 0.0),
+    _Fidget({"arm": (30, 80), "arm_out": (5, 40), "elbow": (110, 140), "palm": (-60, 30)}, 1.0, (0.3, 1.0), (-5, 5), 2.0),
     # tying a shoe, picking something up
-    ({"arm": (50, 100), "arm_out": (0, 15), "elbow": (5, 50), "palm": (-60, 30)}, 6.0, (0.8, 2.5), (50, 90), 0.0),
-    ({"arm": (40, 100), "arm_out": (0, 20), "elbow": (3, 30), "palm": (-90, 30)}, 0.5, (0.3, 1.0), (40, 90), 2.0),
+    _Fidget({"arm": (50, 100), "arm_out": (0, 15), "elbow": (5, 50), "palm": (-60, 30)}, 6.0, (0.8, 2.5), (50, 90), 0.0),
+    _Fidget({"arm": (40, 100), "arm_out": (0, 20), "elbow": (3, 30), "palm": (-90, 30)}, 0.5, (0.3, 1.0), (40, 90), 2.0),
     # a tap on the table, a snap or a slap, stretching
-    ({"arm": (10, 50), "arm_out": (5, 25), "elbow": (50, 100), "palm": (-110, -30)}, 3.0, (1.0, 4.0), (0, 10), 30.0),
-    ({"arm": (10, 60), "arm_out": (0, 30), "elbow": (40, 110), "palm": (-90, 60)}, 1.0, (0.5, 2.0), (0, 20), 50.0),
-    ({"arm": (140, 180), "arm_out": (10, 50), "elbow": (5, 80), "palm": (-60, 60)}, 1.0, (0.3, 1.0), (-20, 0), 0.0),
+    _Fidget({"arm": (10, 50), "arm_out": (5, 25), "elbow": (50, 100), "palm": (-110, -30)}, 3.0, (1.0, 4.0), (0, 10), 30.0),
+    _Fidget({"arm": (10, 60), "arm_out": (0, 30), "elbow": (40, 110), "palm": (-90, 60)}, 1.0, (0.5, 2.0), (0, 20), 50.0),
+    _Fidget({"arm": (140, 180), "arm_out": (10, 50), "elbow": (5, 80), "palm": (-60, 60)}, 1.0, (0.3, 1.0), (-20, 0), 0.0),
 )  # fmt: skip
 
 
 def fidgeting(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     """Idle, sitting or standing, and do one little thing after another."""
     base, count = sitting_or_standing(body, rng, 0.6), int(rng.integers(3, 7))
-    things = [_fidget(rng, int(kind)) for kind in rng.integers(0, len(_FIDGETS), count)]
-    every = Repetitions(rng, rng.uniform(1.5, 5.0), (0.5, rng.uniform(2.0, 10.0)), spread=0.35)
+    fidgets = [_draw_fidget(rng, _FIDGETS[kind]) for kind in rng.integers(0, len(_FIDGETS), count)]
+    occasions = Repetitions(rng, rng.uniform(1.5, 5.0), (0.5, rng.uniform(2.0, 10.0)), spread=0.35)
     which, hand = rng.integers(0, count, 512), rng.integers(0, 2, 512)
 
     def movement(t: Array) -> dict[str, Array]:
-        pose, rep = base(t), every(t)
-        for i, (target, size, rate, lean, peak) in enumerate(things):
+        pose, rep = base(t), occasions(t)
+        for i, (target, size, rate, lean, peak) in enumerate(fidgets):
             chosen = which[rep.index] == i
             ends = np.clip(0.7 / rep.duration, 0.15, 0.45)
             share = np.where(
@@ -195,12 +223,14 @@ def fidgeting(body: SegmentLengths, rng: np.random.Generator) -> Movement:
     return movement
 
 
-def _fidget(rng: np.random.Generator, kind: int) -> tuple[dict[str, float], float, float, float, float]:
-    held, swing, hertz, lean, peak = _FIDGETS[kind]
+def _draw_fidget(
+    rng: np.random.Generator, fidget: _Fidget
+) -> tuple[dict[str, float], float, float, float, float]:
+    """Draw target, amplitude in rad, Hz, lean in rad and impact of one fidget."""
     return (
-        draw_angles(rng, held),
-        float(np.deg2rad(swing) * rng.uniform(0.3, 1.0)),
-        rng.uniform(*hertz),
-        draw_angle(rng, *lean),
-        peak * rng.uniform(0.2, 1.5),
+        draw_angles(rng, fidget.place),
+        float(np.deg2rad(fidget.swing) * rng.uniform(0.3, 1.0)),
+        rng.uniform(*fidget.hertz),
+        draw_angle(rng, *fidget.lean),
+        fidget.impact * rng.uniform(0.2, 1.5),
     )

@@ -69,7 +69,7 @@ def collapsing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
     def movement(t: Array) -> dict[str, Array]:
         rep = drops(t)
-        s = np.where(rep.u < 1.0, rep.since, duration)
+        s = rep.elapsed
         up, low = minimum_jerk(s, duration - rise, rise), drop(s)
         # The first row of the rest after it is that before the next.
         low = low * (1.0 - up)
@@ -105,7 +105,7 @@ def reaching_jump(body: SegmentLengths, rng: np.random.Generator) -> Movement:
 
     def movement(t: Array) -> dict[str, Array]:
         pose, rep = base(t), jumps(t)
-        s = np.where(rep.u < 1.0, rep.since, duration)
+        s = rep.elapsed
         low = rise_and_fall(s, (0.0, crouch), (crouch, push))
         low += 0.7 * rise_and_fall(s, (hit, land), (hit + land, rest))
         pose["lean"] = pose["lean"] + 0.5 * lean * low
