@@ -199,7 +199,7 @@ class RepetitionState(Struct, frozen=True, eq=False):
 
     @property
     def elapsed(self) -> Array:
-        """s since it began; its duration while it rests."""
+        """Seconds since it began; its duration while it rests."""
         return np.where(self.u < 1.0, self.since, self.duration)
 
 
