@@ -1,0 +1,6 @@
+"""How long work tells whoever started it how far it is."""
+
+from collections.abc import Callable
+
+Progress = Callable[[str, int, int], None]
+"""Hears of a stage, how much of it is done, and how much there is."""
