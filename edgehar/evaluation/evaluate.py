@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation.datasets import Trial, has_form, read_set, set_files
+from edgehar.evaluation.datasets import Trial, read_set, set_files
 from edgehar.evaluation.measurements import MEASUREMENTS, measure
 from edgehar.evaluation.metrics import Score, calibration, score
 from edgehar.evaluation.plan import DECIDED_ON, NO_ANSWER, Answers, Row, Run, answer, offered, plan
@@ -22,6 +22,7 @@ from edgehar.evaluation.results import RULE, TURNED, Line, Results, Swept, group
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.trials import has_form
 from edgehar.training import cache as work_folder
 from edgehar.training.progress import Progress
 
