@@ -67,7 +67,7 @@ def build(
     folder: _Work = None,
     fresh: Annotated[bool, typer.Option(help="Start over, whatever is kept.")] = False,
 ) -> None:
-    """Recipe to model pair."""
+    """Build a model pair from a recipe."""
     again = "the same command without --fresh" if fresh else "the same command"
     where = out or path.parent
     with building(path, folder, workers, again, fits=True) as made:
@@ -95,7 +95,7 @@ def evaluate(
     workers: _Workers = _WORKERS,
     folder: _Work = None,
 ) -> None:
-    """Model pair and recordings to scores."""
+    """Score a model pair on recordings."""
     from edgehar.evaluation import evaluate as scoring, report, tables
     from edgehar.pipeline import manifest, recognizer
 
@@ -126,7 +126,7 @@ def baselines(
     workers: _Workers = _WORKERS,
     folder: _Work = None,
 ) -> None:
-    """Recipe and recordings to scores."""
+    """Score the baselines of a recipe on recordings."""
     from edgehar.evaluation import baselines as against, evaluate as scoring, report
 
     chosen, stem = _names(only), path.with_suffix("")
@@ -156,7 +156,7 @@ def ablate(
     workers: _Workers = _WORKERS,
     folder: _Work = None,
 ) -> None:
-    """Recipe and recordings to a table."""
+    """Score ways to show a sensor of unknown mounting."""
     from edgehar.evaluation import ablations, evaluate as scoring, report
 
     stem = path.with_suffix("")

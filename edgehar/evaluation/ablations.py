@@ -1,4 +1,4 @@
-"""How to show a sensor of unknown mounting: the recipe's network fitted to each way, and scored on people.
+"""Comparison of ways to show a sensor of unknown mounting: the recipe's network fitted to each way, and scored on people.
 
 Only on those people whose recordings are looked at for design decisions, `plan.DECIDED_ON`; by the float32
 network, arg-max over what the worn sensors offer, windows as in `plan`.
@@ -34,9 +34,9 @@ class Variant(Struct, frozen=True):
     """One way to train and to show."""
 
     frames: tuple[str, ...]
-    """As in `recipe.Recipe`."""
+    """Axes, as in `recipe.Recipe`."""
     free: float
-    """As in `recipe.Views`."""
+    """Share of sensors in any orientation, as in `recipe.Views`."""
 
 
 VARIANTS: Mapping[str, Variant] = {

@@ -41,7 +41,7 @@ class Null(Struct, frozen=True):
     """Alarms during one null activity, or several, with the same sensors."""
 
     hours: float
-    """Of recording, each wearing for itself."""
+    """Duration of the recordings, each wearing for itself."""
     labels: dict[str, Alarms]
     """Every label that may give an alarm; `any` is all of them."""
 

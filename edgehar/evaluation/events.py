@@ -1,4 +1,4 @@
-"""What the run time reports of recordings in which one activity follows another.
+"""Reports of the run time on recordings in which one activity follows another.
 
 Recognizer and decision run as on the device, at the model's own hop. Ward's metrics and the starts
 and ends are taken of the events as published, with their times corrected for the window's delay;
@@ -79,7 +79,7 @@ class Course(Struct, frozen=True):
     """By label, and `all labels` pooled."""
     starts: Boundary
     ends: Boundary
-    """What is still done when a recording stops has a true end and no reported one."""
+    """An activity that goes on when a recording stops has a true end and no reported one."""
     latency: Latency
 
 

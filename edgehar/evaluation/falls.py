@@ -26,7 +26,7 @@ REFRACTORY_S = 10.0
 AIM_PER_HOUR = 0.5
 """The public bar of openWakeWord, false alarms per hour."""
 AIM_SHARE = 0.85
-"""Of the falls: round number."""
+"""Share of the falls to detect: round number."""
 EARLY_S = 2.0
 """An alarm this long before the peak of |f| may be of the same fall: losing balance comes first. Round number."""
 SUSPICIONS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -83,7 +83,7 @@ class Falls(Struct, frozen=True):
     """All operating points of a model that offers the label at the wrist."""
 
     hours: dict[str, float]
-    """Of everyday movement, by source."""
+    """Everyday movement, by source."""
     decided: Point
     aftermath: list[Point]
     """Other settings of the decision, `SUSPICIONS` and `WITHOUT`; none if it looks at no aftermath."""

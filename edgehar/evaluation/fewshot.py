@@ -1,4 +1,4 @@
-"""How well a model knows one person after a few windows of theirs.
+"""Scores of a model that saw a few windows of the wearer.
 
 The network stays as it is; a small head over its embedding is fitted to k windows of each activity
 and tried on other recordings of the same person. The head is a multinomial logistic regression
@@ -97,7 +97,7 @@ Fit = Callable[[Array, Array, Indices], Head]
 def fit_head(
     embedding: Array, log_probability: Array, label: Indices, trust: float = _TRUST, penalty: float = _PENALTY
 ) -> Head:
-    """Logistic regression on the support, by steps under a fixed bound of the Hessian.
+    """Fit a logistic regression to the support, by steps under a fixed bound of the Hessian.
 
     Args:
         embedding: (n, features) of the support.

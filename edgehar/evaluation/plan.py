@@ -1,4 +1,4 @@
-"""What of which set is scored, and what the model answers.
+"""The plan of what is scored in which set, and the answers of the model.
 
 Windows follow each other at 1.28 s and lie wholly inside one trial; the answer is the plain arg-max
 over all labels that the worn sensors offer, and beside it the state of the run-time decision at
@@ -26,7 +26,7 @@ from edgehar.recordings.scoring import Segment
 from edgehar.types import Activity, FloatArray, Prediction
 
 WINDOW_S = 2.56
-"""Of a scored window, s."""
+"""Length of a scored window, s."""
 HOP_S = 1.28
 """From one scored window to the next, s."""
 NO_ANSWER = "no_answer"
@@ -65,7 +65,7 @@ class Run(Struct, frozen=True):
     data: str
     placements: tuple[str, ...]
     labels: tuple[str, ...]
-    """Of the truth; all else is passed over."""
+    """Those of the truth; all else is passed over."""
     turned: bool = False
     """Every sensor of every trial in another random orientation."""
     greater_part: bool = False
@@ -76,7 +76,7 @@ class Run(Struct, frozen=True):
 
     @property
     def is_decided(self) -> bool:
-        """Whether the decision is scored too: on what was recorded, and where it holds through a loss."""
+        """True if the decision is scored too: on what was recorded, and where it holds through a loss."""
         return not self.turned and self.rate_hz is None and self.channels == "all"
 
 
@@ -86,9 +86,9 @@ class Row(Struct, frozen=True):
     name: str
     runs: tuple[Run, ...]
     labels: tuple[str, ...]
-    """What of the truth is scored."""
+    """Those of the truth that are scored."""
     of: str = ""
-    """Of a sweep: the row that it is a variation of."""
+    """The row that it varies, in a sweep."""
 
 
 class Plan(Struct, frozen=True):
@@ -107,7 +107,7 @@ class Answers(Struct, frozen=True, eq=False):
     predicted: NDArray[np.str_]
     """The arg-max, or NO_ANSWER."""
     state: NDArray[np.str_]
-    """What the decision held at the window's end; empty where none was run."""
+    """State that the decision held at the window's end; empty where none was run."""
     probabilities: FloatArray
     """(windows, labels); zero where there is no answer."""
 

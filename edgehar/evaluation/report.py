@@ -1,4 +1,4 @@
-"""Where the results of an evaluation are written.
+"""Files that the results of an evaluation are written to.
 
 All of them go into a work folder that git leaves alone. Beside the model stand, in its manifest and its README.md,
 the few lines that a reader needs.

@@ -12,14 +12,14 @@ RULE = (
     "worn sensors offer, no smoothing; any other answer is an error; macro-F1 pooled over windows"
 )
 TURNED = ", any orientation"
-"""How the name of a row ends in which every sensor of every trial has another random orientation."""
+"""End of the name of a row in which every sensor of every trial has another random orientation."""
 
 
 class Line(Struct, frozen=True):
     """Scores of one row, by who is in it."""
 
     placements: tuple[str, ...]
-    """As the model took them; where rows are pooled, one after the other."""
+    """Those that the model took; where rows are pooled, one after the other."""
     offered: int
     """Labels among which the model chose."""
     everybody: Score
@@ -66,9 +66,9 @@ class Results(Struct, frozen=True):
     evidence: dict[str, dict[str, float]]
     """By label of the model: F1 in each plain row in which people really do it; empty: never tested on people."""
     skipped: dict[str, str]
-    """What was not scored, and why."""
+    """Names of what was not scored, and why."""
     more: dict[str, Any] = {}
-    """What other measurements found, by their name."""
+    """Results of the other measurements, by their name."""
 
 
 def metrics(results: Results) -> dict[str, Any]:

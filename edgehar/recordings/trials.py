@@ -1,4 +1,4 @@
-"""Sets of labelled trials of people in npz form: what such a file holds, read in whole or in part.
+"""Sets of labelled trials of people in npz form, read in whole or in part.
 
 The form: `x` int16 (rows, columns) times `scale` (columns,) is SI, `columns` such as
 `wrist_left.acc_x`, `n` (trials,) rows of each trial, `subject`, `activity`, `trial` (trials,),
@@ -35,7 +35,7 @@ Spans = list[tuple[int, int]]
 
 
 class Trials(Struct, frozen=True, eq=False):
-    """What is the same for all rows of a trial; arrays (trials,)."""
+    """Columns of the trials themselves, (trials,) each."""
 
     n: Array
     """Rows."""
@@ -68,7 +68,7 @@ class TrialFile:
             raise RecordingError(f"{path}: lacks {', '.join(missing)}; a set has {', '.join(keys)}")
 
     def trials(self) -> Trials:
-        """Read what is the same for all rows of a trial."""
+        """Read the columns of the trials themselves."""
         arrays = {key: self.whole(key) for key in _OF_TRIALS}
         if len({len(column) for column in arrays.values()}) > 1:
             raise RecordingError(f"{self.path}: {', '.join(_OF_TRIALS)} differ in length")

@@ -1,4 +1,4 @@
-"""From a recipe to a model pair, by way of the work folder: what was made once is not made again."""
+"""The build of a model pair from a recipe, by way of the work folder: what was made once is not made again."""
 
 import os
 from pathlib import Path

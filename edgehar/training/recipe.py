@@ -28,7 +28,7 @@ class Sensor(Struct, frozen=True, forbid_unknown_fields=True):
     sites: Annotated[tuple[str, ...], Meta(min_length=1)]
     """Where the simulated body wears it: keys of `motion.imu.SITES`, equally often."""
     labels: tuple[str, ...] = ()
-    """What it can tell apart on its own; empty: all labels."""
+    """Labels that it can tell apart on its own; empty: all."""
     beside: str | None = None
     """The sensor before it of whose kind it is the second, worn on the other side of the body."""
     alone: Share = 0.0
@@ -47,7 +47,7 @@ class Synthesis(Struct, frozen=True, forbid_unknown_fields=True):
     packet_loss: Share
     """Largest share of lost packets; drawn per sensor between none and this."""
     activities: dict[str, Annotated[tuple[str, ...], Meta(min_length=1)]] = field(default_factory=dict)
-    """For labels that are not one activity of `motion.activities.CATALOGUE`: which they are, equally often."""
+    """Activities of labels that are not one activity of `motion.activities.CATALOGUE`, equally often."""
 
     def of(self, label: str) -> tuple[str, ...]:
         """Return the activities of a label."""
@@ -94,17 +94,17 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     frames: Annotated[tuple[str, ...], Meta(min_length=1)]
     """In which axes the network sees each sensor: keys of `frames.FRAMES`; a manifest knows two of them."""
     normalization: Normalization
-    """As it will stand in the manifest."""
+    """The same that will stand in the manifest."""
     synthesis: Synthesis
     views: Views
     network: Network
     fit: Fit
     decision: Settings = Settings()
-    """What the manifest will tell the decision."""
+    """Settings that the manifest will give the decision."""
 
     @property
     def activities(self) -> tuple[str, ...]:
-        """Of all labels."""
+        """Activities of all labels."""
         return tuple(activity for label in self.labels for activity in self.synthesis.of(label))
 
 

@@ -29,11 +29,11 @@ _PACKET = 10
 _SEEDS = 1_000_000
 """People per activity, before the seeds of the next one begin."""
 _EDGE_S = 0.4
-"""How far from either end of a window an event must be to be seen in it, s."""
+"""Least distance of an event from either end of a window in which it is seen, s."""
 _AT_ONCE = 32
 
 _EVENTS = dict.fromkeys(("falling", "stumbling", "collapsing", "reaching_jump", "hitting"), IMPACT_S)
-"""What happens once, s after it began: its windows are those in which it does."""
+"""Events that happen once, s after it began: its windows are those in which it does."""
 
 _Map = Callable[..., Iterable["Bout"]]
 """The built-in `map`, or that of a pool of processes."""
