@@ -27,7 +27,7 @@ def recipe() -> Recipe:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Motionsense with one who was decided on and one who was not, and DSADS of two wrists."""
+    """Write motionsense with one who was decided on and one who was not, and DSADS of two wrists."""
     folder: Path = tmp_path_factory.mktemp("data")
     simulate(folder / "imu" / "motionsense.npz", BRIEF, people=(2, 40))
     simulate(folder / "imu" / "dsads.npz", BRIEF, ("wrist_left", "wrist_right"), people=(1,))

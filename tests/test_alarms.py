@@ -97,7 +97,7 @@ def test_one_fall_raises_one_alarm() -> None:
 def watch_of(
     *, is_fall: bool, at: Sequence[float], peak_s: float = 5.0, hours: float = 1.0, **more: list[float]
 ) -> Watch:
-    """Times of the decision's alarms, and of other operating points."""
+    """Watch with times of the decision's alarms, and of other operating points."""
     activity = "fall_slip" if is_fall else "clapping"
     return Watch("weda", activity, is_fall, hours, peak_s, {DECISION: list(at), **more})
 
@@ -150,7 +150,7 @@ def test_a_model_without_the_label_says_so(model: Recognizer) -> None:
 
 
 def fallen(seed: int) -> Trial:
-    """Somebody stands, falls 3 s later, and lies there."""
+    """Let somebody stand, who falls 3 s later, and lies there."""
     wearer = Wearer(seed, WRIST)
     parts = [
         wearer.perform(activity, seconds)[0] for activity, seconds in (("standing", 6.0), ("falling", 12.0))

@@ -59,7 +59,7 @@ def forest(recipe: Recipe, data: Dataset) -> Any:
 
 
 def wave(hz: float, axis: int) -> FloatArray:
-    """(1, 128, 12): the first of two sensors swings along one axis, at 50 Hz."""
+    """Make (1, 128, 12): the first of two sensors swings along one axis, at 50 Hz."""
     x = np.zeros((1, 128, 12), np.float32)
     x[0, :, axis] = 1.0 + 0.5 * np.sin(2 * np.pi * hz * np.arange(128) / 50.0)
     return x
@@ -153,7 +153,7 @@ def test_the_forest_answers_like_the_recognizer(spec: ModelSpec, forest: Any) ->
 
 
 def recorded(folder: Path) -> None:
-    """Trials of simulated wearers in the form of the real sets."""
+    """Write trials of simulated wearers in the form of the real sets."""
     parts = [
         (person, label, Wearer(person, ["trouser_pocket"]).perform(label, 9.0)[0].x)
         for person in (21, 22)

@@ -13,7 +13,7 @@ def softmax(logits: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def drawn(true_temperature: float, seed: int = 1, n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities at temperature 1 of a network that is honest at another."""
+    """Draw probabilities at temperature 1 of a network that is honest at another."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0.0, 3.0, (n, 5))
     honest = softmax(logits, true_temperature).cumsum(axis=1)

@@ -1,4 +1,4 @@
-"""What `edgehar-train` refuses before it works for minutes."""
+"""Refusals of `edgehar-train` before it works for minutes."""
 
 import os
 from pathlib import Path

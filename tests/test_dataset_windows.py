@@ -21,7 +21,7 @@ def wave(seconds: float, rate_hz: float = 50.0, placement: str = "trouser_pocket
 
 
 def columns(x: np.ndarray, placement: str = "trouser_pocket") -> np.ndarray:
-    """The six columns of one sensor."""
+    """Return the six columns of one sensor."""
     slot = SPEC.slots([placement]).index(placement)
     return x[:, slot * 6 : slot * 6 + 6]
 

@@ -19,7 +19,7 @@ from edgehar.types import STANDARD_GRAVITY
 
 
 def write(path: Path, **changed: Any) -> Path:
-    """Two trials of 100 and 50 rows: person 3 sits, person 8 jogs."""
+    """Write two trials of 100 and 50 rows: person 3 sits, person 8 jogs."""
     path.parent.mkdir(exist_ok=True)
     content: dict[str, Any] = {
         "x": np.arange(150 * 6, dtype=np.int16).reshape(150, 6),
@@ -148,7 +148,7 @@ def test_another_form_is_refused_in_one_line(tmp_path: Path, changed: dict[str, 
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A deflated set whose rows do not pack well."""
+    """Write a deflated set whose rows do not pack well."""
     path = write(tmp_path_factory.mktemp("packed") / "imu" / "walks.npz")
     with np.load(path) as file:
         whole = dict(file)

@@ -37,7 +37,7 @@ def simulate(
     people: Sequence[int] = (1,),
     **more: Any,
 ) -> None:
-    """Trials of simulated wearers in the form of the real sets."""
+    """Write trials of simulated wearers in the form of the real sets."""
     path.parent.mkdir(exist_ok=True)
     x = []
     for person in people:
@@ -62,7 +62,7 @@ def simulate(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two people of motionsense, one of whom was decided on, and a set that nobody knows."""
+    """Write two people of motionsense, one of whom was decided on, and a set that nobody knows."""
     folder: Path = tmp_path_factory.mktemp("data")
     simulate(folder / "imu" / "motionsense.npz", BRIEF, people=(2, 40))
     worn = "chest", "wrist_left", "waist"
@@ -77,7 +77,7 @@ def scores(folder: Path) -> Results:
 
 
 def copied(folder: Path) -> Path:
-    """The shipped pair's manifest in another folder, beside its network."""
+    """Copy the shipped pair into another folder."""
     for suffix in (".json", ".tflite"):
         (folder / SHIPPED.name).with_suffix(suffix).write_bytes(SHIPPED.with_suffix(suffix).read_bytes())
     return folder / SHIPPED.name

@@ -1,4 +1,4 @@
-"""What the run time reports where one activity follows another."""
+"""Reports of the run time where one activity follows another."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -23,7 +23,7 @@ LABELS = ("a", "b", "c")
 
 
 def people(persons: int, recordings: int, seed: int = 0, noise: float = 0.3, windows: int = 12) -> Judged:
-    """Everybody does each label in a place of their own, and the model knows nothing."""
+    """Let everybody do each label in a place of their own, and the model knows nothing."""
     rng = np.random.default_rng(seed)
     rows = [
         (person, label, number)

@@ -25,7 +25,7 @@ DIGEST = "d" * 64
 
 @pytest.fixture(scope="module")
 def recipe_file() -> Path:
-    """5 steps in each of 4 epochs."""
+    """Name a recipe of 5 steps in each of 4 epochs."""
     return ROOT / "tests" / "tiny.toml"
 
 
@@ -45,7 +45,7 @@ def build(recipe_file: Path, folder: Path, heard: list[tuple[str, int, int]] | N
 
 @pytest.fixture(scope="module")
 def whole(recipe_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Build, str]:
-    """A build that nobody interrupted, and the sha256 of its network."""
+    """Finish a build that nobody interrupted; also the sha256 of its network."""
     made = build(recipe_file, tmp_path_factory.mktemp("whole"))
     content, spec = made.pair()
     assert spec.sha256 == hashlib.sha256(content).hexdigest()

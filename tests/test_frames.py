@@ -1,4 +1,4 @@
-"""What another frame keeps of a window, and what it takes away."""
+"""Frames: what each keeps of a window, and what it takes away."""
 
 import numpy as np
 import pytest

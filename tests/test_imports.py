@@ -73,3 +73,10 @@ except SystemExit as refused:
     if "tensorflow" not in loaded:
         lacking("TensorFlow")
     assert "edgehar.training.build" in loaded
+
+
+def test_an_evaluation_loads_nothing_that_only_a_build_needs() -> None:
+    loaded = loaded_by(
+        "import edgehar.evaluation.evaluate, edgehar.evaluation.report, edgehar.evaluation.tables"
+    )
+    assert not loaded & {"tensorflow", "keras", "sklearn", "matplotlib"}

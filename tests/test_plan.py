@@ -1,4 +1,4 @@
-"""What of which set is scored: the rule that every model is held to."""
+"""The plan of what is scored: the rule that every model is held to."""
 
 import pytest
 from msgspec.structs import replace

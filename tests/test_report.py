@@ -1,4 +1,4 @@
-"""What stands beside a model belongs to that model."""
+"""The figures beside a model and in its work folder, which belong to that model."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ OTHERS = "0" * 64
 
 
 def beside(folder: Path, sha256: str) -> tuple[Path, Path]:
-    """A model, and a work folder whose results are of the network with this hash."""
+    """Write a model, and a work folder whose results are of the network with this hash."""
     (folder / "imu_tcn.json").write_bytes(SHIPPED.read_bytes())
     results = Results("imu_tcn@1", sha256, "", "", {}, {}, {}, {}, {}, {})
     (folder / "work").mkdir()

@@ -1,4 +1,4 @@
-"""From a recipe to a scored pair, small enough to run in seconds."""
+"""The way from a recipe to a scored pair, small enough to run in seconds."""
 
 import hashlib
 import os
@@ -29,7 +29,7 @@ def ignore(*_: object) -> None:
 
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
-    """The shipped recipe, a hundred times less of it."""
+    """Shrink the shipped recipe a hundred times."""
     full = recipes.load(SHIPPED)
     replace = msgspec.structs.replace
     return replace(

@@ -96,7 +96,8 @@ def evaluate(
     folder: _Work = None,
 ) -> None:
     """Score a model pair on recordings."""
-    from edgehar.evaluation import evaluate as scoring, report, tables
+    from edgehar.evaluation import report, tables
+    from edgehar.evaluation.evaluate import evaluate as score_pair
     from edgehar.pipeline import manifest, recognizer
 
     path = manifest.find(model)
@@ -106,7 +107,7 @@ def evaluate(
     if write:
         report.ready(path, work)
     with _bars() as bars:
-        results = scoring.evaluate(path, data, only=chosen, workers=workers, progress=_progress(bars))
+        results = score_pair(path, data, only=chosen, workers=workers, progress=_progress(bars))
     typer.echo(msgspec.json.encode(results).decode() if as_json else tables.document(results))
     if write:  # after it was shown: what cannot be written is not lost
         report.publish(path, work, results)
@@ -127,20 +128,22 @@ def baselines(
     folder: _Work = None,
 ) -> None:
     """Score the baselines of a recipe on recordings."""
-    from edgehar.evaluation import baselines as against, evaluate as scoring, report
+    from edgehar.evaluation import report
+    from edgehar.evaluation.baselines import forest, markdown, model_macro_f1, publish, score, untrained
+    from edgehar.evaluation.evaluate import set_names
 
     chosen, stem = _names(only), path.with_suffix("")
     write = write and not chosen
-    scoring.set_names(data, chosen)  # a wrong folder is refused before minutes of simulation
+    set_names(data, chosen)  # a wrong folder is refused before minutes of simulation
     with building(path, folder, workers) as made:
         report.check(stem, made.folder, write=write)
         scores = {
-            baseline.stem: against.score(baseline, data, chosen, workers, made.progress)
-            for baseline in (against.forest(made), against.untrained(made))
+            baseline.stem: score(baseline, data, chosen, workers, made.progress)
+            for baseline in (forest(made), untrained(made))
         }
-    typer.echo(against.markdown(scores, against.model_macro_f1(stem)))
+    typer.echo(markdown(scores, model_macro_f1(stem)))
     if write:
-        against.publish(stem, made.folder, scores)
+        publish(stem, made.folder, scores)
 
 
 @app.command(
@@ -157,10 +160,11 @@ def ablate(
     folder: _Work = None,
 ) -> None:
     """Score ways to show a sensor of unknown mounting."""
-    from edgehar.evaluation import ablations, evaluate as scoring, report
+    from edgehar.evaluation import ablations, report
+    from edgehar.evaluation.evaluate import set_names
 
     stem = path.with_suffix("")
-    scoring.set_names(data, ["motionsense", "dsads"])
+    set_names(data, ["motionsense", "dsads"])
     with building(path, folder, workers) as made:
         if write:
             report.check(stem, made.folder, write=True)

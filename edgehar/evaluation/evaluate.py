@@ -23,7 +23,7 @@ from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.trials import has_form
-from edgehar.training import cache as work_folder
+from edgehar.training.cache import processes
 from edgehar.training.progress import Progress
 
 SETS = ("motionsense", "dsads", "sp_sw_har", "utd_mhad", "berkeley_mhad", "weda_fall")
@@ -109,7 +109,7 @@ def each(
     if workers == 1:
         yield from ((job, _job(load, model, folder, job)) for job in jobs)
         return
-    with work_folder.processes(workers) as pool:
+    with processes(workers) as pool:
         waiting = {pool.submit(_job, load, model, folder, job): job for job in jobs}
         yield from ((waiting[done], done.result()) for done in as_completed(waiting))
 
