@@ -119,7 +119,7 @@ class Heard(Struct, frozen=True, eq=False):
 
 
 class Overheard(Recognizer):
-    """Keeps the windows' coverage and its answers."""
+    """Recognizer that keeps the windows' coverage and its answers."""
 
     def __init__(self, recognizer: Recognizer) -> None:
         self.spec, self._recognizer = recognizer.spec, recognizer
@@ -230,7 +230,7 @@ def macro_f1(rows: list[tuple[str, str, str]]) -> str:
 
 @cache
 def model() -> Recognizer:
-    """Loaded once in each process."""
+    """Load the model, once in each process."""
     return load(find(MODEL))
 
 

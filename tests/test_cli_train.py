@@ -21,7 +21,7 @@ BRIEF = [("walking", 6.0), ("running", 6.0)]
 
 
 class Refused:
-    """Runs a command that is refused; the lines of stderr."""
+    """A command line that is refused; calling it gives the lines of stderr."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self.capsys = capsys

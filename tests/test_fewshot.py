@@ -145,7 +145,7 @@ def test_windows_of_a_recording_carry_its_person_and_number() -> None:
 
 
 class WithoutEmbedding(Recognizer):
-    """Answers as another does, and shows no embedding."""
+    """Recognizer that answers as another does, and shows no embedding."""
 
     def __init__(self, model: Recognizer) -> None:
         self.spec, self.model = model.spec, model

@@ -95,7 +95,7 @@ def _spectrum(moved: FloatArray, rate_hz: float) -> list[FloatArray]:
 
 
 class Forest(Recognizer):
-    """Answers from statistics of a window, by the same rules as the recognizer from the window itself."""
+    """Random forest that answers from statistics of a window, by the rules of the recognizer."""
 
     def __init__(self, spec: ModelSpec, forest: Any) -> None:
         """Take a `RandomForestClassifier` whose classes are indices of the labels."""

@@ -204,7 +204,7 @@ def _can_tell(recipe: Recipe, sensor: Sensor, label: str, activity: str) -> bool
 
 
 class Views:
-    """Draws what a network sees: side, mounting of every sensor, which sensors, with gyroscope or not."""
+    """Random views of windows, what a network sees: side, mounting of every sensor, which sensors, with gyroscope or not."""
 
     def __init__(self, recipe: Recipe, data: Dataset, seed: int) -> None:
         self._recipe, self._data = recipe, data
@@ -251,8 +251,8 @@ class Views:
         turns = np.empty((*site.shape, 3, 3))
         for i, sensor in enumerate(self._recipe.sensors):
             for which, name in enumerate(sensor.sites):
-                here = site[:, i] == which
-                turns[here, i] = mountings(SITES[name], self._rng, int(here.sum()))
+                rows = site[:, i] == which
+                turns[rows, i] = mountings(SITES[name], self._rng, int(rows.sum()))
         free = self._rng.random(site.shape) < self._recipe.views.free
         turns[free] = any_turns(self._rng, int(free.sum()))
         return turns
