@@ -1,4 +1,5 @@
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,15 @@ def test_the_same_seed_grows_the_same_trees(recipe: Recipe, data: Dataset, fores
     for tree, same in zip(forest.estimators_, again.estimators_, strict=True):
         assert tree.tree_.threshold.tobytes() == same.tree_.threshold.tobytes()
         assert tree.tree_.value.tobytes() == same.tree_.value.tobytes()
+
+
+def test_without_scikit_learn_no_window_is_simulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = Build(
+        recipes.load(ROOT / "tests" / "tiny.toml"), tmp_path, 1, "tf 1", lambda *_: pytest.fail("simulated")
+    )
+    monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
+    with pytest.raises(ConfigError, match=r"needs scikit-learn: pip install 'edgehar\[train\]'"):
+        baselines.forest(build)
 
 
 def test_a_forest_is_kept_until_its_version_or_the_windows_change(

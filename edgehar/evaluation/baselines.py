@@ -5,7 +5,6 @@ Both answer like `edgehar.pipeline.recognizer.Recognizer`, so that the same rows
 
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
@@ -153,15 +152,18 @@ def grow(recipe: Recipe, data: Dataset, workers: int, trees: int = TREES) -> Any
     Raises:
         ConfigError: without scikit-learn.
     """
-    try:
-        from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415  # loads in seconds
-    except ImportError as error:
-        raise ConfigError(f"a forest needs scikit-learn: pip install 'edgehar[train]' ({error})") from error
-
-    forest = RandomForestClassifier(
+    forest = _scikit_learn().ensemble.RandomForestClassifier(
         trees, min_samples_leaf=_LEAF, n_jobs=workers, random_state=recipe.seed % 2**32
     )
     return forest.fit(views(recipe, data), data.label)
+
+
+def _scikit_learn() -> Any:
+    try:
+        import sklearn.ensemble  # noqa: PLC0415  # loads in seconds
+    except ImportError as error:
+        raise ConfigError(f"a forest needs scikit-learn: pip install 'edgehar[train]' ({error})") from error
+    return sklearn
 
 
 def views(recipe: Recipe, data: Dataset) -> FloatArray:
@@ -177,8 +179,9 @@ def forest(build: Build, trees: int = TREES) -> Path:
 
     It is a pickle inside an array, so that its key and checksum are seen before it is loaded.
     """
-    data, path = build.windows(), build.folder / "random_forest.npz"
+    path = build.folder / "random_forest.npz"
     cached = CachedArrays(path, forest_key(build.recipe, trees))
+    data = build.windows()
     if cached.load() is None:
         build.progress(f"growing {trees} trees", 0, 1)
         content = pickle.dumps(grow(build.recipe, data, build.workers, trees))
@@ -193,7 +196,7 @@ def forest_key(recipe: Recipe, trees: int = TREES, version: int = FOREST_VERSION
     parts = {
         name: msgspec.to_builtins(getattr(recipe, name)) for name in ("sensors", "views", "normalization")
     }
-    libraries = f"numpy {np.__version__}, scikit-learn {package_version('scikit-learn')}"
+    libraries = f"numpy {np.__version__}, scikit-learn {_scikit_learn().__version__}"
     return cache_key(parts, f"forest {version} of {trees} trees", simulation_key(recipe), libraries)
 
 
