@@ -17,9 +17,13 @@ from typing import Any
 
 import psutil
 
+from edgehar.evaluation.plan import decision_of
+from edgehar.pipeline.intake import Intake
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
-from edgehar.pipeline.recognizer import load
+from edgehar.pipeline.recognizer import Recognizer, load
+from edgehar.pipeline.resample import Grid
+from edgehar.pipeline.windows import Windows
 from edgehar.recordings.ehr import Header, Writer
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Activity, Item, Stream
@@ -33,7 +37,7 @@ PORT = 18839
 
 
 def median_us(work: Callable[[], int]) -> float:
-    """Median over rounds of the time per item, µs; `work` returns how many items it did."""
+    """Return the median over rounds of the time per item, µs; `work` returns how many items it did."""
     work()
     rounds = []
     for _ in range(ROUNDS):
@@ -44,7 +48,7 @@ def median_us(work: Callable[[], int]) -> float:
 
 
 def pipeline_costs() -> None:
-    """µs of a bare invoke, of a window through everything, and their ratio, by packet size."""
+    """Print µs of a bare invoke, of a window through everything, and their ratio, by packet size."""
     recognizer = load(find(MODEL))
     interpreter = recognizer._interpreter  # noqa: SLF001 - the bare runtime is what is compared with
 
@@ -84,35 +88,38 @@ def pipeline_costs() -> None:
 
 
 def stage_costs() -> None:
-    """Where a window's µs go: the least of each stage over the rounds, timed apart."""
+    """Print where a window's µs go: the least of each stage over the rounds, timed apart."""
     recognizer = load(find(MODEL))
     items = list(Simulator(placements=[PLACEMENT], script=SCRIPT, seed=1).packets())
     least: dict[str, float] = {}
     for _ in range(ROUNDS):
-        spent, windows = stages_of_one_run(
-            Pipeline("w", [Stream(PLACEMENT)], recognizer, recognizer.spec.decision), items
-        )
+        spent, windows = stages_of_one_run(recognizer, items)
         least = {stage: min(s / windows * 1e6, least.get(stage, 1e9)) for stage, s in spent.items()}
     print("of that, µs per window: " + ", ".join(f"{stage} {us:.1f}" for stage, us in least.items()))
 
 
-def stages_of_one_run(pipeline: Pipeline, items: list[Item]) -> tuple[dict[str, float], int]:
-    """Seconds spent in each stage, and how many windows came out."""
+def stages_of_one_run(recognizer: Recognizer, items: list[Item]) -> tuple[dict[str, float], int]:
+    """Return the seconds spent in each stage of a pipeline of one sensor, and how many windows came out."""
+    spec, intake = recognizer.spec, Intake(Stream(PLACEMENT))
+    slots = spec.slots([PLACEMENT])
+    grid = Grid(slots, spec.rate_hz, spec.hop)
+    windows_of = Windows(spec.window, [slots.index(PLACEMENT)], spec.decision.min_coverage)
+    decision = decision_of(spec, [PLACEMENT])
     stages: dict[str, Callable[[float, Any], Iterable[object]]] = {
-        "grid": pipeline.grid.push,
-        "windows": lambda _, block: pipeline._windows.push(block),  # noqa: SLF001 - its stages are what is timed
-        "recognizer": lambda _, window: pipeline._recognizer.push(window),  # noqa: SLF001 - the same
-        "decision": lambda _, prediction: pipeline._decision.push(prediction),  # noqa: SLF001 - the same
+        "grid": grid.push,
+        "windows": lambda _, block: windows_of.push(block),
+        "recognizer": lambda _, window: recognizer.push(window),
+        "decision": lambda _, prediction: decision.push(prediction),
     }
     spent = dict.fromkeys(["intake", *stages], 0.0)
     windows = 0
-    for t, stream, body in items:
+    for t, _, body in items:
         began = time.perf_counter()
-        held: list[object] = list(pipeline.intakes[stream].push(t, body))
+        held: list[object] = list(intake.push(t, body))
         spent["intake"] += time.perf_counter() - began
         for name, stage in stages.items():
             began = time.perf_counter()
-            held = [made for one in held for made in stage(t, one)]
+            held = [made for item in held for made in stage(t, item)]
             spent[name] += time.perf_counter() - began
             windows += len(held) if name == "recognizer" else 0
     return spent, windows
@@ -120,7 +127,7 @@ def stages_of_one_run(pipeline: Pipeline, items: list[Item]) -> tuple[dict[str, 
 
 @contextmanager
 def mosquitto(folder: Path) -> Iterator[None]:
-    """A real broker on loopback."""
+    """Run a real broker on loopback."""
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
     if program is None:
         sys.exit("the memory figures need mosquitto: apt install mosquitto")
@@ -135,7 +142,7 @@ def mosquitto(folder: Path) -> Iterator[None]:
 
 
 def watch(command: list[str], seconds: float) -> tuple[float, float]:
-    """Seconds from start to the first answer of a window's content, and peak resident MB, of a command's JSON lines."""
+    """Return seconds from start to the first answer of a window's content, and peak resident MB, of a command."""
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
@@ -154,7 +161,7 @@ def watch(command: list[str], seconds: float) -> tuple[float, float]:
 
 
 def daemon_costs() -> None:
-    """Memory and time to the first label, of the daemon and of the demo."""
+    """Print memory and time to the first label, of the daemon and of the demo."""
     with tempfile.TemporaryDirectory() as name, mosquitto(Path(name)):
         folder = Path(name)
         with Writer(folder / "w.ehr", Header("w", (Stream(PLACEMENT),), epoch=1.7e9)) as writer:

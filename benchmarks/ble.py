@@ -28,12 +28,12 @@ TESTS = Path(__file__).resolve().parents[1] / "tests"
 
 
 def address(i: int) -> str:
-    """Of the i-th sensor."""
+    """Return the address of the i-th sensor."""
     return f"C0:FF:EE:00:00:0{i}"
 
 
 async def listen(rate_hz: int) -> None:
-    """The daemon's half: what came, and what it cost this process."""
+    """Run the daemon's half: print what came, and what it cost this process."""
     radio = Radio()
     intakes = [Intake(Stream(f"sensor_{i}")) for i in range(SENSORS)]
     bodies: list[tuple[float, int, bytes]] = []
@@ -67,7 +67,7 @@ async def listen(rate_hz: int) -> None:
 
 
 async def serve(rate_hz: int) -> None:
-    """The sensors' half."""
+    """Run the sensors' half."""
     sys.path.insert(0, str(TESTS))
     from bluez import Bluetoothd  # noqa: PLC0415 - found through the line above
     from radio import Characteristic, Peripheral  # noqa: PLC0415 - the same

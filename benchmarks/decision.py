@@ -41,11 +41,11 @@ GRID = {
     "patience": (2, 3),
 }
 STAY = 0.5
-"""As a share of `enter`."""
+"""Share of `enter`."""
 
 
 class Day(Struct, frozen=True, eq=False):
-    """What was true of one wearer, and what the network said of each window."""
+    """Truth of one wearer, and the network's answer on each window."""
 
     placement: str
     truth: list[Segment]
@@ -53,7 +53,7 @@ class Day(Struct, frozen=True, eq=False):
 
 
 class Outcome(Struct, frozen=True):
-    """What one setting made of all days."""
+    """Scores of one setting on all days."""
 
     right: float
     """Share of the windows, those just after a change aside."""
@@ -92,42 +92,42 @@ def outcome(recognizer: Recognizer, days: list[Day], settings: Settings) -> Outc
     spec = replace(recognizer.spec, decision=settings)
     right = judged = false = missed = activities = 0
     delays: list[float] = []
-    for one in days:
-        decision = decision_of(spec, [one.placement])
-        said = [answer for p in one.predictions for answer in decision.push(p)]
+    for lived in days:
+        decision = decision_of(spec, [lived.placement])
+        answers = [answer for p in lived.predictions for answer in decision.push(p)]
         starts = [
-            answer for answer in said if isinstance(answer, Event) and answer.kind == "activity_started"
+            answer for answer in answers if isinstance(answer, Event) and answer.kind == "activity_started"
         ]
-        for answer in said:
-            if isinstance(answer, Activity) and (true := settled(one.truth, answer.t)):
+        for answer in answers:
+            if isinstance(answer, Activity) and (true := settled(lived.truth, answer.t)):
                 judged += 1
                 right += answer.state == true
-        false += sum(not meets(one.truth, event) for event in starts)
-        for begin, end, label in one.truth:
+        false += sum(not meets(lived.truth, event) for event in starts)
+        for begin, end, label in lived.truth:
             if label != "other":
                 activities += 1
-                found = [
+                noticed = [
                     e.detected_at - begin for e in starts if e.label == label and begin < e.detected_at <= end
                 ]
-                missed += not found
-                delays += found[:1]
-    hours = sum(one.truth[-1][1] for one in days) / 3600.0
+                missed += not noticed
+                delays += noticed[:1]
+    hours = sum(lived.truth[-1][1] for lived in days) / 3600.0
     return Outcome(right / judged, missed / activities, median(delays), false / hours)
 
 
 def settled(truth: list[Segment], t: float) -> str | None:
-    """What has been done at `t` for a while."""
+    """Return what has been done at `t` for a while."""
     return next((label for start, end, label in truth if start + SETTLED_S < t <= end), None)
 
 
 def meets(truth: list[Segment], event: Event) -> bool:
-    """Whether that is done, or was till just now."""
+    """Tell whether that is done, or was till just now."""
     t = event.detected_at
     return any(label == event.label and start < t <= end + SETTLED_S for start, end, label in truth)
 
 
 def settings(base: Settings) -> Iterator[Settings]:
-    """All of the grid."""
+    """Yield all of the grid."""
     for smoothing_s, enter, patience in product(*GRID.values()):
         yield replace(base, smoothing_s=smoothing_s, enter=enter, stay=STAY * enter, patience=patience)
 
@@ -141,11 +141,11 @@ def main(model: str = "imu_tcn") -> None:
         for k in range(WEARERS)
     ]
     print("smoothing_s enter stay patience | right missed delay_s false/h")
-    for one in [recognizer.spec.decision, *settings(recognizer.spec.decision)]:
-        found = outcome(recognizer, days, one)
+    for tried in [recognizer.spec.decision, *settings(recognizer.spec.decision)]:
+        scores = outcome(recognizer, days, tried)
         print(
-            f"{one.smoothing_s:11.1f} {one.enter:5.2f} {one.stay:4.2f} {one.patience:8d} | "
-            f"{found.right:5.3f} {found.missed:6.3f} {found.delay_s:7.2f} {found.false_per_hour:7.1f}",
+            f"{tried.smoothing_s:11.1f} {tried.enter:5.2f} {tried.stay:4.2f} {tried.patience:8d} | "
+            f"{scores.right:5.3f} {scores.missed:6.3f} {scores.delay_s:7.2f} {scores.false_per_hour:7.1f}",
             flush=True,
         )
 

@@ -49,12 +49,12 @@ HEAD = (
 
 
 def one_by_one(loss: float) -> Faults:
-    """Every packet is lost or not, whatever became of the one before."""
+    """Lose every packet or not, whatever became of the one before."""
     return replace(RADIO, loss=loss, burst=1 / (1 - loss))
 
 
 def bursts(seconds: float) -> Faults:
-    """Nothing comes for so long, a tenth of all time."""
+    """Lose all that comes for so long, a tenth of all time."""
     return replace(RADIO, disconnect_for_s=seconds, disconnect_every_s=9 * seconds)
 
 
@@ -66,13 +66,13 @@ LINKS: Mapping[str, Faults] = {PLAIN: RADIO, **LOSSES, **BURSTS, **DOUBLED}
 
 
 class Sensors(Struct, frozen=True):
-    """What is worn, and how its rows travel."""
+    """Sensors that are worn, and the way their rows travel."""
 
     title: str
     data: str
     profile: str
     samples: int
-    """Of a packet."""
+    """Those of a packet."""
     links: tuple[str, ...] = tuple(LINKS)
 
 
@@ -95,7 +95,7 @@ class Judged(Struct, frozen=True, eq=False):
 
     person: str
     true: str
-    said: str | None
+    predicted: str | None
     """The arg-max; None if it was not judged."""
     state: str
     coverage: float
@@ -110,33 +110,33 @@ class Heard(Struct, frozen=True, eq=False):
     windows: list[Judged]
     false_starts: int
     restarts: float
-    """Of a sensor's clock, mean."""
+    """Restarts of a sensor's clock, mean."""
     behind_s: list[float]
-    """How long before its arrival the last sample of a packet is said to have been taken."""
+    """Time before its arrival that the last sample of a packet is said to have been taken."""
     hours: float
 
 
 class Overheard(Recognizer):
-    """Keeps the windows' coverage and what it said of them."""
+    """Recognizer that keeps the windows' coverage and its answers."""
 
     def __init__(self, recognizer: Recognizer) -> None:
-        super().__init__(recognizer.spec, recognizer._interpreter)  # noqa: SLF001 - the same network
+        self.spec, self._recognizer = recognizer.spec, recognizer
         self.heard: list[tuple[tuple[float, ...], Prediction]] = []
 
     def push(self, window: Window) -> list[Prediction]:
-        """As the recognizer."""
-        made = super().push(window)
+        """Judge as the recognizer does."""
+        made = self._recognizer.push(window)
         self.heard += [(window.coverage, prediction) for prediction in made]
         return made
 
     def label(self, prediction: Prediction) -> str | None:
-        """The arg-max."""
+        """Return the arg-max."""
         p = prediction.probabilities
         return None if p is None else self.spec.labels[int(np.argmax(p))]
 
 
 def sent(track: NpzTrack, sensors: Sensors) -> Iterator[Item]:
-    """All packets over a perfect link."""
+    """Send all packets over a perfect link."""
     for t, stream, body in track:
         if sensors.profile == "edgehar":
             yield t, stream, body
@@ -146,7 +146,7 @@ def sent(track: NpzTrack, sensors: Sensors) -> Iterator[Item]:
 
 
 def received(items: list[Item], link: str) -> Iterator[Item]:
-    """What comes of it, by arrival."""
+    """Deliver what comes of it, by arrival."""
     streams = sorted({stream for _, stream, _ in items})
     ways = [
         inject(replace(LINKS[link], seed=stream), [item for item in items if item[1] == stream])
@@ -163,15 +163,15 @@ def hear(ear: Overheard, track: NpzTrack, sensors: Sensors, link: str) -> Heard:
     spec, person = ear.spec, track.header.wearer
     streams = [Stream(stream.placement, sensors.profile) for stream in track.header.streams]
     pipeline = Pipeline(person, streams, ear, spec.decision)
-    said: list[Activity | Event] = []
+    published: list[Activity | Event] = []
     behind: dict[tuple[int, float], float] = {}
     for t, stream, body in received(list(sent(track, sensors)), link):
-        said += pipeline.push(t, stream, body)
+        published += pipeline.push(t, stream, body)
         for clock in pipeline.intakes[stream].clocks.values():
             newest = clock._newest  # noqa: SLF001 - nothing else shows it
             behind.setdefault((stream, newest), t - newest)
     truth = [(start, end, common_label(label)) for start, end, label in track.truth]
-    activities = [answer for answer in said if isinstance(answer, Activity)]
+    activities = [answer for answer in published if isinstance(answer, Activity)]
     windows = []
     for activity, (coverage, prediction) in zip(activities, ear.heard, strict=True):
         begin = activity.t - spec.window / spec.rate_hz
@@ -182,7 +182,7 @@ def hear(ear: Overheard, track: NpzTrack, sensors: Sensors, link: str) -> Heard:
             windows.append(Judged(person, true, label, activity.state, float(np.mean(coverage)), left_out))
     return Heard(
         windows,
-        false_starts=sum(isinstance(answer, Event) and is_false(truth, answer) for answer in said),
+        false_starts=sum(isinstance(answer, Event) and is_false(truth, answer) for answer in published),
         restarts=float(np.mean([intake.health()["clock_restarts"] for intake in pipeline.intakes])),
         behind_s=list(behind.values()),
         hours=truth[-1][1] / 3600,
@@ -190,7 +190,7 @@ def hear(ear: Overheard, track: NpzTrack, sensors: Sensors, link: str) -> Heard:
 
 
 def is_false(truth: list[Segment], event: Event) -> bool:
-    """Whether it begins what is not done, and was not till just now."""
+    """Tell whether it begins what is not done, and was not till just now."""
     t = event.detected_at
     return event.kind == "activity_started" and not any(
         label == event.label and start < t <= end + SETTLED_S for start, end, label in truth
@@ -198,37 +198,37 @@ def is_false(truth: list[Segment], event: Event) -> bool:
 
 
 def line(folder: Path, sensors: Sensors, link: str) -> str:
-    """One row of a table, over all people decided on."""
+    """Lay out a row of a table, over all people decided on."""
     people = []
-    for person in sorted(DECIDED_ON[sensors.data]):
+    for subject in sorted(DECIDED_ON[sensors.data]):
         path = folder / "imu" / f"{sensors.data}.npz"
-        track = read_npz(path, subject=person, samples_per_packet=sensors.samples)
+        track = read_npz(path, subject=subject, samples_per_packet=sensors.samples)
         people.append(hear(Overheard(model()), track, sensors, link))
-    windows = [window for one in people for window in one.windows]
-    hours = sum(one.hours for one in people)
+    windows = [window for person in people for window in person.windows]
+    hours = sum(person.hours for person in people)
     cells = (
         link,
         f"{np.mean([w.coverage for w in windows]):.1%}",
-        f"{np.mean([w.said is not None for w in windows]):.1%}",
+        f"{np.mean([w.predicted is not None for w in windows]):.1%}",
         f"{np.mean([w.left_out for w in windows]):.1%}",
         f"{np.mean([w.state == NO_SIGNAL for w in windows]):.1%}",
-        macro_f1([(w.person, w.true, w.said) for w in windows if w.said]),
+        macro_f1([(w.person, w.true, w.predicted) for w in windows if w.predicted]),
         macro_f1([(w.person, w.true, w.state) for w in windows if w.state != NO_SIGNAL]),
-        f"{sum(one.false_starts for one in people) / hours:.0f}",
-        f"{sum(one.restarts for one in people) / hours:.0f}",
-        f"{np.percentile(np.concatenate([one.behind_s for one in people]), 95):.2f}",
+        f"{sum(person.false_starts for person in people) / hours:.0f}",
+        f"{sum(person.restarts for person in people) / hours:.0f}",
+        f"{np.percentile(np.concatenate([person.behind_s for person in people]), 95):.2f}",
     )
     return f"| {' | '.join(cells)} |"
 
 
 def macro_f1(rows: list[tuple[str, str, str]]) -> str:
-    """Of (person, true, said); nothing where nothing was said."""
+    """Score (person, true, predicted); nothing where nothing was predicted."""
     return f"{score(*np.array(rows, np.str_).T).macro_f1:.3f}" if rows else ""
 
 
 @cache
 def model() -> Recognizer:
-    """Loaded once in each process."""
+    """Load the model, once in each process."""
     return load(find(MODEL))
 
 

@@ -8,10 +8,10 @@ import pytest
 from conftest import ROOT, lacking
 from test_evaluate import simulate
 
-from edgehar.cli import train as cli
 from edgehar.errors import ConfigError, RecordingError
-from edgehar.evaluation import ablations as ablate
+from edgehar.evaluation import ablations
 from edgehar.training import export, recipe as recipes
+from edgehar.training.build import fitting_libraries
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import synthesize
 
@@ -27,7 +27,7 @@ def recipe() -> Recipe:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Motionsense with one who was decided on and one who was not, and DSADS of two wrists."""
+    """Write motionsense with one who was decided on and one who was not, and DSADS of two wrists."""
     folder: Path = tmp_path_factory.mktemp("data")
     simulate(folder / "imu" / "motionsense.npz", BRIEF, people=(2, 40))
     simulate(folder / "imu" / "dsads.npz", BRIEF, ("wrist_left", "wrist_right"), people=(1,))
@@ -35,10 +35,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_only_people_who_are_decided_on_are_looked_at(recipe: Recipe, folder: Path) -> None:
-    found = ablate.cases(export.describe(recipe, b"", {}), folder)
+    cases = ablations.cases(export.describe(recipe, b"", {}), folder)
     names = ["motionsense", "dsads", "dsads wrist_left", "dsads wrist_right"]
-    assert [case.name for case in found] == [name for name in names for _ in range(2)]
-    plain, turned = found[:2]
+    assert [case.name for case in cases] == [name for name in names for _ in range(2)]
+    plain, turned = cases[:2]
     # Two trials of 6 s hold three windows each; the sensor is the third of the model.
     assert plain.x.shape == (6, 3, 2, 128, 3)
     assert plain.true.tolist() == ["walking"] * 3 + ["running"] * 3
@@ -55,26 +55,26 @@ def test_without_a_window_of_theirs_no_window_is_simulated(
 ) -> None:
     simulate(tmp_path / "imu" / "motionsense.npz", performed, people=people)
     with pytest.raises(RecordingError, match="motionsense: no window of the people decided on"):
-        ablate.ablate(recipe, lambda: pytest.fail("simulated"), tmp_path, 1, lambda *_: None)
+        ablations.ablate(recipe, lambda: pytest.fail("simulated"), tmp_path, 1, lambda *_: None)
 
 
 def test_every_way_is_scored_as_worn_and_turned(recipe: Recipe, folder: Path) -> None:
     try:
-        cli._versions()
+        fitting_libraries()
     except ConfigError as error:
         lacking(str(error))
-    data = synthesize(recipe, 1, lambda _: None)
+    data = synthesize(recipe, 1, lambda *_: None)
     heard: list[str] = []
     names = ["half habits, half any orientation, device's axes", "any orientation, invariant channels"]
-    ways = {name: ablate.VARIANTS[name] for name in names}
-    found = ablate.ablate(recipe, lambda: data, folder, 1, lambda stage, *_: heard.append(stage), ways)
-    assert list(found) == names
+    ways = {name: ablations.VARIANTS[name] for name in names}
+    scores = ablations.ablate(recipe, lambda: data, folder, 1, lambda stage, *_: heard.append(stage), ways)
+    assert list(scores) == names
     columns = ["motionsense", "dsads", "dsads, each sensor alone, mean"]
-    for row in found.values():
+    for row in scores.values():
         assert list(row) == columns + [f"{name}, any orientation" for name in columns]
         assert all(0.0 <= f1 <= 1.0 for f1 in row.values())
     # What no turn changes is recognized however it is turned.
-    same = found["any orientation, invariant channels"]
+    same = scores["any orientation, invariant channels"]
     assert same["motionsense, any orientation"] == same["motionsense"]
     assert {stage.partition(": ")[2] for stage in heard} == set(names)
-    assert ablate.markdown(found).count("\n") == 1 + len(names)
+    assert ablations.markdown(scores).count("\n") == 1 + len(names)

@@ -22,7 +22,7 @@ from edgehar.evaluation.falls import (
     apart,
     at_rate,
     at_share,
-    picture,
+    operating_points,
     point,
     watch,
     wilson,
@@ -81,9 +81,10 @@ def test_a_label_is_rated_by_the_hours_in_which_it_is_wrong(model: Recognizer) -
 
 
 def test_null_results_become_json_and_a_table(model: Recognizer) -> None:
-    found = {"x wrist_left": count(model, [("stepper", trial("running", "x"))], WRIST)}
-    assert json.decode(json.encode(found), type=dict[str, Null]) == found
-    assert "running 180" in alarms.markdown(found)
+    nulls = {"x wrist_left": count(model, [("stepper", trial("running", "x"))], WRIST)}
+    assert json.decode(json.encode(nulls), type=dict[str, Null]) == nulls
+    assert "running 180" in alarms.markdown(nulls)
+    assert len(alarms.short(nulls).splitlines()) == 3
 
 
 def test_one_fall_raises_one_alarm() -> None:
@@ -93,42 +94,44 @@ def test_one_fall_raises_one_alarm() -> None:
     assert apart([]) == []
 
 
-def seen(
+def watch_of(
     *, is_fall: bool, at: Sequence[float], peak_s: float = 5.0, hours: float = 1.0, **more: list[float]
 ) -> Watch:
-    """Times of the decision's alarms, and of other operating points."""
+    """Watch with times of the decision's alarms, and of other operating points."""
     activity = "fall_slip" if is_fall else "clapping"
     return Watch("weda", activity, is_fall, hours, peak_s, {DECISION: list(at), **more})
 
 
 def test_an_alarm_counts_for_a_fall_only_if_it_is_near_or_behind_its_peak() -> None:
-    found = point([seen(is_fall=True, at=at) for at in ((6.0,), (3.5,), (1.0,), ())], DECISION)
-    assert (found.found, found.falls, found.missed) == (2, 4, {"fall_slip": 2})
-    assert found.median_s == pytest.approx(-0.25)
-    assert found.total.bound_per_hour is None
+    scored = point([watch_of(is_fall=True, at=at) for at in ((6.0,), (3.5,), (1.0,), ())], DECISION)
+    assert (scored.detected, scored.falls, scored.missed) == (2, 4, {"fall_slip": 2})
+    assert scored.median_s == pytest.approx(-0.25)
+    assert scored.total.bound_per_hour is None
 
 
 def test_false_alarms_are_counted_on_everyday_movement_alone() -> None:
-    everyday = seen(is_fall=False, at=(1.0, 15.0), hours=4.0)
-    found = point([seen(is_fall=True, at=(1.0, 15.0)), everyday], DECISION)
-    assert (found.total.alarms, found.total.per_hour, found.raised) == (2, 0.5, {"clapping": 2})
+    everyday = watch_of(is_fall=False, at=(1.0, 15.0), hours=4.0)
+    scored = point([watch_of(is_fall=True, at=(1.0, 15.0)), everyday], DECISION)
+    assert (scored.total.alarms, scored.total.per_hour, scored.raised) == (2, 0.5, {"clapping": 2})
 
 
 def test_the_table_tells_what_is_in_reach_of_the_aims() -> None:
-    found = [seen(is_fall=True, at=(), calm=[6.0] if i < 5 else [], keen=[6.0]) for i in range(10)]
-    everyday = seen(is_fall=False, at=(), hours=1.0, calm=[], keen=[6.0])
-    whole = picture([*found, everyday])
+    wearers = [watch_of(is_fall=True, at=(), calm=[6.0] if i < 5 else [], keen=[6.0]) for i in range(10)]
+    everyday = watch_of(is_fall=False, at=(), hours=1.0, calm=[], keen=[6.0])
+    whole = operating_points([*wearers, everyday])
     assert whole.hours == {"weda": 1.0}
     best, keen = at_rate(whole.aftermath), at_share(whole.aftermath)
     assert best is not None
     assert keen is not None
-    assert (best.name, best.found, best.total.per_hour) == ("calm", 5, 0.0)
-    assert (keen.name, keen.found, keen.total.per_hour) == ("keen", 10, 1.0)
+    assert (best.name, best.detected, best.total.per_hour) == ("calm", 5, 0.0)
+    assert (keen.name, keen.detected, keen.total.per_hour) == ("keen", 10, 1.0)
     table = falls.markdown(whole)
     assert "0.5 false alarms per hour: 50.0 % at 0.00 per hour (calm);" in table
     assert "85 % of the falls found: 100.0 % at 1.00 per hour (keen)." in table
     none = falls.markdown(
-        picture([seen(is_fall=True, at=(), x=[]), seen(is_fall=False, at=(), hours=1e-3, x=[6.0])])
+        operating_points(
+            [watch_of(is_fall=True, at=(), x=[]), watch_of(is_fall=False, at=(), hours=1e-3, x=[6.0])]
+        )
     )
     assert "per hour: none; with 85 % of the falls found: none." in none
 
@@ -143,11 +146,11 @@ def test_the_interval_of_a_share_holds_it(tries: int, data: st.DataObject) -> No
 def test_a_model_without_the_label_says_so(model: Recognizer) -> None:
     model.spec = replace(model.spec, labels=tuple(f"{label}_" for label in model.spec.labels))
     assert falls.falls(model, ROOT) is None
-    assert "not offered" in falls.markdown(None)
+    assert "not offered" in falls.markdown(None) == falls.short(None)
 
 
 def fallen(seed: int) -> Trial:
-    """Somebody stands, falls 3 s later, and lies there."""
+    """Let somebody stand, who falls 3 s later, and lies there."""
     wearer = Wearer(seed, WRIST)
     parts = [
         wearer.perform(activity, seconds)[0] for activity, seconds in (("standing", 6.0), ("falling", 12.0))
@@ -159,23 +162,27 @@ def fallen(seed: int) -> Trial:
 
 def test_falls_are_found_and_without_any_of_the_proofs_there_are_no_fewer(model: Recognizer) -> None:
     watched = [watch(model, "weda", fallen(seed), WRIST[0]) for seed in range(8)]
-    assert all(8.0 < one.peak_s < 10.0 for one in watched)
-    whole = picture(watched)
-    assert whole.decided.found >= 4
-    by_name = {one.name: one.found for one in whole.aftermath}
-    assert by_name["suspicion 0.5"] == whole.decided.found
+    assert all(8.0 < w.peak_s < 10.0 for w in watched)
+    whole = operating_points(watched)
+    assert whole.decided.detected >= 4
+    by_name = {p.name: p.detected for p in whole.aftermath}
+    assert by_name["suspicion 0.5"] == whole.decided.detected
     assert set(WITHOUT) < set(by_name)
-    assert all(by_name[name] >= whole.decided.found for name in WITHOUT)
+    assert all(by_name[name] >= whole.decided.detected for name in WITHOUT)
     rising = [by_name[f"suspicion {p:g}"] for p in SUSPICIONS]
     assert rising == sorted(rising, reverse=True)
-    alone = [one.found for one in whole.windows]
+    alone = [p.detected for p in whole.windows]
     assert alone == sorted(alone, reverse=True)
     assert alone[0] == 8
     assert json.decode(json.encode(whole), type=Falls) == whole
+    # The decision, without each of its proofs, and the window that finds enough and is quiet.
+    names = [row.split(" | ")[0].removeprefix("| ") for row in falls.short(whole).splitlines()[2:]]
+    assert names[: 1 + len(WITHOUT)] == [DECISION, *WITHOUT]
+    assert all(name.startswith("one window of ") for name in names[1 + len(WITHOUT) :])
 
 
 def test_a_model_that_waits_for_no_aftermath_is_shown_without_one(model: Recognizer) -> None:
     model.spec = replace(model.spec, decision=replace(model.spec.decision, fall_within_s=0.0))
-    whole = picture([watch(model, "weda", fallen(0), WRIST[0])])
+    whole = operating_points([watch(model, "weda", fallen(0), WRIST[0])])
     assert whole.aftermath == []
     assert "one window of 0.5" in falls.markdown(whole)

@@ -1,4 +1,7 @@
+import pickle
+import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -7,11 +10,14 @@ from conftest import ROOT, lacking
 
 from edgehar.errors import ConfigError
 from edgehar.evaluation import baselines
-from edgehar.evaluation.baselines import Forest, Trees
+from edgehar.evaluation.baselines import BaselineScores, Forest
+from edgehar.evaluation.metrics import Score
+from edgehar.evaluation.results import Line
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.training import recipe as recipes
+from edgehar.training.build import Build
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import Dataset, synthesize
 from edgehar.types import FloatArray, Window
@@ -31,7 +37,7 @@ def recipe() -> Recipe:
 
 @pytest.fixture(scope="module")
 def data(recipe: Recipe) -> Dataset:
-    return synthesize(recipe, 1, lambda _: None)
+    return synthesize(recipe, 1, lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,7 @@ def spec(recipe: Recipe) -> ModelSpec:
     return msgspec.structs.replace(shipped, labels=recipe.labels, sensors=sensors)
 
 
-def grown(recipe: Recipe, data: Dataset, trees: int = 12) -> Trees:
+def grown(recipe: Recipe, data: Dataset, trees: int = 12) -> Any:
     try:
         return baselines.grow(recipe, data, 1, trees)
     except ConfigError as error:
@@ -49,12 +55,12 @@ def grown(recipe: Recipe, data: Dataset, trees: int = 12) -> Trees:
 
 
 @pytest.fixture(scope="module")
-def trees(recipe: Recipe, data: Dataset) -> Trees:
+def forest(recipe: Recipe, data: Dataset) -> Any:
     return grown(recipe, data)
 
 
 def wave(hz: float, axis: int) -> FloatArray:
-    """(1, 128, 12): the first of two sensors swings along one axis, at 50 Hz."""
+    """Make (1, 128, 12): the first of two sensors swings along one axis, at 50 Hz."""
     x = np.zeros((1, 128, 12), np.float32)
     x[0, :, axis] = 1.0 + 0.5 * np.sin(2 * np.pi * hz * np.arange(128) / 50.0)
     return x
@@ -64,18 +70,18 @@ def wave(hz: float, axis: int) -> FloatArray:
 def test_features_name_the_frequency_and_where_its_energy_is(axis: int) -> None:
     # Signal by signal, 14 features each: the norm of acceleration is the fourth, of angular rate the eighth.
     signal = axis if axis < 3 else axis + 1
-    own = baselines.features(wave(3.125, axis), 50.0)[0, signal * 14 : signal * 14 + 14]
-    mean, spread, least, _, median, _, greatest, top = own[:8]
+    features = baselines.features(wave(3.125, axis), 50.0)[0, signal * 14 : signal * 14 + 14]
+    mean, spread, least, _, median, _, greatest, top = features[:8]
     assert [mean, spread, least, median, greatest] == pytest.approx([1.0, 0.354, 0.5, 1.0, 1.5], abs=0.02)
     assert top == pytest.approx(3.125)
-    assert own[8:].argmax() == 2  # 2 to 4 Hz
+    assert features[8:].argmax() == 2  # 2 to 4 Hz
 
 
 def test_what_is_not_worn_has_zeros_for_features() -> None:
-    found = baselines.features(wave(2.0, 1), 50.0)
-    assert found.shape == (1, 2 * PER_SENSOR)
-    assert found[0, :PER_SENSOR].any()
-    assert not found[0, PER_SENSOR:].any()
+    features = baselines.features(wave(2.0, 1), 50.0)
+    assert features.shape == (1, 2 * PER_SENSOR)
+    assert features[0, :PER_SENSOR].any()
+    assert not features[0, PER_SENSOR:].any()
 
 
 def test_axes_that_move_together_correlate() -> None:
@@ -85,46 +91,81 @@ def test_axes_that_move_together_correlate() -> None:
     assert baselines.features(x, 50.0)[0, 112:115] == pytest.approx([-1.0, 1.0, -1.0], abs=1e-3)
 
 
-def test_the_trees_answer_as_those_they_were_taken_from(recipe: Recipe, data: Dataset) -> None:
+def test_a_window_is_answered_as_scikit_learn_does(recipe: Recipe, spec: ModelSpec, data: Dataset) -> None:
     sklearn = pytest.importorskip("sklearn.ensemble")
     x = baselines.views(recipe, data)
-    # The third label is missing, as it may be in a small set.
+    # The second label is missing, as it may be in a small set.
     forest = sklearn.RandomForestClassifier(9, random_state=3).fit(x, np.minimum(data.label, 1) * 2)
-    flat = baselines._flat([tree.tree_ for tree in forest.estimators_], 3, forest.classes_)
     expected = forest.predict_proba(x)
-    got = np.array([flat.probabilities(row) for row in x])
+    got = np.array([Forest(spec, forest).probabilities(row[None]) for row in x])
     assert got[:, [0, 2]] == pytest.approx(expected, abs=1e-5)
     assert not got[:, 1].any()
 
 
-def test_the_same_seed_grows_the_same_trees(recipe: Recipe, data: Dataset, trees: Trees) -> None:
+def test_the_same_seed_grows_the_same_trees(recipe: Recipe, data: Dataset, forest: Any) -> None:
     again = grown(recipe, data)
-    for field in Trees.__struct_fields__:
-        assert getattr(again, field).tobytes() == getattr(trees, field).tobytes()
+    for tree, same in zip(forest.estimators_, again.estimators_, strict=True):
+        assert tree.tree_.threshold.tobytes() == same.tree_.threshold.tobytes()
+        assert tree.tree_.value.tobytes() == same.tree_.value.tobytes()
 
 
-def test_the_forest_answers_like_the_recognizer(spec: ModelSpec, trees: Trees) -> None:
+def test_without_scikit_learn_no_window_is_simulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = Build(
+        recipes.load(ROOT / "tests" / "tiny.toml"), tmp_path, 1, "tf 1", lambda *_: pytest.fail("simulated")
+    )
+    monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
+    with pytest.raises(ConfigError, match=r"needs scikit-learn: pip install 'edgehar\[train\]'"):
+        baselines.forest(build)
+
+
+def test_a_forest_is_kept_until_its_version_or_the_windows_change(
+    recipe: Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tiny = recipes.load(ROOT / "tests" / "tiny.toml")
+    heard: list[str] = []
+    build = Build(tiny, tmp_path, 1, "tf 1", lambda stage, *_: heard.append(stage))
+    try:
+        path = baselines.forest(build, trees=3)
+    except ConfigError as error:
+        lacking(str(error))
+    content = path.read_bytes()
+    assert heard.count("growing 3 trees") == 2
+    assert baselines.forest(build, trees=3) == path
+    assert path.read_bytes() == content
+    assert heard.count("growing 3 trees") == 2
+    assert isinstance(baselines.load(path), Forest)
+    path.write_bytes(content[:-100])
+    assert baselines.forest(build, trees=3).read_bytes() == content
+    assert "is not used: damaged" in caplog.text
+
+    key, version = baselines.forest_key, baselines.FOREST_VERSION
+    assert key(recipe) == key(recipe, version=version) != key(recipe, version=version + 1)
+    assert key(msgspec.structs.replace(recipe, seed=1)) != key(recipe)
+    assert key(recipe, trees=3) != key(recipe)
+
+
+def test_the_forest_answers_like_the_recognizer(spec: ModelSpec, forest: Any) -> None:
     sensors = tuple(manifest.Sensor(s.name, s.placements, ("walking", "running")) for s in spec.sensors)
-    forest = Forest(msgspec.structs.replace(spec, sensors=sensors), trees)
+    judge = Forest(msgspec.structs.replace(spec, sensors=sensors), forest)
     x = np.zeros((spec.window, len(sensors) * 6), np.float32)
     x[:, 2] = 9.81
     window = Window(3.0, x, (1.0, 0.9), 0.5, worn=(0, 1))
-    [told] = forest.push(window)
-    assert told.probabilities is not None
-    assert told.probabilities.sum() == pytest.approx(1.0)
-    assert told.probabilities[LABELS.index("standing")] == 0.0
-    assert (told.t, told.coverage, told.peak_to_peak, told.embedding) == (3.0, 0.9, 0.5, None)
-    [partly] = forest.push(msgspec.structs.replace(window, excluded_sensors={1: 0.2}, coverage=(1.0, 0.2)))
+    [whole] = judge.push(window)
+    assert whole.probabilities is not None
+    assert whole.probabilities.sum() == pytest.approx(1.0)
+    assert whole.probabilities[LABELS.index("standing")] == 0.0
+    assert (whole.t, whole.coverage, whole.peak_to_peak, whole.embedding) == (3.0, 0.9, 0.5, None)
+    [partly] = judge.push(msgspec.structs.replace(window, excluded_sensors={1: 0.2}, coverage=(1.0, 0.2)))
     assert (partly.coverage, dict(partly.excluded_sensors)) == (1.0, {1: 0.2})
-    [nothing] = forest.push(
+    [nothing] = judge.push(
         msgspec.structs.replace(window, excluded_sensors={0: 0.1, 1: 0.2}, coverage=(0.1, 0.2))
     )
     assert nothing.probabilities is None
-    assert forest.slots(["chest"]) == spec.slots(["chest"])
+    assert judge.slots(["chest"]) == spec.slots(["chest"])
 
 
 def recorded(folder: Path) -> None:
-    """Trials of simulated wearers in the form of the real sets."""
+    """Write trials of simulated wearers in the form of the real sets."""
     parts = [
         (person, label, Wearer(person, ["trouser_pocket"]).perform(label, 9.0)[0].x)
         for person in (21, 22)
@@ -146,25 +187,44 @@ def recorded(folder: Path) -> None:
 
 
 def test_a_kept_forest_is_scored_on_the_rows_of_the_evaluation(
-    tmp_path: Path, spec: ModelSpec, trees: Trees
+    tmp_path: Path, spec: ModelSpec, forest: Any
 ) -> None:
     recorded(tmp_path)
     path = tmp_path / "random_forest.npz"
-    np.savez(path, **{field: getattr(trees, field) for field in Trees.__struct_fields__})
+    np.savez(path, forest=np.frombuffer(pickle.dumps(forest), np.uint8))
     path.with_suffix(".json").write_bytes(msgspec.json.encode(spec))
     heard: list[tuple[str, int, int]] = []
-    found = baselines.score(path, tmp_path, ["home"], 1, lambda *what: heard.append(what))
-    line = found.lines["home trouser_pocket"]
+    scores = baselines.score(path, tmp_path, ["home"], 1, lambda *told: heard.append(told))
+    line = scores.lines["home trouser_pocket"]
     assert line.everybody.people == 2
     assert line.everybody.macro_f1 > 0.5
-    assert not found.few_shot
+    assert not scores.few_shot
     assert heard[-1] == ("scoring random_forest", 2, 2)
-    table = baselines.publish(tmp_path / "imu_tcn", {"random_forest": found}, write=True)
-    assert f"| home trouser_pocket | {line.everybody.macro_f1:.3f} |" in table
+    baselines.publish(tmp_path / "imu_tcn", tmp_path, {"random_forest": scores})
+    row = f"| home trouser_pocket | {line.everybody.macro_f1:.3f} |"
+    assert row in (tmp_path / "baselines.md").read_text()
     assert not (tmp_path / "results.json").exists()
+
+
+def test_the_short_table_has_the_rows_of_many_windows_as_worn_and_turned() -> None:
+    few = Line(("wrist",), 3, Score(99, 1, 0.5, 0.5, None, 0.5, {}, {}))
+    many = msgspec.structs.replace(few, everybody=msgspec.structs.replace(few.everybody, windows=1000))
+    lines = {"a wrist": few, "b wrist": many, "b wrist, any orientation": many}
+    table = baselines.short({"random_forest": BaselineScores(lines)}, {"b wrist": 0.75})
+    head, _, row = table.splitlines()
+    assert head.endswith("| the model | random_forest |")
+    assert row == "| b wrist | 0.750 /  | 0.500 / 0.500 |"
+
+
+def test_the_models_column_comes_from_its_manifest(tmp_path: Path) -> None:
+    assert not baselines.model_macro_f1(tmp_path / "imu_tcn")
+    model = baselines.model_macro_f1(ROOT / "models" / "imu_tcn")
+    metrics = manifest.read(ROOT / "models" / "imu_tcn.json").metrics["motionsense trouser_pocket"]
+    assert model["motionsense trouser_pocket"] == metrics["macro_f1"]
+    assert model["motionsense trouser_pocket, any orientation"] == metrics["any_orientation"]
 
 
 def test_broken_results_are_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text("{")
     with pytest.raises(ConfigError, match=r"results\.json: no results of"):
-        baselines.publish(tmp_path / "imu_tcn", {}, write=True)
+        baselines.publish(tmp_path / "imu_tcn", tmp_path, {})

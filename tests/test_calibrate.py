@@ -13,7 +13,7 @@ def softmax(logits: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def drawn(true_temperature: float, seed: int = 1, n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities at temperature 1 of a network that is honest at another."""
+    """Draw probabilities at temperature 1 of a network that is honest at another."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0.0, 3.0, (n, 5))
     honest = softmax(logits, true_temperature).cumsum(axis=1)
@@ -29,10 +29,10 @@ def test_the_temperature_of_an_overconfident_or_timid_network_is_found(true: flo
 
 
 def test_calibration_lowers_both_figures_of_an_overconfident_network() -> None:
-    found = calibrate.calibrate(*drawn(2.5))
-    assert found.nll[1] < found.nll[0]
-    assert found.ece[0] > 0.1
-    assert found.ece[1] < 0.03
+    calibration = calibrate.calibrate(*drawn(2.5))
+    assert calibration.nll[1] < calibration.nll[0]
+    assert calibration.ece[0] > 0.1
+    assert calibration.ece[1] < 0.03
 
 
 def test_windows_of_a_label_that_was_not_offered_do_not_count() -> None:
@@ -48,10 +48,31 @@ def test_int8_is_compared_among_offered_labels() -> None:
     mask = np.ones((4, 3), np.bool_)
     mask[1, 2] = False
     rounded = np.array([[0.9, 0.1, 0.0], [0.1, 0.9, 0.0], [0.1, 0.6, 0.3], [0.8, 0.0, 0.2]], np.float32)
-    found = calibrate.rounding(logits, mask, rounded, np.array([0, 1, 2, 0]))
-    assert found.agreement == 0.75
-    assert found.macro_f1_float32 == 1.0
-    assert found.macro_f1_int8 == pytest.approx((1.0 + 2 / 3 + 0.0) / 3, abs=1e-4)
+    rounding = calibrate.rounding(logits, mask, rounded, np.array([0, 1, 2, 0]))
+    assert rounding.agreement == 0.75
+    assert rounding.macro_f1_float32 == 1.0
+    assert rounding.macro_f1_int8 == pytest.approx((1.0 + 2 / 3 + 0.0) / 3, abs=1e-4)
+
+
+def test_calibration_error_is_that_of_the_textbook() -> None:
+    p = np.array([[0.9, 0.1]] * 4 + [[0.4, 0.6]] * 4)
+    right = p.argmax(axis=1) == np.array([0, 0, 0, 1, 1, 1, 1, 1])
+    # Bin of 0.9: three of four right; bin of 0.6: all right.
+    assert calibrate.expected_calibration_error(p, right) == pytest.approx(
+        0.5 * abs(0.75 - 0.9) + 0.5 * abs(1.0 - 0.6)
+    )
+    assert calibrate.expected_calibration_error(np.array([[1.0, 0.0]]), np.array([True])) == 0.0
+
+
+def test_a_temperature_changes_no_answer_and_offers_no_label() -> None:
+    probabilities = np.random.default_rng(1).dirichlet([0.2] * 5, 4000).astype(np.float32)
+    probabilities[:, 2] = 0.0
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    warm = calibrate.tempered(probabilities, 2.0)
+    assert warm.sum(axis=1) == pytest.approx(np.ones(len(warm)))
+    assert (warm[:, 2] == 0.0).all()
+    assert (warm.argmax(axis=1) == probabilities.argmax(axis=1)).all()
+    assert calibrate.tempered(probabilities, 1.0) == pytest.approx(probabilities, abs=1e-6)
 
 
 def test_strangers_are_others_and_fewer() -> None:
@@ -70,8 +91,8 @@ def test_answers_are_the_recognizers_for_what_is_worn() -> None:
     x[1, :2, 0, :, 2] = 9.8
     x[2] = np.random.default_rng(1).normal(0.0, 5.0, x[2].shape)
     assert [calibrate.worn(view) for view in x] == [(1,), (0, 1), tuple(range(len(spec.sensors)))]
-    found = calibrate.answers(loaded, x)
-    assert found.sum(axis=1) == pytest.approx(np.ones(3), abs=1e-5)
+    answers = calibrate.answers(loaded, x)
+    assert answers.sum(axis=1) == pytest.approx(np.ones(3), abs=1e-5)
     mask = calibrate.offered(spec, x)
     assert mask[2].all()
-    assert not found[~mask].any()
+    assert not answers[~mask].any()

@@ -1,4 +1,4 @@
-"""What `edgehar-train` refuses before it works for minutes."""
+"""Refusals of `edgehar-train` before it works for minutes."""
 
 import os
 from pathlib import Path
@@ -12,6 +12,7 @@ from edgehar.cli import train as cli
 from edgehar.errors import ConfigError
 from edgehar.evaluation.results import Results
 from edgehar.training import export, recipe as recipes
+from edgehar.training.build import fitting_libraries
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -20,30 +21,29 @@ BRIEF = [("walking", 6.0), ("running", 6.0)]
 
 
 class Refused:
-    """Runs a command that is refused; the lines of stderr and stdout."""
+    """A command line that is refused; calling it gives the lines of stderr."""
 
-    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        self._capsys, self._monkeypatch = capsys, monkeypatch
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
 
     def __call__(self, *arguments: object) -> list[str]:
-        self._monkeypatch.setattr("sys.argv", ["edgehar-train", *map(str, arguments)])
         with pytest.raises(SystemExit) as exit_:
-            cli.main()
+            cli.main([*map(str, arguments)])
         assert exit_.value.code == 78
-        out, err = self._capsys.readouterr()
+        out, err = self.capsys.readouterr()
         assert not out
         return [line for line in err.splitlines() if line.strip()]
 
 
 @pytest.fixture
-def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Refused:
-    return Refused(capsys, monkeypatch)
+def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
+    return Refused(capsys)
 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     try:
-        cli._versions()
+        fitting_libraries()
     except ConfigError as error:
         lacking(str(error))
     path = tmp_path / "tiny.toml"
@@ -99,7 +99,8 @@ def test_figures_of_another_network_are_refused_before_anything_is_simulated(
         simulate(tmp_path / "imu" / f"{name}.npz", BRIEF)
     export.write_manifest(tmp_path / "tiny", export.describe(recipes.load(recipe), b"new", {}))
     results = Results("tiny@0", "0" * 64, "", "", {}, {}, {}, {}, {}, {})
-    (tmp_path / "results.json").write_bytes(msgspec.json.encode(results))
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "results.json").write_bytes(msgspec.json.encode(results))
     *_, line = refused(verb, recipe, "--data", tmp_path, "--work", tmp_path / "work")
     assert "another network" in line
     assert line.endswith("tiny.json` first")

@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from edgehar.errors import ModelError
-from edgehar.evaluation.dataset_windows import _kept, windows
+from edgehar.evaluation.dataset_windows import arriving, windows
 from edgehar.motion.imu import random_rotations
 from edgehar.pipeline import manifest
 from edgehar.types import IMU_CHANNELS, Samples
@@ -20,14 +20,14 @@ def wave(seconds: float, rate_hz: float = 50.0, placement: str = "trouser_pocket
     return Samples(placement, t, x.astype(np.float32), IMU_CHANNELS)
 
 
-def own(x: np.ndarray, placement: str = "trouser_pocket") -> np.ndarray:
-    """The six columns of one sensor."""
+def columns(x: np.ndarray, placement: str = "trouser_pocket") -> np.ndarray:
+    """Return the six columns of one sensor."""
     slot = SPEC.slots([placement]).index(placement)
     return x[:, slot * 6 : slot * 6 + 6]
 
 
 def cut(track: Samples, **how: object) -> list[np.ndarray]:
-    return [own(window.x).copy() for window in windows(SPEC, {track.placement: track}, **how)]  # type: ignore[arg-type]
+    return [columns(window.x).copy() for window in windows(SPEC, {track.placement: track}, **how)]  # type: ignore[arg-type]
 
 
 @given(st.integers(20, 1500))
@@ -94,10 +94,10 @@ def test_a_sensor_that_is_slower_already_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize("loss", [0.05, 0.2, 0.5])
 def test_packets_are_lost_in_bursts(loss: float) -> None:
-    kept = _kept(200_000, loss, np.random.default_rng(4))
-    begins = np.count_nonzero(kept[:-1] & ~kept[1:])
-    assert 1 - kept.mean() == pytest.approx(loss, rel=0.05)
-    assert np.count_nonzero(~kept) / begins == pytest.approx(4.0, rel=0.05)
+    arrived = arriving(200_000, loss, np.random.default_rng(4))
+    bursts = np.count_nonzero(arrived[:-1] & ~arrived[1:])
+    assert 1 - arrived.mean() == pytest.approx(loss, rel=0.05)
+    assert np.count_nonzero(~arrived) / bursts == pytest.approx(4.0, rel=0.05)
 
 
 def test_the_same_losses_come_with_the_same_seed() -> None:

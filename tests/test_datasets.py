@@ -12,12 +12,14 @@ from hypothesis import given, strategies as st
 from numpy.testing import assert_allclose
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation import datasets as sets
+from edgehar.evaluation import datasets
+from edgehar.evaluation.datasets import read_npz_set, read_set, sampling_times
+from edgehar.recordings.trials import has_form
 from edgehar.types import STANDARD_GRAVITY
 
 
 def write(path: Path, **changed: Any) -> Path:
-    """Two trials of 100 and 50 rows: person 3 sits, person 8 jogs."""
+    """Write two trials of 100 and 50 rows: person 3 sits, person 8 jogs."""
     path.parent.mkdir(exist_ok=True)
     content: dict[str, Any] = {
         "x": np.arange(150 * 6, dtype=np.int16).reshape(150, 6),
@@ -36,7 +38,7 @@ def write(path: Path, **changed: Any) -> Path:
 
 def test_a_trial_is_in_si_and_in_common_labels(tmp_path: Path) -> None:
     write(tmp_path / "imu" / "walks.npz")
-    first, second = sets.read_set(tmp_path, "walks")
+    first, second = read_set(tmp_path, "walks")
     assert (first.subject, first.activity, first.number) == (3, "sitting", 1)
     assert (second.subject, second.activity, second.number) == (8, "running", 2)
     track = second.tracks["chest"]
@@ -51,7 +53,7 @@ def test_files_of_the_same_trials_are_joined(tmp_path: Path) -> None:
     write(
         tmp_path / "imu" / "pair_wrist.npz", columns=[f"wrist.{c}_{a}" for c in ("acc", "gyr") for a in "xyz"]
     )
-    trials = sets.read_set(tmp_path, "pair")
+    trials = read_set(tmp_path, "pair")
     assert [sorted(trial.tracks) for trial in trials] == [["chest", "wrist"]] * 2
 
 
@@ -65,14 +67,14 @@ def test_channels_of_one_sensor_in_two_files_are_put_side_by_side(tmp_path: Path
         columns=["wrist.gyr_x", "wrist.gyr_y", "wrist.gyr_z"],
         **half | {"x": rows[:75] * 2, "n": [50, 25], "rate_hz": 25.0},
     )
-    track = sets.read_set(tmp_path, "band")[0].tracks["wrist"]
+    track = read_set(tmp_path, "band")[0].tracks["wrist"]
     assert track.channels == ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z")
     assert_allclose(track.x[:99, 0], track.x[:99, 3], atol=1e-4)
 
 
 def test_row_labels_make_the_truth(tmp_path: Path) -> None:
     labels = np.array(["SEATED"] * 60 + ["WALKING"] * 40 + ["WALKING"] * 50)
-    first, second = sets.read_npz_set([write(tmp_path / "imu" / "up.npz", row_label=labels)])
+    first, second = read_npz_set([write(tmp_path / "imu" / "up.npz", row_label=labels)])
     assert [label for *_, label in first.truth] == ["sitting", "walking"]
     assert first.truth[0][1] == first.truth[1][0] == pytest.approx(1.2)
     assert first.truth[1][1] == pytest.approx(2.0)
@@ -85,7 +87,7 @@ def test_a_burst_is_spread_over_the_time_it_was_measured_in(burst: int, seed: in
     taken = np.arange(count) * period
     sent = taken[np.minimum(np.arange(count) // burst * burst + burst - 1, count - 1)]
     arrived = sent + np.random.default_rng(seed).uniform(0.0, 0.005, count)
-    times = sets._settled(np.maximum.accumulate(arrived) * 1000, period)
+    times = sampling_times(np.maximum.accumulate(arrived) * 1000, period)
     assert (np.diff(times) > 0).all()
     # Only what is left of a last, shorter burst waits less than the others did.
     assert np.abs(np.diff(times)[: count - 2 * burst] - period).max() < 0.006
@@ -95,13 +97,13 @@ def test_what_never_came_leaves_a_gap_and_what_came_late_does_not() -> None:
     taken = np.delete(np.arange(300) * 0.02, slice(100, 150))
     arrived = taken.copy()
     arrived[180:200] = arrived[200]
-    times = sets._settled(arrived * 1000, 0.02)
+    times = sampling_times(arrived * 1000, 0.02)
     assert_allclose(times, taken, atol=1e-9)
 
 
 def test_trials_of_one_person_follow_each_other(tmp_path: Path) -> None:
-    trials = sets.read_npz_set([write(tmp_path / "imu" / "walks.npz", subject=[3, 3])])
-    tracks, truth = sets.joined(trials)
+    trials = read_npz_set([write(tmp_path / "imu" / "walks.npz", subject=[3, 3])])
+    tracks, truth = datasets.joined(trials)
     assert (np.diff(tracks["chest"].t) > 0).all()
     assert len(tracks["chest"].t) == len(tracks["chest"].x) == 150
     assert [label for *_, label in truth] == ["sitting", "running"]
@@ -114,11 +116,14 @@ def test_trials_of_one_person_follow_each_other(tmp_path: Path) -> None:
     ("changed", "complaint"),
     [
         ({"subject": None}, "lacks subject"),
-        ({"n": [100, 51]}, "do not fit one another"),
-        ({"columns": ["chest.acc_x"]}, "do not fit one another"),
+        ({"n": [100, 51]}, "array x: 150 rows, expected the sum of n, 151"),
+        ({"n": [149, 1]}, "no set of trials: a trial has under two rows"),
+        ({"columns": ["chest.acc_x"]}, "x, scale and columns differ in width"),
+        ({"columns": ["chest.acc_x"] * 6}, "columns name chest.acc_x twice"),
+        ({"row_label": ["sitting"] * 149}, "array row_label: "),
         (
             {"columns": [f"chest.mag_{i}" for i in range(6)]},
-            "'chest' has columns mag_0, .* expected acc_x, acc_y",
+            "no channel mag_0, mag_1, .*; there are acc_x, acc_y",
         ),
         ({"columns": [f"chest.{c}_{a}" for c in ("gyr", "acc") for a in "xyz"]}, "'chest' has columns gyr_x"),
         ({"columns": [f"chest.{c}_{a}" for a in "xyz" for c in ("acc", "gyr")]}, "acc_x, gyr_x, acc_y"),
@@ -128,21 +133,22 @@ def test_trials_of_one_person_follow_each_other(tmp_path: Path) -> None:
         ),
         ({"rate_hz": 0.0}, "rate_hz 0.0; 0.1..100000 expected"),
         ({"t_ms": np.zeros(150)}, "a sample every 0 s"),
-        ({"trial": [1]}, "no set of trials"),
-        ({"x": np.array([{}] * 150)}, "no set of trials"),
+        ({"trial": [1]}, "n, subject, activity, trial differ in length"),
+        ({"x": np.array([{}] * 150)}, "array x: "),
+        ({"subject": ["a", "b"]}, "no set of trials"),
     ],
 )
 def test_another_form_is_refused_in_one_line(tmp_path: Path, changed: dict[str, Any], complaint: str) -> None:
     path = write(tmp_path / "imu" / "walks.npz", **changed)
     with pytest.raises(RecordingError, match=complaint) as refused:
-        sets.read_set(tmp_path, "walks")
+        read_set(tmp_path, "walks")
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A deflated set whose rows do not pack well."""
+    """Write a deflated set whose rows do not pack well."""
     path = write(tmp_path_factory.mktemp("packed") / "imu" / "walks.npz")
     with np.load(path) as file:
         whole = dict(file)
@@ -161,8 +167,8 @@ def test_a_damaged_byte_of_what_is_deflated_is_refused_in_one_line(packed: Path)
     path.write_bytes(content)
     with pytest.raises(zlib.error), path.open("rb") as handle, np.load(handle) as file:
         file["x"]
-    with pytest.raises(RecordingError, match=r"damaged\.npz: no set of trials: Error -3.*"):
-        sets.read_set(path.parents[1], "damaged")
+    with pytest.raises(RecordingError, match=r"damaged\.npz: no npz file, or a damaged one: Error -3.*"):
+        read_set(path.parents[1], "damaged")
 
 
 @given(where=st.integers(0, 10**6), bits=st.integers(1, 255))
@@ -171,9 +177,9 @@ def test_any_damaged_byte_is_refused_in_one_line_or_does_no_harm(packed: Path, w
     content[where % len(content)] ^= bits
     path = packed.with_name("other.npz")
     path.write_bytes(content)
-    sets.has_form(path)
+    has_form(path)
     try:
-        assert len(sets.read_set(path.parents[1], "other")) == 2
+        assert len(read_set(path.parents[1], "other")) == 2
     except RecordingError as error:
         lines = str(error).splitlines()
         assert len(lines) == 1  # most damage is refused, some does no harm
@@ -181,13 +187,13 @@ def test_any_damaged_byte_is_refused_in_one_line_or_does_no_harm(packed: Path, w
 
 def test_a_missing_or_damaged_file_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="no such file"):
-        sets.read_set(tmp_path, "walks")
+        read_set(tmp_path, "walks")
     (tmp_path / "imu").mkdir()
     for name in ("walks", "utd_mhad"):
         (tmp_path / "imu" / f"{name}.npz").write_bytes(b"no archive")
         with pytest.raises(RecordingError, match=f"{name}.npz: no "):
-            sets.read_set(tmp_path, name)
-        assert not sets.has_form(tmp_path / "imu" / f"{name}.npz")
+            read_set(tmp_path, name)
+        assert not has_form(tmp_path / "imu" / f"{name}.npz")
 
 
 @pytest.mark.parametrize(
@@ -205,7 +211,7 @@ def test_a_missing_or_damaged_file_is_refused_in_one_line(tmp_path: Path) -> Non
     ],
 )
 def test_real_sets_are_read(data: Path, name: str, placements: set[str]) -> None:
-    trials = sets.read_set(data, name)
+    trials = read_set(data, name)
     assert {placement for trial in trials for placement in trial.tracks} == placements
     tracks = [track for trial in trials for track in trial.tracks.values()]
     assert all((np.diff(track.t) > 0).all() for track in tracks)

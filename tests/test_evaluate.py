@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from edgehar.cli import train as cli
 from edgehar.errors import ConfigError, RecordingError
-from edgehar.evaluation import datasets as sets, evaluate, picture, plan as rows, report as publish, results
+from edgehar.evaluation import evaluate, picture, plan, report, tables
+from edgehar.evaluation.datasets import read_set
 from edgehar.evaluation.results import Results
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import manifest, recognizer
@@ -36,7 +37,7 @@ def simulate(
     people: Sequence[int] = (1,),
     **more: Any,
 ) -> None:
-    """Trials of simulated wearers in the form of the real sets."""
+    """Write trials of simulated wearers in the form of the real sets."""
     path.parent.mkdir(exist_ok=True)
     x = []
     for person in people:
@@ -61,7 +62,7 @@ def simulate(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two people of motionsense, one of whom was decided on, and a set that nobody knows."""
+    """Write two people of motionsense, one of whom was decided on, and a set that nobody knows."""
     folder: Path = tmp_path_factory.mktemp("data")
     simulate(folder / "imu" / "motionsense.npz", BRIEF, people=(2, 40))
     worn = "chest", "wrist_left", "waist"
@@ -71,25 +72,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(folder: Path) -> Results:
+def scores(folder: Path) -> Results:
     return evaluate.evaluate(SHIPPED, folder)
 
 
 def copied(folder: Path) -> Path:
-    """The shipped pair's manifest in another folder, beside its network."""
+    """Copy the shipped pair into another folder."""
     for suffix in (".json", ".tflite"):
         (folder / SHIPPED.name).with_suffix(suffix).write_bytes(SHIPPED.with_suffix(suffix).read_bytes())
     return folder / SHIPPED.name
 
 
 def test_windows_are_scored_inside_trials_only(model: Recognizer, folder: Path) -> None:
-    trials = sets.read_set(folder, "motionsense")[:3]
-    run = rows.Run("motionsense", ("trouser_pocket",), ("standing", "running", "walking"))
-    answers = rows.answer(model, trials, run)
+    trials = read_set(folder, "motionsense")[:3]
+    run = plan.Run("motionsense", ("trouser_pocket",), ("standing", "running", "walking"))
+    answers = plan.answer(model, trials, run)
     # 10 s hold windows that end at 2.56, 3.84, ... 8.96 s, 5.3 s hold three, 2.5 s none.
     assert answers.true.tolist() == ["standing"] * 6 + ["running"] * 3
     assert set(answers.person) == {"motionsense 2"}
-    assert set(answers.said) <= set(model.spec.labels)
+    assert set(answers.predicted) <= set(model.spec.labels)
     # The decision has to see two windows before it answers, in each trial anew.
     assert [i for i, state in enumerate(answers.state) if state == "no_signal"] == [0, 6]
     assert set(answers.state) <= {*model.spec.labels, "other", "no_signal"}
@@ -97,8 +98,8 @@ def test_windows_are_scored_inside_trials_only(model: Recognizer, folder: Path) 
 
 
 def test_what_is_not_among_the_labels_is_passed_over(model: Recognizer, folder: Path) -> None:
-    run = rows.Run("motionsense", ("trouser_pocket",), ("running",))
-    assert set(rows.answer(model, sets.read_set(folder, "motionsense"), run).true) == {"running"}
+    run = plan.Run("motionsense", ("trouser_pocket",), ("running",))
+    assert set(plan.answer(model, read_set(folder, "motionsense"), run).true) == {"running"}
 
 
 @pytest.mark.parametrize(
@@ -115,49 +116,50 @@ def test_a_window_has_one_truth_or_none(
     begin: float, end: float, whole: str | None, part: str | None
 ) -> None:
     truth = [(0.0, 2.0, "walking"), (2.0, 4.0, "sitting")]
-    assert rows.truth_of(truth, begin, end, greater_part=False) == whole
-    assert rows.truth_of(truth, begin, end, greater_part=True) == part
+    assert plan.truth_of(truth, begin, end, greater_part=False) == whole
+    assert plan.truth_of(truth, begin, end, greater_part=True) == part
 
 
-def test_who_was_decided_on_is_told_apart(found: Results) -> None:
-    line = found.lines["motionsense trouser_pocket"]
+def test_who_was_decided_on_is_told_apart(scores: Results) -> None:
+    line = scores.lines["motionsense trouser_pocket"]
     assert (line.everybody.windows, line.everybody.people) == (18, 2)
     assert line.decided_on is not None
     assert line.apart is not None
     assert (line.decided_on.windows, line.apart.windows) == (9, 9)
     assert set(line.everybody.f1) == {"standing", "running"}
-    assert found.lines["stroll chest"].apart is None
+    assert scores.lines["stroll chest"].apart is None
 
 
-def test_an_unknown_set_gets_a_row_for_each_sensor_that_the_model_takes(found: Results) -> None:
-    mine = [name for name in found.lines if name.startswith("stroll") and "orientation" not in name]
-    assert mine == ["stroll all together", "stroll chest", "stroll wrist_left"]
-    assert found.lines["stroll all together"].placements == ("chest", "wrist_left")
-    assert "'hat'" in found.skipped["stroll hat: hat"]
-    assert "no such recordings" in found.skipped["dsads"]
-    assert "no such file" in found.skipped["alarms"]
-    alone = [found.lines[name].everybody.macro_f1 for name in mine[1:]]
-    assert found.means["stroll"].everybody == pytest.approx(np.mean(alone), abs=1e-3)
-    assert found.means["stroll"].sensors == 2
+def test_an_unknown_set_gets_a_row_for_each_sensor_that_the_model_takes(scores: Results) -> None:
+    names = [name for name in scores.lines if name.startswith("stroll") and "orientation" not in name]
+    assert names == ["stroll all together", "stroll chest", "stroll wrist_left"]
+    assert scores.lines["stroll all together"].placements == ("chest", "wrist_left")
+    assert "'hat'" in scores.skipped["stroll hat: hat"]
+    assert "no such recordings" in scores.skipped["dsads"]
+    assert "no such file" in scores.skipped["alarms"]
+    alone = [scores.lines[name].everybody.macro_f1 for name in names[1:]]
+    assert scores.means["stroll"].everybody == pytest.approx(np.mean(alone), abs=1e-3)
+    assert scores.means["stroll"].sensors == 2
 
 
-def test_every_label_has_its_evidence_or_none(found: Results) -> None:
-    assert set(found.evidence) == set(manifest.read(SHIPPED).labels)
-    assert "motionsense trouser_pocket" in found.evidence["standing"]
-    assert not found.evidence["cycling"]
-    told = publish.document(found)
-    assert "| cycling | never tested on people |" in told
+def test_every_label_has_its_evidence_or_none(scores: Results) -> None:
+    assert set(scores.evidence) == set(manifest.read(SHIPPED).labels)
+    assert "motionsense trouser_pocket" in scores.evidence["standing"]
+    assert not scores.evidence["cycling"]
+    document, summary = tables.document(scores), tables.summary(scores)
+    assert "| cycling | never tested on people |" in document
+    assert "| cycling | 0 | never tested on people |" in summary
+    f1 = scores.evidence["standing"]
+    least, most = min(f1, key=f1.__getitem__), max(f1, key=f1.__getitem__)
+    assert f"| {f1[least]:.2f} {least} | {f1[most]:.2f} {most} |" in summary
     # Falls and what is none of the labels have measurements of their own, if they were made.
-    assert "| falling | never tested on people |" in told
-    measured = replace(found, more={**found.more, "falls": None})
-    assert (
-        "| falling | falls found and false alarms, below |"
-        in results.tables(measured)["What each label rests on"]
-    )
+    assert "| falling | never tested on people |" in document
+    measured = replace(scores, more={**scores.more, "falls": None})
+    assert "| falling | falls found and false alarms, below |" in tables.document(measured)
 
 
-def test_conditions_are_varied_one_at_a_time(found: Results) -> None:
-    swept = found.sweeps["motionsense trouser_pocket"]
+def test_conditions_are_varied_one_at_a_time(scores: Results) -> None:
+    swept = scores.sweeps["motionsense trouser_pocket"]
     assert list(swept) == [
         "15 Hz",
         "20 Hz",
@@ -166,15 +168,15 @@ def test_conditions_are_varied_one_at_a_time(found: Results) -> None:
         "20% of packets lost",
         "without gyroscope",
     ]
-    whole = found.lines["motionsense trouser_pocket"].everybody.macro_f1
+    whole = scores.lines["motionsense trouser_pocket"].everybody.macro_f1
     assert swept["25 Hz"].ratio == pytest.approx(swept["25 Hz"].macro_f1 / whole, abs=1e-3)
     assert swept["25 Hz"].answered == 1.0
     assert swept["20% of packets lost"].decided_macro_f1 is not None
 
 
-def test_the_same_files_give_the_same_bytes(folder: Path, found: Results) -> None:
+def test_the_same_files_give_the_same_bytes(folder: Path, scores: Results) -> None:
     again = evaluate.evaluate(SHIPPED, folder, workers=2)
-    assert msgspec.json.encode(again) == msgspec.json.encode(found)
+    assert msgspec.json.encode(again) == msgspec.json.encode(scores)
 
 
 def test_rows_with_labels_of_their_own_are_scored_inside_them_and_by_the_greater_part(
@@ -182,11 +184,11 @@ def test_rows_with_labels_of_their_own_are_scored_inside_them_and_by_the_greater
 ) -> None:
     labels = np.array(["standing"] * 300 + ["TURNING"] * 60 + ["walking"] * 140)
     simulate(tmp_path / "imu" / "walk.npz", [("standing", 10.0)], row_label=labels)
-    plans = rows.plan(model.spec, {"walk": sets.read_set(tmp_path, "walk")})
+    plans = plan.plan(model.spec, {"walk": read_set(tmp_path, "walk")})
     scored = [row for row in plans.rows if "orientation" not in row.name]
     assert [row.name for row in scored] == ["walk trouser_pocket", "walk trouser_pocket, by the greater part"]
-    trials = sets.read_set(tmp_path, "walk")
-    inside, greater = (rows.answer(model, trials, row.runs[0]).true.tolist() for row in scored)
+    trials = read_set(tmp_path, "walk")
+    inside, greater = (plan.answer(model, trials, row.runs[0]).true.tolist() for row in scored)
     # Windows end at 2.56, 3.84, 5.12, 6.4, 7.68, 8.96 s.
     assert inside == ["standing"] * 3
     assert greater == ["standing"] * 4 + ["walking"]
@@ -194,7 +196,7 @@ def test_rows_with_labels_of_their_own_are_scored_inside_them_and_by_the_greater
 
 def test_two_of_a_kind_are_taken_as_far_as_the_model_has_place(model: Recognizer) -> None:
     wrists = sum("wrist_left" in sensor.placements for sensor in model.spec.sensors)
-    kept, why = rows.taken(model.spec, ["wrist_left", "hat", "wrist_right", "chest", "wrist"])
+    kept, why = plan.taken(model.spec, ["wrist_left", "hat", "wrist_right", "chest", "wrist"])
     assert kept == (*["wrist_left", "wrist_right", "wrist"][:wrists], "chest")[: wrists + 1]
     assert set(why) == {"wrist_left", "hat", "wrist_right", "chest", "wrist"} - set(kept)
 
@@ -219,9 +221,8 @@ def test_a_wrong_request_is_refused_in_one_line(
 ) -> None:
     monkeypatch.chdir(folder)
     (folder / "bare" / "imu").mkdir(parents=True, exist_ok=True)
-    monkeypatch.setattr("sys.argv", ["edgehar-train", "evaluate", str(SHIPPED), *arguments])
     with pytest.raises(SystemExit) as exit_:
-        cli.main()
+        cli.main(["evaluate", str(SHIPPED), *arguments])
     assert exit_.value.code == 78
     assert complaint in capsys.readouterr().err.strip().splitlines()[-1]
 
@@ -233,22 +234,32 @@ def test_only_what_was_asked_for_is_scored(folder: Path) -> None:
         evaluate.set_names(folder, ["stroll2"])
 
 
-def test_results_are_written_beside_the_model(tmp_path: Path, found: Results) -> None:
+def test_results_go_into_a_folder_and_their_summary_beside_the_model(tmp_path: Path, scores: Results) -> None:
     copied(tmp_path)
-    readme = tmp_path / "README.md"
+    readme, work = tmp_path / "README.md", tmp_path / "work"
     readme.write_text("Above\n<!-- scores imu_tcn -->\nold\n<!-- /scores -->\nBelow\n")
-    publish.publish(tmp_path / SHIPPED.name, found)
+    report.publish(tmp_path / SHIPPED.name, work, scores)
     text = readme.read_text()
     assert text.startswith("Above\n<!-- scores imu_tcn -->\n#### ")
-    assert "| motionsense trouser_pocket |" in text
     assert text.endswith("|\n<!-- /scores -->\nBelow\n")
     metrics = manifest.read(tmp_path / SHIPPED.name).metrics
-    line = found.lines["motionsense trouser_pocket"]
-    assert metrics["motionsense trouser_pocket"]["macro_f1"] == line.everybody.macro_f1
+    assert tables.scores_table(metrics) in text
+    line = scores.lines["motionsense trouser_pocket"]
     assert line.apart is not None
-    assert metrics["motionsense trouser_pocket, apart"]["macro_f1"] == line.apart.macro_f1
-    assert msgspec.json.decode((tmp_path / "results.json").read_bytes(), type=Results) == found
-    content = (tmp_path / "confusion.png").read_bytes()
+    assert metrics["motionsense trouser_pocket"] == {
+        "windows": 18,
+        "people": 2,
+        "macro_f1": line.everybody.macro_f1,
+        "interval": list(line.everybody.interval or ()),
+        "decided_on": line.decided_on and line.decided_on.macro_f1,
+        "apart": line.apart.macro_f1,
+        "any_orientation": scores.lines["motionsense trouser_pocket, any orientation"].everybody.macro_f1,
+        "after_decision": line.everybody.decided and line.everybody.decided.macro_f1,
+    }
+    assert msgspec.json.decode((work / "results.json").read_bytes(), type=Results) == scores
+    assert (work / "results.md").read_text() == tables.document(scores) + "\n"
+    assert (work / ".gitignore").read_text() == "*\n"
+    content = (work / "confusion.png").read_bytes()
     assert content.startswith(b"\x89PNG")
     assert struct.unpack(">2I", content[16:24]) > (500, 100)
     picture.draw({"same": line.everybody}, tmp_path / "one.png")
@@ -256,41 +267,33 @@ def test_results_are_written_beside_the_model(tmp_path: Path, found: Results) ->
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 
-def test_where_nothing_can_be_told_apart_there_is_no_picture(tmp_path: Path, found: Results) -> None:
+def test_where_nothing_can_be_told_apart_there_is_no_picture(tmp_path: Path, scores: Results) -> None:
     (tmp_path / SHIPPED.name).write_bytes(SHIPPED.read_bytes())
-    publish.publish(tmp_path / SHIPPED.name, msgspec.structs.replace(found, lines={}))
+    report.publish(tmp_path / SHIPPED.name, tmp_path, msgspec.structs.replace(scores, lines={}))
     assert (tmp_path / "results.json").exists()
     assert not (tmp_path / "confusion.png").exists()
 
 
 def test_scores_that_cannot_be_written_are_shown_all_the_same(
-    tmp_path: Path,
-    folder: Path,
-    found: Results,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, folder: Path, scores: Results, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = copied(tmp_path)
-    (tmp_path / "results.json").mkdir()
-    arguments = ["evaluate", str(model), "--data", str(folder), "--workers", "1"]
-    monkeypatch.setattr("sys.argv", ["edgehar-train", *arguments])
+    model, work = copied(tmp_path), tmp_path / "work"
+    (work / "results.json").mkdir(parents=True)
+    arguments = ["evaluate", str(model), "--data", str(folder), "--workers", "1", "--work", str(work)]
     with pytest.raises(SystemExit) as exit_:
-        cli.main()
+        cli.main(arguments)
     assert exit_.value.code == 78
     out, err = capsys.readouterr()
-    assert out == publish.document(found) + "\n"
+    assert out == tables.document(scores) + "\n"
     assert "results.json: cannot be written: Is a directory" in err.splitlines()[-1]
 
 
 def test_matplotlib_is_missed_before_anything_is_scored(
     tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "sys.argv", ["edgehar-train", "evaluate", str(copied(tmp_path)), "--data", str(folder)]
-    )
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(SystemExit) as exit_:
-        cli.main()
+        cli.main(["evaluate", str(copied(tmp_path)), "--data", str(folder), "--work", str(tmp_path / "work")])
     assert exit_.value.code == 78
     out, err = capsys.readouterr()
     assert not out
@@ -299,13 +302,13 @@ def test_matplotlib_is_missed_before_anything_is_scored(
 
 
 def test_without_matplotlib_nothing_is_written(
-    tmp_path: Path, found: Results, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, scores: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / SHIPPED.name).write_bytes(SHIPPED.read_bytes())
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ConfigError, match="needs matplotlib"):
-        publish.publish(tmp_path / SHIPPED.name, found)
-    assert not (tmp_path / "results.json").exists()
+        report.publish(tmp_path / SHIPPED.name, tmp_path / "work", scores)
+    assert not (tmp_path / "work" / "results.json").exists()
     assert (tmp_path / SHIPPED.name).read_bytes() == SHIPPED.read_bytes()
 
 
@@ -317,29 +320,40 @@ def test_every_file_of_the_form_belongs_to_one_set(tmp_path: Path) -> None:
     assert evaluate.set_names(tmp_path) == ["dsads", "weda_fall", "dsads_more"]
 
 
-def test_another_network_than_was_scored_is_refused(tmp_path: Path, found: Results) -> None:
+def test_another_network_than_was_scored_is_refused(tmp_path: Path, scores: Results) -> None:
     (tmp_path / SHIPPED.name).write_bytes(SHIPPED.read_bytes())
-    other = msgspec.structs.replace(found, sha256="0" * 64)
+    other = msgspec.structs.replace(scores, sha256="0" * 64)
     with pytest.raises(ConfigError, match="another network"):
-        publish.publish(tmp_path / SHIPPED.name, other)
+        report.publish(tmp_path / SHIPPED.name, tmp_path, other)
     assert [path.name for path in tmp_path.iterdir()] == [SHIPPED.name]
 
 
-def test_what_other_commands_found_is_kept_for_the_same_network_only(tmp_path: Path, found: Results) -> None:
+@pytest.mark.parametrize(
+    ("former", "added"),
+    [({"more": {"baselines": 1}}, {"baselines": 1}), ({"more": {"baselines": 1}, "sha256": "0" * 64}, {})],
+)
+def test_scores_of_other_commands_are_kept_for_the_same_network_only(
+    tmp_path: Path, scores: Results, former: dict[str, Any], added: dict[str, int]
+) -> None:
     file = tmp_path / "results.json"
-    file.write_bytes(msgspec.json.encode(msgspec.structs.replace(found, more={"baselines": 1})))
-    assert publish._kept(file, found).more == {**found.more, "baselines": 1}
-    assert publish._kept(file, msgspec.structs.replace(found, sha256="0" * 64)).more == found.more
-    file.write_bytes(b"{}")
-    assert publish._kept(file, found) == found
+    file.write_bytes(msgspec.json.encode(msgspec.structs.replace(scores, **former)))
+    report.publish(copied(tmp_path), tmp_path, scores)
+    results = report.read_results(file)
+    assert results is not None
+    assert results.more == {**scores.more, **added}
+
+
+def test_what_are_no_results_is_written_over(tmp_path: Path, scores: Results) -> None:
+    (tmp_path / "results.json").write_bytes(b"{}")
+    report.publish(copied(tmp_path), tmp_path, scores)
+    assert report.read_results(tmp_path / "results.json") == scores
 
 
 def test_the_shipped_model_scores_on_people_as_its_manifest_says(data: Path, model: Recognizer) -> None:
     title = "motionsense trouser_pocket"
-    trials = [trial for trial in sets.read_set(data, "motionsense") if trial.subject > 6]
-    [row] = [row for row in rows.plan(model.spec, {"motionsense": trials}).rows if row.name == title]
-    line = evaluate.line_of(model.spec, row, rows.answer(model, trials, row.runs[0]))
-    stated = model.spec.metrics[f"{title}, apart"]
+    trials = [trial for trial in read_set(data, "motionsense") if trial.subject > 6]
+    [row] = [row for row in plan.plan(model.spec, {"motionsense": trials}).rows if row.name == title]
+    line = evaluate.line_of(model.spec, row, plan.answer(model, trials, row.runs[0]))
     # int8 kernels differ a little between processors.
-    assert line.everybody.macro_f1 == pytest.approx(stated["macro_f1"], abs=0.01)
+    assert line.everybody.macro_f1 == pytest.approx(model.spec.metrics[title]["apart"], abs=0.01)
     assert line.everybody.macro_f1 > 0.7

@@ -1,4 +1,4 @@
-"""What the run time reports where one activity follows another."""
+"""Reports of the run time where one activity follows another."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -42,36 +42,36 @@ def walk() -> Trial:
 
 
 def test_reported_segments_follow_the_events(model: Recognizer, walk: Trial) -> None:
-    said = report(model, walk.tracks)
-    assert [label for *_, label in said.segments] == ["standing", "running", "standing"]
-    assert said.segments[-1][1] == said.answers[-1].t
-    assert said.hours == pytest.approx(90 / 3600, rel=0.01)
+    reported = report(model, walk.tracks)
+    assert [label for *_, label in reported.segments] == ["standing", "running", "standing"]
+    assert reported.segments[-1][1] == reported.answers[-1].t
+    assert reported.hours == pytest.approx(90 / 3600, rel=0.01)
 
 
 def test_shown_states_are_later_than_the_segments_and_without_gaps(model: Recognizer, walk: Trial) -> None:
-    said = report(model, walk.tracks)
-    shown = said.shown
+    reported = report(model, walk.tracks)
+    shown = reported.shown
     assert all(a[1] == b[0] for a, b in pairwise(shown))
     since = next(start for start, _, state in shown if state == "running")
-    assert since > next(start for start, _, label in said.segments if label == "running")
+    assert since > next(start for start, _, label in reported.segments if label == "running")
 
 
 def test_a_course_counts_hits_boundaries_and_latency(model: Recognizer, walk: Trial) -> None:
-    found = course(model, [walk], POCKET)
-    assert found is not None
+    scored = course(model, [walk], POCKET)
+    assert scored is not None
     both = list(zip(report(model, walk.tracks).segments, walk.truth, strict=True))
-    starts = sum(abs(said[0] - true[0]) <= TOLERANCE_S for said, true in both)
-    ends = sum(abs(said[1] - true[1]) <= TOLERANCE_S for said, true in both)
-    assert (found.starts.true, found.starts.right) == (3, starts)
+    starts = sum(abs(segment[0] - true[0]) <= TOLERANCE_S for segment, true in both)
+    ends = sum(abs(segment[1] - true[1]) <= TOLERANCE_S for segment, true in both)
+    assert (scored.starts.true, scored.starts.right) == (3, starts)
     # What holds as the recording ends has not been reported to end.
-    assert (found.ends.true, found.ends.right) == (3, ends - 1)
+    assert (scored.ends.true, scored.ends.right) == (3, ends - 1)
     assert starts >= 2
-    assert found.ward["running"].events.correct == 1
-    assert found.ward["running"].rates.hit == pytest.approx(1.0, abs=0.1)
-    assert (found.latency.onsets, found.latency.missed) == (3, 0)
-    assert found.latency.median_s is not None
-    assert 0.0 < found.latency.median_s < 6.0
-    assert "walking" not in found.ward
+    assert scored.ward["running"].events.correct == 1
+    assert scored.ward["running"].rates.hit == pytest.approx(1.0, abs=0.1)
+    assert (scored.latency.onsets, scored.latency.missed) == (3, 0)
+    assert scored.latency.median_s is not None
+    assert 0.0 < scored.latency.median_s < 6.0
+    assert "walking" not in scored.ward
 
 
 def test_trials_of_activities_the_model_does_not_offer_are_left_out(model: Recognizer, walk: Trial) -> None:
@@ -80,11 +80,11 @@ def test_trials_of_activities_the_model_does_not_offer_are_left_out(model: Recog
 
 def test_what_is_done_without_a_label_is_all_insertion(model: Recognizer, walk: Trial) -> None:
     nothing = [(0.0, 30.0, "null"), (30.0, 90.0, "picking")]
-    found = course(model, [replace(walk, truth=nothing)], POCKET)
-    assert found is not None
-    assert found.ward["running"].events.inserted == 1
-    assert found.ward["running"].rates.hit is None
-    assert found.latency.onsets == 0
+    scored = course(model, [replace(walk, truth=nothing)], POCKET)
+    assert scored is not None
+    assert scored.ward["running"].events.inserted == 1
+    assert scored.ward["running"].rates.hit is None
+    assert scored.latency.onsets == 0
 
 
 @pytest.mark.parametrize(
@@ -99,29 +99,38 @@ def test_an_onset_is_detected_missed_or_held_already(
     shown: list[Segment], delays: list[float | None]
 ) -> None:
     truth = [(0.0, 10.0, "a"), (10.0, 20.0, "b")]
-    assert list(events._delays(truth, shown)) == delays
+    assert events.onset_delays(truth, shown) == delays
 
 
 def test_only_what_was_detected_anew_has_a_latency() -> None:
-    latency = events._latency([1.0, 3.0, -2.0, None])
+    latency = events.latency([1.0, 3.0, -2.0, None])
     assert (latency.onsets, latency.missed, latency.held, latency.median_s) == (4, 1, 1, 2.0)
-    assert events._latency([None]).median_s is None
+    assert events.latency([None]).median_s is None
 
 
 def test_changes_are_counted_from_the_first_label_on(model: Recognizer) -> None:
     calm = performed([("standing", 60.0)], named="standing")
     restless = performed([("standing", 30.0), ("running", 30.0), ("standing", 30.0)], named="standing")
-    found = steadiness(model, [calm, restless], POCKET)
-    assert found["all"] == found["standing"]
-    assert found["all"].changes >= 2
-    assert found["all"].shortest_s is not None
+    steady = steadiness(model, [calm, restless], POCKET)
+    assert steady["all"] == steady["standing"]
+    assert steady["all"].changes >= 2
+    assert steady["all"].shortest_s is not None
     alone = steadiness(model, [calm], POCKET)["all"]
     assert (alone.changes, alone.per_hour, alone.shortest_s) == (0, 0.0, None)
 
 
 def test_scores_become_json_and_tables(model: Recognizer, walk: Trial) -> None:
-    found = course(model, [walk], POCKET)
-    assert isinstance(found, Course)
-    scores = EventScores({"walk": found}, {"walk": {"all": Steadiness(1.0, 3, 3.0, 2.0)}})
+    scored = course(model, [walk], POCKET)
+    assert isinstance(scored, Course)
+    scores = EventScores({"walk": scored}, {"walk": {"all": Steadiness(1.0, 3, 3.0, 2.0)}})
     assert json.decode(json.encode(scores), type=EventScores) == scores
     assert events.markdown(scores).count("| walk |") == 3
+
+
+def test_the_short_table_has_each_set_with_all_its_sensors(model: Recognizer, walk: Trial) -> None:
+    scored = course(model, [walk], POCKET)
+    assert scored is not None
+    silent = replace(scored, latency=replace(scored.latency, onsets=0))
+    courses = {"a wrist": scored, "a wrist + waist": scored, "b waist": scored, "openpack wrist": silent}
+    rows = events.short(EventScores(courses, {})).splitlines()[2:]
+    assert [row.split(" | ")[0] for row in rows] == ["| a wrist + waist", "| b waist"]

@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT
 from hypothesis import given, settings, strategies as st
 from msgspec import json
+from msgspec.structs import replace
 
 from edgehar.errors import ModelError, RecordingError
 from edgehar.evaluation import fewshot
@@ -15,12 +16,14 @@ from edgehar.evaluation.datasets import Trial
 from edgehar.evaluation.fewshot import Judged, Shot, draw, few_shot, fit_head, judge, shots
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import recognizer
+from edgehar.pipeline.recognizer import Recognizer
+from edgehar.types import Prediction, Window
 
 LABELS = ("a", "b", "c")
 
 
 def people(persons: int, recordings: int, seed: int = 0, noise: float = 0.3, windows: int = 12) -> Judged:
-    """Everybody does each label in a place of their own, and the model knows nothing."""
+    """Let everybody do each label in a place of their own, and the model knows nothing."""
     rng = np.random.default_rng(seed)
     rows = [
         (person, label, number)
@@ -35,7 +38,7 @@ def people(persons: int, recordings: int, seed: int = 0, noise: float = 0.3, win
     return Judged(
         embedding=embedding,
         log_probability=np.full((len(rows), len(LABELS)), -np.log(len(LABELS))),
-        said=np.zeros(len(rows), np.int64),
+        predicted=np.zeros(len(rows), np.int64),
         label=label,
         person=person,
         recording=recording,
@@ -47,8 +50,8 @@ def everyone(judged: Judged) -> dict[str, np.ndarray[tuple[int], np.dtype[np.boo
     return {"all": np.ones(len(judged.label), np.bool_)}
 
 
-def of(found: Sequence[Shot], head: str, k: int) -> Shot:
-    return next(shot for shot in found if (shot.head, shot.k) == (head, k))
+def of(scores: Sequence[Shot], head: str, k: int) -> Shot:
+    return next(shot for shot in scores if (shot.head, shot.k) == (head, k))
 
 
 @settings(max_examples=30, deadline=None)
@@ -56,23 +59,23 @@ def of(found: Sequence[Shot], head: str, k: int) -> Shot:
 def test_support_comes_from_other_recordings_of_the_same_person(recordings: int, k: int, seed: int) -> None:
     judged = people(3, recordings)
     tested = np.zeros(len(judged.label), np.int64)
-    for support, own in draw(judged, k, seed):
-        assert set(judged.person[support]) == set(judged.person[own])
-        assert len(set(judged.person[own])) == 1
+    for support, test in draw(judged, k, seed):
+        assert set(judged.person[support]) == set(judged.person[test])
+        assert len(set(judged.person[test])) == 1
         assert np.bincount(judged.label[support]).max() <= k
         for label in range(len(LABELS)):
             sources = judged.recording[support][judged.label[support] == label]
-            asked = judged.recording[own][judged.label[own] == label]
-            assert not set(sources) & set(asked)
-        tested[own] += 1
+            tested_here = judged.recording[test][judged.label[test] == label]
+            assert not set(sources) & set(tested_here)
+        tested[test] += 1
     assert (tested == 1).all()
 
 
 def test_more_support_finds_what_the_model_does_not_know() -> None:
     judged = people(4, 3, noise=1.5)
-    found = shots(judged, everyone(judged), draws=3)
-    one, eight, many = (of(found, "logistic on top of the model", k).macro_f1 for k in fewshot.KS)
-    assert of(found, "the model as it is", 0).macro_f1 < 0.2 < one < eight <= many
+    scores = shots(judged, everyone(judged), draws=3)
+    first, eight, many = (of(scores, "logistic on top of the model", k).macro_f1 for k in fewshot.KS)
+    assert of(scores, "the model as it is", 0).macro_f1 < 0.2 < first < eight <= many
     assert eight > 0.8
 
 
@@ -82,9 +85,9 @@ def test_little_support_leaves_the_decision_to_a_model_that_knows() -> None:
     knowing = Judged(
         **{name: getattr(judged, name) for name in judged.__struct_fields__} | {"log_probability": sure}
     )
-    found = shots(knowing, everyone(knowing), draws=3)
-    own, alone = (of(found, head, 1).macro_f1 for head in ("logistic on top of the model", "logistic"))
-    assert own > alone + 0.1
+    scores = shots(knowing, everyone(knowing), draws=3)
+    helped, alone = (of(scores, head, 1).macro_f1 for head in ("logistic on top of the model", "logistic"))
+    assert helped > alone + 0.1
 
 
 def test_the_head_is_a_minimum_of_its_penalized_loss() -> None:
@@ -141,9 +144,18 @@ def test_windows_of_a_recording_carry_its_person_and_number() -> None:
     }
 
 
+class WithoutEmbedding(Recognizer):
+    """Recognizer that answers as another does, and shows no embedding."""
+
+    def __init__(self, model: Recognizer) -> None:
+        self.spec, self.model = model.spec, model
+
+    def push(self, window: Window) -> list[Prediction]:
+        return [replace(prediction, embedding=None) for prediction in self.model.push(window)]
+
+
 def test_a_model_without_an_embedding_is_refused() -> None:
-    model = recognizer.load(ROOT / "models" / "imu_tcn.json")
-    model._embedding = None
+    model = WithoutEmbedding(recognizer.load(ROOT / "models" / "imu_tcn.json"))
     with pytest.raises(ModelError, match="embedding"):
         judge(model, trials())
 
@@ -154,11 +166,11 @@ def test_recordings_of_nothing_the_model_knows_are_refused() -> None:
 
 
 def test_real_people_are_known_better_after_a_few_windows(data: Path) -> None:
-    found = few_shot(recognizer.load(ROOT / "models" / "imu_tcn.json"), data, draws=1)
-    together = [shot for shot in found if shot.people == "all"]
+    scores = few_shot(recognizer.load(ROOT / "models" / "imu_tcn.json"), data, draws=1)
+    together = [shot for shot in scores if shot.people == "all"]
     assert (
         of(together, "the model as it is", 0).macro_f1
         < of(together, "logistic on top of the model", 8).macro_f1
     )
-    assert json.decode(json.encode(found), type=list[Shot]) == found
-    assert len(fewshot.markdown(found).splitlines()) == 2 + 3 * 4
+    assert json.decode(json.encode(scores), type=list[Shot]) == scores
+    assert len(fewshot.markdown(scores).splitlines()) == 2 + 3 * 4

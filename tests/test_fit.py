@@ -6,72 +6,75 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 import typer
 from conftest import ROOT, lacking
 
 from edgehar.cli import train as cli
 from edgehar.errors import ConfigError
-from edgehar.training import cache as work, fit as fitting, recipe as recipes
-from edgehar.training.build import Build
+from edgehar.training import cache, fit as fitting, recipe as recipes
+from edgehar.training.build import Build, fitting_libraries
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+DIGEST = "d" * 64
 
 
 @pytest.fixture(scope="module")
 def recipe_file() -> Path:
-    """5 steps in each of 4 epochs."""
+    """Name a recipe of 5 steps in each of 4 epochs."""
     return ROOT / "tests" / "tiny.toml"
 
 
 def build(recipe_file: Path, folder: Path, heard: list[tuple[str, int, int]] | None = None) -> Build:
     try:
-        versions = cli._versions()
+        libraries = fitting_libraries()
     except ConfigError as error:
         lacking(str(error))
     recipe = recipes.load(recipe_file)
 
-    def say(*what: object) -> None:
+    def progress(stage: str, done: int, total: int) -> None:
         if heard is not None:
-            heard.append(what)  # type: ignore[arg-type]
+            heard.append((stage, done, total))
 
-    return Build(recipe, work.make(folder), 1, versions, say)
+    return Build(recipe, cache.make_work_folder(folder), 1, libraries, progress, DIGEST)
 
 
 @pytest.fixture(scope="module")
 def whole(recipe_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Build, str]:
-    """A build that nobody interrupted, and the sha256 of its network."""
+    """Finish a build that nobody interrupted; also the sha256 of its network."""
     made = build(recipe_file, tmp_path_factory.mktemp("whole"))
     content, spec = made.pair()
     assert spec.sha256 == hashlib.sha256(content).hexdigest()
+    assert spec.provenance["recipe_sha256"] == DIGEST
     return made, spec.sha256
 
 
 _STOPPED = """
-import os, signal
-from edgehar.cli import train as cli
-from edgehar.training import fit
-step, seen = fit._State.step, []
-def stop(*given):
-    seen.append(given)
-    if len(seen) == 13:
+import os, signal, sys
+from pathlib import Path
+import typer
+from msgspec.structs import replace
+from edgehar.cli.train import building
+def stop(stage, done, total):
+    if stage.startswith("fitting") and done == 13:
         os.killpg(0, signal.SIGINT)  # as a terminal does it
-    return step(*given)
-fit._State.step = stop
-cli.main()
+try:
+    with building(Path(sys.argv[1]), Path(sys.argv[2]), 1, fits=True) as made:
+        replace(made, progress=stop).pair()
+except typer.Exit as stopped:
+    sys.exit(stopped.exit_code)
 """
 
 
 def test_a_fit_that_was_interrupted_goes_on_to_the_same_bytes(
     recipe_file: Path, whole: tuple[Build, str], tmp_path: Path
 ) -> None:
-    command = ["-c", _STOPPED, "build", str(recipe_file), "--work", str(tmp_path / "work"), "--workers", "1"]
-    stopped = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, check=False, start_new_session=True
-    )
+    command = [sys.executable, "-c", _STOPPED, str(recipe_file), str(tmp_path / "work")]
+    stopped = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
     assert stopped.returncode == 130, stopped.stderr
     [line] = [line for line in stopped.stderr.splitlines() if line.startswith("edgehar-train:")]
     assert f"stopped; 2 of 4 epochs are kept in {tmp_path / 'work'}; the same command goes on" in line
@@ -85,23 +88,22 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_bytes(
     assert [done for stage, done, _ in heard if stage.startswith("fitting")] == list(range(10, 21))
 
 
-def test_one_hears_how_much_of_the_epoch_was_right_so_far(
-    whole: tuple[Build, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    step, each = fitting._State.step, 5
-    batches: list[float] = []
-    heard: list[float] = []
+def test_progress_tells_how_much_of_the_epoch_was_right_so_far(whole: tuple[Build, str]) -> None:
+    epochs, each, batch = 4, 5, 32
+    shares: list[float] = []
 
-    def watched(*given: Any) -> float:
-        batches.append(step(*given))
-        return batches[-1]
+    def progress(stage: str, *_: int) -> None:
+        shares.append(float(stage.removeprefix("fitting, ").partition("%")[0]) / 100)
 
-    monkeypatch.setattr(fitting._State, "step", watched)
-    fitting.fit(whole[0].recipe, whole[0].windows(), lambda _, right: heard.append(right))
-    epochs = [batches[i : i + each] for i in range(0, len(batches), each)]
-    assert len(epochs) == 4
-    assert len(set(batches)) > 4
-    assert heard[1:] == pytest.approx([sum(some[: i + 1]) / (i + 1) for some in epochs for i in range(each)])
+    fitting.fit(whole[0].recipe, whole[0].windows(), progress)
+    assert shares[0] == 0.0
+    # The sums of an epoch grow, batch by batch, by a whole number of windows; the mean is told to a tenth of a percent.
+    sums = np.reshape(shares[1:], (epochs, each)) * np.arange(1, each + 1)
+    windows = np.diff(sums, axis=1, prepend=0.0) * batch
+    assert np.abs(windows - windows.round()).max() < batch * 0.0005 * (2 * each - 1)
+    assert windows.round().min() >= 0
+    assert windows.round().max() <= batch
+    assert len(set(windows.round().ravel())) > 4
 
 
 def test_a_damaged_state_is_not_used(whole: tuple[Build, str], caplog: pytest.LogCaptureFixture) -> None:
@@ -130,7 +132,7 @@ def test_a_build_tells_what_int8_costs_and_how_sure_it_may_be(whole: tuple[Build
 
 
 @pytest.mark.parametrize(
-    ("fits", "again", "told"),
+    ("fits", "again", "line"),
     [
         (True, "the same command", "4 of 4 epochs are kept in {}; the same command goes on from there"),
         (True, "another", "4 of 4 epochs are kept in {}; another goes on from there"),
@@ -148,12 +150,12 @@ def test_ctrl_c_tells_what_this_command_goes_on_from(
     *,
     fits: bool,
     again: str,
-    told: str,
+    line: str,
 ) -> None:
     folder = whole[0].folder
-    with pytest.raises(typer.Exit), cli._building(recipe_file, folder, 1, again, fits=fits):
+    with pytest.raises(typer.Exit), cli.building(recipe_file, folder, 1, again, fits=fits):
         raise KeyboardInterrupt
-    assert capsys.readouterr().err.splitlines()[-1] == f"edgehar-train: stopped; {told.format(folder)}"
+    assert capsys.readouterr().err.splitlines()[-1] == f"edgehar-train: stopped; {line.format(folder)}"
 
 
 def test_windows_of_another_recipe_are_not_said_to_be_kept(whole: tuple[Build, str], tmp_path: Path) -> None:
@@ -167,10 +169,9 @@ def test_windows_of_another_recipe_are_not_said_to_be_kept(whole: tuple[Build, s
 def test_a_pair_names_the_recipe_that_was_read(recipe_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "tiny.toml"
     shutil.copy(recipe_file, path)
-    with cli._building(path, tmp_path / "work", 1) as made:
+    with cli.building(path, tmp_path / "work", 1) as made:
         path.write_text("changed since")
-        provenance = made._provenance(fitting.untrained(made.recipe), 1)
-    assert provenance["recipe_sha256"] == hashlib.sha256(recipe_file.read_bytes()).hexdigest()
+    assert made.digest == hashlib.sha256(recipe_file.read_bytes()).hexdigest()
 
 
 def test_a_fresh_build_forgets_what_is_kept(recipe_file: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What another frame keeps of a window, and what it takes away."""
+"""Frames: what each keeps of a window, and what it takes away."""
 
 import numpy as np
 import pytest
@@ -38,6 +38,6 @@ def test_level_only_the_sign_depends_on_the_mounting() -> None:
     x = windows()
     turned = x @ random_rotations(np.random.default_rng(5), 120).reshape(40, 3, 1, 3, 3).astype(np.float32)
     assert FRAMES["invariant"](turned) == pytest.approx(FRAMES["invariant"](x), abs=2e-3)
-    one, other = (FRAMES["level"](y)[:, :, 0] for y in (x, turned))
-    assert np.abs(one) == pytest.approx(np.abs(other), abs=0.05)
+    upright, aside = (FRAMES["level"](y)[:, :, 0] for y in (x, turned))
+    assert np.abs(upright) == pytest.approx(np.abs(aside), abs=0.05)
     assert np.abs(FRAMES["device"](x) - FRAMES["device"](turned)).max() > 1.0

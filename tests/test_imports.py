@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import ROOT, lacking
 
 HEAVY = {"tensorflow", "keras", "cv2", "scipy", "matplotlib", "bleak", "aiohttp", "amqtt", "tomlkit"}
 NOT_FOR_THE_PI = ("edgehar.training", "edgehar.evaluation", "edgehar.motion.capture")
@@ -99,3 +100,32 @@ def test_the_daemon_loads_nothing_that_a_pi_has_no_use_for(tmp_path: Path) -> No
 def test_the_applications_of_a_pi_load_no_training(app: str) -> None:
     loaded = modules_of(f"import edgehar.apps.{app}")
     assert [name for name in loaded if name.startswith(NOT_FOR_THE_PI)] == []
+
+
+def test_a_build_loads_nothing_of_the_evaluation(tmp_path: Path) -> None:
+    # The verb itself, up to where it would simulate: it is refused a folder that no pair can be written to.
+    taken = tmp_path / "file"
+    taken.touch()
+    recipe, work = ROOT / "tests" / "tiny.toml", tmp_path / "work"
+    arguments = ["build", str(recipe), "--work", str(work), "--out", str(taken / "pairs")]
+    verb = f"""
+from edgehar.cli import train
+try:
+    train.main({arguments})
+except SystemExit as refused:
+    assert refused.code == 78
+"""
+    for code in ("import edgehar.training.build", "import edgehar.cli.train", verb):
+        loaded = modules_of(code)
+        assert "edgehar.training.recipe" in loaded
+        assert not {name for name in loaded if name.startswith("edgehar.evaluation")}
+    if "tensorflow" not in loaded:
+        lacking("TensorFlow")
+    assert "edgehar.training.build" in loaded
+
+
+def test_an_evaluation_loads_nothing_that_only_a_build_needs() -> None:
+    loaded = packages_of(
+        "import edgehar.evaluation.evaluate, edgehar.evaluation.report, edgehar.evaluation.tables"
+    )
+    assert not loaded & {"tensorflow", "keras", "sklearn", "matplotlib"}

@@ -1,4 +1,4 @@
-"""What is promised of packets that are lost or come twice, from the packets to the answers.
+"""Promises about packets that are lost or come twice, from the packets to the answers.
 
 Rows are counted here by packet numbers alone: a sample is there if its packet came.
 """
@@ -41,7 +41,7 @@ FIVE = ("chest", "wrist_right", "wrist_left", "knee_right", "knee_left")
 def walk(
     seconds: float, placements: Sequence[str] = POCKET, samples: int = N, rate_hz: float = RATE
 ) -> tuple[Item, ...]:
-    """Descriptions and data of a simulated walk; packet k of a sensor has the number k."""
+    """Make descriptions and data of a simulated walk; packet k of a sensor has the number k."""
     simulator = Simulator(
         placements=placements,
         script=[("walking", seconds)],
@@ -53,7 +53,7 @@ def walk(
 
 
 def number_of(body: bytes) -> int | None:
-    """None of a description."""
+    """Return a packet's number; None of a description."""
     item = decode(body)
     return item.sequence if isinstance(item, Data) else None
 
@@ -67,13 +67,13 @@ def twice(items: Iterable[Item]) -> list[Item]:
 
 
 def drawn(loss: float, packets: int, seed: int = 0) -> set[int]:
-    """Numbers of packets that are lost, each on its own; not the first."""
+    """Draw numbers of packets that are lost, each on its own; not the first."""
     rng = random.Random(seed)
     return {number for number in range(1, packets) if rng.random() < loss}
 
 
 def as_of(profile: str, items: Iterable[Item]) -> list[Item]:
-    """The same motion in another kind of sensor's notifications."""
+    """Encode the same motion in another kind of sensor's notifications."""
     notification: Callable[[Data], bytes] = NOTIFICATIONS[profile]
     return [
         (t, stream, notification(item)) for t, stream, body in items if isinstance(item := decode(body), Data)
@@ -81,7 +81,7 @@ def as_of(profile: str, items: Iterable[Item]) -> list[Item]:
 
 
 def si(item: Data) -> FloatArray:
-    """m/s² and degree/s."""
+    """Return m/s² and degree/s."""
     scale = np.array([16 * STANDARD_GRAVITY / 32768] * 3 + [2000 / 32768] * 3, np.float32)
     return np.asarray(item.counts * scale, np.float32)
 
@@ -118,25 +118,25 @@ CLOCKED = {"movella_dot": (60.0, 1), "movesense": (52.0, 4), "polar_h10": (50.1,
 def answered(
     items: Iterable[Item], placements: Sequence[str] = POCKET, profile: str = "edgehar"
 ) -> list[Activity | Event]:
-    """What the pipeline says; time is told between the packets, as in a live run."""
+    """Run the pipeline; time is told between the packets, as in a live run."""
     pipeline = Pipeline("w", [Stream(p, profile) for p in placements], MODEL, SETTINGS)
-    found: list[Activity | Event] = []
+    answers: list[Activity | Event] = []
     now = 0.0
     for t, stream, body in items:
         while now + 0.25 < t:
             now += 0.25
-            found += pipeline.advance(now)
+            answers += pipeline.advance(now)
         now = t
-        found += pipeline.push(t, stream, body)
-    return found
+        answers += pipeline.push(t, stream, body)
+    return answers
 
 
-def activities(found: Iterable[Activity | Event]) -> list[Activity]:
-    return [answer for answer in found if isinstance(answer, Activity)]
+def activities(answers: Iterable[Activity | Event]) -> list[Activity]:
+    return [answer for answer in answers if isinstance(answer, Activity)]
 
 
 def predictions(items: Iterable[Item]) -> list[Prediction]:
-    """What the network was asked and said of one sensor in the pocket."""
+    """Run the network on one sensor in the pocket."""
     intake, slots = Intake(Stream(*POCKET)), MODEL.slots(POCKET)
     grid = Grid(slots, RATE, HOP)
     windows = Windows(WINDOW, [slots.index(*POCKET)], SETTINGS.min_coverage)
@@ -151,7 +151,7 @@ def predictions(items: Iterable[Item]) -> list[Prediction]:
 
 
 def is_there(row: int, lost: Collection[int], samples: int = N) -> bool:
-    """Whether the samples that came beside a row are near enough to each other."""
+    """Tell whether the samples that came beside a row are near enough to each other."""
     left, right = row - 1, row
     while left // samples in lost:
         left -= 1
@@ -161,7 +161,7 @@ def is_there(row: int, lost: Collection[int], samples: int = N) -> bool:
 
 
 def coverage(t: float, lost: Collection[int], samples: int = N) -> float:
-    """Of the window that ends at `t`."""
+    """Compute the coverage of the window that ends at `t`."""
     last = round(t * RATE)
     return sum(is_there(row, lost, samples) for row in range(last - WINDOW + 1, last + 1)) / WINDOW
 
@@ -169,25 +169,25 @@ def coverage(t: float, lost: Collection[int], samples: int = N) -> float:
 @pytest.mark.parametrize("loss", [0.01, 0.05, 0.2, 0.4])
 def test_coverage_is_the_share_of_rows_between_samples_that_stand_near_enough(loss: float) -> None:
     lost = drawn(loss, 600)
-    found = predictions(without(walk(120), lost))
-    assert len(found) > 150
-    for prediction in found:
+    judged = predictions(without(walk(120), lost))
+    assert len(judged) > 150
+    for prediction in judged:
         share = coverage(prediction.t, lost)
         assert prediction.coverage == share
         assert (prediction.probabilities is not None) == (share >= SETTINGS.min_coverage)
-    assert any(p.coverage < 1 for p in found) == any(a + 1 in lost for a in lost)
+    assert any(p.coverage < 1 for p in judged) == any(a + 1 in lost for a in lost)
 
 
 def test_every_second_packet_may_be_lost_without_a_gap() -> None:
-    found = activities(answered(without(walk(40), range(1, 200, 2))))
-    assert {a.coverage for a in found[1:]} == {1.0}
-    assert found[-1].state == "walking"
+    shown = activities(answered(without(walk(40), range(1, 200, 2))))
+    assert {a.coverage for a in shown[1:]} == {1.0}
+    assert shown[-1].state == "walking"
 
 
 @pytest.mark.parametrize(("samples", "is_bridged"), [(11, True), (12, False)])
 def test_one_lost_packet_is_bridged_if_it_is_short(samples: int, *, is_bridged: bool) -> None:
-    found = predictions(without(walk(20, samples=samples), {40}))
-    assert (min(p.coverage for p in found[1:]) == 1.0) is is_bridged
+    judged = predictions(without(walk(20, samples=samples), {40}))
+    assert (min(p.coverage for p in judged[1:]) == 1.0) is is_bridged
 
 
 @pytest.mark.parametrize("packets", [2, 3, 5, 10])
@@ -221,16 +221,16 @@ def test_after_a_burst_four_windows_or_five_bring_the_next_judged_one(begin: int
 @pytest.mark.parametrize("begin", range(100, 108))
 def test_after_five_seconds_without_any_sample_it_says_no_signal_and_then_answers_anew(begin: int) -> None:
     silent = range(begin, begin + 50)
-    found = activities(answered(without(walk(60), silent)))
+    shown = activities(answered(without(walk(60), silent)))
     hop_s = HOP / RATE
     gone, back = (begin * N - 1) / RATE + PHASE_S, (begin + 50) * N / RATE + PHASE_S
-    lost = [a.t for a in found if a.t > 15 and a.state == "no_signal"]
+    lost = [a.t for a in shown if a.t > 15 and a.state == "no_signal"]
     assert SETTINGS.no_signal_after_s <= lost[0] - gone <= SETTINGS.no_signal_after_s + 2 * hop_s
-    during = next(a for a in found if a.t == lost[0])
+    during = next(a for a in shown if a.t == lost[0])
     assert during.reason == "Too little signal to judge: 0% of the newest window came."
     # Five windows to the first that is judged, and that counts for patience.
     assert lost[-1] - back <= (5 + SETTINGS.patience) * hop_s
-    assert found[-1].state == "walking"
+    assert shown[-1].state == "walking"
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.2])
@@ -310,9 +310,9 @@ def test_without_clock_and_numbers_what_comes_twice_counts_twice_and_is_put_wher
         for made in intake.push(t, body):
             assert abs(made.t[-1] - t) < 0.25
     assert intake.health()["packets"] == 2 * len(items)
-    found = activities(answered(twice(items), profile="witmotion"))
-    assert {a.coverage for a in found[1:]} == {1.0}
-    assert found[-1].state == "walking"
+    shown = activities(answered(twice(items), profile="witmotion"))
+    assert {a.coverage for a in shown[1:]} == {1.0}
+    assert shown[-1].state == "walking"
 
 
 def test_without_clock_and_numbers_single_losses_go_unseen() -> None:
@@ -322,16 +322,16 @@ def test_without_clock_and_numbers_single_losses_go_unseen() -> None:
     for t, _, body in kept:
         intake.push(t, body)
     assert intake.health()["lost"] == 0
-    found = activities(answered(kept, profile="witmotion"))
-    assert min(a.coverage for a in found[1:]) > 0.8
-    assert {a.state for a in found[8:]} == {"walking"}
+    shown = activities(answered(kept, profile="witmotion"))
+    assert min(a.coverage for a in shown[1:]) > 0.8
+    assert {a.state for a in shown[8:]} == {"walking"}
 
 
 def test_without_clock_and_numbers_a_loss_of_two_in_five_is_answered() -> None:
     lost = drawn(0.4, 3000)
     items = as_of("witmotion", walk(60, samples=1))
-    found = activities(answered([x for i, x in enumerate(items) if i not in lost], profile="witmotion"))
-    late = [a for a in found if a.t > 15]
+    shown = activities(answered([x for i, x in enumerate(items) if i not in lost], profile="witmotion"))
+    late = [a for a in shown if a.t > 15]
     assert np.mean([a.coverage for a in late]) > 0.9
     assert "no_signal" not in {a.state for a in late}
 
@@ -339,17 +339,17 @@ def test_without_clock_and_numbers_a_loss_of_two_in_five_is_answered() -> None:
 @pytest.mark.parametrize("profile", ["edgehar", "witmotion"])
 def test_two_silent_seconds_are_a_gap_with_or_without_a_clock(profile: str) -> None:
     items = list(walk(40)) if profile == "edgehar" else as_of(profile, walk(40))
-    found = activities(answered([x for x in items if not 20 <= x[0] < 22], profile=profile))
-    least = min(a.coverage for a in found if a.t > 15)
+    shown = activities(answered([x for x in items if not 20 <= x[0] < 22], profile=profile))
+    least = min(a.coverage for a in shown if a.t > 15)
     assert least == pytest.approx(1 - 2.0 * RATE / WINDOW, abs=0.1)
-    assert {a.coverage for a in found if a.t > 26} == {1.0}
+    assert {a.coverage for a in shown if a.t > 26} == {1.0}
 
 
 def test_of_five_sensors_the_lossy_one_is_left_out_and_named_and_the_others_answer() -> None:
     lost = {number for number in range(75, 200) if number % 4}
-    found = activities(answered(without(walk(40, FIVE), lost, stream=4), FIVE))
-    assert {a.excluded_sensors for a in found if 3 < a.t < 15} == {()}
-    late = [a for a in found if a.t > 18]
+    shown = activities(answered(without(walk(40, FIVE), lost, stream=4), FIVE))
+    assert {a.excluded_sensors for a in shown if 3 < a.t < 15} == {()}
+    late = [a for a in shown if a.t > 18]
     assert {a.excluded_sensors for a in late} == {("knee_left",)}
     assert {a.coverage for a in late} == {1.0}
     assert all("; without knee_left (" in a.reason for a in late)

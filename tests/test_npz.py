@@ -15,7 +15,7 @@ from edgehar.wire.protocol import Data, Description, decode
 
 
 def made(path: Path, **changes: Any) -> Path:
-    """Two people, four trials of 30 rows at 10 Hz, two sensors, one of them without angular rate."""
+    """Write two people, four trials of 30 rows at 10 Hz, two sensors, one of them without angular rate."""
     columns = [f"wrist.{name}" for name in IMU_CHANNELS] + [f"chest.{name}" for name in ACCELERATION]
     arrays: dict[str, Any] = {
         "x": np.arange(120 * 9, dtype=np.int16).reshape(120, 9),
@@ -33,9 +33,9 @@ def made(path: Path, **changes: Any) -> Path:
 
 def packets(track: NpzTrack, stream: int = 0) -> list[tuple[float, Packet]]:
     decoder = EdgeharReader()
-    found = [(t, packet) for t, which, body in track if which == stream for packet in decoder.push(body)]
+    received = [(t, packet) for t, which, body in track if which == stream for packet in decoder.push(body)]
     assert (decoder.lost, decoder.malformed, decoder.undescribed, decoder.restarts) == (0, 0, 0, 0)
-    return found
+    return received
 
 
 def signal(track: NpzTrack, stream: int = 0) -> np.ndarray[Any, Any]:
@@ -64,13 +64,13 @@ def test_trials_join_in_the_order_of_their_numbers_without_a_gap(tmp_path: Path)
 
 def test_a_packet_arrives_with_its_last_sample_and_says_when_the_first_was_taken(tmp_path: Path) -> None:
     track = read_npz(made(tmp_path / "set.npz"), subject=1, samples_per_packet=4)
-    found = packets(track)
+    received = packets(track)
 
-    assert [t for t, _ in found[:2]] == pytest.approx([0.3, 0.7])
-    assert [packet.ticks_us for _, packet in found] == [i * 400_000 for i in range(23)]
-    assert [packet.sequence for _, packet in found] == list(range(23))
-    assert len(found[-1][1].values) == 2
-    assert found[-1][0] == pytest.approx(8.9)
+    assert [t for t, _ in received[:2]] == pytest.approx([0.3, 0.7])
+    assert [packet.ticks_us for _, packet in received] == [i * 400_000 for i in range(23)]
+    assert [packet.sequence for _, packet in received] == list(range(23))
+    assert len(received[-1][1].values) == 2
+    assert received[-1][0] == pytest.approx(8.9)
 
 
 def test_each_stream_is_described_at_its_start_and_every_second(tmp_path: Path) -> None:
@@ -129,14 +129,14 @@ def test_rows_that_arrived_together_are_one_packet_of_a_sensor_without_a_clock(t
     burst = [-40, -38, -39, -30, 80, 82, 84, 86, 90, 60] + [200 + i for i in range(20)]
     t_ms = np.array(burst * 4)
     track = read_npz(made(tmp_path / "set.npz", t_ms=t_ms), subject=1)
-    found = packets(track, 1)[:8]
+    received = packets(track, 1)[:8]
 
     # Counted from the first row; what went back in time came with what was before it.
-    assert [len(packet.values) for _, packet in found] == [4, 6, 11, 9, 4, 6, 11, 9]
-    assert [t for t, _ in found] == pytest.approx(
+    assert [len(packet.values) for _, packet in received] == [4, 6, 11, 9, 4, 6, 11, 9]
+    assert [t for t, _ in received] == pytest.approx(
         [0.01, 0.13, 0.25, 0.259, 0.359 + 0.01, 0.359 + 0.13, 0.359 + 0.25, 0.359 + 0.259]
     )
-    assert all(packet.ticks_us is None for _, packet in found)
+    assert all(packet.ticks_us is None for _, packet in received)
 
 
 def test_what_exceeds_the_range_is_clipped(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_what_exceeds_the_range_is_clipped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "words"),
+    ("choice", "words"),
     [
         ({}, "one subject has to be chosen of 1, 2"),
         ({"subject": 9}, "no subject 9; there are 1, 2"),
@@ -157,11 +157,13 @@ def test_what_exceeds_the_range_is_clipped(tmp_path: Path) -> None:
         ({"subject": 1, "placements": ["ankle"]}, "no placement ankle; there are chest, wrist"),
     ],
 )
-def test_what_is_not_there_is_refused_with_what_is(tmp_path: Path, asked: dict[str, Any], words: str) -> None:
+def test_what_is_not_there_is_refused_with_what_is(
+    tmp_path: Path, choice: dict[str, Any], words: str
+) -> None:
     path = made(tmp_path / "set.npz")
 
     with pytest.raises(RecordingError) as caught:
-        read_npz(path, **asked)
+        read_npz(path, **choice)
 
     assert str(caught.value) == f"{path}: {words}"
 
@@ -253,25 +255,25 @@ def test_five_sensors_of_dsads_send_side_by_side(data: Path) -> None:
     assert [stream.placement for stream in track.header.streams] == [
         *("chest", "wrist_right", "wrist_left", "knee_right", "knee_left")
     ]
-    found = [packets(track, stream) for stream in range(5)]
-    assert [[t for t, _ in stream] for stream in found] == [[t for t, _ in found[0]]] * 5
-    assert found[0][0][1].period_us == 40_000
+    received = [packets(track, stream) for stream in range(5)]
+    assert [[t for t, _ in stream] for stream in received] == [[t for t, _ in received[0]]] * 5
+    assert received[0][0][1].period_us == 40_000
 
 
 def test_weda_keeps_its_bursts_and_has_acceleration_alone(data: Path) -> None:
-    found = packets(read_npz(data / "imu" / "weda_fall_acc.npz", subject=3, activities=["walking"]))
+    received = packets(read_npz(data / "imu" / "weda_fall_acc.npz", subject=3, activities=["walking"]))
 
-    assert {packet.channels for _, packet in found} == {ACCELERATION}
-    assert {packet.ticks_us for _, packet in found} == {None}
-    gaps = np.diff([t for t, _ in found])
+    assert {packet.channels for _, packet in received} == {ACCELERATION}
+    assert {packet.ticks_us for _, packet in received} == {None}
+    gaps = np.diff([t for t, _ in received])
     assert np.all(gaps >= 0)
     assert np.mean(gaps > 0.08) > 0.3  # the link pauses for about 110 ms
 
 
 def test_the_gyroscope_file_of_weda_has_angular_rate_alone(data: Path) -> None:
-    found = packets(read_npz(data / "imu" / "weda_fall_gyr.npz", subject=3, trials=[1]))
+    received = packets(read_npz(data / "imu" / "weda_fall_gyr.npz", subject=3, trials=[1]))
 
-    assert {packet.channels for _, packet in found} == {ANGULAR_RATE}
+    assert {packet.channels for _, packet in received} == {ANGULAR_RATE}
 
 
 def test_sp_sw_har_is_labelled_by_row(data: Path) -> None:

@@ -1,10 +1,10 @@
-"""What of which set is scored: the rule that every model is held to."""
+"""The plan of what is scored: the rule that every model is held to."""
 
 import pytest
 from msgspec.structs import replace
 
 from edgehar.errors import ModelError
-from edgehar.evaluation import plan as rows
+from edgehar.evaluation.plan import plan
 from edgehar.pipeline import manifest
 
 SPEC = manifest.read(manifest.find("imu_tcn"))
@@ -12,7 +12,7 @@ SPEC = manifest.read(manifest.find("imu_tcn"))
 
 @pytest.mark.parametrize(("rate_hz", "window", "hop"), [(50.0, 128, 64), (50.0, 128, 1), (25.0, 64, 16)])
 def test_windows_that_hold_the_scored_ones_are_accepted(rate_hz: float, window: int, hop: int) -> None:
-    assert not rows.plan(replace(SPEC, rate_hz=rate_hz, window=window, hop=hop), {}).rows
+    assert not plan(replace(SPEC, rate_hz=rate_hz, window=window, hop=hop), {}).rows
 
 
 @pytest.mark.parametrize(
@@ -28,5 +28,5 @@ def test_other_windows_than_those_of_the_rule_are_refused(
     rate_hz: float, window: int, hop: int, named: str
 ) -> None:
     with pytest.raises(ModelError, match=named) as refused:
-        rows.plan(replace(SPEC, rate_hz=rate_hz, window=window, hop=hop), {})
+        plan(replace(SPEC, rate_hz=rate_hz, window=window, hop=hop), {})
     assert "\n" not in str(refused.value)

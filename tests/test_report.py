@@ -1,4 +1,4 @@
-"""What stands beside a model belongs to that model."""
+"""The figures beside a model and in its work folder, which belong to that model."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 
 from edgehar.errors import ConfigError
-from edgehar.evaluation import report as publish
+from edgehar.evaluation import report
 from edgehar.evaluation.results import Results
 from edgehar.pipeline import manifest
 
@@ -15,23 +15,25 @@ SHIPPED = ROOT / "models" / "imu_tcn.json"
 OTHERS = "0" * 64
 
 
-def beside(folder: Path, sha256: str) -> Path:
-    """A model whose results are of the network with this hash."""
+def beside(folder: Path, sha256: str) -> tuple[Path, Path]:
+    """Write a model, and a work folder whose results are of the network with this hash."""
     (folder / "imu_tcn.json").write_bytes(SHIPPED.read_bytes())
     results = Results("imu_tcn@1", sha256, "", "", {}, {}, {}, {}, {}, {})
-    (folder / "results.json").write_bytes(msgspec.json.encode(results))
-    return folder / "imu_tcn"
+    (folder / "work").mkdir()
+    (folder / "work" / "results.json").write_bytes(msgspec.json.encode(results))
+    return folder / "imu_tcn", folder / "work"
 
 
-def test_what_was_found_is_added_to_the_figures_of_the_same_network(tmp_path: Path) -> None:
-    stem = beside(tmp_path, manifest.read(SHIPPED).sha256)
+def test_other_scores_are_added_to_the_figures_of_the_same_network(tmp_path: Path) -> None:
+    stem, work = beside(tmp_path, manifest.read(SHIPPED).sha256)
     readme = tmp_path / "README.md"
     readme.write_text("Above\n<!-- scores imu_tcn baselines -->\n<!-- /scores -->\nBelow\n", encoding="utf-8")
-    publish.check(stem, write=True)
-    publish.add(stem, "baselines", {"forest": 1}, "| macro-F1, ° |")
-    results = publish.read_results(tmp_path / "results.json")
+    report.check(stem, work, write=True)
+    report.add(stem, work, "baselines", {"forest": 1}, "| all, ° |", "| macro-F1, ° |")
+    results = report.read_results(work / "results.json")
     assert results is not None
     assert results.more == {"baselines": {"forest": 1}}
+    assert (work / "baselines.md").read_text(encoding="utf-8") == "| all, ° |\n"
     marked = "<!-- scores imu_tcn baselines -->\n| macro-F1, ° |\n<!-- /scores -->"
     assert readme.read_text(encoding="utf-8") == f"Above\n{marked}\nBelow\n"
 
@@ -39,31 +41,32 @@ def test_what_was_found_is_added_to_the_figures_of_the_same_network(tmp_path: Pa
 def test_nothing_is_added_to_the_figures_of_another_network(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stem = beside(tmp_path, OTHERS)
-    before = (tmp_path / "results.json").read_bytes()
-    told = r"results\.json: .*another network.*run `edgehar-train evaluate .*imu_tcn\.json` first$"
-    with pytest.raises(ConfigError, match=told):
-        publish.check(stem, write=True)
-    with pytest.raises(ConfigError, match=told):
-        publish.add(stem, "baselines", {}, "")
-    assert (tmp_path / "results.json").read_bytes() == before
-    publish.check(stem, write=False)
+    stem, work = beside(tmp_path, OTHERS)
+    before = (work / "results.json").read_bytes()
+    refusal = r"results\.json: .*another network.*run `edgehar-train evaluate .*imu_tcn\.json` first$"
+    with pytest.raises(ConfigError, match=refusal):
+        report.check(stem, work, write=True)
+    with pytest.raises(ConfigError, match=refusal):
+        report.add(stem, work, "baselines", {}, "", "")
+    assert (work / "results.json").read_bytes() == before
+    assert not (work / "baselines.md").exists()
+    report.check(stem, work, write=False)
     [record] = caplog.records
     assert "another network" in record.getMessage()
 
 
-def test_where_no_results_are_nothing_is_asked_of_the_model(tmp_path: Path) -> None:
-    publish.check(tmp_path / "imu_tcn", write=True)
-    publish.add(tmp_path / "imu_tcn", "baselines", {}, "")
-    assert not list(tmp_path.iterdir())
+def test_where_no_results_are_nothing_is_required_of_the_model(tmp_path: Path) -> None:
+    report.check(tmp_path / "imu_tcn", tmp_path, write=True)
+    report.add(tmp_path / "imu_tcn", tmp_path, "baselines", {}, "| table |", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["baselines.md"]
 
 
 @pytest.mark.parametrize("text", ["# Models\n", "<!-- scores imu_tcn baselines -->\nnever closed\n"])
-def test_a_readme_without_a_place_for_a_table_is_told_of(
+def test_a_readme_without_a_place_for_a_table_gets_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
     (tmp_path / "README.md").write_text(text)
-    publish.add(tmp_path / "imu_tcn", "baselines", {}, "| table |")
+    report.add(tmp_path / "imu_tcn", tmp_path, "baselines", {}, "", "| table |")
     [record] = caplog.records
     assert f"{tmp_path / 'README.md'}: left as it is" in record.getMessage()
     assert "<!-- scores imu_tcn baselines --> and <!-- /scores -->" in record.getMessage()
@@ -74,4 +77,4 @@ def test_a_readme_without_a_place_for_a_table_is_told_of(
 def test_what_are_no_results_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "results.json").write_bytes(content)
     with pytest.raises(ConfigError, match=r"^[^\n]*results\.json: no results of[^\n]*$"):
-        publish.check(tmp_path / "imu_tcn", write=False)
+        report.check(tmp_path / "imu_tcn", tmp_path, write=False)

@@ -35,10 +35,10 @@ def test_counts_a_boundary_only_with_its_label_and_within_the_tolerance() -> Non
 
 def test_counts_each_true_boundary_once() -> None:
     events = [started("walking", 0.5), started("walking", 1.0)]
-    found = score(events, [(0.0, 9.0, "walking")], LABELS)["activity_started"]
-    assert (found.right, found.precision, found.recall) == (1, 0.5, 1.0)
+    boundaries = score(events, [(0.0, 9.0, "walking")], LABELS)["activity_started"]
+    assert (boundaries.right, boundaries.precision, boundaries.recall) == (1, 0.5, 1.0)
 
 
 def test_leaves_out_what_the_model_cannot_name() -> None:
-    found = score([started("walking", 0.0)], [(0.0, 9.0, "rowing")], LABELS)["activity_started"]
-    assert (found.true, found.precision, found.recall) == (0, 0.0, None)
+    boundaries = score([started("walking", 0.0)], [(0.0, 9.0, "rowing")], LABELS)["activity_started"]
+    assert (boundaries.true, boundaries.precision, boundaries.recall) == (0, 0.0, None)

@@ -32,8 +32,8 @@ def reference() -> Any:
 
 def test_each_kind_of_frame_error_gets_its_seconds() -> None:
     true = [(10.0, 20.0), (30.0, 40.0), (50.0, 60.0), (70.0, 80.0)]
-    said = [(8.0, 13.0), (14.0, 19.0), (32.0, 51.0), (59.0, 61.0), (90.0, 95.0)]
-    assert compare(true, said, 0.0, 100.0).frames == Frames(
+    reported = [(8.0, 13.0), (14.0, 19.0), (32.0, 51.0), (59.0, 61.0), (90.0, 95.0)]
+    assert compare(true, reported, 0.0, 100.0).frames == Frames(
         hit=3 + 5 + 8 + 1 + 1,
         silence=60 - 2 - 10 - 1 - 5,
         insertion=5,
@@ -48,7 +48,7 @@ def test_each_kind_of_frame_error_gets_its_seconds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("true", "said", "events"),
+    ("true", "reported", "events"),
     [
         ([(1, 5)], [(2, 6)], Events(correct=1)),
         ([(1, 5)], [], Events(deleted=1)),
@@ -64,8 +64,8 @@ def test_each_kind_of_frame_error_gets_its_seconds() -> None:
         ([(1, 5)], [(1, 3), (3, 5)], Events(correct=1)),
     ],
 )
-def test_each_event_stands_in_one_category(true: Intervals, said: Intervals, events: Events) -> None:
-    assert compare(true, said, 0.0, 20.0).events == events
+def test_each_event_stands_in_one_category(true: Intervals, reported: Intervals, events: Events) -> None:
+    assert compare(true, reported, 0.0, 20.0).events == events
 
 
 def test_what_lies_outside_the_stretch_does_not_count() -> None:
@@ -74,29 +74,29 @@ def test_what_lies_outside_the_stretch_does_not_count() -> None:
 
 
 @given(disjoint(), disjoint())
-def test_every_second_and_every_event_is_counted_once(true: Intervals, said: Intervals) -> None:
-    ward = compare(true, said, 0.0, END)
+def test_every_second_and_every_event_is_counted_once(true: Intervals, reported: Intervals) -> None:
+    ward = compare(true, reported, 0.0, END)
     assert sum(asdict(ward.frames).values()) == END
     e = ward.events
     assert e.correct + e.deleted + e.fragmented + e.merged + e.fragmented_merged == len(true)
-    assert e.correct + e.inserted + e.fragmenting + e.merging + e.fragmenting_merging == len(said)
+    assert e.correct + e.inserted + e.fragmenting + e.merging + e.fragmenting_merging == len(reported)
 
 
 @given(disjoint(), disjoint())
-def test_exchanging_truth_and_answer_exchanges_the_errors(true: Intervals, said: Intervals) -> None:
-    one, other = compare(true, said, 0.0, END), compare(said, true, 0.0, END)
-    assert one.frames.insertion == other.frames.deletion
-    assert one.frames.merge == other.frames.fragmentation
-    assert one.frames.overfill_start == other.frames.underfill_start
-    assert one.events.merging == other.events.fragmented
-    assert one.events.fragmenting_merging == other.events.fragmented_merged
+def test_exchanging_truth_and_answer_exchanges_the_errors(true: Intervals, reported: Intervals) -> None:
+    forth, back = compare(true, reported, 0.0, END), compare(reported, true, 0.0, END)
+    assert forth.frames.insertion == back.frames.deletion
+    assert forth.frames.merge == back.frames.fragmentation
+    assert forth.frames.overfill_start == back.frames.underfill_start
+    assert forth.events.merging == back.events.fragmented
+    assert forth.events.fragmenting_merging == back.events.fragmented_merged
 
 
 @settings(max_examples=300, deadline=None)
-@given(true=disjoint(), said=disjoint())
-def test_frames_agree_with_ward_metrics(reference: Any, true: Intervals, said: Intervals) -> None:
-    rates, _, seconds, _ = reference.eval_segments(list(true), list(said), 0, END)
-    ward = compare(true, said, 0.0, END)
+@given(true=disjoint(), reported=disjoint())
+def test_frames_agree_with_ward_metrics(reference: Any, true: Intervals, reported: Intervals) -> None:
+    rates, _, seconds, _ = reference.eval_segments(list(true), list(reported), 0, END)
+    ward = compare(true, reported, 0.0, END)
     names = dict(
         zip(Frames.__struct_fields__, ("TP", "TN", "I", "M", "Os", "Oe", "D", "F", "Us", "Ue"), strict=True)
     )
@@ -106,22 +106,22 @@ def test_frames_agree_with_ward_metrics(reference: Any, true: Intervals, said: I
     assert ward.rates.hit == pytest.approx(rates["tpr"], abs=1e-4)
 
 
-def is_chain(true: Intervals, said: Intervals) -> bool:
-    """Whether fragmented and merged events hang together, where ward-metrics counts by the order it looks."""
-    met = [[s for s in said if s[0] < t[1] and t[0] < s[1]] for t in true]
-    covers = {s: sum(s in own for own in met) for s in said}
-    return any(len(own) > 1 and any(covers[s] > 1 for s in own) for own in met)
+def is_chain(true: Intervals, reported: Intervals) -> bool:
+    """Tell whether fragmented and merged events hang together, where ward-metrics counts by the order it looks."""
+    met = [[s for s in reported if s[0] < t[1] and t[0] < s[1]] for t in true]
+    covers = {s: sum(s in pieces for pieces in met) for s in reported}
+    return any(len(pieces) > 1 and any(covers[s] > 1 for s in pieces) for pieces in met)
 
 
 @settings(max_examples=300, deadline=None)
-@given(true=disjoint(), said=disjoint())
+@given(true=disjoint(), reported=disjoint())
 def test_events_agree_with_ward_metrics_where_no_event_is_both_fragmented_and_merged(
-    reference: Any, true: Intervals, said: Intervals
+    reference: Any, true: Intervals, reported: Intervals
 ) -> None:
-    if is_chain(true, said):
+    if is_chain(true, reported):
         return
-    _, _, theirs, _ = reference.eval_events(list(true), list(said), 0, END)
-    e = compare(true, said, 0.0, END).events
+    _, _, theirs, _ = reference.eval_events(list(true), list(reported), 0, END)
+    e = compare(true, reported, 0.0, END).events
     assert (e.correct, e.deleted, e.fragmented, e.merged) == tuple(theirs[k] for k in "CDFM")
     assert (e.inserted, e.fragmenting, e.merging) == tuple(theirs[k] for k in ("I'", "F'", "M'"))
 

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress as Bars,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from edgehar.errors import ConfigError, OperatorError
-from edgehar.evaluation import evaluate as scoring, report as publish
-from edgehar.pipeline import manifest, recognizer
-from edgehar.training import cache as work, export, recipe as recipes
+from edgehar.training import cache, export, recipe as recipes
+from edgehar.training.progress import Progress
 
 if TYPE_CHECKING:
     from edgehar.training.build import Build
@@ -29,12 +35,14 @@ EXIT_STOPPED = 130
 
 _Recipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="Such as models/imu_tcn.toml.")]
 _Data = Annotated[Path, typer.Option(help="Folder that holds the recordings, imu/*.npz.")]
-_Write = Annotated[bool, typer.Option(help="Write what was found beside the model.")]
+_Write = Annotated[bool, typer.Option(help="Write the scores, into the work folder and beside the model.")]
 _Only = Annotated[
     str, typer.Option(metavar="SETS", help="Such as motionsense,dsads; nothing is written then.")
 ]
 _Workers = Annotated[int, typer.Option(min=1, help="Processes that simulate people and score.")]
-_Work = Annotated[Path | None, typer.Option("--work", help="For what is kept on the way; else build/NAME.")]
+_Work = Annotated[
+    Path | None, typer.Option("--work", help="For what is kept on the way and all results; else build/NAME.")
+]
 _WORKERS = os.cpu_count() or 1
 
 app = typer.Typer(
@@ -59,11 +67,11 @@ def build(
     folder: _Work = None,
     fresh: Annotated[bool, typer.Option(help="Start over, whatever is kept.")] = False,
 ) -> None:
-    """Recipe to model pair."""
+    """Build a model pair from a recipe."""
     again = "the same command without --fresh" if fresh else "the same command"
     where = out or path.parent
-    with _building(path, folder, workers, again, fits=True) as made:
-        work.writable(where, "--out takes a folder to write to")
+    with building(path, folder, workers, again, fits=True) as made:
+        cache.check_writable(where, "--out takes a folder to write to")
         if fresh:
             made.forget()
         content, spec = made.pair()
@@ -75,7 +83,8 @@ def build(
 @app.command(
     help="Example: edgehar-train evaluate models/imu_tcn.json --data ../shared/data\n\n"
     "Score the int8 network on people with the recognizer of the run time. Needs no TensorFlow. "
-    "Writes results.json, confusion.png, the manifest's metrics and README.md's tables beside the model."
+    "Writes results.json, results.md and confusion.png into the work folder, and their summary into the manifest's "
+    "metrics and README.md beside the model."
 )
 def evaluate(
     model: Annotated[str, typer.Argument(help="A manifest's path, or a shipped model's name.")],
@@ -84,24 +93,31 @@ def evaluate(
     write: _Write = True,
     only: _Only = "",
     workers: _Workers = _WORKERS,
+    folder: _Work = None,
 ) -> None:
-    """Model pair and recordings to scores."""
+    """Score a model pair on recordings."""
+    from edgehar.evaluation import report, tables
+    from edgehar.evaluation.evaluate import evaluate as score_pair
+    from edgehar.pipeline import manifest, recognizer
+
     path = manifest.find(model)
-    recognizer.load(path)  # a pair that cannot run is refused at once
-    chosen = _names(only)
-    if write and not chosen:
-        publish.ready(path)
-    with _progress() as progress:
-        found = scoring.evaluate(path, data, only=chosen, workers=workers, tick=_bars(progress))
-    typer.echo(msgspec.json.encode(found).decode() if as_json else publish.document(found))
-    if write and not chosen:
-        publish.publish(path, found)
+    name = recognizer.load(path).spec.name  # a pair that cannot run is refused at once
+    chosen, work = _names(only), folder or _work_folder(name)
+    write = write and not chosen
+    if write:
+        report.ready(path, work)
+    with _bars() as bars:
+        results = score_pair(path, data, only=chosen, workers=workers, progress=_progress(bars))
+    typer.echo(msgspec.json.encode(results).decode() if as_json else tables.document(results))
+    if write:  # after it was shown: what cannot be written is not lost
+        report.publish(path, work, results)
 
 
 @app.command(
     help="Example: edgehar-train baselines models/imu_tcn.toml --data ../shared/data\n\n"
     "Score what the network of a recipe is measured against: a random forest on the same windows, and the "
-    "same network untrained. Adds them to results.json and README.md beside the recipe. Needs edgehar[train]."
+    "same network untrained. Adds them to the results in the work folder and to README.md beside the recipe. "
+    "Needs edgehar[train]."
 )
 def baselines(
     path: _Recipe,
@@ -111,21 +127,23 @@ def baselines(
     workers: _Workers = _WORKERS,
     folder: _Work = None,
 ) -> None:
-    """Recipe and recordings to scores."""
+    """Score the baselines of a recipe on recordings."""
+    from edgehar.evaluation import report
+    from edgehar.evaluation.baselines import forest, markdown, model_macro_f1, publish, score, untrained
+    from edgehar.evaluation.evaluate import set_names
+
     chosen, stem = _names(only), path.with_suffix("")
     write = write and not chosen
-    scoring.set_names(data, chosen)  # a wrong folder is refused before minutes of simulation
-    with _building(path, folder, workers) as made:
-        publish.check(stem, write=write)
-        from edgehar.evaluation import baselines as against
-
-        found = {
-            baseline.stem: against.score(baseline, data, chosen, workers, made.say)
-            for baseline in (made.forest(), made.untrained())
+    set_names(data, chosen)  # a wrong folder is refused before minutes of simulation
+    with building(path, folder, workers) as made:
+        report.check(stem, made.folder, write=write)
+        scores = {
+            baseline.stem: score(baseline, data, chosen, workers, made.progress)
+            for baseline in (forest(made), untrained(made))
         }
-    typer.echo(against.publish(stem, found, write=False))
-    if write:  # after it was shown: what cannot be written is not lost
-        against.publish(stem, found, write=True)
+    typer.echo(markdown(scores, model_macro_f1(stem)))
+    if write:
+        publish(stem, made.folder, scores)
 
 
 @app.command(
@@ -141,26 +159,27 @@ def ablate(
     workers: _Workers = _WORKERS,
     folder: _Work = None,
 ) -> None:
-    """Recipe and recordings to a table."""
-    stem = path.with_suffix("")
-    scoring.set_names(data, ["motionsense", "dsads"])
-    with _building(path, folder, workers) as made:
-        if write:
-            publish.check(stem, write=True)
-        from edgehar.evaluation import ablations as against
+    """Score ways to show a sensor of unknown mounting."""
+    from edgehar.evaluation import ablations, report
+    from edgehar.evaluation.evaluate import set_names
 
-        found = against.ablate(made.recipe, made.windows, data, epochs, made.say)
-    table = against.markdown(found)
+    stem = path.with_suffix("")
+    set_names(data, ["motionsense", "dsads"])
+    with building(path, folder, workers) as made:
+        if write:
+            report.check(stem, made.folder, write=True)
+        scores = ablations.ablate(made.recipe, made.windows, data, epochs, made.progress)
+    table = ablations.markdown(scores)
     typer.echo(table)
     if write:
-        publish.add(stem, "mounting", found, table)
+        report.add(stem, made.folder, "mounting", scores, table, table)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; what the operator can mend is one line on stderr and exit code 78."""
     logging.basicConfig(level=logging.WARNING, handlers=[_Lines()])
     try:
-        app()
+        app(arguments)
     except OperatorError as error:
         typer.echo(f"edgehar-train: {error}", err=True)
         sys.exit(EXIT_REFUSED)
@@ -178,31 +197,29 @@ def _names(only: str) -> list[str]:
     return [name.strip() for name in only.split(",") if name.strip()]
 
 
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    columns = (TextColumn("{task.description:40s}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield progress
+def _work_folder(name: str) -> Path:
+    """Return the work folder of a model of this name, if none was given."""
+    return Path("build") / name
 
 
 @contextmanager
-def _building(
+def building(
     path: Path, folder: Path | None, workers: int, again: str = "the same command", *, fits: bool = False
 ) -> Iterator["Build"]:
-    """A build with a progress bar; Ctrl-C ends it with one line on what is kept: see `Build.kept`."""
+    """Open a build with a progress bar; Ctrl-C ends it with one line on what is kept: see `Build.kept`."""
     content = recipes.read(path)
     recipe = recipes.parse(content, path)
     for problem in export.problems(recipe):
         raise ConfigError(f"{path}: {problem}")
     made = None
     try:
-        with _progress() as progress:
-            versions = _versions()
-            from edgehar.training import build as building
+        with _bars() as bars:
+            from edgehar.training.build import Build, fitting_libraries
 
-            where = work.make(folder or Path("build") / recipe.name)
+            libraries = fitting_libraries()
+            work = cache.make_work_folder(folder or _work_folder(recipe.name))
             digest = hashlib.sha256(content).hexdigest()
-            made = building.Build(recipe, where, workers, versions, _bars(progress), digest)
+            made = Build(recipe, work, workers, libraries, _progress(bars), digest)
             yield made
     except KeyboardInterrupt:
         kept = made.kept(again, fits=fits) if made else "nothing was done yet"
@@ -210,26 +227,21 @@ def _building(
         raise typer.Exit(EXIT_STOPPED) from None
 
 
-def _bars(progress: Progress) -> Callable[[str, int, int], None]:
-    """One bar for each stage; what stands behind a comma in its name may change."""
-    bars: dict[str, TaskID] = {}
+@contextmanager
+def _bars() -> Iterator[Bars]:
+    columns = (TextColumn("{task.description:40s}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        yield bars
 
-    def say(stage: str, done: int, total: int) -> None:
+
+def _progress(bars: Bars) -> Progress:
+    """Show one bar for each stage; what stands behind a comma in its name may change."""
+    tasks: dict[str, TaskID] = {}
+
+    def progress(stage: str, done: int, total: int) -> None:
         name = stage.partition(",")[0]
-        if name not in bars:
-            bars[name] = progress.add_task(stage)
-        progress.update(bars[name], description=stage, completed=done, total=total)
+        if name not in tasks:
+            tasks[name] = bars.add_task(stage)
+        bars.update(tasks[name], description=stage, completed=done, total=total)
 
-    return say
-
-
-def _versions() -> str:
-    """Of the libraries that fit; ConfigError if there are none, before minutes of simulation."""
-    # Its C++ side reports each start on stderr, in the middle of the progress bar.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        import keras  # loads in seconds; only a build needs it
-        import tensorflow as tf
-    except ImportError as error:
-        raise ConfigError(f"building needs TensorFlow: pip install 'edgehar[train]' ({error})") from error
-    return f"tensorflow {tf.__version__}, keras {keras.__version__}"
+    return progress

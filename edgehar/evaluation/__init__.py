@@ -1,1 +1,1 @@
-"""How good a model pair is on recordings of people."""
+"""Evaluation of a model pair on recordings of people."""

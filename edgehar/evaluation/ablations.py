@@ -1,7 +1,7 @@
-"""How to show a sensor of unknown mounting: the recipe's network fitted to each way, and scored on people.
+"""Comparison of ways to show a sensor of unknown mounting: the recipe's network fitted to each way, and scored on people.
 
-Only on those people whose recordings are looked at for design decisions, `rows.DECIDED_ON`; by the float32
-network, arg-max over what the worn sensors offer, windows as in `rows`.
+Only on those people whose recordings are looked at for design decisions, `plan.DECIDED_ON`; by the float32
+network, arg-max over what the worn sensors offer, windows as in `plan`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,16 +14,17 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation import datasets as sets, plan as rows
+from edgehar.evaluation import plan
+from edgehar.evaluation.dataset_windows import windows as cut
+from edgehar.evaluation.datasets import Trial, read_set
 from edgehar.evaluation.metrics import score
 from edgehar.motion.imu import random_rotations
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.training import export, fit as fitting
+from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import Dataset, normalize
 from edgehar.types import FloatArray
-
-Say = Callable[[str, int, int], None]
 
 _SEED = 23
 _ALONE = "dsads, each sensor alone, mean"
@@ -33,9 +34,9 @@ class Variant(Struct, frozen=True):
     """One way to train and to show."""
 
     frames: tuple[str, ...]
-    """As in `recipe.Recipe`."""
+    """Axes, as in `recipe.Recipe`."""
     free: float
-    """As in `recipe.Views`."""
+    """Share of sensors in any orientation, as in `recipe.Views`."""
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -62,27 +63,27 @@ class Case(Struct, frozen=True, eq=False):
 
 
 def cases(spec: ModelSpec, folder: Path) -> list[Case]:
-    """MotionSense, DSADS with all sensors, and each sensor of DSADS alone, each as worn and turned anyhow.
+    """Cut MotionSense, DSADS with all sensors, and each sensor of DSADS alone, each as worn and turned anyhow.
 
     RecordingError if there is nothing of one of them.
     """
-    found = []
-    for name, people in rows.DECIDED_ON.items():
-        trials = [trial for trial in sets.read_set(folder, name) if trial.subject in people]
+    cut_cases = []
+    for name, people in plan.DECIDED_ON.items():
+        trials = [trial for trial in read_set(folder, name) if trial.subject in people]
         placements = list(dict.fromkeys(placement for trial in trials for placement in trial.tracks))
         groups = {name: placements} | (
             {} if len(placements) == 1 else {f"{name} {p}": [p] for p in placements}
         )
         for title, worn in groups.items():
-            labels = rows.LABELS[name]
-            found += [_case(spec, title, trials, labels, worn, turned=turned) for turned in (False, True)]
-    return found
+            labels = plan.LABELS[name]
+            cut_cases += [_case(spec, title, trials, labels, worn, turned=turned) for turned in (False, True)]
+    return cut_cases
 
 
 def _case(
     spec: ModelSpec,
     title: str,
-    trials: Sequence[sets.Trial],
+    trials: Sequence[Trial],
     labels: Sequence[str],
     worn: Sequence[str],
     *,
@@ -94,10 +95,10 @@ def _case(
         if trial.activity not in labels or not set(worn) <= set(trial.tracks):
             continue
         turns = random_rotations(np.random.default_rng((_SEED, index)), len(worn))
-        for window in sets.windows(
+        for window in cut(
             spec,
             {placement: trial.tracks[placement] for placement in worn},
-            hop_s=rows.HOP_S,
+            hop_s=plan.HOP_S,
             turn=dict(zip(worn, turns, strict=True)) if turned else None,
         ):
             x.append(window.x.reshape(spec.window, -1, 2, 3).transpose(1, 2, 0, 3).astype(np.float32))
@@ -109,10 +110,10 @@ def _case(
 
 
 def macro_f1(recipe: Recipe, model: Any, case: Case) -> float:
-    """Of the float32 network on one case."""
+    """Score the float32 network on one case."""
     logits = fitting.logits(model, normalize(recipe, case.x))[:, list(case.offered)]
-    said = np.asarray(recipe.labels)[np.asarray(case.offered)[logits.argmax(axis=1)]]
-    return score(np.full(len(said), case.name), case.true, said).macro_f1
+    predicted = np.asarray(recipe.labels)[np.asarray(case.offered)[logits.argmax(axis=1)]]
+    return score(np.full(len(predicted), case.name), case.true, predicted).macro_f1
 
 
 def ablate(
@@ -120,14 +121,14 @@ def ablate(
     windows: Callable[[], Dataset],
     folder: Path,
     epochs: int,
-    say: Say,
+    progress: Progress,
     variants: Mapping[str, Variant] = VARIANTS,
 ) -> dict[str, dict[str, float]]:
-    """Macro-F1 of each case, by variant; `epochs` of fitting for each to `windows`, made after the cases."""
+    """Score each case in macro-F1, by variant; `epochs` of fitting for each to `windows`, made after the cases."""
     people = cases(export.describe(recipe, b"", {}), folder)
     data = windows()
     return {
-        name: dict(_scores(_varied(recipe, variant, epochs), data, people, name, say))
+        name: dict(_scores(_varied(recipe, variant, epochs), data, people, name, progress))
         for name, variant in variants.items()
     }
 
@@ -139,26 +140,25 @@ def _varied(recipe: Recipe, variant: Variant, epochs: int) -> Recipe:
 
 
 def _scores(
-    recipe: Recipe, data: Dataset, people: Sequence[Case], name: str, say: Say
+    recipe: Recipe, data: Dataset, people: Sequence[Case], name: str, progress: Progress
 ) -> Iterator[tuple[str, float]]:
-    total = fitting.steps(recipe, len(data.x))
-    model = fitting.fit(recipe, data, lambda done, _: say(f"fitting: {name}", done, total))
-    found = {(case.name, case.turned): macro_f1(recipe, model, case) for case in people}
+    model = fitting.fit(recipe, data, lambda _, done, total: progress(f"fitting: {name}", done, total))
+    scores = {(case.name, case.turned): macro_f1(recipe, model, case) for case in people}
     for turned, suffix in ((False, ""), (True, ", any orientation")):
-        alone = [f1 for (title, way), f1 in found.items() if way is turned and " " in title]
-        for (title, way), f1 in found.items():
+        alone = [f1 for (title, way), f1 in scores.items() if way is turned and " " in title]
+        for (title, way), f1 in scores.items():
             if way is turned and " " not in title:
                 yield f"{title}{suffix}", f1
         if alone:
             yield f"{_ALONE}{suffix}", round(sum(alone) / len(alone), 4)
 
 
-def markdown(found: Mapping[str, Mapping[str, float]]) -> str:
-    """As it stands in `models/README.md`."""
-    columns = list(next(iter(found.values())))
+def markdown(scores: Mapping[str, Mapping[str, float]]) -> str:
+    """Lay out the table as it stands in `models/README.md`."""
+    columns = list(next(iter(scores.values())))
     lines = [
         f"| macro-F1, people decided on | {' | '.join(columns)} |",
         "| --- |" + " ---: |" * len(columns),
     ]
-    lines += [f"| {name} | {' | '.join(f'{row[c]:.3f}' for c in columns)} |" for name, row in found.items()]
+    lines += [f"| {name} | {' | '.join(f'{row[c]:.3f}' for c in columns)} |" for name, row in scores.items()]
     return "\n".join(lines)

@@ -1,9 +1,10 @@
-"""What the network is measured against: a random forest on the same windows, and a network that never learned.
+"""Baselines that the network is measured against: a random forest on the same windows, and a network that never learned.
 
 Both answer like `edgehar.pipeline.recognizer.Recognizer`, so that the same rows score all three.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import pickle
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +12,33 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from edgehar.errors import ConfigError
 from edgehar.evaluation.datasets import read_set
 from edgehar.evaluation.evaluate import each, line_of, pool, set_names
-from edgehar.evaluation.fewshot import Shot, markdown as few_shots
+from edgehar.evaluation.fewshot import Shot, markdown as few_shots, short as short_few_shots
 from edgehar.evaluation.plan import Run, plan
-from edgehar.evaluation.report import add, read_results
-from edgehar.evaluation.results import Line
+from edgehar.evaluation.report import add
+from edgehar.evaluation.results import TURNED, Line
+from edgehar.evaluation.tables import figure, table
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.training import export, fit as fitting
+from edgehar.training.build import Build
+from edgehar.training.cache import CachedArrays, cache_key, simulation_key
+from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import Dataset, Views
 from edgehar.types import IMU_CHANNELS, FloatArray, Prediction, Window
 
+FOREST_VERSION = 1
+"""Raise it with any change that grows another forest on the same windows: in the features, the views or the trees
+here, or in the views of `synthesize`. Then it is grown anew, in minutes."""
 TREES = 300
 """Round number; more change nothing."""
+MANY = 1000
+"""Windows of a row that the short table shows: round number."""
 _LEAF = 5
 """Least windows in a leaf: round number, against trees that learn single windows by heart."""
 _VIEWS = 4
@@ -41,15 +51,12 @@ _PAIRS = ((0, 1), (0, 2), (1, 2), (4, 5), (4, 6), (5, 6), (3, 7))
 """Signals whose correlation is a feature: axes of the same sensor, and the two norms."""
 _TINY = 1e-6
 _WIDTH = len(IMU_CHANNELS)
-
-Array = NDArray[np.float64]
-Integers = NDArray[np.int32]
-Tick = Callable[[str, int, int], None]
-"""Is told what is going on, how much is done, and of how much."""
+_PICKLE = "forest"
+"""Name of the array that holds a pickled forest."""
 
 
 def features(x: FloatArray, rate_hz: float) -> FloatArray:
-    """(n, sensors * 119) statistics of network inputs (n, window, sensors * 6); zeros for what is not worn.
+    """Return (n, sensors * 119) statistics of network inputs (n, window, sensors * 6); zeros for what is not worn.
 
     Of each sensor's six axes and two norms: mean, standard deviation, least, quartiles, greatest, the
     frequency of most energy and the logarithm of the energy in six bands; and seven correlations.
@@ -68,16 +75,16 @@ def _features(x: FloatArray, rate_hz: float) -> FloatArray:
     moved = signals - mean
     spread = moved.std(axis=-1, keepdims=True)
     ordered = np.quantile(signals, (0.0, 0.25, 0.5, 0.75, 1.0), axis=-1).transpose(1, 2, 3, 0)
-    found = [mean, spread, ordered, *_spectrum(moved, rate_hz)]
+    by_signal = [mean, spread, ordered, *_spectrum(moved, rate_hz)]
     correlations = [(moved[:, :, i] * moved[:, :, k]).mean(axis=-1) for i, k in _PAIRS]
     spreads = [(spread[:, :, i] * spread[:, :, k])[..., 0] for i, k in _PAIRS]
     related = np.stack(correlations, axis=-1) / (np.stack(spreads, axis=-1) + _TINY)
-    each = np.concatenate(found, axis=-1).reshape(n, axes.shape[2], -1)
+    each = np.concatenate(by_signal, axis=-1).reshape(n, axes.shape[2], -1)
     return np.concatenate([each, related], axis=-1).reshape(n, -1).astype(np.float32)
 
 
 def _spectrum(moved: FloatArray, rate_hz: float) -> list[FloatArray]:
-    """Frequency of most energy, Hz, 0 where nothing moves, and log energy in each band."""
+    """Return the frequency of most energy, Hz, 0 where nothing moves, and log energy in each band."""
     energy = np.abs(np.fft.rfft(moved, axis=-1)) ** 2 / moved.shape[-1]
     hz = np.fft.rfftfreq(moved.shape[-1], 1.0 / rate_hz)
     top = hz[energy.argmax(axis=-1)] * (energy.max(axis=-1) > _TINY)
@@ -86,35 +93,14 @@ def _spectrum(moved: FloatArray, rate_hz: float) -> list[FloatArray]:
     return [top[..., None], np.log10(1.0 + np.stack(bands, axis=-1) / _TINY)]
 
 
-class Trees(Struct, frozen=True, eq=False):
-    """A forest as arrays: all nodes of all trees; a leaf is its own child."""
-
-    roots: Integers
-    """(trees,), index of a node."""
-    feature: Integers
-    threshold: FloatArray
-    """(nodes,); up to it the left child follows."""
-    left: Integers
-    right: Integers
-    share: FloatArray
-    """(nodes, labels), of the windows that came to this node."""
-
-    def probabilities(self, x: FloatArray) -> FloatArray:
-        """(labels,), the mean of all trees for the features of one window."""
-        node = self.roots
-        while True:
-            goes_left = x[self.feature[node]] <= self.threshold[node]
-            after = np.where(goes_left, self.left[node], self.right[node])
-            if np.array_equal(after, node):
-                return np.asarray(self.share[node].mean(axis=0), np.float32)
-            node = after
-
-
 class Forest(Recognizer):
-    """Answers from statistics of a window, by the same rules as the recognizer from the window itself."""
+    """Random forest that answers from statistics of a window, by the rules of the recognizer."""
 
-    def __init__(self, spec: ModelSpec, trees: Trees) -> None:
-        self.spec, self._trees = spec, trees
+    def __init__(self, spec: ModelSpec, forest: Any) -> None:
+        """Take a `RandomForestClassifier` whose classes are indices of the labels."""
+        self.spec = spec
+        self._trees = [tree.tree_ for tree in forest.estimators_]
+        self._classes = forest.classes_
         width = len(spec.sensors)
         self._largest = np.tile(np.array(spec.normalization.clip, np.float32), width)
         self._scale = np.tile(np.array(spec.normalization.scale, np.float32), width)
@@ -125,7 +111,7 @@ class Forest(Recognizer):
         coverage, probabilities = max(w.coverage, default=0.0), None
         if len(w.excluded_sensors) < len(w.coverage):
             coverage = sorted(w.coverage)[len(w.excluded_sensors)]
-            probabilities = self._told(w)
+            probabilities = self._among_offered(w)
         return [
             Prediction(
                 w.t_end,
@@ -139,80 +125,100 @@ class Forest(Recognizer):
             )
         ]
 
-    def _told(self, window: Window) -> FloatArray:
+    def _among_offered(self, window: Window) -> FloatArray:
+        """Return the probabilities (labels,) among what the sensors offer that are not missing."""
         x = np.clip(window.x, -self._largest, self._largest) / self._scale
         for sensor in window.excluded_sensors:
             x[:, sensor * _WIDTH : (sensor + 1) * _WIDTH] = 0.0
-        found = self._trees.probabilities(features(x[None], self.spec.rate_hz)[0])
-        mask = np.zeros(len(found), np.float32)
+        mask = np.zeros(len(self.spec.labels), np.float32)
         mask[list(self.spec.offered(i for i in window.worn if i not in window.excluded_sensors))] = 1.0
         # Where no tree names anything that is offered, all of it is as likely.
-        told = (found + _TINY) * mask
-        return np.asarray(told / told.sum(), np.float32)
+        masked = (self.probabilities(features(x[None], self.spec.rate_hz)) + _TINY) * mask
+        return np.asarray(masked / masked.sum(), np.float32)
+
+    def probabilities(self, x: FloatArray) -> FloatArray:
+        """Return (labels,), the mean of all trees for the features (1, n) of one window."""
+        # The forest's own predict_proba gives the same; for a single window it takes ten times as long.
+        mean = np.mean([tree.predict(x)[0] for tree in self._trees], axis=0)
+        probabilities = np.zeros(len(self.spec.labels), np.float32)
+        probabilities[self._classes] = mean
+        return probabilities
 
 
 def load(path: Path) -> Recognizer:
-    """The forest of `NAME.npz` and `NAME.json`, or else the network of a pair."""
+    """Load the forest of `NAME.npz` and `NAME.json`, or else the network of a pair."""
     if path.suffix != ".npz":
         return recognizer.load(path)
     with np.load(path) as file:
-        trees = Trees(**{name: file[name] for name in Trees.__struct_fields__})
-    return Forest(manifest.read(path.with_suffix(".json")), trees)
+        # From our own work folder, written by `forest`.
+        forest = pickle.loads(file[_PICKLE])  # noqa: S301
+    return Forest(manifest.read(path.with_suffix(".json")), forest)
 
 
-def grow(recipe: Recipe, data: Dataset, workers: int, trees: int = TREES) -> Trees:
+def grow(recipe: Recipe, data: Dataset, workers: int, trees: int = TREES) -> Any:
     """Grow a forest on one view of each window, drawn as for an epoch of the network; same seed, same trees.
 
     Raises:
         ConfigError: without scikit-learn.
     """
-    try:
-        from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415  # loads in seconds
-    except ImportError as error:
-        raise ConfigError(f"a forest needs scikit-learn: pip install 'edgehar[train]' ({error})") from error
-
-    forest = RandomForestClassifier(
+    forest = _scikit_learn().ensemble.RandomForestClassifier(
         trees, min_samples_leaf=_LEAF, n_jobs=workers, random_state=recipe.seed % 2**32
     )
-    forest.fit(views(recipe, data), data.label)
-    return _flat([tree.tree_ for tree in forest.estimators_], len(recipe.labels), forest.classes_)
+    return forest.fit(views(recipe, data), data.label)
+
+
+def _scikit_learn() -> Any:
+    try:
+        import sklearn.ensemble  # noqa: PLC0415  # loads in seconds
+    except ImportError as error:
+        raise ConfigError(f"a forest needs scikit-learn: pip install 'edgehar[train]' ({error})") from error
+    return sklearn
 
 
 def views(recipe: Recipe, data: Dataset) -> FloatArray:
-    """Features of one view of each window in the device's axes, a few windows at a time."""
+    """Return features of one view of each window in the device's axes, made a few windows at a time."""
     draw = Views(replace(recipe, frames=("device",)), data, seed=_VIEWS)
     rows = np.arange(len(data.x))
     parts = [features(draw(rows[i : i + _AT_ONCE]), recipe.rate_hz) for i in range(0, len(rows), _AT_ONCE)]
     return np.concatenate(parts)
 
 
-def _flat(trees: list[Any], labels: int, classes: Integers) -> Trees:
-    """scikit-learn's trees, one behind the other."""
-    counts = [tree.node_count for tree in trees]
-    roots = np.cumsum([0, *counts[:-1]])
-    own, first = np.arange(sum(counts)), np.repeat(roots, counts)
-    left = np.concatenate([tree.children_left for tree in trees])
-    right = np.concatenate([tree.children_right for tree in trees])
-    share = np.zeros((len(own), labels), np.float32)
-    share[:, classes] = np.concatenate([tree.value[:, 0] for tree in trees])
-    return Trees(
-        roots=roots.astype(np.int32),
-        feature=np.maximum(np.concatenate([tree.feature for tree in trees]), 0).astype(np.int32),
-        threshold=_not_above(np.concatenate([tree.threshold for tree in trees])),
-        left=np.where(left < 0, own, left + first).astype(np.int32),
-        right=np.where(right < 0, own, right + first).astype(np.int32),
-        share=share / share.sum(axis=1, keepdims=True),
-    )
+def forest(build: Build, trees: int = TREES) -> Path:
+    """Return the file of a random forest on the windows of a build, grown unless it is kept.
+
+    It is a pickle inside an array, so that its key and checksum are seen before it is loaded.
+    """
+    path = build.folder / "random_forest.npz"
+    cached = CachedArrays(path, forest_key(build.recipe, trees))
+    data = build.windows()
+    if cached.load() is None:
+        build.progress(f"growing {trees} trees", 0, 1)
+        content = pickle.dumps(grow(build.recipe, data, build.workers, trees))
+        cached.save({_PICKLE: np.frombuffer(content, np.uint8)})
+        build.progress(f"growing {trees} trees", 1, 1)
+    export.write_manifest(path.with_suffix(""), export.describe(build.recipe, path.read_bytes(), {}))
+    return path
 
 
-def _not_above(threshold: Array) -> FloatArray:
-    """As float32 that splits float32 features at the same place."""
-    near = threshold.astype(np.float32)
-    return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
+def forest_key(recipe: Recipe, trees: int = TREES, version: int = FOREST_VERSION) -> str:
+    """Return the key of a random forest of so many trees on the recipe's windows."""
+    parts = {
+        name: msgspec.to_builtins(getattr(recipe, name)) for name in ("sensors", "views", "normalization")
+    }
+    libraries = f"numpy {np.__version__}, scikit-learn {_scikit_learn().__version__}"
+    return cache_key(parts, f"forest {version} of {trees} trees", simulation_key(recipe), libraries)
 
 
-class Found(Struct, frozen=True):
-    """What one baseline reached."""
+def untrained(build: Build) -> Path:
+    """Return the manifest of a pair that never learned, exported like the one that did."""
+    model, stem = fitting.untrained(build.recipe), build.folder / "untrained"
+    content = export.to_int8(model, build.recipe, fitting.representative(build.recipe, build.windows()))
+    export.write_pair(stem, content, export.describe(build.recipe, content, {}))
+    return stem.with_name("untrained.json")
+
+
+class BaselineScores(Struct, frozen=True):
+    """Scores of one baseline."""
 
     lines: dict[str, Line]
     """By row of the evaluation, the plain and the turned ones."""
@@ -220,7 +226,7 @@ class Found(Struct, frozen=True):
     """With a head over its embedding, if it has one."""
 
 
-def score(path: Path, folder: Path, only: Sequence[str], workers: int, tick: Tick) -> Found:
+def score(path: Path, folder: Path, only: Sequence[str], workers: int, progress: Progress) -> BaselineScores:
     """Score the baseline of `path` on the rows of the evaluation, without its sweeps."""
     spec = manifest.read(path.with_suffix(".json"))
     sets = {name: read_set(folder, name) for name in set_names(folder, only)}
@@ -229,42 +235,71 @@ def score(path: Path, folder: Path, only: Sequence[str], workers: int, tick: Tic
     if path.suffix != ".npz" and "motionsense" in sets:
         jobs.append("few_shot")
     del sets
-    found: dict[Run | str, Any] = {}
-    for job, one in each(path, folder, jobs, workers, load):
-        found[job] = one
-        tick(f"scoring {path.stem}", len(found), len(jobs))
+    results: dict[Run | str, Any] = {}
+    for job, result in each(path, folder, jobs, workers, load):
+        results[job] = result
+        progress(f"scoring {path.stem}", len(results), len(jobs))
     lines = {}
     for row in planned:
-        pooled = pool([found[run] for run in row.runs], row.labels)
+        pooled = pool([results[run] for run in row.runs], row.labels)
         if len(pooled.true):
             lines[row.name] = line_of(spec, row, pooled)
-    return Found(lines, msgspec.convert(found.get("few_shot", []), list[Shot]))
+    return BaselineScores(lines, msgspec.convert(results.get("few_shot", []), list[Shot]))
 
 
-def markdown(found: Mapping[str, Found], lines: Mapping[str, Line]) -> str:
-    """A table of macro-F1: the model's `lines`, if there are such, beside each baseline's."""
-    columns = {"the model": lines} if lines else {}
-    columns |= {name: one.lines for name, one in found.items()}
-    rows = dict.fromkeys(row for one in found.values() for row in one.lines)
-    table = [
-        f"| macro-F1 | {' | '.join(columns)} |",
-        "| --- |" + " ---: |" * len(columns),
+def model_macro_f1(stem: Path) -> dict[str, float]:
+    """Return the macro-F1 of the model `stem` by row, as its manifest has it; nothing without one."""
+    if not manifest.file_of(stem, ".json").is_file():
+        return {}
+    rows = manifest.read(stem).metrics
+    turned = {name + TURNED: few["any_orientation"] for name, few in rows.items() if "any_orientation" in few}
+    return {name: few["macro_f1"] for name, few in rows.items()} | turned
+
+
+def markdown(scores: Mapping[str, BaselineScores], model: Mapping[str, float]) -> str:
+    """Lay out macro-F1 by row, the model's, if there is such, beside each baseline's, and a few windows' worth."""
+    columns = _columns(scores, model)
+    rows = dict.fromkeys(row for baseline in scores.values() for row in baseline.lines)
+    cells = [(row, *(figure(of.get(row)) for of in columns.values())) for row in rows]
+    return "\n\n".join([table(("macro-F1", *columns), cells), *_few_shots(scores, few_shots)])
+
+
+def short(scores: Mapping[str, BaselineScores], model: Mapping[str, float]) -> str:
+    """Lay out the rows of many windows, each as people wore the sensors and in any orientation."""
+    columns = _columns(scores, model)
+    rows = dict.fromkeys(
+        row
+        for baseline in scores.values()
+        for row, line in baseline.lines.items()
+        if line.everybody.windows >= MANY and not row.endswith(TURNED)
+    )
+    cells = [
+        (row, *(f"{figure(of.get(row))} / {figure(of.get(row + TURNED))}" for of in columns.values()))
+        for row in rows
     ]
-    for row in rows:
-        cells = [f"{of[row].everybody.macro_f1:.3f}" if row in of else "" for of in columns.values()]
-        table.append(f"| {row} | {' | '.join(cells)} |")
-    shots = [
-        f"{name}, a few windows of the wearer:\n\n{few_shots(one.few_shot)}"
-        for name, one in found.items()
-        if one.few_shot
-    ]
-    return "\n\n".join(["\n".join(table), *shots])
+    head = (f"macro-F1, rows of {MANY} windows or more: as worn / any orientation", *columns)
+    return "\n\n".join([table(head, cells), *_few_shots(scores, short_few_shots)])
 
 
-def publish(stem: Path, found: Mapping[str, Found], *, write: bool) -> str:
-    """The table; with `write` also into the `results.json` and `README.md` of the model `stem`, where there are such."""
-    results = read_results(stem.with_name("results.json"))
-    table = markdown(found, results.lines if results else {})
-    if write:
-        add(stem, "baselines", found, table)
-    return table
+def _columns(
+    scores: Mapping[str, BaselineScores], model: Mapping[str, float]
+) -> dict[str, Mapping[str, float]]:
+    columns = {"the model": model} if model else {}
+    return columns | {
+        name: {row: line.everybody.macro_f1 for row, line in baseline.lines.items()}
+        for name, baseline in scores.items()
+    }
+
+
+def _few_shots(
+    scores: Mapping[str, BaselineScores], lay_out: Callable[[Sequence[Shot]], str]
+) -> Iterator[str]:
+    for name, baseline in scores.items():
+        if baseline.few_shot:
+            yield f"{name}, a few windows of the wearer:\n\n{lay_out(baseline.few_shot)}"
+
+
+def publish(stem: Path, folder: Path, scores: Mapping[str, BaselineScores]) -> None:
+    """Write the scores into the results of a work folder, and the short table into README.md beside the model `stem`."""
+    model = model_macro_f1(stem)
+    add(stem, folder, "baselines", scores, markdown(scores, model), short(scores, model))

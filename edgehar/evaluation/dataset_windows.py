@@ -15,13 +15,14 @@ from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.resample import Grid
 from edgehar.pipeline.windows import Windows
 from edgehar.types import ACCELERATION, Samples, Window
+from edgehar.wire.packet_loss import BurstLoss
 
 Turn = NDArray[np.float64]
 """(3, 3), a rotation; rows of readings are multiplied by it from the right."""
 Channels = Literal["all", "acc"]
 
 _PACKET_S = 0.5
-"""What the grid is given at once; it makes the same rows of any portions."""
+"""Length of the portions that the grid takes, s; it makes the same rows of any portions."""
 _LOST_AT_ONCE = 10
 """Samples of a packet that gets lost: what the simulated sensors of edgehar.sources send at once."""
 _BURST = 4.0
@@ -39,7 +40,7 @@ def windows(
     channels: Channels = "all",
     rng: np.random.Generator | None = None,
 ) -> Iterator[Window]:
-    """Windows of the model by the run-time grid, the first one at the first whole window, then each `hop_s`.
+    """Cut windows of the model by the run-time grid, the first one at the first whole window, then each `hop_s`.
 
     A window is valid until the next is made. None reaches beyond the last sample of the sensor that
     ends first.
@@ -71,7 +72,7 @@ def windows(
 
 
 def _packets(tracks: Sequence[Samples], end: float) -> Iterator[tuple[float, Samples | None]]:
-    """All samples in portions, with the time of their arrival; behind the end, time that goes on."""
+    """Yield all samples in portions, with the time of their arrival; behind the end, time that goes on."""
     first = [0] * len(tracks)
     times = (np.arange(int(end / _PACKET_S) + 1) + 1) * _PACKET_S
     for now in times.tolist():
@@ -96,18 +97,20 @@ def _changed(
         values = (track.x.reshape(-1, 3) @ turn.astype(np.float32)).reshape(track.x.shape)
         track = replace(track, values=values)
     if channels == "acc":
-        own = [i for i, name in enumerate(track.channels) if name in ACCELERATION]
-        track = replace(track, values=track.x[:, own], channels=tuple(track.channels[i] for i in own))
+        columns = [i for i, name in enumerate(track.channels) if name in ACCELERATION]
+        channels_left = tuple(track.channels[i] for i in columns)
+        track = replace(track, values=track.x[:, columns], channels=channels_left)
     if rate_hz is not None:
         track = _slower(track, rate_hz)
     if loss:
-        kept = np.repeat(_kept(-(-len(track.t) // _LOST_AT_ONCE), loss, rng), _LOST_AT_ONCE)[: len(track.t)]
-        track = replace(track, t=track.t[kept], values=track.values[kept])
+        arrives = arriving(-(-len(track.t) // _LOST_AT_ONCE), loss, rng)
+        rows = np.repeat(arrives, _LOST_AT_ONCE)[: len(track.t)]
+        track = replace(track, t=track.t[rows], values=track.values[rows])
     return track
 
 
 def _slower(track: Samples, rate_hz: float) -> Samples:
-    """The mean over each period of a slower sensor, by the integral of the straight lines."""
+    """Take the mean over each period of a slower sensor, by the integral of the straight lines."""
     count = int((track.t[-1] - track.t[0]) * rate_hz)
     if count < 1 or len(track.t) - 1 <= count:
         return track
@@ -120,11 +123,7 @@ def _slower(track: Samples, rate_hz: float) -> Samples:
     return replace(track, t=edges[:-1] + 0.5 / rate_hz, values=means)
 
 
-def _kept(packets: int, loss: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Which packets arrive over a link that is good or bad (Gilbert-Elliott); at least the first."""
-    leave_bad = 1.0 / _BURST
-    leave_good = leave_bad * loss / (1.0 - loss)
-    kept = np.ones(packets, np.bool_)
-    for i, draw in enumerate(rng.random(packets)[1:].tolist(), start=1):
-        kept[i] = draw >= leave_good if kept[i - 1] else draw < leave_bad
-    return kept
+def arriving(packets: int, loss: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw which packets arrive over a link that loses them in bursts; at least the first."""
+    link = BurstLoss(loss, _BURST)
+    return np.array([True, *(not link.loses(draw) for draw in rng.random(packets)[1:].tolist())])

@@ -1,6 +1,6 @@
 """Scores of a model pair on recordings of real people, by the code that runs on the device.
 
-Needs no TensorFlow. What is scored stands in `rows`, the figures in `measures`, the tables in `results`.
+Needs no TensorFlow. What is scored stands in `plan`, the figures in `metrics`, the tables in `tables`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,60 +14,65 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation.datasets import Trial, has_form, read_set, set_files
-from edgehar.evaluation.further import FURTHER, find
+from edgehar.evaluation.datasets import Trial, read_set, set_files
+from edgehar.evaluation.measurements import MEASUREMENTS, measure
 from edgehar.evaluation.metrics import Score, calibration, score
 from edgehar.evaluation.plan import DECIDED_ON, NO_ANSWER, Answers, Row, Run, answer, offered, plan
 from edgehar.evaluation.results import RULE, TURNED, Line, Results, Swept, group_means
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
-from edgehar.training import cache as work
+from edgehar.recordings.trials import has_form
+from edgehar.training.cache import processes
+from edgehar.training.progress import Progress
 
 SETS = ("motionsense", "dsads", "sp_sw_har", "utd_mhad", "berkeley_mhad", "weda_fall")
 """In the order of the table; every other file of the common form is a set of its own behind them."""
 _WORK = "openpack"
 """None of its activities is one that a model here knows: it counts among the events and false alarms."""
 
-_Tick = Callable[[str, int, int], None]
-"""Is told what is going on, how many passes are done, and of how many."""
 Load = Callable[[Path], Recognizer]
 """Makes of a model's path what answers for it; a module's function, so that other processes know it."""
 
 
 def evaluate(
-    model: Path, folder: Path, *, only: Sequence[str] = (), workers: int = 1, tick: _Tick | None = None
+    model: Path,
+    folder: Path,
+    *,
+    only: Sequence[str] = (),
+    workers: int = 1,
+    progress: Progress | None = None,
 ) -> Results:
-    """The whole table of what is in `folder`/imu, or that of some sets; RecordingError if one is broken."""
+    """Score what is in `folder`/imu, or some sets of it; RecordingError if one is broken."""
     spec = manifest.read(model)
     names = set_names(folder, only)
     plans = plan(spec, {name: read_set(folder, name) for name in names})
-    further = [name for name in FURTHER if not only or name in only]
+    measurements = [name for name in MEASUREMENTS if not only or name in only]
     runs = dict.fromkeys(run for row in plans.rows for run in row.runs)
     answers: dict[Run, Answers] = {}
     more: dict[str, Any] = {}
-    jobs: list[Run | str] = [*further, *runs]
-    for done, (job, found) in enumerate(each(model, folder, jobs, workers), start=1):
+    jobs: list[Run | str] = [*measurements, *runs]
+    for done, (job, result) in enumerate(each(model, folder, jobs, workers), start=1):
         if isinstance(job, Run):
-            answers[job] = found
+            answers[job] = result
         else:
-            more[job] = found
-        if tick:
-            tick(f"scoring, {job.data if isinstance(job, Run) else job}", done, len(jobs))
+            more[job] = result
+        if progress:
+            progress(f"scoring, {job.data if isinstance(job, Run) else job}", done, len(jobs))
     collected = _collect(spec, plans.rows, plans.skipped, answers)
-    why = {name: more[name] for name in further if isinstance(more[name], str)}
+    why = {name: more[name] for name in measurements if isinstance(more[name], str)}
     absent = {} if only else {name: "there are no such recordings" for name in SETS if name not in names}
     return replace(
         collected,
         skipped=collected.skipped | absent | why,
-        more={name: more[name] for name in further if name not in why},
+        more={name: more[name] for name in measurements if name not in why},
     )
 
 
 def set_names(folder: Path, only: Sequence[str] = ()) -> list[str]:
-    """The sets of the table and the other files of their form in `folder`/imu, or those among `only`.
+    """Name the sets of the table and the other files of their form in `folder`/imu, or those among `only`.
 
-    RecordingError names what is neither a set that is there nor a further measurement.
+    RecordingError names what is neither a set in the folder nor a measurement.
     """
     if not (folder / "imu").is_dir():
         raise RecordingError(f"{folder}/imu: no such folder; --data takes the folder that holds imu/*.npz")
@@ -76,18 +81,18 @@ def set_names(folder: Path, only: Sequence[str] = ()) -> list[str]:
     others = sorted(
         path.stem for path in (folder / "imu").glob("*.npz") if path not in grouped and has_form(path)
     )
-    there = [name for name in SETS if files[name]] + others
-    unknown = [name for name in only if name not in (*there, *FURTHER)]
-    if not there:
+    names = [name for name in SETS if files[name]] + others
+    choice = (*names, *MEASUREMENTS)
+    unknown = [name for name in only if name not in choice]
+    if not names:
         raise RecordingError(
             f"{folder}/imu: holds no set of the common form; --data takes the folder that holds it"
         )
     if unknown:
-        known = ", ".join((*there, *FURTHER))
         raise RecordingError(
-            f"{folder}/imu: nothing to score by the name {', '.join(unknown)}; choose of {known}"
+            f"{folder}/imu: nothing to score by the name {', '.join(unknown)}; choose of {', '.join(choice)}"
         )
-    return [name for name in there if not only or name in only]
+    return [name for name in names if not only or name in only]
 
 
 def _files(folder: Path, name: str) -> list[Path]:
@@ -100,18 +105,18 @@ def _files(folder: Path, name: str) -> list[Path]:
 def each(
     model: Path, folder: Path, jobs: Sequence[Run | str], workers: int, load: Load = recognizer.load
 ) -> Iterator[tuple[Run | str, Any]]:
-    """Each job and what it found, as they end: passes over sets, and further measurements by their name."""
+    """Yield each job with its result, as they end: passes over sets, and measurements by their name."""
     if workers == 1:
         yield from ((job, _job(load, model, folder, job)) for job in jobs)
         return
-    with work.processes(workers) as pool:
+    with processes(workers) as pool:
         waiting = {pool.submit(_job, load, model, folder, job): job for job in jobs}
-        yield from ((waiting[one], one.result()) for one in as_completed(waiting))
+        yield from ((waiting[done], done.result()) for done in as_completed(waiting))
 
 
 def _job(load: Load, model: Path, folder: Path, job: Run | str) -> Any:
     if isinstance(job, str):
-        return find(job, _model(load, model), folder)
+        return measure(job, _model(load, model), folder)
     return answer(_model(load, model), _trials(folder, job.data), job)
 
 
@@ -167,49 +172,46 @@ def _collect(
 
 
 def pool(answers: Sequence[Answers], labels: Sequence[str]) -> Answers:
-    """All windows of several passes whose truth is one of `labels`."""
-    kept = [np.isin(one.true, labels) for one in answers]
+    """Pool all windows of several passes whose truth is one of `labels`."""
+    kept = [np.isin(run.true, labels) for run in answers]
 
-    def column(name: str) -> NDArray[np.str_]:
-        return np.concatenate([getattr(one, name)[rows] for one, rows in zip(answers, kept, strict=True)])
+    def column(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(run, name)[rows] for run, rows in zip(answers, kept, strict=True)])
 
-    probabilities = [one.probabilities[rows] for one, rows in zip(answers, kept, strict=True)]
-    return Answers(
-        column("person"), column("true"), column("said"), column("state"), np.concatenate(probabilities)
-    )
+    return Answers(**{name: column(name) for name in Answers.__struct_fields__})
 
 
 def line_of(spec: ModelSpec, row: Row, pooled: Answers) -> Line:
-    """The scores of everybody, and of the people decided on and the others where a set has both."""
-    looked_at = [f"{name} {who}" for name, people in DECIDED_ON.items() for who in people]
-    mine = np.isin(pooled.person, looked_at)
+    """Score everybody, and the people decided on and the others where a set has both."""
+    people = [f"{name} {subject}" for name, subjects in DECIDED_ON.items() for subject in subjects]
+    decided_on = np.isin(pooled.person, people)
     placements = tuple(placement for run in row.runs for placement in run.placements)
     whole = Line(
         placements,
         max(len(offered(spec, run.placements)) for run in row.runs),
-        _scored(pooled, np.ones(len(mine), np.bool_)),
+        _scored(pooled, np.ones_like(decided_on)),
     )
     if row.runs[0].data not in DECIDED_ON:
         return whole
     return replace(
         whole,
-        decided_on=_scored(pooled, mine) if mine.any() else None,
-        apart=_scored(pooled, ~mine) if not mine.all() else None,
+        decided_on=_scored(pooled, decided_on) if decided_on.any() else None,
+        apart=_scored(pooled, ~decided_on) if not decided_on.all() else None,
     )
 
 
 def _scored(pooled: Answers, rows: NDArray[np.bool_]) -> Score:
     person, true = pooled.person[rows], pooled.true[rows]
-    raw = score(person, true, pooled.said[rows])
+    raw = score(person, true, pooled.predicted[rows])
     if not all(pooled.state):
         return raw
     return replace(raw, decided=score(person, true, pooled.state[rows]))
 
 
 def _swept(row: Row, pooled: Answers, whole: Score) -> Swept:
-    judged = pooled.said != NO_ANSWER
+    judged = pooled.predicted != NO_ANSWER
     macro, of_answered = (
-        score(pooled.person[rows], pooled.true[rows], pooled.said[rows]).macro_f1 if rows.any() else 0.0
+        score(pooled.person[rows], pooled.true[rows], pooled.predicted[rows]).macro_f1 if rows.any() else 0.0
         for rows in (np.ones_like(judged), judged)
     )
     decided = None
@@ -220,12 +222,12 @@ def _swept(row: Row, pooled: Answers, whole: Score) -> Swept:
 
 
 def is_plain(row: Row) -> bool:
-    """Whether it shows people as they were recorded."""
+    """Tell whether it shows people as they were recorded."""
     return not row.of and not any(run.turned for run in row.runs)
 
 
 def _alone(rows: Sequence[Row], lines: Mapping[str, Line]) -> dict[str, list[str]]:
-    """Rows of one sensor each, by set and orientation, where a set has several sensors and activities."""
+    """Find the rows of one sensor each, by set and orientation, where a set has several sensors and activities."""
     members: dict[str, list[str]] = {}
     for row in rows:
         [first, *others] = row.runs
@@ -234,4 +236,4 @@ def _alone(rows: Sequence[Row], lines: Mapping[str, Line]) -> dict[str, list[str
         if len(lines[row.name].everybody.f1) > 1:
             name = f"{first.data}{TURNED}" if first.turned else first.data
             members.setdefault(name, []).append(row.name)
-    return {name: found for name, found in members.items() if len(found) > 1}
+    return {name: titles for name, titles in members.items() if len(titles) > 1}

@@ -1,4 +1,4 @@
-"""What the run time reports of recordings in which one activity follows another.
+"""Reports of the run time on recordings in which one activity follows another.
 
 Recognizer and decision run as on the device, at the model's own hop. Ward's metrics and the starts
 and ends are taken of the events as published, with their times corrected for the window's delay;
@@ -26,7 +26,7 @@ STEADY = "dsads"
 
 
 class Reported(Struct, frozen=True, eq=False):
-    """What the run time said of one recording."""
+    """All that the run time answered on one recording."""
 
     hours: float
     predictions: list[Prediction]
@@ -35,7 +35,7 @@ class Reported(Struct, frozen=True, eq=False):
 
     @property
     def segments(self) -> list[Segment]:
-        """The activities by their events; the one that still ran ends with the last window."""
+        """Activities by their events; the one that still ran ends with the last window."""
         ends = {event.id: event.ended_at for event in self.events if event.kind == "activity_ended"}
         starts = [event for event in self.events if event.kind == "activity_started"]
         last = self.answers[-1].t if self.answers else 0.0
@@ -43,7 +43,7 @@ class Reported(Struct, frozen=True, eq=False):
 
     @property
     def shown(self) -> list[Segment]:
-        """The states as they were shown at the time, each until the window that changed it."""
+        """States as they were shown at the time, each until the window that changed it."""
         firsts = [a for b, a in pairwise([None, *self.answers]) if a and (b is None or b.state != a.state)]
         times = [*(answer.t for answer in firsts), self.answers[-1].t if self.answers else 0.0]
         return [(a, b, answer.state) for (a, b), answer in zip(pairwise(times), firsts, strict=True)]
@@ -59,7 +59,7 @@ class Boundary(Struct, frozen=True):
 
 
 class Latency(Struct, frozen=True):
-    """From the true onset to the window on which the label was decided."""
+    """Time from the true onset to the window on which the label was decided."""
 
     onsets: int
     missed: int
@@ -71,7 +71,7 @@ class Latency(Struct, frozen=True):
 
 
 class Course(Struct, frozen=True):
-    """Of all people of one set with the same sensors."""
+    """Scores of all people of one set with the same sensors."""
 
     hours: float
     recordings: int
@@ -79,7 +79,7 @@ class Course(Struct, frozen=True):
     """By label, and `all labels` pooled."""
     starts: Boundary
     ends: Boundary
-    """What is still done when a recording stops has a true end and no reported one."""
+    """An activity that goes on when a recording stops has a true end and no reported one."""
     latency: Latency
 
 
@@ -94,7 +94,7 @@ class Steadiness(Struct, frozen=True):
 
 
 class EventScores(Struct, frozen=True):
-    """By set and sensors."""
+    """All scores, by set and sensors."""
 
     courses: dict[str, Course]
     steadiness: dict[str, dict[str, Steadiness]]
@@ -106,31 +106,31 @@ def report(recognizer: Recognizer, tracks: Mapping[str, Samples]) -> Reported:
     spec = recognizer.spec
     decision = decision_of(spec, tracks)
     predictions: list[Prediction] = []
-    said: list[Activity | Event] = []
+    published: list[Activity | Event] = []
     for window in windows(spec, tracks, hop_s=spec.hop / spec.rate_hz):
         for prediction in recognizer.push(window):
             predictions.append(prediction)
-            said += decision.push(prediction)
+            published += decision.push(prediction)
     return Reported(
         hours=min(float(track.t[-1] - track.t[0]) for track in tracks.values()) / 3600.0,
         predictions=predictions,
-        events=[one for one in said if isinstance(one, Event)],
-        answers=[one for one in said if isinstance(one, Activity)],
+        events=[item for item in published if isinstance(item, Event)],
+        answers=[item for item in published if isinstance(item, Activity)],
     )
 
 
 def wearings(recognizer: Recognizer, trials: Sequence[Trial]) -> list[tuple[str, ...]]:
-    """Each sensor of a set alone, then all that the model can take together."""
-    there = dict.fromkeys(placement for trial in trials for placement in trial.tracks)
-    alone = [kept for placement in there if (kept := taken(recognizer.spec, [placement])[0])]
-    together = taken(recognizer.spec, list(there))[0]
+    """List each sensor of a set alone, then all that the model can take together."""
+    recorded = list(dict.fromkeys(placement for trial in trials for placement in trial.tracks))
+    alone = [kept for placement in recorded if (kept := taken(recognizer.spec, [placement])[0])]
+    together = taken(recognizer.spec, recorded)[0]
     return [*alone, together] if len(together) > 1 else alone
 
 
 def recordings(
     recognizer: Recognizer, trials: Sequence[Trial], placements: Sequence[str]
 ) -> Iterator[tuple[dict[str, Samples], list[Segment]]]:
-    """Of each person the trials that the model can be asked about, end to end.
+    """Join, for each person, the trials that the model can be scored on, end to end.
 
     Where a trial has one label, it has to be one that these sensors offer; a trial with a label for
     each row is taken whole, and what the model does not know is nothing to it.
@@ -138,63 +138,69 @@ def recordings(
     labels = offered(recognizer.spec, placements)
     people: dict[int, list[Trial]] = {}
     for trial in trials:
-        known = len(trial.truth) > 1 or trial.activity in labels
-        if known and set(placements) <= set(trial.tracks):
+        has_label = len(trial.truth) > 1 or trial.activity in labels
+        if has_label and set(placements) <= set(trial.tracks):
             people.setdefault(trial.subject, []).append(trial)
-    for own in people.values():
-        tracks, truth = joined(sorted(own, key=lambda trial: trial.number))
+    for recorded in people.values():
+        tracks, truth = joined(sorted(recorded, key=lambda trial: trial.number))
         yield {placement: tracks[placement] for placement in placements}, merge(truth)
 
 
 def course(recognizer: Recognizer, trials: Sequence[Trial], placements: Sequence[str]) -> Course | None:
-    """All that is asked of recordings with transitions; None if there is none."""
+    """Score recordings with transitions; None if there is none."""
     labels = [label for label in offered(recognizer.spec, placements) if label != "other"]
-    hours, parts, found, delays = 0.0, [], [], []
+    hours, parts, boundaries, delays = 0.0, [], [], []
     for tracks, truth in recordings(recognizer, trials, placements):
-        said = report(recognizer, tracks)
+        reported = report(recognizer, tracks)
         end = max(stop for _, stop, _ in truth)
-        hours += said.hours
-        parts.append(by_label(truth, said.segments, labels, 0.0, end))
-        found.append(score(said.events, truth, labels))
-        delays += list(_delays([one for one in truth if one[2] in labels], said.shown))
+        hours += reported.hours
+        parts.append(by_label(truth, reported.segments, labels, 0.0, end))
+        boundaries.append(score(reported.events, truth, labels))
+        delays += onset_delays([segment for segment in truth if segment[2] in labels], reported.shown)
     if not parts:
         return None
-    ward = {label: pool(part[label] for part in parts) for label in labels}
-    spoken = {
-        label: own for label, own in ward.items() if own.frames.hit + own.frames.deletion or said_of(own)
+    wards = {label: pool(part[label] for part in parts) for label in labels}
+    occurring = {
+        label: ward
+        for label, ward in wards.items()
+        if ward.frames.hit + ward.frames.deletion or reported_s(ward)
     }
     return Course(
         hours=round(hours, 3),
         recordings=len(parts),
-        ward=spoken | {"all labels": pool(ward.values())},
-        starts=_boundary([one["activity_started"] for one in found]),
-        ends=_boundary([one["activity_ended"] for one in found]),
-        latency=_latency(delays),
+        ward=occurring | {"all labels": pool(wards.values())},
+        starts=_boundary([kinds["activity_started"] for kinds in boundaries]),
+        ends=_boundary([kinds["activity_ended"] for kinds in boundaries]),
+        latency=latency(delays),
     )
 
 
-def said_of(ward: Ward) -> float:
-    """For how long the label was reported, s."""
+def reported_s(ward: Ward) -> float:
+    """Return for how long the label was reported, s."""
     f = ward.frames
     return f.hit + f.insertion + f.merge + f.overfill_start + f.overfill_end
 
 
-def _boundary(found: Iterable[Boundaries]) -> Boundary:
-    true, reported, right = np.sum([(one.true, one.reported, one.right) for one in found], axis=0).tolist()
+def _boundary(boundaries: Iterable[Boundaries]) -> Boundary:
+    counts = [(people.true, people.reported, people.right) for people in boundaries]
+    true, reported, right = np.sum(counts, axis=0).tolist()
     return Boundary(
         true, reported, right, round(2 * right / (true + reported), 4) if true + reported else None
     )
 
 
-def _delays(truth: Iterable[Segment], shown: Sequence[Segment]) -> Iterator[float | None]:
-    """Of each onset: s until the label was shown, negative where it was before, None if never."""
+def onset_delays(truth: Iterable[Segment], shown: Sequence[Segment]) -> list[float | None]:
+    """Measure s from each onset until its label was shown, negative where it was before, None if never."""
+    delays: list[float | None] = []
     for start, end, label in truth:
-        own = (since for since, until, state in shown if state == label and until > start and since < end)
-        first = next(own, None)
-        yield None if first is None else first - start
+        since = (begin for begin, until, state in shown if state == label and until > start and begin < end)
+        first = next(since, None)
+        delays.append(None if first is None else first - start)
+    return delays
 
 
-def _latency(delays: Sequence[float | None]) -> Latency:
+def latency(delays: Sequence[float | None]) -> Latency:
+    """Sum up the delays of all onsets, s, as `onset_delays` gives them."""
     fresh = [delay for delay in delays if delay is not None and delay >= 0.0]
     missed = sum(delay is None for delay in delays)
     median, p95 = np.percentile(fresh, [50, 95]).round(2).tolist() if fresh else (None, None)
@@ -204,8 +210,8 @@ def _latency(delays: Sequence[float | None]) -> Latency:
 def steadiness(
     recognizer: Recognizer, trials: Sequence[Trial], placements: Sequence[str]
 ) -> dict[str, Steadiness]:
-    """By activity and for `all`: each trial by itself, of activities that the model knows."""
-    found: dict[str, list[tuple[float, list[Segment]]]] = {}
+    """Count changes by activity and for `all`: each trial by itself, of activities that the model knows."""
+    courses: dict[str, list[tuple[float, list[Segment]]]] = {}
     for trial in trials:
         if trial.activity not in offered(recognizer.spec, placements):
             continue
@@ -214,14 +220,14 @@ def steadiness(
         labels = [i for i, (_, _, state) in enumerate(shown) if state in recognizer.spec.labels]
         settled = shown[labels[0] :] if labels else []
         hours = (settled[-1][1] - settled[0][0]) / 3600.0 if settled else 0.0
-        found.setdefault(trial.activity, []).append((hours, settled))
-    everything = [one for own in found.values() for one in own]
-    return {name: _steadiness(own) for name, own in {**found, "all": everything}.items() if own}
+        courses.setdefault(trial.activity, []).append((hours, settled))
+    courses["all"] = [course for activity in courses.values() for course in activity]
+    return {name: _steadiness(shown) for name, shown in courses.items() if shown}
 
 
-def _steadiness(found: Sequence[tuple[float, list[Segment]]]) -> Steadiness:
-    hours, changes = sum(h for h, _ in found), sum(max(0, len(states) - 1) for _, states in found)
-    inner = [end - start for _, states in found for start, end, _ in states[1:-1]]
+def _steadiness(courses: Sequence[tuple[float, list[Segment]]]) -> Steadiness:
+    hours, changes = sum(h for h, _ in courses), sum(max(0, len(states) - 1) for _, states in courses)
+    inner = [end - start for _, states in courses for start, end, _ in states[1:-1]]
     return Steadiness(
         hours=round(hours, 3),
         changes=changes,
@@ -231,34 +237,48 @@ def _steadiness(found: Sequence[tuple[float, list[Segment]]]) -> Steadiness:
 
 
 def event_scores(recognizer: Recognizer, folder: Path) -> EventScores:
-    """Every set with transitions, each sensor alone and all together."""
+    """Score every set with transitions, each sensor alone and all together."""
     courses: dict[str, Course] = {}
     steady: dict[str, dict[str, Steadiness]] = {}
     for name in SETS:
         trials = read_set(folder, name)
         for placements in wearings(recognizer, trials):
             title = f"{name} {' + '.join(placements)}"
-            found = course(recognizer, trials, placements)
-            if found:
-                courses[title] = found
+            scored = course(recognizer, trials, placements)
+            if scored:
+                courses[title] = scored
             if name == STEADY:
                 steady[title] = steadiness(recognizer, trials, placements)
     return EventScores(courses, steady)
 
 
 def markdown(scores: EventScores) -> str:
-    """Boundaries and latency, Ward's metrics over all labels, and steadiness."""
-    lines = [
-        "| recordings | hours | F1 of starts | F1 of ends | onsets | missed | median s | 95 % s |",
-        "| --- |" + " ---: |" * 7,
-    ]
-    for name, c in scores.courses.items():
-        cells = (c.hours, c.starts.f1, c.ends.f1, c.latency.onsets, c.latency.missed)
-        times = (c.latency.median_s, c.latency.p95_s)
-        lines.append(f"| {name} | {' | '.join('' if v is None else f'{v:g}' for v in (*cells, *times))} |")
+    """Lay out boundaries and latency, Ward's metrics over all labels, and steadiness."""
     steady = ["| constant activity | hours | changes per hour | shortest s |", "| --- | ---: | ---: | ---: |"]
     for name, activities in scores.steadiness.items():
         of = activities["all"]
         steady.append(f"| {name} | {of.hours:g} | {of.per_hour:g} | {of.shortest_s or ''} |")
     ward = ward_markdown({name: c.ward["all labels"] for name, c in scores.courses.items()})
-    return "\n\n".join(["\n".join(lines), ward, "\n".join(steady)])
+    return "\n\n".join([_boundaries(scores.courses), ward, "\n".join(steady)])
+
+
+def _boundaries(courses: Mapping[str, Course]) -> str:
+    lines = [
+        "| recordings | hours | F1 of starts | F1 of ends | onsets | missed | median s | 95 % s |",
+        "| --- |" + " ---: |" * 7,
+    ]
+    for name, c in courses.items():
+        cells = (c.hours, c.starts.f1, c.ends.f1, c.latency.onsets, c.latency.missed)
+        times = (c.latency.median_s, c.latency.p95_s)
+        lines.append(f"| {name} | {' | '.join('' if v is None else f'{v:g}' for v in (*cells, *times))} |")
+    return "\n".join(lines)
+
+
+def short(scores: EventScores) -> str:
+    """Lay out boundaries and latency of each set with all its sensors together."""
+    fullest: dict[str, str] = {}
+    for name, scored in scores.courses.items():
+        data = name.partition(" ")[0]
+        if scored.latency.onsets and name.count(" + ") >= fullest.get(data, "").count(" + "):
+            fullest[data] = name
+    return _boundaries({name: scores.courses[name] for name in fullest.values()})

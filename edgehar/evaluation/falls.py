@@ -26,7 +26,7 @@ REFRACTORY_S = 10.0
 AIM_PER_HOUR = 0.5
 """The public bar of openWakeWord, false alarms per hour."""
 AIM_SHARE = 0.85
-"""Of falls found: round number."""
+"""Share of the falls to detect: round number."""
 EARLY_S = 2.0
 """An alarm this long before the peak of |f| may be of the same fall: losing balance comes first. Round number."""
 SUSPICIONS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -35,10 +35,11 @@ WITHOUT = {
     "without lying still": {"fall_still_swing": np.inf},
     "without turning": {"fall_turn_deg": 0.0},
 }
-"""What the aftermath is worth, one proof at a time."""
+"""The aftermath without one proof at a time: what each is worth."""
 THRESHOLDS = (0.1, 0.3, 0.4, 0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 DECISION = "the decision"
 _ALONE = "one window of"
+_NOT_OFFERED = f"`{FALLING}`: not offered at the wrist by this model."
 
 
 class Watch(Struct, frozen=True, eq=False):
@@ -59,7 +60,8 @@ class Point(Struct, frozen=True):
     """One operating point."""
 
     name: str
-    found: int
+    detected: int
+    """Falls after which an alarm was raised."""
     falls: int
     share: float
     share_bounds: tuple[float, float]
@@ -69,7 +71,7 @@ class Point(Struct, frozen=True):
     alarms: dict[str, Alarms]
     """The same by source."""
     median_s: float | None
-    """From the peak of |f| to the alarm, s, over the falls found; negative: before the peak."""
+    """From the peak of |f| to the alarm, s, over the falls detected; negative: before the peak."""
     p95_s: float | None
     missed: dict[str, int]
     """By kind of fall."""
@@ -78,10 +80,10 @@ class Point(Struct, frozen=True):
 
 
 class Falls(Struct, frozen=True):
-    """The whole picture of a model that offers the label at the wrist."""
+    """All operating points of a model that offers the label at the wrist."""
 
     hours: dict[str, float]
-    """Of everyday movement, by source."""
+    """Everyday movement, by source."""
     decided: Point
     aftermath: list[Point]
     """Other settings of the decision, `SUSPICIONS` and `WITHOUT`; none if it looks at no aftermath."""
@@ -90,7 +92,7 @@ class Falls(Struct, frozen=True):
 
 
 def apart(times: Sequence[float], refractory_s: float = REFRACTORY_S) -> list[float]:
-    """Those of rising times, s, that are no echo of the one before."""
+    """Return those of rising times, s, that are no echo of the one before."""
     kept: list[float] = []
     for t in times:
         if not kept or t - kept[-1] >= refractory_s:
@@ -99,7 +101,7 @@ def apart(times: Sequence[float], refractory_s: float = REFRACTORY_S) -> list[fl
 
 
 def variants(settings: Settings) -> dict[str, Settings]:
-    """Other settings of the aftermath by name."""
+    """Return other settings of the aftermath by name."""
     if not settings.fall_within_s:
         return {}
     tried = {f"suspicion {p:g}": replace(settings, fall_suspicion=p) for p in SUSPICIONS}
@@ -107,7 +109,7 @@ def variants(settings: Settings) -> dict[str, Settings]:
 
 
 def watches(recognizer: Recognizer, folder: Path) -> Iterator[Watch]:
-    """Falls and everyday movement of WEDA-FALL, both wrists of DSADS and OpenPack, each for itself."""
+    """Watch falls and everyday movement of WEDA-FALL, both wrists of DSADS and OpenPack, each for itself."""
     for name in ("weda_fall", "dsads", "openpack"):
         for trial in read_set(folder, name):
             for placement in trial.tracks:
@@ -119,21 +121,21 @@ def watches(recognizer: Recognizer, folder: Path) -> Iterator[Watch]:
 def watch(recognizer: Recognizer, name: str, trial: Trial, placement: str) -> Watch:
     """Run the model and its decision over one sensor of a trial."""
     track = trial.tracks[placement]
-    said = report(recognizer, {placement: track})
-    starts = [e.detected_at for e in said.events if e.kind == "activity_started" and e.label == FALLING]
-    raised = {DECISION: starts} | raised_by(recognizer.spec, said.predictions)
+    reported = report(recognizer, {placement: track})
+    starts = [e.detected_at for e in reported.events if e.kind == "activity_started" and e.label == FALLING]
+    raised = {DECISION: starts} | raised_by(recognizer.spec, reported.predictions)
     return Watch(
         source=f"{name} {placement}",
         activity=trial.activity if len(trial.truth) == 1 else name,
         is_fall=trial.activity.startswith("fall_"),
-        hours=said.hours,
+        hours=reported.hours,
         peak_s=_peak(track),
         raised={point: apart(times) for point, times in raised.items()},
     )
 
 
 def raised_by(spec: ModelSpec, predictions: Sequence[Prediction]) -> dict[str, list[float]]:
-    """Times of alarms, s, of other aftermaths and of single windows."""
+    """Return the times of alarms, s, of other aftermaths and of single windows."""
     raised = {}
     column, window_s, hop_s = spec.labels.index(FALLING), spec.window / spec.rate_hz, spec.hop / spec.rate_hz
     for name, settings in variants(spec.decision).items():
@@ -147,34 +149,35 @@ def raised_by(spec: ModelSpec, predictions: Sequence[Prediction]) -> dict[str, l
 
 
 def _peak(track: Samples) -> float:
-    own = [i for i, name in enumerate(track.channels) if name in ACCELERATION]
-    return float(track.t[np.argmax(np.sum(track.x[:, own] ** 2, axis=1))])
+    columns = [i for i, name in enumerate(track.channels) if name in ACCELERATION]
+    return float(track.t[np.argmax(np.sum(track.x[:, columns] ** 2, axis=1))])
 
 
-def point(seen: Sequence[Watch], name: str) -> Point:
-    """Falls found and false alarms at one operating point."""
+def point(watched: Sequence[Watch], name: str) -> Point:
+    """Count falls detected and false alarms at one operating point."""
     raised: dict[str, int] = {}
     missed: dict[str, int] = {}
     per_source: dict[str, list[float]] = {}
     delays = []
-    for one in seen:
-        times = one.raised[name]
-        if not one.is_fall:
-            own = per_source.setdefault(one.source, [0.0, 0.0])
-            own[0], own[1] = own[0] + len(times), own[1] + one.hours
-            raised[one.activity] = raised.get(one.activity, 0) + len(times)
+    for w in watched:
+        times = w.raised[name]
+        if not w.is_fall:
+            count_and_hours = per_source.setdefault(w.source, [0.0, 0.0])
+            count_and_hours[0] += len(times)
+            count_and_hours[1] += w.hours
+            raised[w.activity] = raised.get(w.activity, 0) + len(times)
             continue
-        after = [t - one.peak_s for t in times if t >= one.peak_s - EARLY_S]
-        missed[one.activity] = missed.get(one.activity, 0) + (not after)
+        after = [t - w.peak_s for t in times if t >= w.peak_s - EARLY_S]
+        missed[w.activity] = missed.get(w.activity, 0) + (not after)
         delays += after[:1]
-    falls = sum(one.is_fall for one in seen)
+    falls = sum(w.is_fall for w in watched)
     number, hours = (
         (sum(column) for column in zip(*per_source.values(), strict=True)) if per_source else (0, 0.0)
     )
     median, p95 = np.percentile(delays, [50, 95]).round(2).tolist() if delays else (None, None)
     return Point(
         name=name,
-        found=len(delays),
+        detected=len(delays),
         falls=falls,
         share=round(len(delays) / falls, 4) if falls else 0.0,
         share_bounds=wilson(len(delays), falls),
@@ -188,7 +191,7 @@ def point(seen: Sequence[Watch], name: str) -> Point:
 
 
 def wilson(hits: int, tries: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
+    """Return the 95 % interval of a share (Wilson 1927)."""
     if not tries:
         return 0.0, 1.0
     z, share = 1.96, hits / tries
@@ -199,79 +202,97 @@ def wilson(hits: int, tries: int) -> tuple[float, float]:
 
 
 def falls(recognizer: Recognizer, folder: Path) -> Falls | None:
-    """The decision and other operating points; None if the model does not offer `falling` at the wrist."""
+    """Score the decision and other operating points; None if the model does not offer `falling` at the wrist."""
     if FALLING not in recognizer.spec.labels:
         return None
-    seen = list(watches(recognizer, folder))
-    return picture(seen) if seen else None
+    watched = list(watches(recognizer, folder))
+    return operating_points(watched) if watched else None
 
 
-def picture(seen: Sequence[Watch]) -> Falls:
-    """All operating points of what was seen."""
+def operating_points(watched: Sequence[Watch]) -> Falls:
+    """Score all operating points on what was watched."""
     hours: dict[str, float] = {}
-    for one in seen:
-        if not one.is_fall:
-            hours[one.source] = hours.get(one.source, 0.0) + one.hours
-    names = [name for name in seen[0].raised if name != DECISION]
+    for w in watched:
+        if not w.is_fall:
+            hours[w.source] = hours.get(w.source, 0.0) + w.hours
+    names = [name for name in watched[0].raised if name != DECISION]
     return Falls(
         hours={source: round(h, 3) for source, h in hours.items()},
-        decided=point(seen, DECISION),
-        aftermath=[point(seen, name) for name in names if not name.startswith(_ALONE)],
-        windows=[point(seen, name) for name in names if name.startswith(_ALONE)],
+        decided=point(watched, DECISION),
+        aftermath=[point(watched, name) for name in names if not name.startswith(_ALONE)],
+        windows=[point(watched, name) for name in names if name.startswith(_ALONE)],
     )
 
 
 def at_rate(points: Sequence[Point], per_hour: float = AIM_PER_HOUR) -> Point | None:
-    """The point that finds most at no more false alarms; None if none is so quiet."""
-    quiet = [one for one in points if one.total.per_hour <= per_hour]
-    return max(quiet, key=lambda one: one.found, default=None)
+    """Choose the point that detects most at no more false alarms; None if none is so quiet."""
+    quiet = [p for p in points if p.total.per_hour <= per_hour]
+    return max(quiet, key=lambda p: p.detected, default=None)
 
 
 def at_share(points: Sequence[Point], share: float = AIM_SHARE) -> Point | None:
-    """The quietest point that finds as many; None if none does."""
-    keen = [one for one in points if one.share >= share]
-    return min(keen, key=lambda one: one.total.per_hour, default=None)
+    """Choose the quietest point that detects as many; None if none does."""
+    keen = [p for p in points if p.share >= share]
+    return min(keen, key=lambda p: p.total.per_hour, default=None)
 
 
-def markdown(found: Falls | None) -> str:
-    """All operating points, with the false alarms of each source."""
-    if found is None:
-        return f"`{FALLING}`: not offered at the wrist by this model."
+def markdown(scores: Falls | None) -> str:
+    """Lay out all operating points, with the false alarms of each source."""
+    if scores is None:
+        return _NOT_OFFERED
     columns = [
         "alarm by",
         "falls found",
         "95 %",
         "false alarms per hour",
         "at most (95 %)",
-        *(f"{source} ({hours:.2f} h)" for source, hours in found.hours.items()),
+        *(f"{source} ({hours:.2f} h)" for source, hours in scores.hours.items()),
         "latency median, 95 % s",
     ]
     lines = [f"| {' | '.join(columns)} |", "| --- |" + " ---: |" * (len(columns) - 1)]
-    for p in (found.decided, *found.aftermath, *found.windows):
-        low, high = p.share_bounds
-        cells = [
-            p.name,
-            f"{p.found}/{p.falls} = {100 * p.share:.1f} %",
-            f"{100 * low:.0f} to {100 * high:.0f} %",
-            f"{p.total.per_hour:.2f}",
-            bound_cell(p.total, 2),
-            *(f"{p.alarms[source].alarms}" for source in found.hours),
-            "" if p.median_s is None else f"{p.median_s:.2f}, {p.p95_s:.2f}",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", _in_reach([*found.aftermath, *found.windows])])
+    for p in (scores.decided, *scores.aftermath, *scores.windows):
+        *cells, latency = _cells(p)
+        cells += [f"{p.alarms[source].alarms}" for source in scores.hours]
+        lines.append(f"| {' | '.join([*cells, latency])} |")
+    return "\n".join([*lines, "", _in_reach([*scores.aftermath, *scores.windows])])
+
+
+def short(scores: Falls | None) -> str:
+    """Lay out the decision, what its proofs are worth, and single windows that reach one of the two aims."""
+    if scores is None:
+        return _NOT_OFFERED
+    lines = [
+        "| alarm by | falls found | 95 % | false alarms per hour | at most (95 %) | latency median, 95 % s |",
+        "| --- |" + " ---: |" * 5,
+    ]
+    without = [p for p in scores.aftermath if p.name in WITHOUT]
+    alone = [p for p in (at_share(scores.windows), at_rate(scores.windows)) if p]
+    lines += [f"| {' | '.join(_cells(p))} |" for p in (scores.decided, *without, *alone)]
+    return "\n".join(lines)
+
+
+def _cells(p: Point) -> list[str]:
+    low, high = p.share_bounds
+    return [
+        p.name,
+        f"{p.detected}/{p.falls} = {100 * p.share:.1f} %",
+        f"{100 * low:.0f} to {100 * high:.0f} %",
+        f"{p.total.per_hour:.2f}",
+        bound_cell(p.total, 2),
+        "" if p.median_s is None else f"{p.median_s:.2f}, {p.p95_s:.2f}",
+    ]
 
 
 def _in_reach(points: Sequence[Point]) -> str:
-    """A sentence: what was chosen on the recordings it is scored on is no result."""
+    """Name the best points in a sentence: what was chosen on the recordings it is scored on is no result."""
     aims = {
         f"at no more than {AIM_PER_HOUR:g} false alarms per hour": at_rate(points),
         f"with {100 * AIM_SHARE:.0f} % of the falls found": at_share(points),
     }
-    said = (
+    best = (
         f"{aim}: none"
         if p is None
         else f"{aim}: {100 * p.share:.1f} % at {p.total.per_hour:.2f} per hour ({p.name})"
         for aim, p in aims.items()
     )
-    return f"Best {'; '.join(said)}. Chosen on these recordings, it says only what is in reach."
+    return f"Best {'; '.join(best)}. Chosen on these recordings, it says only what is in reach."

@@ -1,7 +1,7 @@
-"""How well a model knows one person after a few windows of theirs.
+"""Scores of a model that saw a few windows of the wearer.
 
 The network stays as it is; a small head over its embedding is fitted to k windows of each activity
-and asked about other recordings of the same person. The head is a multinomial logistic regression
+and tried on other recordings of the same person. The head is a multinomial logistic regression
 that starts from the model's own opinion, so that with little support the model decides, with much
 the person does. Its two constants were chosen on the people on whom the model was designed.
 """
@@ -27,6 +27,7 @@ Indices = NDArray[np.int64]
 KS = (1, 8, 32)
 """Windows of support per activity."""
 DRAWS = 20
+ONLY_SCORED = "only scored"
 
 _PENALTY = 0.01
 _TRUST = 0.5
@@ -40,7 +41,7 @@ is not blown up."""
 
 
 class Head(Struct, frozen=True, eq=False):
-    """What one person's windows added to the model."""
+    """Addition of one person's windows to the model."""
 
     center: Array
     """(features,)."""
@@ -51,7 +52,7 @@ class Head(Struct, frozen=True, eq=False):
     trust: float
 
     def scores(self, embedding: Array, log_probability: Array) -> Array:
-        """(windows, labels), not normalized, of (windows, features) and (windows, labels)."""
+        """Score (windows, labels), not normalized, of (windows, features) and (windows, labels)."""
         return self.trust * log_probability + _features(embedding, self.center, self.scale) @ self.weights
 
 
@@ -62,7 +63,7 @@ class Judged(Struct, frozen=True, eq=False):
     """(windows, features)."""
     log_probability: Array
     """(windows, labels), among the scored labels alone."""
-    said: Indices
+    predicted: Indices
     """(windows,), arg-max over all labels; -1 for one that is not scored."""
     label: Indices
     """(windows,), the true one of the scored labels."""
@@ -73,7 +74,7 @@ class Judged(Struct, frozen=True, eq=False):
 
 
 class Shot(Struct, frozen=True):
-    """One line: macro-F1 of all tested windows of these people pooled, over the draws."""
+    """One line of the table: macro-F1 of all tested windows of these people pooled, over the draws."""
 
     people: str
     head: str
@@ -96,7 +97,7 @@ Fit = Callable[[Array, Array, Indices], Head]
 def fit_head(
     embedding: Array, log_probability: Array, label: Indices, trust: float = _TRUST, penalty: float = _PENALTY
 ) -> Head:
-    """Logistic regression on the support, by steps under a fixed bound of the Hessian.
+    """Fit a logistic regression to the support, by steps under a fixed bound of the Hessian.
 
     Args:
         embedding: (n, features) of the support.
@@ -118,7 +119,7 @@ def fit_head(
 
 
 def nearest_mean(embedding: Array, log_probability: Array, label: Indices) -> Head:
-    """The class whose mean embedding is nearest: what a head has to beat."""
+    """Choose the class whose mean embedding is nearest: what a head has to beat."""
     center, scale = _standard(embedding)
     x = _features(embedding, center, scale)[:, :-1]
     means = np.stack([x[label == i].mean(axis=0) for i in range(log_probability.shape[1])])
@@ -133,7 +134,7 @@ def _standard(embedding: Array) -> tuple[Array, Array]:
 
 
 def _features(embedding: Array, center: Array, scale: Array) -> Array:
-    """Of about length 1, and a constant 1 for the bias."""
+    """Scale to about length 1, and append a constant 1 for the bias."""
     return np.column_stack([(embedding - center) / scale, np.ones(len(embedding))])
 
 
@@ -151,17 +152,17 @@ HEADS: Mapping[str, Fit] = {
 
 
 def judge(recognizer: Recognizer, trials: Sequence[Trial]) -> Judged:
-    """All windows of the trials whose activity the model knows.
+    """Judge all windows of the trials whose activity the model knows.
 
     Raises:
         ModelError: if the model has no embedding.
         RecordingError: if there is no such window.
     """
     spec = recognizer.spec
-    there = {trial.activity for trial in trials}
-    labels = tuple(label for label in spec.labels if label in there)
+    activities = {trial.activity for trial in trials}
+    labels = tuple(label for label in spec.labels if label in activities)
     columns = [spec.labels.index(label) for label in labels]
-    found: list[tuple[FloatArray, FloatArray, int, int, int]] = []
+    judged: list[tuple[FloatArray, FloatArray, int, int, int]] = []
     for trial in trials:
         if trial.activity not in labels:
             continue
@@ -172,18 +173,18 @@ def judge(recognizer: Recognizer, trials: Sequence[Trial]) -> Judged:
                 continue
             if prediction.embedding is None:
                 raise ModelError(f"{spec.id}: few-shot needs an embedding, the network's second output")
-            found.append((prediction.embedding.copy(), prediction.probabilities, *about))
-    if not found:
+            judged.append((prediction.embedding.copy(), prediction.probabilities, *about))
+    if not judged:
         raise RecordingError("no windows of an activity that the model knows")
     embedding, probability, label, person, recording = (
-        np.array(column) for column in zip(*found, strict=True)
+        np.array(column) for column in zip(*judged, strict=True)
     )
-    own = np.maximum(probability[:, columns].astype(np.float64), _FLOOR)
+    scored = np.maximum(probability[:, columns].astype(np.float64), _FLOOR)
     index = np.array([labels.index(name) if name in labels else -1 for name in spec.labels])
     return Judged(
         embedding=embedding.astype(np.float64),
-        log_probability=np.log(own / own.sum(axis=1, keepdims=True)),
-        said=index[probability.argmax(axis=1)],
+        log_probability=np.log(scored / scored.sum(axis=1, keepdims=True)),
+        predicted=index[probability.argmax(axis=1)],
         label=label,
         person=person,
         recording=recording,
@@ -192,7 +193,7 @@ def judge(recognizer: Recognizer, trials: Sequence[Trial]) -> Judged:
 
 
 def draw(judged: Judged, k: int, seed: int) -> Iterator[tuple[Indices, Indices]]:
-    """Windows of support and windows to test, for each half of each person's recordings.
+    """Draw windows of support and windows to test, for each half of each person's recordings.
 
     The recordings of each activity are dealt into two halves; each half is tested with support from
     the other, so that every recording is tested once. An activity of one recording is left out.
@@ -215,76 +216,82 @@ def draw(judged: Judged, k: int, seed: int) -> Iterator[tuple[Indices, Indices]]
 
 
 def shots(judged: Judged, groups: Mapping[str, NDArray[np.bool_]], draws: int = DRAWS) -> list[Shot]:
-    """For each group of windows the model as it is, then every head with every k on the same draws."""
-    asked: dict[tuple[str, int], list[Indices]] = {("the model as it is", 0): [judged.said]}
+    """Score for each group of windows the model as it is, then every head with every k on the same draws."""
+    answers: dict[tuple[str, int], list[Indices]] = {("the model as it is", 0): [judged.predicted]}
     for k in KS:
         splits = [list(draw(judged, k, seed)) for seed in range(draws)]
         for name, fit in HEADS.items():
-            asked[name, k] = [_answers(judged, split, fit) for split in splits]
+            answers[name, k] = [_answers(judged, split, fit) for split in splits]
     return [
-        _shot(judged, people, rows, name, k, said)
+        _shot(judged, people, rows, name, k, predicted)
         for people, rows in groups.items()
         if rows.any()
-        for (name, k), said in asked.items()
+        for (name, k), predicted in answers.items()
     ]
 
 
 def _answers(judged: Judged, splits: Sequence[tuple[Indices, Indices]], fit: Fit) -> Indices:
-    """(windows,) recognized label in one draw; -2 where a window was not asked about."""
-    said = np.full(len(judged.label), -2)
+    """Recognize labels (windows,) in one draw; -2 where a window was not tested."""
+    predicted = np.full(len(judged.label), -2)
     for support, tested in splits:
-        own = np.unique(judged.label[support])
-        at = np.searchsorted(own, judged.label[support])
-        log_probability = judged.log_probability[:, own]
+        labels = np.unique(judged.label[support])
+        at = np.searchsorted(labels, judged.label[support])
+        log_probability = judged.log_probability[:, labels]
         head = fit(judged.embedding[support], log_probability[support], at)
         scores = head.scores(judged.embedding[tested], log_probability[tested])
-        said[tested] = own[scores.argmax(axis=1)]
-    return said
+        predicted[tested] = labels[scores.argmax(axis=1)]
+    return predicted
 
 
 def _shot(
     judged: Judged, people: str, rows: NDArray[np.bool_], head: str, k: int, draws: Sequence[Indices]
 ) -> Shot:
-    asked = [rows & (said != -2) for said in draws]
+    tested = [rows & (predicted != -2) for predicted in draws]
     count = len(judged.labels)
     # What is none of the labels, -1, becomes the last column.
     counts = [
-        confusion(judged.label[own], said[own] % (count + 1), count, count + 1)
-        for own, said in zip(asked, draws, strict=True)
+        confusion(judged.label[of_draw], predicted[of_draw] % (count + 1), count, count + 1)
+        for of_draw, predicted in zip(tested, draws, strict=True)
     ]
     each = f1(np.array(counts))
-    there = ~np.isnan(each[0])
-    if not there.any():
+    present = ~np.isnan(each[0])
+    if not present.any():
         raise RecordingError(f"{people}: few-shot needs two recordings of an activity by one person")
-    macro = each[:, there].mean(axis=1)
+    macro = each[:, present].mean(axis=1)
     return Shot(
         people=people,
         head=head,
         k=k,
         macro_f1=round(float(macro.mean()), 4),
         spread=round(float(macro.std()), 4),
-        windows=int(asked[0].sum()),
-        f1={judged.labels[i]: round(float(each[:, i].mean()), 3) for i in np.flatnonzero(there)},
+        windows=int(tested[0].sum()),
+        f1={judged.labels[i]: round(float(each[:, i].mean()), 3) for i in np.flatnonzero(present)},
     )
 
 
 def few_shot(recognizer: Recognizer, folder: Path, draws: int = DRAWS) -> list[Shot]:
-    """MotionSense: the people on whom decisions were taken, the others, and all together."""
+    """Score MotionSense: the people on whom decisions were taken, the others, and all together."""
     judged = judge(recognizer, read_set(folder, "motionsense"))
-    known = np.isin(judged.person, sorted(DECIDED_ON["motionsense"]))
-    return shots(judged, {"decided on": known, "only scored": ~known, "all": np.ones_like(known)}, draws)
+    decided_on = np.isin(judged.person, sorted(DECIDED_ON["motionsense"]))
+    groups = {"decided on": decided_on, ONLY_SCORED: ~decided_on, "all": np.ones_like(decided_on)}
+    return shots(judged, groups, draws)
 
 
-def markdown(found: Sequence[Shot]) -> str:
-    """A line per people and head, a column per k."""
+def short(scores: Sequence[Shot]) -> str:
+    """Lay out the people on whom no decision was taken."""
+    return markdown([shot for shot in scores if shot.people == ONLY_SCORED])
+
+
+def markdown(scores: Sequence[Shot]) -> str:
+    """Lay out a line per people and head, a column per k."""
     lines = [
         f"| people | head | {' | '.join('k = ' + str(k) for k in KS)} |",
         "| --- | --- |" + " ---: |" * len(KS),
     ]
-    for people, head in dict.fromkeys((shot.people, shot.head) for shot in found):
-        own = {shot.k: shot for shot in found if (shot.people, shot.head) == (people, head)}
-        cells = [f"{s.macro_f1:.3f} ± {s.spread:.3f}" for s in own.values() if s.k]
-        if 0 in own:
-            cells = [f"{own[0].macro_f1:.3f}"] * len(KS)
+    for people, head in dict.fromkeys((shot.people, shot.head) for shot in scores):
+        by_k = {shot.k: shot for shot in scores if (shot.people, shot.head) == (people, head)}
+        cells = [f"{s.macro_f1:.3f} ± {s.spread:.3f}" for s in by_k.values() if s.k]
+        if 0 in by_k:
+            cells = [f"{by_k[0].macro_f1:.3f}"] * len(KS)
         lines.append(f"| {people} | {head} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -7,11 +7,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
+from edgehar.training.calibrate import expected_calibration_error, tempered
 from edgehar.types import FloatArray
 
 _DRAWS = 1000
 _SEED = 1
-_BINS = 15
 
 Words = NDArray[np.str_]
 Counts = NDArray[np.float64]
@@ -19,7 +19,7 @@ Indices = NDArray[np.int64]
 
 
 class Score(Struct, frozen=True):
-    """Of one row and group of people."""
+    """Figures of one row and group of people."""
 
     windows: int
     people: int
@@ -37,7 +37,7 @@ class Score(Struct, frozen=True):
 
 
 class Confidence(Struct, frozen=True):
-    """Expected calibration error, 15 equal bins of the highest probability (Guo et al. 2017)."""
+    """Expected calibration error of the highest probability."""
 
     windows: int
     before: float
@@ -46,26 +46,26 @@ class Confidence(Struct, frozen=True):
     """At the model's."""
 
 
-def score(person: Words, true: Words, said: Words) -> Score:
-    """Of one row; RecordingError if there is no window at all."""
+def score(person: Words, true: Words, predicted: Words) -> Score:
+    """Score one row, (windows,) each; RecordingError if there is no window at all."""
     if not len(true):
         raise RecordingError("no windows to score")
     labels = sorted(set(true.tolist()))
-    answers = [*labels, *sorted(set(said.tolist()) - set(labels))]
+    answers = [*labels, *sorted(set(predicted.tolist()) - set(labels))]
     index = {answer: i for i, answer in enumerate(answers)}
-    row, column = (np.array([index[word] for word in words.tolist()]) for words in (true, said))
-    whose = [person == one for one in np.unique(person)]
-    by_person = np.stack([confusion(row[own], column[own], len(labels), len(answers)) for own in whose])
+    row, column = (np.array([index[word] for word in words.tolist()]) for words in (true, predicted))
+    people = [person == name for name in np.unique(person)]
+    by_person = np.stack([confusion(row[of], column[of], len(labels), len(answers)) for of in people])
     counts = by_person.sum(axis=0)
     each = f1(counts)
-    there = counts.sum(axis=1)
+    windows = counts.sum(axis=1)
     return Score(
         windows=len(true),
         people=len(by_person),
-        accuracy=round(float(np.trace(counts) / there.sum()), 4),
+        accuracy=round(float(np.trace(counts) / windows.sum()), 4),
         macro_f1=round(float(each.mean()), 4),
         interval=_interval(by_person),
-        weighted_f1=round(float(each @ there / there.sum()), 4),
+        weighted_f1=round(float(each @ windows / windows.sum()), 4),
         f1={label: round(float(value), 4) for label, value in zip(labels, each, strict=True)},
         confusion={
             label: {answer: int(n) for answer, n in zip(answers, of, strict=True) if n}
@@ -74,19 +74,21 @@ def score(person: Words, true: Words, said: Words) -> Score:
     )
 
 
-def confusion(true: Indices, said: Indices, labels: int, answers: int) -> Counts:
-    """(labels, answers) windows, given the index of each window's label and of its answer."""
-    cells = np.bincount(np.ravel_multi_index((true, said), (labels, answers)), minlength=labels * answers)
+def confusion(true: Indices, predicted: Indices, labels: int, answers: int) -> Counts:
+    """Count windows (labels, answers), given the index of each window's label and of its answer."""
+    cells = np.bincount(
+        np.ravel_multi_index((true, predicted), (labels, answers)), minlength=labels * answers
+    )
     return cells.astype(np.float64).reshape(labels, answers)
 
 
 def f1(counts: Counts) -> Counts:
-    """(..., labels) of (..., labels, answers), whose first answers are the labels; nan for what is not there."""
+    """Return F1 (..., labels) of (..., labels, answers), whose first answers are the labels; nan for absent ones."""
     labels = counts.shape[-2]
     right = np.diagonal(counts, axis1=-2, axis2=-1)
-    there, answered = counts.sum(axis=-1), counts[..., :labels].sum(axis=-2)
-    found: Counts = np.divide(2 * right, there + answered, out=np.full(there.shape, np.nan), where=there > 0)
-    return found
+    true, answered = counts.sum(axis=-1), counts[..., :labels].sum(axis=-2)
+    each: Counts = np.divide(2 * right, true + answered, out=np.full(true.shape, np.nan), where=true > 0)
+    return each
 
 
 def _interval(by_person: Counts) -> tuple[float, float] | None:
@@ -102,28 +104,13 @@ def _interval(by_person: Counts) -> tuple[float, float] | None:
 def calibration(
     true: Words, probabilities: FloatArray, labels: Sequence[str], temperature: float
 ) -> Confidence:
-    """Of the windows with an answer; `probabilities` are those at the model's temperature."""
+    """Measure the windows with an answer; `probabilities` are those at the model's temperature."""
     answered = probabilities.sum(axis=1) > 0
     true, after = true[answered], probabilities[answered]
     right = np.array(labels)[after.argmax(axis=1)] == true
+    before = tempered(after, 1.0 / temperature)
     return Confidence(
         windows=len(true),
-        before=round(expected_error(cooled(after, 1.0 / temperature), right), 4),
-        after=round(expected_error(after, right), 4),
+        before=round(expected_calibration_error(before, right), 4),
+        after=round(expected_calibration_error(after, right), 4),
     )
-
-
-def cooled(probabilities: FloatArray, temperature: float) -> Counts:
-    """What the same logits give at another temperature; rows sum to 1, zeros stay."""
-    # A softmax at temperature T is the one at 1 to the power of 1 / T, scaled to sum to 1.
-    powers: Counts = probabilities.astype(np.float64) ** (1.0 / temperature)
-    powers /= powers.sum(axis=1, keepdims=True)
-    return powers
-
-
-def expected_error(probabilities: FloatArray | Counts, right: NDArray[np.bool_]) -> float:
-    """Expected calibration error of the top label, 0..1, given (n, labels) and whether it was right (n,)."""
-    confidence = probabilities.astype(np.float64).max(axis=1)
-    bins = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
-    error = np.bincount(bins, confidence - right, _BINS)
-    return float(np.abs(error).sum() / max(len(right), 1))

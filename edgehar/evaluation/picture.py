@@ -9,7 +9,7 @@ import numpy as np
 
 from edgehar.errors import ConfigError
 from edgehar.evaluation.metrics import Score
-from edgehar.training import cache as work
+from edgehar.training.cache import write_whole
 
 _COLUMNS = 4
 _PANEL_INCH = 3.3
@@ -39,25 +39,25 @@ def draw(scores: Mapping[str, Score], path: Path) -> None:
     canvas.draw()
     # All is grey: one channel of few levels takes a quarter of the bytes.
     grey = image.fromarray(np.asarray(canvas.buffer_rgba())[:, :, 0]).quantize(_LEVELS)
-    work.write(path, lambda new: grey.save(new, format="PNG", optimize=True))
+    write_whole(path, lambda new: grey.save(new, format="PNG", optimize=True))
 
 
 def _panel(ax: Any, name: str, score: Score) -> None:
     true = list(score.confusion)
-    said = [*true, *sorted({label for of in score.confusion.values() for label in of} - set(true))]
-    counts = np.array([[of.get(label, 0) for label in said] for of in score.confusion.values()], float)
+    answers = [*true, *sorted({label for of in score.confusion.values() for label in of} - set(true))]
+    counts = np.array([[of.get(label, 0) for label in answers] for of in score.confusion.values()], float)
     shares = counts / counts.sum(axis=1, keepdims=True)
     ax.imshow(shares, cmap="Greys", vmin=0.0, vmax=1.0, aspect="auto")
     for i, j in zip(*np.nonzero(shares >= 0.005), strict=True):
         shade = "white" if shares[i, j] > 0.5 else "black"
         ax.text(j, i, f"{100 * shares[i, j]:.0f}", ha="center", va="center", color=shade, fontsize=6)
-    ax.set_xticks(range(len(said)), said, rotation=90, fontsize=6)
+    ax.set_xticks(range(len(answers)), answers, rotation=90, fontsize=6)
     ax.set_yticks(range(len(true)), true, fontsize=6)
     ax.set_title(f"{name}\nmacro-F1 {score.macro_f1:.3f}, percent of the true", fontsize=7)
 
 
 def libraries() -> tuple[Any, Any, Any]:
-    """Figure, canvas and image, apart from any display and from pyplot's state; ConfigError without matplotlib."""
+    """Return figure, canvas and image, apart from any display and from pyplot's state; ConfigError without matplotlib."""
     try:
         import matplotlib as mpl  # noqa: PLC0415  # slow to load, and only the picture needs it
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415

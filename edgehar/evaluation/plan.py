@@ -1,4 +1,4 @@
-"""What of which set is scored, and what the model answers there.
+"""The plan of what is scored in which set, and the answers of the model.
 
 Windows follow each other at 1.28 s and lie wholly inside one trial; the answer is the plain arg-max
 over all labels that the worn sensors offer, and beside it the state of the run-time decision at
@@ -26,7 +26,7 @@ from edgehar.recordings.scoring import Segment
 from edgehar.types import Activity, FloatArray, Prediction
 
 WINDOW_S = 2.56
-"""Of a scored window, s."""
+"""Length of a scored window, s."""
 HOP_S = 1.28
 """From one scored window to the next, s."""
 NO_ANSWER = "no_answer"
@@ -65,7 +65,7 @@ class Run(Struct, frozen=True):
     data: str
     placements: tuple[str, ...]
     labels: tuple[str, ...]
-    """Of the truth; all else is passed over."""
+    """Those of the truth; all else is passed over."""
     turned: bool = False
     """Every sensor of every trial in another random orientation."""
     greater_part: bool = False
@@ -76,7 +76,7 @@ class Run(Struct, frozen=True):
 
     @property
     def is_decided(self) -> bool:
-        """Whether the decision is scored too: on what was recorded, and where it holds through a loss."""
+        """True if the decision is scored too: on what was recorded, and where it holds through a loss."""
         return not self.turned and self.rate_hz is None and self.channels == "all"
 
 
@@ -86,9 +86,9 @@ class Row(Struct, frozen=True):
     name: str
     runs: tuple[Run, ...]
     labels: tuple[str, ...]
-    """What of the truth is scored."""
+    """Those of the truth that are scored."""
     of: str = ""
-    """Of a sweep: the row that it is a variation of."""
+    """The row that it varies, in a sweep."""
 
 
 class Plan(Struct, frozen=True):
@@ -99,21 +99,21 @@ class Plan(Struct, frozen=True):
 
 
 class Answers(Struct, frozen=True, eq=False):
-    """What was true and what the model said, window by window."""
+    """Truth and answers of the model, window by window."""
 
     person: NDArray[np.str_]
     """Such as `dsads 1`."""
     true: NDArray[np.str_]
-    said: NDArray[np.str_]
+    predicted: NDArray[np.str_]
     """The arg-max, or NO_ANSWER."""
     state: NDArray[np.str_]
-    """What the decision held at the window's end; empty where none was run."""
+    """State that the decision held at the window's end; empty where none was run."""
     probabilities: FloatArray
     """(windows, labels); zero where there is no answer."""
 
 
 def taken(spec: ModelSpec, placements: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Those that the model can take together, first come first served, and why not the others."""
+    """Return those that the model can take together, first come first served, and why not the others."""
     kept: list[str] = []
     why: dict[str, str] = {}
     for placement in placements:
@@ -127,13 +127,13 @@ def taken(spec: ModelSpec, placements: Sequence[str]) -> tuple[tuple[str, ...], 
 
 
 def offered(spec: ModelSpec, placements: Sequence[str]) -> tuple[str, ...]:
-    """Labels that sensors at these placements can tell apart together."""
+    """Return the labels that sensors at these placements can tell apart together."""
     worn = [i for i, placement in enumerate(spec.slots(placements)) if placement is not None]
     return tuple(spec.labels[i] for i in spec.offered(worn))
 
 
 def plan(spec: ModelSpec, sets: Mapping[str, Sequence[Trial]]) -> Plan:
-    """Every set: each sensor alone, all together, plain and turned; then the sweeps and the gestures.
+    """Plan every set: each sensor alone, all together, plain and turned; then the sweeps and the gestures.
 
     ModelError if the model's own windows do not hold those that are scored.
     """
@@ -151,12 +151,12 @@ def plan(spec: ModelSpec, sets: Mapping[str, Sequence[Trial]]) -> Plan:
 
 
 def _plan_set(spec: ModelSpec, name: str, trials: Sequence[Trial], made: Plan) -> None:
-    there = list(dict.fromkeys(placement for trial in trials for placement in trial.tracks))
-    named: dict[str, tuple[str, ...]] = {}
+    recorded = tuple(dict.fromkeys(placement for trial in trials for placement in trial.tracks))
+    wearings: dict[str, tuple[str, ...]] = {}
     if any(len(trial.tracks) > 1 for trial in trials):
-        named[f"{name} all together"] = tuple(there)
-    named |= {f"{name} {placement}": (placement,) for placement in there}
-    for title, wanted in named.items():
+        wearings[f"{name} all together"] = recorded
+    wearings |= {f"{name} {placement}": (placement,) for placement in recorded}
+    for title, wanted in wearings.items():
         placements, why = taken(spec, wanted)
         made.skipped.update({f"{title}: {placement}": reason for placement, reason in why.items()})
         if not placements or (len(wanted) > 1 and len(placements) == 1):
@@ -165,12 +165,12 @@ def _plan_set(spec: ModelSpec, name: str, trials: Sequence[Trial], made: Plan) -
             label for trial in trials if set(placements) <= set(trial.tracks) for *_, label in trial.truth
         }
         labels = LABELS.get(name, offered(spec, placements))
-        known = tuple(label for label in labels if label in true and label != "other")
-        if not known:
+        scored = tuple(label for label in labels if label in true and label != "other")
+        if not scored:
             made.skipped[title] = "none of its activities is a label that the model offers there"
             continue
         by_row = any(len(trial.truth) > 1 for trial in trials)
-        run = Run(name, placements, known)
+        run = Run(name, placements, scored)
         made.rows.extend(_variants(title, run, by_row=by_row))
         if name in SWEPT and SWEPT[name] == (len(wanted) > 1):
             made.rows.extend(_sweep(title, run, _rate_of(trials)))
@@ -180,17 +180,17 @@ def _variants(title: str, run: Run, *, by_row: bool) -> Iterator[Row]:
     plain = {title: run}
     if by_row:
         plain[f"{title}, by the greater part"] = replace(run, greater_part=True)
-    for name, one in plain.items():
-        yield Row(name, (one,), run.labels)
-        yield Row(f"{name}{TURNED}", (replace(one, turned=True),), run.labels)
+    for name, upright in plain.items():
+        yield Row(name, (upright,), run.labels)
+        yield Row(f"{name}{TURNED}", (replace(upright, turned=True),), run.labels)
 
 
 def _sweep(title: str, run: Run, native_hz: float) -> Iterator[Row]:
     conditions = {f"{rate:g} Hz": replace(run, rate_hz=rate) for rate in RATES_HZ if rate < native_hz - 0.5}
     conditions |= {f"{loss:.0%} of packets lost": replace(run, loss=loss) for loss in LOSSES}
     conditions["without gyroscope"] = replace(run, channels="acc")
-    for name, one in conditions.items():
-        yield Row(f"{title}, {name}", (one,), run.labels, of=title)
+    for name, changed in conditions.items():
+        yield Row(f"{title}, {name}", (changed,), run.labels, of=title)
 
 
 def _rate_of(trials: Sequence[Trial]) -> float:
@@ -199,7 +199,7 @@ def _rate_of(trials: Sequence[Trial]) -> float:
 
 
 def _plan_gestures(spec: ModelSpec, made: Plan) -> None:
-    """All wrists of the two sets of gestures in one row."""
+    """Put all wrists of the two sets of gestures in one row."""
     for suffix in ("", TURNED):
         runs = tuple(
             row.runs[0]
@@ -208,38 +208,38 @@ def _plan_gestures(spec: ModelSpec, made: Plan) -> None:
             if row.name.startswith(f"{name} wrist") and row.name.endswith(suffix) and not row.of
             if row.runs[0].turned == bool(suffix)
         )
-        known = tuple(label for label in GESTURES if label in spec.labels)
-        if not (runs and known):
+        gestures = tuple(label for label in GESTURES if label in spec.labels)
+        if not (runs and gestures):
             made.skipped[f"gestures at the wrist{suffix}"] = (
                 "the model knows none of them, or there is no set"
             )
         else:
-            made.rows.append(Row(f"gestures at the wrist{suffix}", runs, known))
+            made.rows.append(Row(f"gestures at the wrist{suffix}", runs, gestures))
 
 
 def answer(recognizer: Recognizer, trials: Sequence[Trial], run: Run) -> Answers:
-    """All windows of all trials that have what is worn."""
-    found: list[tuple[str, str, str, str]] = []
+    """Judge all windows of all trials that have what is worn."""
+    words: list[tuple[str, str, str, str]] = []
     probabilities: list[FloatArray] = []
     for index, trial in enumerate(trials):
         true = {label for *_, label in trial.truth}
         if not (set(run.placements) <= set(trial.tracks) and true & set(run.labels)):
             continue
         for label, prediction, state in _of_trial(recognizer, trial, run, index):
-            p, said = prediction.probabilities, NO_ANSWER
+            p, predicted = prediction.probabilities, NO_ANSWER
             if p is not None:
-                said = recognizer.spec.labels[int(np.argmax(p))]
-            found.append((f"{run.data} {trial.subject}", label, said, state))
+                predicted = recognizer.spec.labels[int(np.argmax(p))]
+            words.append((f"{run.data} {trial.subject}", label, predicted, state))
             probabilities.append(np.zeros(len(recognizer.spec.labels), np.float32) if p is None else p)
-    columns = np.array(found, np.str_).reshape(-1, 4).T
+    person, truth, top, held = np.array(words, np.str_).reshape(-1, 4).T
     judged = np.array(probabilities, np.float32).reshape(-1, len(recognizer.spec.labels))
-    return Answers(columns[0], columns[1], columns[2], columns[3], judged)
+    return Answers(person, truth, top, held, judged)
 
 
 def _of_trial(
     recognizer: Recognizer, trial: Trial, run: Run, index: int
 ) -> Iterator[tuple[str, Prediction, str]]:
-    """Truth, answer and state of each scored window."""
+    """Yield truth, answer and state of each scored window."""
     spec, rng = recognizer.spec, np.random.default_rng((_SEED, index))
     turns = random_rotations(rng, len(run.placements))
     hop_s = spec.hop / spec.rate_hz if run.is_decided else HOP_S
@@ -271,7 +271,7 @@ def _of_trial(
 
 
 def decision_of(spec: ModelSpec, placements: Iterable[str]) -> Decision:
-    """The model's own, for what is worn."""
+    """Make the model's own decision, for what is worn."""
     return Decision(
         "evaluation",
         spec.labels,
@@ -284,7 +284,7 @@ def decision_of(spec: ModelSpec, placements: Iterable[str]) -> Decision:
 
 
 def truth_of(truth: Sequence[Segment], begin: float, end: float, *, greater_part: bool) -> str | None:
-    """The label of a window, s; None if it lies in several or, by the greater part, none fills half of it."""
+    """Return the label of a window, s; None if it lies in several or, by the greater part, none fills half of it."""
     edge = 1e-6
     for start, stop, label in truth:
         if start - edge <= begin and end <= stop + edge:

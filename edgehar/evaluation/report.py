@@ -1,4 +1,8 @@
-"""Where the results of an evaluation are written: beside the model that they belong to."""
+"""Files that the results of an evaluation are written to.
+
+All of them go into a work folder that git leaves alone. Beside the model stand, in its manifest and its README.md,
+the few lines that a reader needs.
+"""
 
 import logging
 from pathlib import Path
@@ -8,66 +12,64 @@ import msgspec
 from msgspec.structs import replace
 
 from edgehar.errors import ConfigError
-from edgehar.evaluation import further, picture
-from edgehar.evaluation.results import TURNED, Results, metrics, skipped, tables
+from edgehar.evaluation import picture
+from edgehar.evaluation.results import TURNED, Results, metrics
+from edgehar.evaluation.tables import document, summary
 from edgehar.pipeline import manifest
-from edgehar.training import cache as work, export
+from edgehar.training import cache, export
 
+RESULTS = "results.json"
+"""Name of the file of a work folder that holds all figures."""
 _END = "<!-- /scores -->"
 _MEND = "--no-write only prints"
-
 _log = logging.getLogger(__name__)
 
 
-def ready(path: Path) -> None:
-    """ConfigError, before minutes of scoring, if `publish` could draw or write nothing beside `path`."""
+def ready(model: Path, folder: Path) -> None:
+    """Raise ConfigError, before minutes of scoring, if `publish` could draw or write nothing."""
     picture.libraries()
-    work.writable(path.parent, _MEND)
+    cache.check_writable(model.parent, _MEND)
+    cache.make_work_folder(folder)
 
 
-def publish(path: Path, results: Results) -> None:
-    """Write `results.json`, `confusion.png`, the manifest's metrics and the tables of README.md beside `path`.
+def publish(model: Path, folder: Path, results: Results) -> None:
+    """Write all results into a work folder, and their summary into the manifest and README.md beside the model.
 
-    In README.md they replace what stands between `<!-- scores NAME -->` and `<!-- /scores -->`; a README
-    without these marks stays as it is, with a warning. ConfigError, before anything is written, without matplotlib or if
-    the model is no longer the one that was scored.
+    The folder gets `results.json`, `results.md` and `confusion.png`. In README.md the summary replaces what stands
+    between `<!-- scores NAME -->` and `<!-- /scores -->`; a README without these marks stays as it is, with a warning.
+    ConfigError, before anything is written, without matplotlib or if the model is no longer the one that was scored.
     """
-    spec = manifest.read(path)
+    spec = manifest.read(model)
     if spec.sha256 != results.sha256:
-        raise ConfigError(f"{path}: another network than the one that was scored; evaluate it anew")
+        raise ConfigError(f"{model}: another network than the one that was scored; evaluate it anew")
+    cache.make_work_folder(folder)
     drawn = {name: line.everybody for name, line in results.lines.items() if not name.endswith(TURNED)}
     drawn = {name: score for name, score in drawn.items() if len(score.f1) > 1}
-    picture.draw(drawn, path.with_name("confusion.png"))
-    file = path.with_name("results.json")
-    _write(file, _kept(file, results))
-    export.write_manifest(path.with_suffix(""), replace(spec, metrics=metrics(results)))
-    rewrite(path.with_name("README.md"), spec.name, document(results))
+    picture.draw(drawn, folder / "confusion.png")
+    _write(folder / RESULTS, _with_former(folder / RESULTS, results))
+    _write_text(folder / "results.md", document(results) + "\n")
+    export.write_manifest(model.with_suffix(""), replace(spec, metrics=metrics(results)))
+    _rewrite(model.with_name("README.md"), spec.name, summary(results))
 
 
-def document(results: Results) -> str:
-    """All tables under their titles."""
-    parts = tables(results) | further.tables(results.more) | {"Not scored": skipped(results)}
-    return "\n\n".join(f"#### {title}\n\n{table}" for title, table in parts.items() if table)
-
-
-def check(stem: Path, *, write: bool) -> None:
-    """Before minutes of work: whatever `add` would refuse; without `write` other figures only get a warning.
+def check(stem: Path, folder: Path, *, write: bool) -> None:
+    """Refuse, before minutes of work, what `add` would refuse; without `write` other figures only get a warning.
 
     Raises:
         ConfigError: as `add`.
     """
-    why = _stale(stem)
+    why = _stale(stem, folder)
     if write:
-        work.writable(stem.parent, _MEND)
+        cache.check_writable(stem.parent, _MEND)
         if why:
             raise ConfigError(why)
     elif why:
         _log.warning("%s", why)
 
 
-def _stale(stem: Path) -> str:
-    """Why the `results.json` that is there holds no figures of the model `stem`; empty if it does or is not there."""
-    file = stem.with_name("results.json")
+def _stale(stem: Path, folder: Path) -> str:
+    """Say why the results in the folder are no figures of the model `stem`; empty if they are, or there are none."""
+    file = folder / RESULTS
     results = read_results(file)
     if results is None or results.sha256 == manifest.read(stem).sha256:
         return ""
@@ -77,23 +79,24 @@ def _stale(stem: Path) -> str:
     )
 
 
-def add(stem: Path, name: str, found: Any, table: str) -> None:
-    """Put what another command found about the model `stem` into its `results.json`, where there is one, and README.md.
+def add(stem: Path, folder: Path, name: str, scores: Any, long: str, short: str) -> None:
+    """Put the scores of another command about the model `stem` where `publish` put its own.
 
-    There its table replaces what stands between `<!-- scores STEM NAME -->` and `<!-- /scores -->`. ConfigError,
-    before anything is written, if the results are those of another network.
+    They go into `results.json`, where there is one, their long table into `NAME.md`, and the short one in README.md
+    between `<!-- scores STEM NAME -->` and `<!-- /scores -->`. ConfigError, before anything is written, if the
+    results are those of another network.
     """
-    if why := _stale(stem):
+    if why := _stale(stem, folder):
         raise ConfigError(why)
-    file = stem.with_name("results.json")
-    results = read_results(file)
+    results = read_results(folder / RESULTS)
     if results:
-        _write(file, replace(results, more={**results.more, name: msgspec.to_builtins(found)}))
-    rewrite(stem.with_name("README.md"), f"{stem.name} {name}", table)
+        _write(folder / RESULTS, replace(results, more={**results.more, name: msgspec.to_builtins(scores)}))
+    _write_text(folder / f"{name}.md", long + "\n")
+    _rewrite(stem.with_name("README.md"), f"{stem.name} {name}", short)
 
 
 def read_results(file: Path) -> Results | None:
-    """Those of an evaluation, if there was one; ConfigError if the file holds something else."""
+    """Read those of an evaluation, if there was one; ConfigError if the file holds something else."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=Results)
     except FileNotFoundError:
@@ -106,11 +109,15 @@ def read_results(file: Path) -> Results | None:
 
 def _write(file: Path, results: Results) -> None:
     content = msgspec.json.format(msgspec.json.encode(results)) + b"\n"
-    work.write(file, lambda new: new.write_bytes(content))
+    cache.write_whole(file, lambda new: new.write_bytes(content))
 
 
-def _kept(file: Path, results: Results) -> Results:
-    """With what other commands found out about the same network."""
+def _write_text(file: Path, text: str) -> None:
+    cache.write_whole(file, lambda new: new.write_text(text, encoding="utf-8"))
+
+
+def _with_former(file: Path, results: Results) -> Results:
+    """Return the results with what other commands measured of the same network."""
     try:
         former = read_results(file)
     except ConfigError:
@@ -120,15 +127,14 @@ def _kept(file: Path, results: Results) -> Results:
     return replace(results, more=former.more | results.more)
 
 
-def rewrite(readme: Path, name: str, tables: str) -> None:
+def _rewrite(readme: Path, name: str, tables: str) -> None:
     """Put the tables between the marks of a README; where it has none, a warning tells how to set them."""
     if not readme.is_file():
         return
     begin = f"<!-- scores {name} -->"
-    before, found, rest = readme.read_text(encoding="utf-8").partition(begin)
+    before, opened, rest = readme.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(_END)
-    if not (found and closed):
+    if not (opened and closed):
         _log.warning("%s: left as it is; the tables go between %s and %s", readme, begin, _END)
         return
-    text = f"{before}{begin}\n{tables}\n{_END}{after}"
-    work.write(readme, lambda new: new.write_text(text, encoding="utf-8"))
+    _write_text(readme, f"{before}{begin}\n{tables}\n{_END}{after}")

@@ -1,7 +1,7 @@
 """Errors of continuous recognition told apart, one label against the rest.
 
 After Ward, Lukowicz and Gellersen, "Performance metrics for activity recognition", ACM TIST 2(1),
-2011: what was said too much is an insertion, a merge of two true intervals or overfill at an edge;
+2011: what was reported too much is an insertion, a merge of two true intervals or overfill at an edge;
 what was missed is a deletion, a fragmentation of one true interval or underfill at an edge. Time is
 weighed in seconds instead of frames, so no frame length enters.
 """
@@ -23,9 +23,9 @@ class Frames(Struct, frozen=True):
     """Seconds of each kind."""
 
     hit: float = 0.0
-    """True and said."""
+    """True and reported."""
     silence: float = 0.0
-    """Neither."""
+    """Neither of both."""
     insertion: float = 0.0
     merge: float = 0.0
     overfill_start: float = 0.0
@@ -40,10 +40,10 @@ class Frames(Struct, frozen=True):
 
 
 class Rates(Struct, frozen=True):
-    """The 2SET rates: shares of what is true and of what is not, so that rare labels weigh as common ones."""
+    """2SET rates: shares of what is true and of what is not, so that rare labels weigh as common ones."""
 
     hit: float | None
-    """Share of the true time that was said; None if there is none. With the next three it sums to 1."""
+    """Share of the true time that was reported; None if there is none. With the next three it sums to 1."""
     deletion: float | None
     fragmentation: float | None
     underfill: float | None
@@ -54,33 +54,33 @@ class Rates(Struct, frozen=True):
 
 
 class Events(Struct, frozen=True):
-    """Counts of true and of said intervals."""
+    """Counts of true and of reported intervals."""
 
     correct: int = 0
-    """One true interval met by one said, and no other: C."""
+    """One true interval met by one reported, and no other: C."""
     deleted: int = 0
-    """True, and never said: D."""
+    """True, and never reported: D."""
     fragmented: int = 0
-    """True, said in pieces: F."""
+    """True, reported in pieces: F."""
     merged: int = 0
-    """True, said in one with another: M."""
+    """True, reported in one with another: M."""
     fragmented_merged: int = 0
     """True, both: FM."""
     inserted: int = 0
-    """Said, and never true: I'."""
+    """Reported, and never true: I'."""
     fragmenting: int = 0
-    """Said, a piece of a true one: F'."""
+    """Reported, a piece of a true one: F'."""
     merging: int = 0
-    """Said, over several true ones: M'."""
+    """Reported, over several true ones: M'."""
     fragmenting_merging: int = 0
-    """Said, both: FM'."""
+    """Reported, both: FM'."""
 
     def __add__(self, other: "Events") -> "Events":
         return Events(*(a + b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
 
 
 class Ward(Struct, frozen=True):
-    """Of one label on one or more recordings."""
+    """Errors of one label on one or more recordings."""
 
     frames: Frames
     rates: Rates
@@ -90,17 +90,17 @@ class Ward(Struct, frozen=True):
 class _Piece(NamedTuple):
     seconds: float
     true: bool
-    said: bool
+    reported: bool
 
 
-def compare(true: Iterable[Interval], said: Iterable[Interval], start: float, end: float) -> Ward:
-    """What was said against what is true from `start` to `end`, s; intervals that touch or overlap are one."""
-    true, said = _joined(true, start, end), _joined(said, start, end)
-    return _ward(_frames(_pieces(true, said, start, end)), _events(true, said))
+def compare(true: Iterable[Interval], reported: Iterable[Interval], start: float, end: float) -> Ward:
+    """Compare reported and true intervals from `start` to `end`, s; those that touch or overlap are one."""
+    true, reported = _joined(true, start, end), _joined(reported, start, end)
+    return _ward(_frames(_pieces(true, reported, start, end)), _events(true, reported))
 
 
 def pool(parts: Iterable[Ward]) -> Ward:
-    """All recordings together: seconds and counts add up, rates are formed of the sums."""
+    """Pool all recordings: seconds and counts add up, rates are formed of the sums."""
     frames, events = Frames(), Events()
     for part in parts:
         frames, events = frames + part.frames, events + part.events
@@ -108,13 +108,13 @@ def pool(parts: Iterable[Ward]) -> Ward:
 
 
 def by_label(
-    true: Sequence[Segment], said: Sequence[Segment], labels: Iterable[str], start: float, end: float
+    true: Sequence[Segment], reported: Sequence[Segment], labels: Iterable[str], start: float, end: float
 ) -> dict[str, Ward]:
-    """Each label against the rest, over the same stretch of time."""
+    """Compare each label against the rest, over the same stretch of time."""
     return {
         label: compare(
             [(a, b) for a, b, name in true if name == label],
-            [(a, b) for a, b, name in said if name == label],
+            [(a, b) for a, b, name in reported if name == label],
             start,
             end,
         )
@@ -123,7 +123,7 @@ def by_label(
 
 
 def _joined(intervals: Iterable[Interval], start: float, end: float) -> list[Interval]:
-    """In order, inside [start, end], those of no length left out, touching ones made one."""
+    """Sort and cut to [start, end], leave out those of no length, make touching ones one."""
     joined: list[Interval] = []
     for a, b in sorted((max(a, start), min(b, end)) for a, b in intervals):
         if b <= a:
@@ -135,18 +135,18 @@ def _joined(intervals: Iterable[Interval], start: float, end: float) -> list[Int
     return joined
 
 
-def _pieces(true: list[Interval], said: list[Interval], start: float, end: float) -> list[_Piece]:
-    """Stretches in which neither truth nor answer changes."""
-    edges = sorted({start, end, *(edge for interval in (*true, *said) for edge in interval)})
+def _pieces(true: list[Interval], reported: list[Interval], start: float, end: float) -> list[_Piece]:
+    """Cut the time into stretches in which neither truth nor answer changes."""
+    edges = sorted({start, end, *(edge for interval in (*true, *reported) for edge in interval)})
     pieces, i, j = [], 0, 0
     for a, b in pairwise(edges):
         while i < len(true) and true[i][1] <= a:
             i += 1
-        while j < len(said) and said[j][1] <= a:
+        while j < len(reported) and reported[j][1] <= a:
             j += 1
         is_true = i < len(true) and true[i][0] <= a
-        is_said = j < len(said) and said[j][0] <= a
-        pieces.append(_Piece(b - a, is_true, is_said))
+        is_reported = j < len(reported) and reported[j][0] <= a
+        pieces.append(_Piece(b - a, is_true, is_reported))
     return pieces
 
 
@@ -166,10 +166,10 @@ _MISSED = {
 
 
 def _frames(pieces: Sequence[_Piece]) -> Frames:
-    hits = [False, *(piece.true and piece.said for piece in pieces), False]
+    hits = [False, *(piece.true and piece.reported for piece in pieces), False]
     seconds = dict.fromkeys(Frames.__struct_fields__, 0.0)
     for i, piece in enumerate(pieces):
-        if piece.true == piece.said:
+        if piece.true == piece.reported:
             kind = "hit" if piece.true else "silence"
         else:
             kind = (_MISSED if piece.true else _TOO_MUCH)[hits[i], hits[i + 2]]
@@ -177,26 +177,26 @@ def _frames(pieces: Sequence[_Piece]) -> Frames:
     return Frames(**seconds)
 
 
-def _events(true: list[Interval], said: list[Interval]) -> Events:
-    met = [[j for j, s in enumerate(said) if _overlap(t, s)] for t in true]
-    covered = [[i for i, t in enumerate(true) if _overlap(t, s)] for s in said]
-    of_true = [(len(own) > 0, len(own) > 1, any(len(covered[j]) > 1 for j in own)) for own in met]
-    of_said = [(len(own) > 0, any(len(met[i]) > 1 for i in own), len(own) > 1) for own in covered]
+def _events(true: list[Interval], reported: list[Interval]) -> Events:
+    met = [[j for j, r in enumerate(reported) if _overlap(t, r)] for t in true]
+    covered = [[i for i, t in enumerate(true) if _overlap(t, r)] for r in reported]
+    of_true = [(len(js) > 0, len(js) > 1, any(len(covered[j]) > 1 for j in js)) for js in met]
+    of_reported = [(len(ks) > 0, any(len(met[k]) > 1 for k in ks), len(ks) > 1) for ks in covered]
     return Events(
         correct=of_true.count((True, False, False)),
         deleted=of_true.count((False, False, False)),
         fragmented=of_true.count((True, True, False)),
         merged=of_true.count((True, False, True)),
         fragmented_merged=of_true.count((True, True, True)),
-        inserted=of_said.count((False, False, False)),
-        fragmenting=of_said.count((True, True, False)),
-        merging=of_said.count((True, False, True)),
-        fragmenting_merging=of_said.count((True, True, True)),
+        inserted=of_reported.count((False, False, False)),
+        fragmenting=of_reported.count((True, True, False)),
+        merging=of_reported.count((True, False, True)),
+        fragmenting_merging=of_reported.count((True, True, True)),
     )
 
 
-def _overlap(one: Interval, other: Interval) -> bool:
-    return one[0] < other[1] and other[0] < one[1]
+def _overlap(a: Interval, b: Interval) -> bool:
+    return a[0] < b[1] and b[0] < a[1]
 
 
 def _ward(frames: Frames, events: Events) -> Ward:
@@ -223,7 +223,7 @@ def _share(part: float, whole: float) -> float | None:
 
 
 def markdown(results: Mapping[str, Ward]) -> str:
-    """A line per name: rates in percent, then the counts of events."""
+    """Lay out a line per name: rates in percent, then the counts of events."""
     rates, events = Rates.__struct_fields__, Events.__struct_fields__
     head = ["", *(f"{name} %" for name in rates), *(name.replace("_", " + ") for name in events)]
     lines = [f"| {' | '.join(head)} |", "| --- |" + " ---: |" * (len(head) - 1)]

@@ -144,7 +144,7 @@ def read(path: Path | str) -> ModelSpec:
         raise ModelError(f"{file}: {_why(explain(error, raw))}; {mend}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(f"{file}: expected JSON, got something else ({error}); {mend}") from None
-    for field, expected, got in _misfits(spec):
+    for field, expected, got in misfits(spec):
         raise ModelError(f"{file}: {field}: expected {expected}, got {shown(got)}; {mend}")
     return spec
 
@@ -200,8 +200,8 @@ def _why(misfit: Misfit) -> str:
     )
 
 
-def _misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
-    """List the field, what was expected and what came, of all that a type cannot say."""
+def misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
+    """Yield the field, what was expected and what came, of all that a type cannot say."""
     reserved = get_args(NoAnswer)
     unknown = {label for sensor in spec.sensors for label in sensor.labels} - set(spec.labels)
     number, decision = spec.quantization, spec.decision

@@ -1,40 +1,24 @@
-"""Labelled recordings of people in npz form, sent as their sensors would have sent them.
-
-The form: `x` int16 (rows, columns) times `scale` (columns,) is SI, `columns` such as
-`wrist_left.acc_x`, `n` (trials,) rows of each trial, `subject`, `activity`, `trial` (trials,),
-`rate_hz`, and where there are such, `t_ms` (rows,) arrival times and `row_label` (rows,).
-"""
+"""Labelled recordings of people in npz form, sent as their sensors would have sent them."""
 
 import math
-import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 from msgspec import Struct, structs
-from numpy.lib import format as npy
-from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
 from edgehar.recordings.ehr import Header
+from edgehar.recordings.scoring import Segment
+from edgehar.recordings.trials import Array, Spans, TrialFile, in_order, label_runs, opened
 from edgehar.types import IMU_CHANNELS, Item, Stream, Times
 from edgehar.wire.protocol import MAX_SAMPLES, Counts, Description, encode_data, encode_description
 
-_TRIAL_KEYS = ("n", "subject", "activity", "trial")
-_KEYS = ("x", "scale", "columns", "rate_hz", *_TRIAL_KEYS)
 _ACC_RANGE_G = 16
 _GYR_RANGE_DPS = 2000
 # Rows that a radio link delivered at once stand within 10 ms; their times are whole milliseconds.
 _BATCH_S = 0.0105
-_SKIP = 1 << 16
-
-Array = NDArray[Any]
-Truth = list[tuple[float, float, str]]
-Spans = list[tuple[int, int]]
-"""First row and row behind the last of each trial."""
 
 
 class _Chosen(Struct, frozen=True, eq=False):
@@ -62,7 +46,12 @@ class NpzTrack:
     """
 
     def __init__(
-        self, header: Header, truth: Truth, sensors: list[_Sensor], times: Times, samples_per_packet: int
+        self,
+        header: Header,
+        truth: list[Segment],
+        sensors: list[_Sensor],
+        times: Times,
+        samples_per_packet: int,
     ) -> None:
         self.header = header
         self.truth = truth
@@ -85,7 +74,7 @@ class NpzTrack:
                 yield t, stream, encode_data(sequence, ticks_us, sensor.counts[start:end])
 
     def _packets(self) -> Iterator[tuple[int, int]]:
-        """First row and row behind the last of each packet."""
+        """Yield first row and row behind the last of each packet."""
         start, rows = 0, len(self._times)
         batched = not self._sensors[0].description.has_clock
         while start < rows:
@@ -106,18 +95,16 @@ def read_npz(
     trials: Sequence[int] | None = None,
     samples_per_packet: int = 10,
 ) -> NpzTrack:
-    """One person's trials in the order of their numbers; without a choice, all there are.
+    """Read one person's trials in the order of their numbers; without a choice, all of them.
 
-    RecordingError if the file has another form or lacks what was asked for; it names what there is.
+    RecordingError if the file has another form or lacks what was chosen; it names what there is.
     """
     if not 0 < samples_per_packet <= MAX_SAMPLES:
         raise ValueError(f"{samples_per_packet} samples per packet; 1..{MAX_SAMPLES} expected")
-    with _opened(path) as file:
+    with opened(path) as file:
         subjects = None if subject is None else [subject]
         chosen = _choose(file, {"subject": subjects, "activity": activities, "trial": trials})
-        rate_hz = float(file.whole("rate_hz"))
-        if not 0.1 <= rate_hz <= 1e5:
-            raise RecordingError(f"{path}: rate_hz {rate_hz}; 0.1..100000 expected")
+        rate_hz = file.rate_hz()
         t_ms = file.rows("t_ms", chosen.spans)
         labels = file.rows("row_label", chosen.spans)
         times = _times(chosen.spans, rate_hz, t_ms)
@@ -129,115 +116,33 @@ def read_npz(
         labels = chosen.activities
     streams = tuple(Stream(sensor.placement) for sensor in sensors)
     header = Header(f"{path.stem}-{chosen.subject}", streams, epoch=0.0, created=f"from {path.name}")
-    return NpzTrack(header, _truth(times, labels, 1 / rate_hz), sensors, times, samples_per_packet)
+    return NpzTrack(header, label_runs(times, labels, 1 / rate_hz), sensors, times, samples_per_packet)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator["_File"]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            yield _File(path, archive)
-    except OSError as error:
-        raise RecordingError(f"{path}: {error.strerror}") from error
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise RecordingError(f"{path}: no npz file, or a damaged one: {error}") from error
-
-
-class _File:
-    """The arrays of one open npz file; RecordingError where they are not of the form above."""
-
-    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
-        self.path = path
-        self._archive = archive
-        self._keys = {name.removesuffix(".npy") for name in archive.namelist()}
-        missing = [key for key in _KEYS if key not in self._keys]
-        if missing:
-            raise RecordingError(f"{path}: lacks {', '.join(missing)}; a set has {', '.join(_KEYS)}")
-
-    def whole(self, key: str) -> Array:
-        """An array, all of it."""
-        with self._array(key) as file:
-            return np.asarray(npy.read_array(file, allow_pickle=False))
-
-    def rows(self, key: str, spans: Spans) -> Array | None:
-        """These rows, one span after the other; the others never come into memory. None without the array."""
-        if key not in self._keys:
-            return None
-        parts: dict[tuple[int, int], Array] = {}
-        with self._array(key) as file:
-            shape, dtype = _shape(file)
-            begin, row_bytes = file.tell(), dtype.itemsize * math.prod(shape[1:])
-            for first, end in sorted(spans):  # in the file's order: seeking back would unpack it anew
-                _skip_to(file, begin + first * row_bytes)
-                part = np.frombuffer(file.read((end - first) * row_bytes), dtype)
-                parts[first, end] = part.reshape(end - first, *shape[1:])
-        return np.concatenate([parts[span] for span in spans])
-
-    def require(self, what: str, wanted: Sequence[object], there: Sequence[str] | Array) -> list[str]:
-        """What is wanted, as text; RecordingError that lists what is there if something is not."""
-        names = [str(one) for one in wanted]
-        unknown = [name for name in names if name not in there]
-        if unknown:
-            raise RecordingError(f"{self.path}: no {what} {', '.join(unknown)}; there are {_listed(there)}")
-        return names
-
-    @contextmanager
-    def _array(self, key: str) -> Iterator[IO[bytes]]:
-        try:
-            with self._archive.open(f"{key}.npy") as file:
-                yield file
-        except (ValueError, EOFError) as error:
-            raise RecordingError(f"{self.path}: array {key}: {error}") from error
-
-
-def _shape(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type of the array of which this file is the .npy; leaves it at the first row."""
-    version = npy.read_magic(file)
-    header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, by_columns, dtype = header(file)
-    if by_columns and len(shape) > 1:
-        raise ValueError("stored by columns, expected by rows")
-    return shape, dtype
-
-
-def _skip_to(file: IO[bytes], position: int) -> None:
-    # A packed file's own seek unpacks up to 16 MiB at once.
-    while file.tell() < position and file.read(min(position - file.tell(), _SKIP)):
-        pass
-
-
-def _choose(file: _File, wishes: dict[str, Sequence[object] | None]) -> _Chosen:
-    """The trials that were asked for, in the order of their numbers."""
-    trials = {key: file.whole(key) for key in _TRIAL_KEYS}
-    if len({len(column) for column in trials.values()}) > 1:
-        raise RecordingError(f"{file.path}: {', '.join(_TRIAL_KEYS)} differ in length")
-    subjects = _listed(trials["subject"])
+def _choose(file: TrialFile, wishes: dict[str, Sequence[object] | None]) -> _Chosen:
+    """Choose the trials of these subjects, activities and numbers, in the order of their numbers."""
+    trials = file.trials()
+    subjects = in_order(trials.subject)
     if not wishes["subject"] and "," in subjects:
         raise RecordingError(f"{file.path}: one subject has to be chosen of {subjects}")
-    chosen = np.argsort(trials["trial"], kind="stable")
+    chosen = np.argsort(trials.trial, kind="stable")
     for key, wanted in wishes.items():
-        there = trials[key][chosen].astype(str)
+        names = getattr(trials, key)[chosen].astype(str)
         if wanted:
-            chosen = chosen[np.isin(there, file.require(key, wanted, there))]
-    rows, ends = trials["n"][chosen].tolist(), np.cumsum(trials["n"])[chosen].tolist()
+            chosen = chosen[np.isin(names, file.require(key, wanted, names))]
+    rows = trials.n[chosen].tolist()
     if not rows or min(rows) < 1:
         raise RecordingError(f"{file.path}: {'a trial' if rows else 'a set'} with nothing in it")
+    spans = trials.spans
     return _Chosen(
-        subject=str(trials["subject"][chosen[0]]),
-        spans=[(end - count, end) for count, end in zip(rows, ends, strict=True)],
-        activities=np.repeat(trials["activity"][chosen], rows),
-    )
-
-
-def _listed(names: Sequence[str] | Array) -> str:
-    """Each once, numbers by their value."""
-    return ", ".join(
-        sorted({str(name) for name in names}, key=lambda name: (name.isdecimal() and len(name), name))
+        subject=str(trials.subject[chosen[0]]),
+        spans=[spans[i] for i in chosen],
+        activities=np.repeat(trials.activity[chosen], rows),
     )
 
 
 def _times(spans: Spans, rate_hz: float, t_ms: Array | None) -> Times:
-    """Stream time of each row, s: a trial begins one period after the last row of the one before."""
+    """Time each row in the stream, s: a trial begins one period after the last row of the one before."""
     if t_ms is None:
         return np.arange(sum(end - first for first, end in spans)) / rate_hz
     parts: list[Times] = []
@@ -251,35 +156,26 @@ def _times(spans: Spans, rate_hz: float, t_ms: Array | None) -> Times:
 
 
 def _sensors(
-    file: _File, spans: Spans, placements: Sequence[str] | None, plain: Description
+    file: TrialFile, spans: Spans, placements: Sequence[str] | None, plain: Description
 ) -> list[_Sensor]:
-    """The placements asked for, in this order, or all in the file's."""
-    columns, scale, x = file.whole("columns").tolist(), file.whole("scale"), file.rows("x", spans)
-    if x is None or not len(columns) == len(scale) == x.shape[-1]:
-        raise RecordingError(f"{file.path}: x, scale and columns differ in width")
-    there = list(dict.fromkeys(column.rpartition(".")[0] for column in columns))
-    file.require("channel", [column.rpartition(".")[2] for column in columns], IMU_CHANNELS)
+    """Read these placements, in this order, or all in the file's."""
+    scale, x = file.whole("scale"), file.rows("x", spans)
+    assert x is not None
+    recorded = file.sensors(x.shape[-1], len(scale))
     sensors = []
-    for placement in file.require("placement", placements or there, there):
-        channels = tuple(name for name in IMU_CHANNELS if f"{placement}.{name}" in columns)
-        own = [columns.index(f"{placement}.{name}") for name in channels]
+    for placement in file.require("placement", placements or list(recorded), list(recorded)):
+        channels = tuple(name for name in IMU_CHANNELS if name in recorded[placement])
+        columns = [recorded[placement][name] for name in channels]
         device = f"{zlib.crc32(f'{file.path.stem}/{placement}'.encode()):012x}"
         description = structs.replace(plain, device=device, channels=channels)
-        sensors.append(_Sensor(placement, description, _counts(x[:, own] * scale[own], description)))
+        sensors.append(_Sensor(placement, description, _counts(x[:, columns] * scale[columns], description)))
     return sensors
 
 
 def _counts(x: Array, description: Description) -> Counts:
-    """Counts as on the wire, (rows, 6), of SI values (rows, channels of the description)."""
+    """Return counts as on the wire, (rows, 6), of SI values (rows, channels of the description)."""
     counts = np.zeros((len(x), len(IMU_CHANNELS)), np.int16)
     limits = np.iinfo(np.int16)
     columns = [IMU_CHANNELS.index(channel) for channel in description.channels]
     counts[:, columns] = np.rint(x / description.scale()).clip(limits.min, limits.max)
     return counts
-
-
-def _truth(times: Times, labels: Array, period: float) -> Truth:
-    first = np.flatnonzero(np.append(True, labels[1:] != labels[:-1]))
-    starts = [float(t) for t in times[first]]
-    ends = [*starts[1:], float(times[-1]) + period]
-    return [(start, end, str(label)) for start, end, label in zip(starts, ends, labels[first], strict=True)]

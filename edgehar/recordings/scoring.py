@@ -1,4 +1,4 @@
-"""How well reported events meet the true boundaries of a labelled recording."""
+"""Scores of reported events against the true boundaries of a labelled recording."""
 
 from collections.abc import Iterable, Sequence
 
@@ -42,7 +42,7 @@ _ALIASES = {
 
 
 def common_label(label: str) -> str:
-    """The label under which models know what a data set calls `label`."""
+    """Return the label under which models know what a data set calls `label`."""
     return _ALIASES.get(label.lower(), label.lower())
 
 
@@ -66,7 +66,7 @@ class Boundaries(Struct, frozen=True):
 
 
 def merge(truth: Iterable[Segment]) -> list[Segment]:
-    """The same truth in common labels, with touching segments of one label joined."""
+    """Return the same truth in common labels, with touching segments of one label joined."""
     merged: list[Segment] = []
     for start, end, label in truth:
         name = common_label(label)
@@ -80,7 +80,7 @@ def merge(truth: Iterable[Segment]) -> list[Segment]:
 def score(
     events: Sequence[Event], truth: Iterable[Segment], labels: Sequence[str], tolerance_s: float = TOLERANCE_S
 ) -> dict[str, Boundaries]:
-    """Boundaries by kind of event; segments whose label the model lacks have no true boundary."""
+    """Match boundaries by kind of event; segments whose label the model lacks have no true boundary."""
     segments = [segment for segment in merge(truth) if segment[2] in labels]
     return {
         "activity_started": _match(

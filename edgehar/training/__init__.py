@@ -1,1 +1,1 @@
-"""From a recipe to a model pair: synthesis, fitting, int8 export."""
+"""Training, from a recipe to a model pair: synthesis, fitting, int8 export."""

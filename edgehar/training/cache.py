@@ -1,7 +1,7 @@
 """The work folder of a build: simulated windows and the state of the fit, so that nothing is made twice.
 
-What is kept carries a key, the sha256 of all that it depends on. What is damaged, or of another key,
-is made anew.
+What is kept carries a key, the sha256 of what it depends on: parts of the recipe, versions of libraries, and a
+version of our own code that a human raises. What is damaged, or of another key, is made anew.
 """
 
 import hashlib
@@ -22,31 +22,28 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-import edgehar
 from edgehar.errors import ConfigError
 from edgehar.training.recipe import Recipe
 
 Arrays = Mapping[str, NDArray[Any]]
 
-_SIMULATION = (
-    "motion/**/*.py",
-    "pipeline/resample.py",
-    "pipeline/windows.py",
-    "training/synthesize.py",
-)
-_FIT = ("pipeline/mounting.py", "training/fit.py", "training/frames.py", "training/tcn.py")
-_FOREST = ("evaluation/baselines.py",)
+SIMULATION_VERSION = 1
+"""Raise it with any change that gives other simulated windows from the same recipe and seed: in `motion`, the
+grid and the windows of the pipeline, or `synthesize`. Then they are made anew, in minutes."""
+FIT_VERSION = 1
+"""Raise it with any change that fits other weights to the same windows: in `fit`, `frames`, `tcn`, the views of
+`synthesize`, or the level axes of `pipeline.mounting`. Then a fit that was interrupted starts over."""
 _LATER = ("name", "version", "frames", "normalization", "views", "network", "fit", "decision")
 """Parts of a recipe that change no simulated window."""
 _LATER_OF_SENSORS = ("placements", "labels", "alone")
 """The same, of its sensors."""
-_SIGN = "sign"
-"""The array that holds the key."""
+_KEY = "sign"
+"""Name of the array that holds the key."""
 
 _log = logging.getLogger(__name__)
 
 
-class Kept(Struct, frozen=True):
+class CachedArrays(Struct, frozen=True):
     """One file of the work folder."""
 
     path: Path
@@ -54,7 +51,7 @@ class Kept(Struct, frozen=True):
     """Hexadecimal; a file of another key is not used."""
 
     def load(self) -> dict[str, NDArray[Any]] | None:
-        """The arrays; None if there are none, and with a warning if they are damaged or of another key."""
+        """Return the arrays; None if there are none, and with a warning if they are damaged or of another key."""
         try:
             return self._read() if self.path.exists() else None
         except ValueError as error:
@@ -62,35 +59,35 @@ class Kept(Struct, frozen=True):
             return None
 
     def is_good(self) -> bool:
-        """Whether there is something to go on from."""
+        """Tell whether there is something to go on from."""
         try:
             return bool(self._read())
         except ValueError:
             return False
 
     def _read(self) -> dict[str, NDArray[Any]]:
-        """The arrays; ValueError says why not."""
+        """Return the arrays; ValueError says why not."""
         try:
             # By handle: numpy leaves a file open that it cannot read.
             with self.path.open("rb") as handle, np.load(handle) as file:
                 arrays = {name: file[name] for name in file.files}
-            sign = str(arrays.pop(_SIGN))
+            key = str(arrays.pop(_KEY))
         except Exception as error:  # a damaged archive raises nearly anything
             why = " ".join(str(error).split()) or type(error).__name__
             raise ValueError(f"damaged ({why})") from error
-        if sign != self.key:
+        if key != self.key:
             raise ValueError("of another recipe or version")
         return arrays
 
     def save(self, arrays: Arrays) -> None:
         """Write the arrays, all or none; with a warning if there is no room for them."""
         try:
-            _replace(self.path, lambda path: _save(path, {_SIGN: np.array(self.key), **arrays}))
+            _replace(self.path, lambda path: _save(path, {_KEY: np.array(self.key), **arrays}))
         except OSError as error:
             _log.warning("%s cannot be kept: %s", self.path, error.strerror)
 
 
-def write(path: Path, fill: Callable[[Path], object]) -> None:
+def write_whole(path: Path, fill: Callable[[Path], object]) -> None:
     """Let `fill` write a file beside `path`, then put it there: whole or not at all.
 
     Raises:
@@ -120,7 +117,7 @@ def _save(path: Path, arrays: Arrays) -> None:
 
 @contextmanager
 def processes(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Fresh interpreters that do not hear Ctrl-C: a fork would copy whatever threads the caller runs."""
+    """Start fresh interpreters that do not hear Ctrl-C: a fork would copy whatever threads the caller runs."""
     context = multiprocessing.get_context("spawn")
     all_started = context.Event()
     pool = ProcessPoolExecutor(count, context, all_started.wait)
@@ -143,19 +140,19 @@ def _start(pool: ProcessPoolExecutor, count: int, all_started: Event) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def make(folder: Path) -> Path:
+def make_work_folder(folder: Path) -> Path:
     """Make the folder, which git leaves alone wherever it is.
 
     Raises:
         ConfigError: if it cannot be made.
     """
-    writable(folder, "--work takes a folder to write to")
+    check_writable(folder, "--work takes a folder to write to")
     if not any(folder.iterdir()):
-        write(folder / ".gitignore", lambda path: path.write_text("*\n"))
+        write_whole(folder / ".gitignore", lambda path: path.write_text("*\n"))
     return folder
 
 
-def writable(folder: Path, mend: str) -> None:
+def check_writable(folder: Path, mend: str) -> None:
     """Make the folder, unless it is there, and try whether a file can be written to it.
 
     Raises:
@@ -169,38 +166,23 @@ def writable(folder: Path, mend: str) -> None:
         raise ConfigError(f"{folder}: {error.strerror}; {mend}") from error
 
 
-def key_of_data(recipe: Recipe) -> str:
-    """Of the simulated windows."""
+def simulation_key(recipe: Recipe, version: int = SIMULATION_VERSION) -> str:
+    """Return the key of the recipe's simulated windows."""
     tables = _without(_LATER, msgspec.to_builtins(recipe))
     tables["sensors"] = [_without(_LATER_OF_SENSORS, sensor) for sensor in tables["sensors"]]
-    return _key(tables, np.__version__, *_texts(_SIMULATION))
+    return cache_key(tables, f"simulation {version}", np.__version__)
 
 
-def key_of_fit(recipe: Recipe, data: str, versions: str) -> str:
-    """Of a fit to windows of the key `data` by these `versions` of libraries."""
+def fit_key(recipe: Recipe, windows: str, libraries: str, version: int = FIT_VERSION) -> str:
+    """Return the key of a fit to windows of the key `windows` by `libraries`, named with their versions."""
     tables = _without(("name", "version", "decision"), msgspec.to_builtins(recipe))
-    return _key(tables, data, versions, *_texts(_FIT))
+    return cache_key(tables, f"fit {version}", windows, libraries)
 
 
-def key_of_forest(recipe: Recipe, data: str) -> str:
-    """Of a random forest on windows of the key `data`."""
-    tables = {
-        name: msgspec.to_builtins(getattr(recipe, name)) for name in ("sensors", "views", "normalization")
-    }
-    return _key(tables, data, np.__version__, *_texts(_FOREST))
+def cache_key(tables: dict[str, Any], *versions: str) -> str:
+    """Return the sha256, hexadecimal, of parts of a recipe and of the versions of what works with them."""
+    return hashlib.sha256(msgspec.json.encode([tables, *versions], order="sorted")).hexdigest()
 
 
 def _without(names: Iterable[str], table: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in table.items() if name not in names}
-
-
-def _key(tables: dict[str, Any], *texts: str) -> str:
-    return hashlib.sha256(msgspec.json.encode([tables, *texts], order="sorted")).hexdigest()
-
-
-def _texts(patterns: Iterable[str]) -> Iterator[str]:
-    package = Path(edgehar.__file__).parent
-    for pattern in patterns:
-        for path in sorted(package.glob(pattern)):
-            yield path.relative_to(package).as_posix()
-            yield path.read_text(encoding="utf-8")

@@ -4,14 +4,13 @@ The answers are those of the run-time recognizer, so they are over the labels th
 can tell apart. Needs no TensorFlow.
 """
 
-from math import exp, log, sqrt
+from math import exp, log
 
 import msgspec
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from edgehar.evaluation.metrics import confusion, cooled, expected_error, f1
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.training.recipe import Recipe
@@ -24,13 +23,14 @@ _SHARE = 0.1
 _COLDEST, _HOTTEST = 0.05, 20.0
 _LEAST = 1e-37
 """About the smallest that float32 tells from zero."""
+_BINS = 15
 
 Labels = NDArray[np.int64]
 Array = NDArray[np.float64]
 
 
 class Calibration(Struct, frozen=True):
-    """How well confidence and share of right answers agree, before and after the temperature."""
+    """Agreement of confidence and share of right answers, before and after the temperature."""
 
     temperature: float
     windows: int
@@ -41,7 +41,7 @@ class Calibration(Struct, frozen=True):
 
 
 class Rounding(Struct, frozen=True):
-    """What int8 costs against float32, on the same windows."""
+    """Cost of int8 against float32, on the same windows."""
 
     windows: int
     macro_f1_float32: float
@@ -51,75 +51,96 @@ class Rounding(Struct, frozen=True):
 
 
 def strangers(recipe: Recipe) -> Recipe:
-    """The same recipe with a smaller number of other people."""
+    """Return the same recipe with a smaller number of other people."""
     windows = max(len(recipe.labels), int(recipe.synthesis.windows * _SHARE))
     synthesis = msgspec.structs.replace(recipe.synthesis, windows=windows)
     return msgspec.structs.replace(recipe, seed=recipe.seed + _STRANGERS, synthesis=synthesis)
 
 
 def worn(x: FloatArray) -> tuple[int, ...]:
-    """Sensors with any signal in one window (sensors, 2, rows, 3)."""
+    """Return the sensors with any signal in one window (sensors, 2, rows, 3)."""
     return tuple(int(i) for i in np.flatnonzero(x.any(axis=(1, 2, 3))))
 
 
 def answers(recognizer: Recognizer, x: FloatArray) -> FloatArray:
-    """(n, labels): probabilities that the recognizer gives to windows (n, sensors, 2, rows, 3), SI units."""
+    """Return (n, labels) probabilities that the recognizer gives to windows (n, sensors, 2, rows, 3), SI units."""
     spec = recognizer.spec
-    found = np.zeros((len(x), len(spec.labels)), np.float32)
+    probabilities = np.zeros((len(x), len(spec.labels)), np.float32)
     for i, view in enumerate(x):
-        there = worn(view)
+        sensors = worn(view)
         rows = np.ascontiguousarray(view.transpose(2, 0, 1, 3)).reshape(spec.window, -1)
-        [prediction] = recognizer.push(Window(0.0, rows, (1.0,) * len(there), 0.0, worn=there))
+        [prediction] = recognizer.push(Window(0.0, rows, (1.0,) * len(sensors), 0.0, worn=sensors))
         if prediction.probabilities is not None:
-            found[i] = prediction.probabilities
-    return found
+            probabilities[i] = prediction.probabilities
+    return probabilities
 
 
 def offered(spec: ModelSpec, x: FloatArray) -> NDArray[np.bool_]:
-    """(n, labels): what the sensors that are worn in each window, as in `answers`, can tell apart."""
-    known: dict[tuple[int, ...], tuple[int, ...]] = {}
-    found = np.zeros((len(x), len(spec.labels)), np.bool_)
+    """Return (n, labels): what the sensors that are worn in each window, as in `answers`, can tell apart."""
+    labels: dict[tuple[int, ...], tuple[int, ...]] = {}
+    mask = np.zeros((len(x), len(spec.labels)), np.bool_)
     for i, view in enumerate(x):
-        there = worn(view)
-        found[i, known.setdefault(there, spec.offered(there))] = True
-    return found
+        sensors = worn(view)
+        mask[i, labels.setdefault(sensors, spec.offered(sensors))] = True
+    return mask
 
 
 def nll(probabilities: FloatArray | Array, label: Labels) -> float:
-    """Mean negative log-likelihood of the true labels."""
+    """Return the mean negative log-likelihood of the true labels."""
     true = np.asarray(probabilities, np.float64)[np.arange(len(label)), label]
     return float(-np.log(np.maximum(true, _LEAST)).mean())
 
 
 def temperature(probabilities: FloatArray, label: Labels) -> float:
-    """The one of least NLL, given probabilities at temperature 1 (Guo 2017); 0.05 to 20."""
+    """Find the temperature of least NLL, given probabilities at temperature 1 (Guo 2017); 0.05 to 20."""
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415  # only a build needs it
 
-    def loss(exponent: float) -> float:
-        return nll(cooled(probabilities, exp(exponent)), label)
+    # The loss has one minimum over 1 / temperature, so over its logarithm too.
+    best = minimize_scalar(
+        lambda exponent: nll(tempered(probabilities, exp(exponent)), label),
+        bounds=(log(_COLDEST), log(_HOTTEST)),
+        method="bounded",
+        options={"xatol": 1e-5},
+    )
+    return round(exp(best.x), 4)
 
-    # Golden section: the loss has one minimum over 1 / temperature, so over its logarithm too.
-    low, high, golden = log(_COLDEST), log(_HOTTEST), (sqrt(5.0) - 1.0) / 2.0
-    while high - low > 1e-4:
-        step = golden * (high - low)
-        if loss(high - step) <= loss(low + step):
-            high = low + step
-        else:
-            low = high - step
-    return round(exp((low + high) / 2), 4)
+
+def tempered(probabilities: FloatArray, temperature: float) -> Array:
+    """Return what the same logits give at another temperature; rows sum to 1, zeros stay."""
+    # A softmax at temperature T is the one at 1 to the power of 1 / T, scaled to sum to 1.
+    powers: Array = probabilities.astype(np.float64) ** (1.0 / temperature)
+    powers /= powers.sum(axis=1, keepdims=True)
+    return powers
+
+
+def expected_calibration_error(probabilities: FloatArray | Array, right: NDArray[np.bool_]) -> float:
+    """Return the gap between confidence and accuracy of the top label, 0..1, in 15 equal bins (Guo 2017).
+
+    Args:
+        probabilities: (n, labels).
+        right: (n,), whether the top label is the true one.
+    """
+    confidence = probabilities.astype(np.float64).max(axis=1)
+    bins = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
+    gaps = np.bincount(bins, confidence - right, _BINS)
+    return float(np.abs(gaps).sum() / max(len(right), 1))
 
 
 def calibrate(probabilities: FloatArray, label: Labels) -> Calibration:
     """Find the temperature for probabilities at temperature 1; labels that were not offered do not count."""
-    asked = np.asarray(probabilities)[np.arange(len(label)), label] > 0
-    p, label = probabilities[asked], label[asked]
-    right = p.argmax(axis=1) == label
-    found = temperature(p, label)
-    after = cooled(p, found)
+    could_answer = np.asarray(probabilities)[np.arange(len(label)), label] > 0
+    before, label = probabilities[could_answer], label[could_answer]
+    right = before.argmax(axis=1) == label
+    best = temperature(before, label)
+    after = tempered(before, best)
     return Calibration(
-        temperature=found,
+        temperature=best,
         windows=len(label),
-        nll=(round(nll(p, label), 4), round(nll(after, label), 4)),
-        ece=(round(expected_error(p, right), 4), round(expected_error(after, right), 4)),
+        nll=(round(nll(before, label), 4), round(nll(after, label), 4)),
+        ece=(
+            round(expected_calibration_error(before, right), 4),
+            round(expected_calibration_error(after, right), 4),
+        ),
     )
 
 
@@ -128,11 +149,18 @@ def rounding(
 ) -> Rounding:
     """Compare the float32 network's logits, where `mask` offers them, with the int8 network's answers."""
     exact = np.where(mask, logits, -np.inf).argmax(axis=1)
-    rounded, labels = np.asarray(probabilities).argmax(axis=1), logits.shape[1]
-    macro = [np.nanmean(f1(confusion(label, said, labels, labels))) for said in (exact, rounded)]
+    rounded = np.asarray(probabilities).argmax(axis=1)
     return Rounding(
         windows=len(label),
-        macro_f1_float32=round(float(macro[0]), 4),
-        macro_f1_int8=round(float(macro[1]), 4),
+        macro_f1_float32=_macro_f1(label, exact),
+        macro_f1_int8=_macro_f1(label, rounded),
         agreement=round(float((exact == rounded).mean()), 4),
     )
+
+
+def _macro_f1(label: Labels, answer: Labels) -> float:
+    """Return the mean F1 over the labels that truly occur; any other answer is an error."""
+    from sklearn.metrics import f1_score  # noqa: PLC0415  # only a build needs it
+
+    macro = f1_score(label, answer, labels=np.unique(label), average="macro", zero_division=0.0)
+    return round(float(macro), 4)

@@ -13,7 +13,7 @@ import numpy as np
 
 from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import FORMAT, ModelSpec, Quantization, Sensor
-from edgehar.training.cache import write
+from edgehar.training.cache import write_whole
 from edgehar.training.fit import network
 from edgehar.training.recipe import Recipe
 from edgehar.types import IMU_CHANNELS, FloatArray
@@ -21,7 +21,7 @@ from edgehar.validation import shown
 
 
 def to_int8(model: Any, recipe: Recipe, representative: FloatArray) -> bytes:
-    """Quantize weights and activations on the (n, window, channels) windows; the file's bytes."""
+    """Quantize weights and activations on the (n, window, channels) windows; return the file's bytes."""
     import tensorflow as tf  # noqa: PLC0415  # loads in seconds, and only desktops have it
 
     # A batch of one: with a free batch the dilated convolutions would be slower.
@@ -46,7 +46,7 @@ def to_int8(model: Any, recipe: Recipe, representative: FloatArray) -> bytes:
 def describe(
     recipe: Recipe, content: bytes, provenance: dict[str, Any], temperature: float = 1.0
 ) -> ModelSpec:
-    """The manifest of a network that was made by this recipe."""
+    """Return the manifest of a network that was made by this recipe."""
     return ModelSpec(
         format=FORMAT,
         name=recipe.name,
@@ -70,24 +70,24 @@ def describe(
 
 
 def problems(recipe: Recipe) -> Iterator[str]:
-    """What the manifest of its network could not say: it would be refused after the build."""
+    """Name what the manifest of its network could not say: it would be refused after the build."""
     content = msgspec.json.encode(describe(recipe, b"", {}))
     try:
         spec = msgspec.json.decode(content, type=ModelSpec)
     except msgspec.ValidationError as error:
         yield str(error)
         return
-    for field, expected, got in manifest._misfits(spec):  # noqa: SLF001  # its rules, not a copy of them
+    for field, expected, got in manifest.misfits(spec):
         yield f"{field}: expected {expected}, got {shown(got)}"
 
 
 def write_manifest(stem: Path, spec: ModelSpec) -> None:
     """Write `stem.json`, whole or not at all."""
     content = msgspec.json.format(msgspec.json.encode(spec)) + b"\n"
-    write(stem.with_name(stem.name + ".json"), lambda path: path.write_bytes(content))
+    write_whole(stem.with_name(stem.name + ".json"), lambda path: path.write_bytes(content))
 
 
 def write_pair(stem: Path, content: bytes, spec: ModelSpec) -> None:
     """Write `stem.tflite` and `stem.json`, each whole or not at all."""
-    write(stem.with_name(stem.name + ".tflite"), lambda path: path.write_bytes(content))
+    write_whole(stem.with_name(stem.name + ".tflite"), lambda path: path.write_bytes(content))
     write_manifest(stem, spec)

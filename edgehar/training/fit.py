@@ -4,14 +4,15 @@ Order and views are a function of seed and epoch, and the state after each epoch
 was interrupted goes on to the very bytes of one that was not.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehar.training.cache import Kept
+from edgehar.training.cache import CachedArrays
+from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import Dataset, Views
 from edgehar.training.tcn import build
@@ -24,22 +25,23 @@ _AT_ONCE = 256
 
 _Batch = tuple[FloatArray, NDArray[np.int64]]
 
-Tick = Callable[[int, float], None]
-"""Hears of the steps done so far, those of an earlier run included, and of the epoch's accuracy till then."""
-
 
 def network(recipe: Recipe, batch: int | None = None) -> Any:
-    """The recipe's network as the seed of the moment draws it."""
+    """Make the recipe's network as the seed of the moment draws it."""
     channels = len(recipe.frames) * len(IMU_CHANNELS)
     return build(recipe.network, recipe.window, len(recipe.sensors), channels, len(recipe.labels), batch)
 
 
-def fit(recipe: Recipe, data: Dataset, tick: Tick, kept: Kept | None = None) -> Any:
-    """Fit the recipe's network, going on from what is kept. Same seed, same weights."""
-    state = _State(recipe, steps(recipe, len(data.x)))
-    epoch = state.recall(kept)
-    each = steps(recipe, len(data.x)) // recipe.fit.epochs
-    tick(epoch * each, 0.0)
+def fit(recipe: Recipe, data: Dataset, progress: Progress, cached: CachedArrays | None = None) -> Any:
+    """Fit the recipe's network, going on from what is cached. Same seed, same weights.
+
+    Progress is in steps, those of an earlier run included; the stage says how much of the epoch was right so far.
+    """
+    total = steps(recipe, len(data.x))
+    state = _State(recipe, total)
+    epoch = state.recall(cached)
+    each = total // recipe.fit.epochs
+    progress(_stage(0.0), epoch * each, total)
     for number in range(epoch, recipe.fit.epochs):
         right = 0.0
         order = np.random.default_rng((recipe.seed, 8, number)).permutation(len(data.x))
@@ -47,13 +49,17 @@ def fit(recipe: Recipe, data: Dataset, tick: Tick, kept: Kept | None = None) -> 
         drawn = ((views(rows), data.label[rows]) for rows in batches(order, recipe.fit.batch))
         for i, (x, label) in enumerate(_ahead(drawn)):
             right += state.step(x, label)
-            tick(number * each + i + 1, right / (i + 1))
-        state.keep(kept, number + 1)
+            progress(_stage(right / (i + 1)), number * each + i + 1, total)
+        state.keep(cached, number + 1)
     return state.model
 
 
+def _stage(accuracy: float) -> str:
+    return f"fitting, {accuracy:.1%} of the epoch right"
+
+
 def _ahead(drawn: Iterator[_Batch]) -> Iterator[_Batch]:
-    """The same batches, each made while the network learns from the one before."""
+    """Yield the same batches, each made while the network learns from the one before."""
     with ThreadPoolExecutor(1) as maker:
         coming = maker.submit(next, drawn, None)
         while (batch := coming.result()) is not None:
@@ -62,7 +68,7 @@ def _ahead(drawn: Iterator[_Batch]) -> Iterator[_Batch]:
 
 
 def untrained(recipe: Recipe) -> Any:
-    """The recipe's network as its seed draws it."""
+    """Make the recipe's network as its seed draws it."""
     return _State(recipe, 1).model
 
 
@@ -90,52 +96,52 @@ class _State:
         self._variables = [*self.classifier.variables, *optimizer.variables]
 
     def step(self, x: FloatArray, label: NDArray[np.int64]) -> float:
-        """Learn from one batch; the share of it that was right."""
+        """Learn from one batch; return the share of it that was right."""
         _, accuracy = self.classifier.train_on_batch(x, self._targets[label])
         return float(accuracy)
 
-    def recall(self, kept: Kept | None) -> int:
-        """Take over what is kept; the epochs that it went through."""
-        arrays = kept.load() if kept else None
+    def recall(self, cached: CachedArrays | None) -> int:
+        """Take over the state that is cached; return the epochs that it went through."""
+        arrays = cached.load() if cached else None
         if arrays is None:
             return 0
         for i, variable in enumerate(self._variables):
             variable.assign(arrays[f"variable_{i}"])
         return int(arrays["epoch"])
 
-    def keep(self, kept: Kept | None, epoch: int) -> None:
+    def keep(self, cached: CachedArrays | None, epoch: int) -> None:
         """Keep the state after so many epochs."""
-        if kept is not None:
+        if cached is not None:
             arrays = {f"variable_{i}": np.asarray(variable) for i, variable in enumerate(self._variables)}
-            kept.save(arrays | {"epoch": np.array(epoch)})
+            cached.save(arrays | {"epoch": np.array(epoch)})
 
 
-def epochs(kept: Kept) -> int:
-    """Epochs that a kept fit went through."""
-    arrays = kept.load() if kept.is_good() else None
+def epochs(cached: CachedArrays) -> int:
+    """Count the epochs that a cached fit went through."""
+    arrays = cached.load() if cached.is_good() else None
     return 0 if arrays is None else int(arrays["epoch"])
 
 
 def steps(recipe: Recipe, windows: int) -> int:
-    """Steps of the whole fit."""
+    """Count the steps of the whole fit."""
     return max(1, windows // recipe.fit.batch) * recipe.fit.epochs
 
 
 def batches(rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
-    """Whole batches; what is left over waits for the next epoch. One smaller batch if there are too few."""
+    """Cut whole batches; what is left over waits for the next epoch. One smaller batch if there are too few."""
     count = max(1, len(rows) // size)
     return [rows[i * size : (i + 1) * size] for i in range(count)]
 
 
 def logits(model: Any, x: FloatArray) -> FloatArray:
-    """(n, labels), of the float32 network."""
+    """Return the logits (n, labels) of the float32 network."""
     # By hand: `predict` builds a pipeline that complains on stderr.
     parts = [model.predict_on_batch(x[i : i + _AT_ONCE])["logits"] for i in range(0, len(x), _AT_ONCE)]
     return np.concatenate(parts)
 
 
 def representative(recipe: Recipe, data: Dataset) -> FloatArray:
-    """Synthetic windows of all labels, for the ranges of the int8 activations."""
+    """Draw synthetic windows of all labels, for the ranges of the int8 activations."""
     rng = np.random.default_rng((recipe.seed, 9))
     rows = rng.permutation(len(data.x))[: recipe.fit.representative]
     return Views(recipe, data, seed=2)(rows)

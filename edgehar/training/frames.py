@@ -15,12 +15,12 @@ Frame = Callable[[FloatArray], FloatArray]
 
 
 def device(x: FloatArray) -> FloatArray:
-    """The device's own axes."""
+    """Leave the device's own axes."""
     return x
 
 
 def gravity(x: FloatArray) -> FloatArray:
-    """Turned so that the mean specific force of the window points along z; the heading stays by chance."""
+    """Turn so that the mean specific force of the window points along z; the heading stays by chance."""
     up = _direction(x[:, :, 0].mean(axis=2))
     # Rodrigues' rotation of `up` into z by the shortest way; (n, sensors, 3, 3), for rows from the left.
     a, b, c = up[..., 0], up[..., 1], np.maximum(up[..., 2], -0.999)
@@ -37,7 +37,7 @@ def gravity(x: FloatArray) -> FloatArray:
 
 
 def invariant(x: FloatArray) -> FloatArray:
-    """Three numbers that no turn of the device changes: length, part along gravity, part across it."""
+    """Return three numbers that no turn of the device changes: length, part along gravity, part across it."""
     up = _direction(x[:, :, 0].mean(axis=2))[:, :, None, None]
     length = np.linalg.norm(x, axis=-1)
     along = (x * up).sum(axis=-1)

@@ -28,7 +28,7 @@ class Sensor(Struct, frozen=True, forbid_unknown_fields=True):
     sites: Annotated[tuple[str, ...], Meta(min_length=1)]
     """Where the simulated body wears it: keys of `motion.imu.SITES`, equally often."""
     labels: tuple[str, ...] = ()
-    """What it can tell apart on its own; empty: all labels."""
+    """Labels that it can tell apart on its own; empty: all."""
     beside: str | None = None
     """The sensor before it of whose kind it is the second, worn on the other side of the body."""
     alone: Share = 0.0
@@ -36,7 +36,7 @@ class Sensor(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Synthesis(Struct, frozen=True, forbid_unknown_fields=True):
-    """How much movement is made, and what happens to it on its way to a window."""
+    """Amount of movement that is made, and its way to a window."""
 
     windows: Count
     """Over all labels, equally many each."""
@@ -47,15 +47,15 @@ class Synthesis(Struct, frozen=True, forbid_unknown_fields=True):
     packet_loss: Share
     """Largest share of lost packets; drawn per sensor between none and this."""
     activities: dict[str, Annotated[tuple[str, ...], Meta(min_length=1)]] = field(default_factory=dict)
-    """For labels that are not one activity of `motion.activities.CATALOGUE`: which they are, equally often."""
+    """Activities of labels that are not one activity of `motion.activities.CATALOGUE`, equally often."""
 
     def of(self, label: str) -> tuple[str, ...]:
-        """The activities of a label."""
+        """Return the activities of a label."""
         return self.activities.get(label, (label,))
 
 
 class Views(Struct, frozen=True, forbid_unknown_fields=True):
-    """What of a window the network gets to see, drawn anew in each epoch."""
+    """Sides of a window that the network gets to see, drawn anew in each epoch."""
 
     no_gyroscope: Share
     rattle: Share
@@ -69,7 +69,7 @@ class Views(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Fit(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the network is fitted."""
+    """Course of the fit."""
 
     epochs: Count
     batch: Count
@@ -94,17 +94,17 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     frames: Annotated[tuple[str, ...], Meta(min_length=1)]
     """In which axes the network sees each sensor: keys of `frames.FRAMES`; a manifest knows two of them."""
     normalization: Normalization
-    """As it will stand in the manifest."""
+    """The same that will stand in the manifest."""
     synthesis: Synthesis
     views: Views
     network: Network
     fit: Fit
     decision: Settings = Settings()
-    """What the manifest will tell the decision."""
+    """Settings that the manifest will give the decision."""
 
     @property
     def activities(self) -> tuple[str, ...]:
-        """Of all labels."""
+        """Activities of all labels."""
         return tuple(activity for label in self.labels for activity in self.synthesis.of(label))
 
 
@@ -118,7 +118,7 @@ def load(path: Path) -> Recipe:
 
 
 def read(path: Path) -> bytes:
-    """What is in the file; ConfigError if it cannot be read."""
+    """Return what is in the file; ConfigError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -126,9 +126,9 @@ def read(path: Path) -> bytes:
 
 
 def parse(content: bytes, path: Path) -> Recipe:
-    """The recipe that a file holds; ConfigError as of `load`."""
+    """Return the recipe that a file holds; ConfigError as of `load`."""
     try:
-        recipe = msgspec.toml.decode(content, type=Recipe)
+        recipe = msgspec.toml.decode(content.decode(), type=Recipe)
     except msgspec.DecodeError as error:
         raise ConfigError(f"{path}: {error}") from error
     except UnicodeDecodeError as error:
@@ -142,16 +142,16 @@ def _problems(recipe: Recipe) -> list[str]:
     names = [sensor.name for sensor in recipe.sensors]
     sites = [site for sensor in recipe.sensors for site in sensor.sites]
     activities = [*recipe.activities, *recipe.views.by_hand]
-    found = [f"no activity is called {name}" for name in activities if name not in CATALOGUE]
-    found += [f"no site is called {site}" for site in sites if site not in SITES]
-    found += [f"no frame is called {frame}" for frame in recipe.frames if frame not in FRAMES]
+    problems = [f"no activity is called {name}" for name in activities if name not in CATALOGUE]
+    problems += [f"no site is called {site}" for site in sites if site not in SITES]
+    problems += [f"no frame is called {frame}" for frame in recipe.frames if frame not in FRAMES]
     labels = [*recipe.synthesis.activities, *(label for sensor in recipe.sensors for label in sensor.labels)]
-    found += [f"no label is called {label}" for label in labels if label not in recipe.labels]
+    problems += [f"no label is called {label}" for label in labels if label not in recipe.labels]
     for i, sensor in enumerate(recipe.sensors):
         if sensor.beside is not None and sensor.beside not in names[:i]:
-            found.append(f"beside: no sensor before {sensor.name} is called {sensor.beside}")
+            problems.append(f"beside: no sensor before {sensor.name} is called {sensor.beside}")
     if sum(sensor.alone for sensor in recipe.sensors) > 1.0:
-        found.append("sensors: the shares of `alone` exceed 1 together")
+        problems.append("sensors: the shares of `alone` exceed 1 together")
     if recipe.synthesis.bout_s < (recipe.window + 2 * recipe.hop) / recipe.rate_hz:
-        found.append("synthesis.bout_s is shorter than a window and two hops")
-    return found
+        problems.append("synthesis.bout_s is shorter than a window and two hops")
+    return problems

@@ -24,8 +24,9 @@ from edgehar.motion.skeleton import SIDES, Array, Figure, segment_lengths
 from edgehar.motion.wearer import draw_body_height
 from edgehar.pipeline.resample import Grid
 from edgehar.pipeline.windows import Windows
-from edgehar.training import cache as work
+from edgehar.training import cache
 from edgehar.training.frames import FRAMES
+from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe, Sensor, Synthesis
 from edgehar.types import IMU_CHANNELS, FloatArray, Samples, Window
 
@@ -36,13 +37,14 @@ _PACKET = 10
 _SEEDS = 1_000_000
 """People per activity, before the seeds of the next one begin."""
 _EDGE_S = 0.4
-"""How far from either end of a window an event must be to be seen in it, s."""
+"""Least distance of an event from either end of a window in which it is seen, s."""
 _AT_ONCE = 32
 
 _EVENTS = dict.fromkeys(("falling", "stumbling", "collapsing", "reaching_jump", "hitting"), IMPACT_S)
-"""What happens once, s after it began: its windows are those in which it does."""
+"""Events that happen once, s after it began: its windows are those in which it does."""
 
 _Map = Callable[..., Iterable["Bout"]]
+"""The built-in `map`, or that of a pool of processes."""
 
 
 class Dataset(Struct, frozen=True, eq=False):
@@ -66,7 +68,7 @@ class Bout(Struct, frozen=True, eq=False):
 
 
 def bout(recipe: Recipe, activity: str, seed: int) -> Bout:
-    """One new person does `activity` for a while."""
+    """Let one new person do `activity` for a while."""
     rng = np.random.default_rng((recipe.seed, seed))
     lengths = segment_lengths(draw_body_height(rng))
     start = _LEAD / RATE
@@ -78,7 +80,7 @@ def bout(recipe: Recipe, activity: str, seed: int) -> Bout:
     figure = Figure(lengths, pose, len(fine))
     site = tuple(int(rng.integers(len(sensor.sites))) for sensor in recipe.sensors)
     tracks = []
-    for sensor, which, side in zip(recipe.sensors, site, _sides(recipe, rng), strict=True):
+    for sensor, which, side in zip(recipe.sensors, site, sides(recipe, rng), strict=True):
         placed = place_sensor(SITES[sensor.sites[which]], SIDES[side], lengths, rng)
         truth = np.concatenate(read_sensor(figure, pose, placed), axis=1)[_LEAD - 1 :]
         tracks.append(_sampled(truth, recipe.synthesis, sensor.name, rng))
@@ -89,24 +91,24 @@ def bout(recipe: Recipe, activity: str, seed: int) -> Bout:
     return Bout(np.ascontiguousarray(x), site)
 
 
-def _sides(recipe: Recipe, rng: np.random.Generator) -> list[int]:
-    """Side of the body of each sensor, index into SIDES; the second of a kind sits across from the first."""
+def sides(recipe: Recipe, rng: np.random.Generator) -> list[int]:
+    """Draw each sensor's side of the body, index into SIDES; the second of a kind sits across from the first."""
     names = [sensor.name for sensor in recipe.sensors]
-    sides: list[int] = []
+    drawn: list[int] = []
     for sensor in recipe.sensors:
-        own = int(rng.integers(2))
-        sides.append(own if sensor.beside is None else 1 - sides[names.index(sensor.beside)])
-    return sides
+        side = int(rng.integers(2))
+        drawn.append(side if sensor.beside is None else 1 - drawn[names.index(sensor.beside)])
+    return drawn
 
 
 def _shows(recipe: Recipe, window: Window, at: float) -> bool:
-    """Whether the event at time `at`, s, lies in the window, neither at its very beginning nor end."""
+    """Tell whether the event at time `at`, s, lies in the window, neither at its very beginning nor end."""
     since = window.t_end - at
     return _EDGE_S <= since <= recipe.window / recipe.rate_hz - _EDGE_S
 
 
 def _sampled(truth: Array, synthesis: Synthesis, name: str, rng: np.random.Generator) -> Samples:
-    """What a device of some rate makes of 200 rows per second."""
+    """Sample 200 rows per second as a device of some rate does."""
     rate = synthesis.source_rates_hz[rng.integers(len(synthesis.source_rates_hz))]
     if rng.random() < 0.5:
         # Devices average over a part of their period, or have a filter that is set lower still.
@@ -132,18 +134,19 @@ def cut(recipe: Recipe, tracks: Sequence[Samples], rng: np.random.Generator) -> 
             if rng.random() >= lost:
                 packets.append(Samples(track.placement, track.t[rows], track.x[rows], track.channels))
     packets.sort(key=lambda packet: float(packet.t[-1]))
-    found = []
+    windows = []
     for packet in packets:
         for block in grid.push(float(packet.t[-1]), packet):
             whole = [window for window in cutter.push(block) if min(window.coverage) > 0.8]
-            found += [replace(window, x=window.x.copy()) for window in whole]
-    return found
+            windows += [replace(window, x=window.x.copy()) for window in whole]
+    return windows
 
 
-def synthesize(recipe: Recipe, workers: int, tick: Callable[[int], None]) -> Dataset:
-    """All windows of the recipe, labels equally often; `tick` hears of finished windows."""
+def synthesize(recipe: Recipe, workers: int, progress: Progress, stage: str = "simulating") -> Dataset:
+    """Make all windows of the recipe, labels equally often."""
     bouts: list[Bout] = []
     rows: list[tuple[int, int]] = []
+    total = sum(share for _, _, share in _shares(recipe))
     with _workers(workers) as run:
         for label, index, share in _shares(recipe):
             missing = share
@@ -152,7 +155,7 @@ def synthesize(recipe: Recipe, workers: int, tick: Callable[[int], None]) -> Dat
                 missing -= len(taken)
                 bouts.append(Bout(taken, made.site))
                 rows += [(label, index)] * len(taken)
-                tick(len(taken))
+                progress(stage, len(rows), total)
                 if not missing:
                     break
     sites = [made.site for made in bouts for _ in range(len(made.x))]
@@ -161,7 +164,7 @@ def synthesize(recipe: Recipe, workers: int, tick: Callable[[int], None]) -> Dat
 
 
 def _shares(recipe: Recipe) -> Iterator[tuple[int, int, int]]:
-    """Index of the label, index of the activity, and how many windows of it."""
+    """Yield index of the label, index of the activity, and how many windows of it."""
     index = 0
     for label, name in enumerate(recipe.labels):
         activities = recipe.synthesis.of(name)
@@ -180,7 +183,7 @@ def _workers(count: int) -> Iterator[_Map]:
     if count == 1:
         yield map
         return
-    with work.processes(count) as pool:
+    with cache.processes(count) as pool:
         yield partial(pool.map, chunksize=4)
 
 
@@ -189,7 +192,7 @@ def _bout_of(job: tuple[Recipe, str, int]) -> Bout:
 
 
 def normalize(recipe: Recipe, x: FloatArray) -> FloatArray:
-    """(n, sensors, 2, window, 3) in SI units -> the model's input (n, window, sensors * frames * 6).
+    """Turn (n, sensors, 2, window, 3) in SI units into the model's input (n, window, sensors * frames * 6).
 
     It is rounded as the int8 network rounds its input, so that nothing is learned from what is lost there.
     """
@@ -202,32 +205,32 @@ def normalize(recipe: Recipe, x: FloatArray) -> FloatArray:
     return np.ascontiguousarray(step * np.round(flat.reshape(len(x), recipe.window, -1)), dtype=np.float32)
 
 
-def _tells(recipe: Recipe, sensor: Sensor, label: str, activity: str) -> bool:
-    """Whether a sensor can tell that somebody of this label does this."""
+def _can_tell(recipe: Recipe, sensor: Sensor, label: str, activity: str) -> bool:
+    """Tell whether a sensor can tell that somebody of this label does this."""
     offered = not sensor.labels or label in sensor.labels
     return offered and (activity not in recipe.views.by_hand or "wrist" in sensor.sites)
 
 
 class Views:
-    """Draws what a network sees: side, mounting of every sensor, which sensors, with gyroscope or not."""
+    """Random views of windows, what a network sees: side, mounting of every sensor, which sensors, with gyroscope or not."""
 
     def __init__(self, recipe: Recipe, data: Dataset, seed: int) -> None:
         self._recipe, self._data = recipe, data
         self._rng = np.random.default_rng((recipe.seed, 7, seed))
         self._tells = np.array(
             [
-                [_tells(recipe, sensor, label, activity) for sensor in recipe.sensors]
+                [_can_tell(recipe, sensor, label, activity) for sensor in recipe.sensors]
                 for label in recipe.labels
                 for activity in recipe.synthesis.of(label)
             ]
         )
 
     def __call__(self, rows: NDArray[np.int64]) -> FloatArray:
-        """The model's input for these rows of the data set."""
+        """Return the model's input for these rows of the data set."""
         return normalize(self._recipe, self.windows(rows))
 
     def windows(self, rows: NDArray[np.int64]) -> FloatArray:
-        """(n, sensors, 2, window, 3), m/s² and rad/s: what the sensors read in these rows of the data set."""
+        """Return what the sensors read in these rows of the data set: (n, sensors, 2, window, 3), m/s² and rad/s."""
         x = self._data.x[rows].astype(np.float32)
         mirrored = self._rng.random(len(rows)) < 0.5
         # Across the limb is x: the mirror image of a force flips x, that of a turn y and z.
@@ -256,14 +259,14 @@ class Views:
         turns = np.empty((*site.shape, 3, 3))
         for i, sensor in enumerate(self._recipe.sensors):
             for which, name in enumerate(sensor.sites):
-                here = site[:, i] == which
-                turns[here, i] = draw_mountings(SITES[name], self._rng, int(here.sum()))
+                rows = site[:, i] == which
+                turns[rows, i] = draw_mountings(SITES[name], self._rng, int(rows.sum()))
         free = self._rng.random(site.shape) < self._recipe.views.free
         turns[free] = random_rotations(self._rng, int(free.sum()))
         return turns
 
     def _worn(self, activity: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which sensors are worn, and which of them have a gyroscope: (n, sensors) each."""
+        """Draw which sensors are worn, and which of them have a gyroscope: (n, sensors) each."""
         rng = self._rng
         n, sensors = len(activity), len(self._recipe.sensors)
         edges = np.cumsum([sensor.alone for sensor in self._recipe.sensors])

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from edgehar.types import Item
 from edgehar.wire.framing import frame
+from edgehar.wire.packet_loss import BurstLoss
 from edgehar.wire.protocol import Data, Description, decode, encode_data, encode_description
 
 _WRAP = 0xFFFFFFFF
@@ -186,15 +187,11 @@ def _through_devices(faults: Faults, items: Iterable[Item]) -> Iterator[Item]:
 def _thinned(faults: Faults, items: Iterable[Item]) -> Iterator[Item]:
     """Drop what falls into the bad stretches of each stream's own two-state chain."""
     rng = _random(faults, "loss")
-    # The chain is bad for `loss` of the time if good ends `odds` times as often as bad does.
-    odds = faults.loss / (1 - faults.loss) if faults.loss < 1 else math.inf
-    burst = max(faults.burst, odds, 1.0)
-    change = {True: 1 / burst, False: min(1.0, odds / burst) if odds < math.inf else 1.0}
-    bad: dict[int, bool] = {}
+    links: dict[int, BurstLoss] = {}
     for t, stream, body in items:
-        was = bad.get(stream, False)
-        bad[stream] = was != (rng.random() < change[was])
-        if not bad[stream]:
+        if stream not in links:
+            links[stream] = BurstLoss(faults.loss, faults.burst)
+        if not links[stream].loses(rng.random()):
             yield t, stream, body
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation measures beside the rows: each measurement under its name, with its table."""
+"""The measurements of an evaluation beside the rows: each under its name, with its tables."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,58 +12,64 @@ from edgehar.evaluation import alarms, events, falls, fewshot
 from edgehar.pipeline.recognizer import Recognizer
 
 
-class Further(Struct, frozen=True):
-    """One measurement."""
+class Measurement(Struct, frozen=True):
+    """One way to measure, and how its result is shown."""
 
     title: str
     measure: Callable[[Recognizer, Path], Any]
-    """Of the folder that holds imu/*.npz; RecordingError or ModelError where it cannot be made."""
+    """Takes the folder that holds imu/*.npz; RecordingError or ModelError where it cannot be made."""
     kind: Any
-    """Type of what it finds."""
+    """Type of the result."""
     table: Callable[[Any], str]
-    """What it found, in Markdown."""
+    """The whole result in Markdown."""
+    short: Callable[[Any], str]
+    """The few lines of it that a reader needs."""
 
 
-FURTHER = {
-    "few_shot": Further(
+MEASUREMENTS = {
+    "few_shot": Measurement(
         "A few windows of the wearer: macro-F1 on motionsense, with a head over the frozen embedding",
         fewshot.few_shot,
         list[fewshot.Shot],
         fewshot.markdown,
+        fewshot.short,
     ),
-    "events": Further(
+    "events": Measurement(
         "Events of the decision on recordings with transitions",
         events.event_scores,
         events.EventScores,
         events.markdown,
+        events.short,
     ),
-    "falls": Further(
+    "falls": Measurement(
         "Falls at the wrist, and false alarms on everyday movement",
         falls.falls,
         falls.Falls | None,
         falls.markdown,
+        falls.short,
     ),
-    "alarms": Further(
+    "alarms": Measurement(
         "False alarms on people who do none of the activities",
         alarms.false_alarms,
         dict[str, alarms.Null],
         alarms.markdown,
+        alarms.short,
     ),
 }
 
 
-def find(name: str, recognizer: Recognizer, folder: Path) -> Any:
-    """What is found, in plain types; a sentence where it cannot be measured."""
+def measure(name: str, recognizer: Recognizer, folder: Path) -> Any:
+    """Return the result in plain types; a sentence where it cannot be measured."""
     try:
-        return msgspec.to_builtins(FURTHER[name].measure(recognizer, folder))
+        return msgspec.to_builtins(MEASUREMENTS[name].measure(recognizer, folder))
     except (RecordingError, ModelError) as error:
         return str(error)
 
 
-def tables(more: dict[str, Any]) -> dict[str, str]:
-    """By title, the table of each measurement that was made."""
+def tables(more: dict[str, Any], *, short: bool = False) -> dict[str, str]:
+    """Return, by title, the table of each measurement that was made."""
     return {
-        one.title: one.table(msgspec.convert(more[name], one.kind))
-        for name, one in FURTHER.items()
+        way.title: (way.short if short else way.table)(msgspec.convert(more[name], way.kind))
+        for name, way in MEASUREMENTS.items()
         if name in more
     }
