@@ -246,7 +246,7 @@ async def test_battery_is_read(bluez: Bluetoothd) -> None:
     bluez.add(sensor)
     made = listener(sensor)
     async with running(made):
-        await until(lambda: made.source.battery == 62)
+        await until(lambda: made.source.link.battery == 62)
 
 
 async def test_a_sensor_of_two_batteries_is_heard_all_the_same(

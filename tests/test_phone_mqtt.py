@@ -106,7 +106,7 @@ async def test_what_else_is_on_the_topic_is_counted_or_named(
             await heard(app, listener, mine)
     (line,) = caplog.messages
     assert 'write device = "ben"' in line
-    assert source.damaged == 2
+    assert source.link.damaged == 2
     assert {json.loads(body)["deviceId"] for body in listener.bodies} == {"anna"}
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from edgehar.errors import SourceLostError
-from edgehar.sources import Deliver
+from edgehar.sources import Deliver, LinkState
 from edgehar.sources.reconnect import STEADY_S, Delays, keep_open
 
 LOST = "lost"
@@ -19,11 +19,8 @@ STEADY = "steady"
 class Scripted:
     """Each life is a list of what happens in it; a life without LOST ends by itself."""
 
-    damaged = 0
-    battery = None
-    silence_s = 30.0
-
     def __init__(self, *lives: list[str], clock: "Clock | None" = None) -> None:
+        self.link = LinkState()
         self._lives = list(lives)
         self._clock = clock
 
@@ -33,6 +30,8 @@ class Scripted:
                 raise SourceLostError("the cable is out")
             if happening == STEADY and self._clock:
                 self._clock.t += STEADY_S
+            if self._clock:
+                self.link.heard_at = self._clock.t
             deliver(0.0, 0, happening.encode())
 
 
@@ -150,9 +149,7 @@ async def test_cancelling_ends_it_in_a_pause_and_in_a_life(*, asleep: bool) -> N
         await asyncio.Event().wait()
 
     class Endless:
-        damaged = 0
-        battery = None
-        silence_s = 30.0
+        link = LinkState()
 
         async def run(self, deliver: Deliver) -> None:
             deliver(0.0, 0, b"")

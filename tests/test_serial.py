@@ -98,7 +98,7 @@ async def test_a_damaged_frame_is_counted_and_the_rest_comes(plug: Plug) -> None
         plug.send(frame(BODIES[0]) + frame(BODIES[1])[5:] + frame(BODIES[2]))
         await listener.until(2)
     assert listener.bodies == [BODIES[0], BODIES[2]]
-    assert source.damaged == 1
+    assert source.link.damaged == 1
 
 
 async def test_unplugging_loses_the_source(plug: Plug) -> None:
@@ -129,7 +129,7 @@ async def test_plugged_in_again_under_the_same_name_it_resumes(plug: Plug) -> No
     await asyncio.wait([keeping])
     assert listener.bodies == BODIES * 3
     assert states == [True, False] * 3
-    assert source.damaged == 0
+    assert source.link.damaged == 0
 
 
 async def test_an_exception_of_deliver_leaves_run(plug: Plug) -> None:
@@ -209,11 +209,10 @@ def test_who_may_not_open_it_is_sent_to_the_group() -> None:
 
 
 async def test_an_open_but_silent_port_is_worth_one_line(
-    plug: Plug, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    plug: Plug, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("edgehar.sources.serial.SILENCE_S", 0.01)
     caplog.set_level(logging.WARNING, "edgehar")
-    async with running(Serial(str(plug.link), 9600), Listener().deliver):
+    async with running(Serial(str(plug.link), 9600, quiet_s=0.3), Listener().deliver):
         await opened(plug.link)
         plug.send(b"hello, this is a console\r\n\0")
         await until(lambda: bool(caplog.messages))
@@ -221,12 +220,21 @@ async def test_an_open_but_silent_port_is_worth_one_line(
     assert "9600" in caplog.text
 
 
+async def test_a_port_that_falls_silent_is_lost(plug: Plug) -> None:
+    source, listener = Serial(str(plug.link), silence_s=0.2), Listener()
+    async with running(source, listener.deliver) as task:
+        await opened(plug.link)
+        plug.send(STREAM)
+        with pytest.raises(SourceLostError, match="nothing came for 0 s; is the sensor on"):
+            await task
+    assert listener.bodies == BODIES
+
+
 async def test_silence_is_news_once_until_a_packet_comes(
-    plug: Plug, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    plug: Plug, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("edgehar.sources.serial.SILENCE_S", 0.01)
     caplog.set_level(logging.DEBUG, "edgehar")
-    source, listener = Serial(str(plug.link)), Listener()
+    source, listener = Serial(str(plug.link), quiet_s=0.05), Listener()
 
     async def silent_lives(*levels: int) -> None:
         for level in levels:

@@ -233,7 +233,7 @@ async def test_a_served_sensor_is_read_through_its_disconnects(over: str, tmp_pa
         await asyncio.wait(tasks)
     devices = {decoder.description.device for decoder in decoders.values() if decoder.description}
     assert len(devices) == 2
-    assert all(source.damaged > 0 for source in sources)
+    assert all(source.link.damaged > 0 for source in sources)
     assert all(decoder.malformed == 0 for decoder in decoders.values())
     assert not os.listdir(tmp_path)  # noqa: PTH208 - pathlib is held to block, which is no matter here
 

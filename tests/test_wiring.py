@@ -54,8 +54,8 @@ async def test_every_link_has_a_source_and_its_bodies_a_profile() -> None:
         Stream("thigh_left", "sensor_logger"),
         Stream("upper_arm_left", "sensor_logger"),
     ]
-    assert [(source.damaged, source.battery) for source in sources] == [(0, None)] * 5
-    assert all(10 <= source.silence_s <= 30 for source in sources)
+    assert [(source.link.damaged, source.link.battery) for source in sources] == [(0, None)] * 5
+    assert all(10 <= source.link.silence_s <= 30 for source in sources)
 
 
 async def test_all_wearers_share_the_adapter() -> None:

@@ -43,7 +43,6 @@ class Feed:
         self._live = wearer.replay is None
         self.pipeline = Pipeline(wearer.id, streams, recognizer, settings, epoch=self.epoch)
         self._up = [False] * len(self.sources)
-        self._heard = [0.0] * len(self.sources)
         self._last: Activity | None = None
         self._publish: Publish = _nowhere
 
@@ -55,8 +54,8 @@ class Feed:
     def makes_progress(self, now: float) -> bool:
         """Whether every live source either delivers or is known to be away; `now` is host monotonic s."""
         return all(
-            not up or now - heard < 2 * source.silence_s
-            for source, up, heard in zip(self.sources, self._up, self._heard, strict=True)
+            not up or now - source.link.heard_at < 2 * source.link.silence_s
+            for source, up in zip(self.sources, self._up, strict=True)
         )
 
     def health(self) -> dict[str, Any]:
@@ -67,9 +66,9 @@ class Feed:
         if len(self.sources) == len(intakes):
             for intake, source in zip(intakes, self.sources, strict=True):
                 sensor = sensors[intake.placement]
-                sensor["damaged"] = source.damaged
+                sensor["damaged"] = source.link.damaged
                 if sensor["battery"] is None:
-                    sensor["battery"] = source.battery
+                    sensor["battery"] = source.link.battery
         grid = self.pipeline.grid
         return {"sensors": sensors, "late_samples": grid.late, "early_samples": grid.early}
 
@@ -106,14 +105,12 @@ class Feed:
         self, i: int, source: Source, name: str, on_state: Callable[[], None], tap: Tap | None
     ) -> None:
         def deliver(t: float, stream: int, body: bytes) -> None:
-            self._heard[i] = time.monotonic()
             if tap:
                 tap(t, i + stream, body)
             self._tell(self.pipeline.push(t, i + stream, body))
 
         def changed(up: bool) -> None:  # noqa: FBT001 - the one thing it says
             self._up[i] = up
-            self._heard[i] = time.monotonic()
             on_state()
 
         await keep_open(source, deliver, name=name, on_state=changed)

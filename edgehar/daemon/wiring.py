@@ -10,7 +10,6 @@ from msgspec import Struct
 from edgehar.config import read as configuration
 from edgehar.devices import PROFILES
 from edgehar.sources import Source
-from edgehar.sources.silence_timeout import Watched
 from edgehar.types import Stream
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def _serial(wearer: configuration.Wearer) -> Iterator[tuple[Stream, Source]]:
     from edgehar.sources.serial import Serial
 
     for sensor in wearer.serial:
-        yield Stream(sensor.placement), Watched(Serial(sensor.port, sensor.baud))
+        yield Stream(sensor.placement), Serial(sensor.port, sensor.baud)
 
 
 def _ble(wearer: configuration.Wearer, radio: "Radio | None") -> Iterator[tuple[Stream, Source]]:
@@ -84,7 +83,7 @@ def _phones(
         if phone.url:
             from edgehar.sources.phone.websocket import SensorServer
 
-            yield Stream(phone.placement, "sensor_server"), Watched(SensorServer(phone.url))
+            yield Stream(phone.placement, "sensor_server"), SensorServer(phone.url)
         elif phone.listen:
             from edgehar.sources.phone.http import SensorLoggerHttp
 

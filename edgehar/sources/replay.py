@@ -1,6 +1,6 @@
 """A recording in the place of the sensors it was made from."""
 
-import math
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from edgehar.errors import RecordingError
 from edgehar.recordings.ehr import Header, read
-from edgehar.sources import Deliver
+from edgehar.sources import Deliver, LinkState
 from edgehar.sources.pace import Pace
 from edgehar.types import Item
 
@@ -51,10 +51,6 @@ def open_recording(
 class Replay:
     """Delivers a recording's packets with their recorded times; finite, so `run` returns."""
 
-    damaged = 0
-    battery = None
-    silence_s = math.inf
-
     def __init__(self, recording: Iterable[Item] | Path, *, speed: float = 1.0) -> None:
         """Open what is to be replayed.
 
@@ -64,6 +60,7 @@ class Replay:
         """
         self._recording = open_recording(recording) if isinstance(recording, Path) else recording
         self._speed = speed
+        self.link = LinkState()
 
     async def run(self, deliver: Deliver) -> None:
         """One life, as in `Source.run`, from the first packet to the last."""
@@ -71,4 +68,5 @@ class Replay:
         for t, stream, body in self._recording:
             pace = pace or Pace(t, self._speed)
             await pace.until(t)
+            self.link.heard_at = time.monotonic()
             deliver(t, stream, body)

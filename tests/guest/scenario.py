@@ -198,10 +198,10 @@ async def connect(stage: Stage) -> None:
     say(stage.journal.take())
 
     async def both_told() -> bool:
-        return all(source.battery is not None for source in stage.sources)
+        return all(source.link.battery is not None for source in stage.sources)
 
     await until(both_told)
-    levels = [source.battery for source in stage.sources]
+    levels = [source.link.battery for source in stage.sources]
     say(f"their batteries: {levels[0]} % and {levels[1]} %")
     assert levels == [87, 55]
 

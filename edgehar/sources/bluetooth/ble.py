@@ -15,9 +15,10 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 
 from edgehar.devices import Profile, fitting
 from edgehar.errors import SourceLostError
-from edgehar.sources import Deliver
+from edgehar.sources import Deliver, LinkState
 from edgehar.sources.bluetooth.errors import FAILURES
 from edgehar.sources.bluetooth.radio import Radio, Sighting
+from edgehar.sources.silence_timeout import SilenceError, silence_timeout
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -37,8 +38,6 @@ _WAITING = 10_000
 class Ble:
     """A sensor of one profile; delivers stream 0, the bodies of `intake`."""
 
-    damaged = 0
-
     def __init__(
         self, radio: Radio, profile: Profile, *, address: str | None = None, name: str | None = None
     ) -> None:
@@ -52,10 +51,9 @@ class Ble:
                 other source names is taken, and once it has sent something, it and no other.
         """
         self.profile = profile
-        self.battery: int | None = None
+        self.link = LinkState(silence_s=profile.silence_s)
         self.rssi_dbm: int | None = None
         """Signal when it was found; None of one that was found connected."""
-        self.silence_s = profile.silence_s
         self._radio = radio
         self._address = address.upper() if address else None
         self._name = name
@@ -73,7 +71,8 @@ class Ble:
 
     async def run(self, deliver: Deliver) -> None:
         """One life, as in `Source.run`: find it, connect, start it, deliver until it is lost or silent."""
-        inbox = _Inbox()
+        inbox = _Inbox(self.link)
+        is_silent = False
         try:
             sighting = await self._find()
             client = await self._radio.connect(sighting, inbox.close)
@@ -81,9 +80,13 @@ class Ble:
                 await self._start(client, inbox)
                 self._client = client
                 await self._pump(client, inbox, deliver)
+            except SilenceError:
+                is_silent = True
+                raise
             finally:
                 self._client = None
-                await self._radio.part(client, self.profile.stop, wait=not inbox.is_silent)
+                inbox.close()
+                await self._radio.part(client, self.profile.stop, wait=not is_silent)
         finally:
             if self._claimed != (self._address or ""):
                 self._radio.taken.discard(self._claimed)
@@ -146,19 +149,17 @@ class Ble:
                     await asyncio.sleep(profile.pause_s)
 
     async def _pump(self, client: BleakClient, inbox: "_Inbox", deliver: Deliver) -> None:
+        silent = f"{client.address} is connected but sent nothing for {self.link.silence_s:.0f} s"
         asking = asyncio.create_task(self._ask_battery(client), name=f"battery of {client.address}")
         try:
-            async for t, body in inbox.until_silent(self.silence_s):
-                if self._address is None and self._name is None:
-                    self._address = client.address.upper()
-                    _LOGGER.info("the %s at %s is the one", self.profile.title, self._address)
-                deliver(t, 0, body)
+            async with silence_timeout(self.link, silent):
+                async for t, body in inbox.take():
+                    if self._address is None and self._name is None:
+                        self._address = client.address.upper()
+                        _LOGGER.info("the %s at %s is the one", self.profile.title, self._address)
+                    deliver(t, 0, body)
         finally:
             asking.cancel()
-        if inbox.is_silent:
-            raise SourceLostError(
-                f"{client.address} is connected but sent nothing for {self.silence_s:.0f} s"
-            )
         raise SourceLostError(f"the link to {client.address} was lost: is the sensor near, on and charged?")
 
     async def _ask_battery(self, client: BleakClient) -> None:
@@ -170,19 +171,18 @@ class Ble:
                 _LOGGER.debug("%s does not tell its battery: %s", client.address, error)
                 return
             if value and value[0] <= 100:
-                self.battery = value[0]
+                self.link.battery = value[0]
             await asyncio.sleep(BATTERY_S)
 
 
 class _Inbox:
     """What callbacks have put down and nobody has taken yet; a callback does nothing else."""
 
-    def __init__(self) -> None:
-        self.is_silent = False
+    def __init__(self, link: LinkState) -> None:
+        self._link = link
         self._waiting: deque[tuple[float, bytes]] = deque(maxlen=_WAITING)
         self._news = asyncio.Event()
         self._is_closed = False
-        self._heard = time.monotonic()
 
     def close(self) -> None:
         """No more will come."""
@@ -194,28 +194,19 @@ class _Inbox:
         waiting, news = self._waiting, self._news
 
         def put(_: BleakGATTCharacteristic, payload: bytearray) -> None:
-            self._heard = t = time.monotonic()
+            # A client that was left behind may be told for a while what its successor is not.
+            if self._is_closed:
+                return
+            self._link.heard_at = t = time.monotonic()
             waiting.append((t, prefix + payload))
             news.set()
 
         return put
 
-    async def until_silent(self, silence_s: float) -> AsyncIterator[tuple[float, bytes]]:
-        """Yield (time of arrival, body) until it is closed, or nothing came for so long."""
-        self._heard = time.monotonic()
-        # A time-out of its own for each notification would cost more than to read it.
-        watching = asyncio.create_task(self._watch(silence_s), name="silence")
-        try:
-            while not self._is_closed:
-                await self._news.wait()
-                self._news.clear()
-                while self._waiting:
-                    yield self._waiting.popleft()
-        finally:
-            watching.cancel()
-
-    async def _watch(self, silence_s: float) -> None:
-        while (rest := self._heard + silence_s - time.monotonic()) > 0.0:  # noqa: ASYNC110 - as time goes on
-            await asyncio.sleep(rest)
-        self.is_silent = True
-        self.close()
+    async def take(self) -> AsyncIterator[tuple[float, bytes]]:
+        """Yield (time of arrival, body) until it is closed."""
+        while not self._is_closed:
+            await self._news.wait()
+            self._news.clear()
+            while self._waiting:
+                yield self._waiting.popleft()

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from edgehar.devices.sensor_logger_json import LARGEST, Push, cut
 from edgehar.errors import ConfigError, FrameError, SourceLostError
-from edgehar.sources import Deliver
+from edgehar.sources import Deliver, LinkState
 from edgehar.sources.phone.life import SILENCE_S, Life
 
 _LOGGER = logging.getLogger(__name__)
@@ -48,10 +48,6 @@ class SensorLoggerHttp:
     Sources that name the same `listen` share one server, which lives as long as one of them runs.
     """
 
-    # A post that cannot be read says not whose it is.
-    damaged = 0
-    battery = None
-
     def __init__(self, listen: str, device: str | None = None, *, silence_s: float = SILENCE_S) -> None:
         """Name the address; nothing is opened yet. ConfigError if it cannot be one.
 
@@ -62,15 +58,16 @@ class SensorLoggerHttp:
         """
         self.listen = listen
         self.device = device
+        # It counts nothing as damaged: a post that cannot be read says not whose it is.
+        self.link = LinkState(silence_s=silence_s)
         self._address = _address(listen)
-        self.silence_s = silence_s
 
     async def run(self, deliver: Deliver) -> None:
         """One life, as in `Source.run`; waits for the first post without end.
 
         ConfigError if another source waits for the same phone.
         """
-        life = Life(f"port {self.listen}", self.device, deliver, self.silence_s)
+        life = Life(f"port {self.listen}", self.device, deliver, self.link)
         async with _joined(self._address, self.listen, life):
             await life.wait()
 

@@ -15,7 +15,7 @@ import msgspec
 from edgehar.brokers.mqtt import NAMES, Link, Tls, Version, VersionError, new_client
 from edgehar.devices.sensor_logger_json import cut
 from edgehar.errors import ConfigError, FrameError, SourceLostError
-from edgehar.sources import Deliver
+from edgehar.sources import Deliver, LinkState
 from edgehar.sources.phone.life import SILENCE_S, Life
 
 _LOGGER = logging.getLogger(__name__)
@@ -31,8 +31,6 @@ _LONGEST_TOPIC = 65_535
 
 class SensorLoggerMqtt:
     """A phone with Sensor Logger that publishes to a broker; delivers stream 0."""
-
-    battery = None
 
     def __init__(  # noqa: PLR0913  # one keyword for each setting of the broker
         self,
@@ -62,22 +60,17 @@ class SensorLoggerMqtt:
         """
         _check(topic)
         self.topic, self.device = topic, device
+        self.link = LinkState(silence_s=silence_s)
+        """Damaged are messages on the topic that are none of Sensor Logger's."""
         self._host, self._port = host, port
         self._username, self._password = username, password
         self._tls = tls.load() if tls else None
         self._versions: tuple[Version, ...] = (5, 4) if version == 5 else (4,)
-        self.silence_s = silence_s
-        self._damaged = 0
         self._strangers: set[str] = set()
-
-    @property
-    def damaged(self) -> int:
-        """Messages on the topic that are none of Sensor Logger's, over all lives."""
-        return self._damaged
 
     async def run(self, deliver: Deliver) -> None:
         """One life, as in `Source.run`; waits for the first message without end."""
-        life = Life(f"topic {self.topic}", self.device, deliver, self.silence_s)
+        life = Life(f"topic {self.topic}", self.device, deliver, self.link)
         for version in self._versions:
             try:
                 await self._live(version, life)
@@ -115,7 +108,7 @@ class SensorLoggerMqtt:
         try:
             push = cut(payload)
         except FrameError as error:
-            self._damaged += 1
+            self.link.damaged += 1
             _LOGGER.debug("topic %s: %s", self.topic, error)
             return
         if not push.bodies:

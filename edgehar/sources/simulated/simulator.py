@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.sources import Deliver
+from edgehar.sources import Deliver, LinkState
 from edgehar.sources.pace import Pace
 from edgehar.sources.simulated.faults import Faults, inject, outages
 from edgehar.types import ACCELERATION, IMU_CHANNELS, STANDARD_GRAVITY, FloatArray, Item
@@ -30,6 +30,9 @@ ACC_RANGE_G = 16
 
 GYR_RANGE_DPS = 2000
 """Full scale of the simulated gyroscopes, degree/s."""
+
+SILENCE_S = 30.0
+"""As of the sensors that it stands for, s."""
 
 _REMEMBERED = 10_000  # activities of a day without end
 _STEP_S = 0.5  # motion made at a time: little enough that the loop does not notice
@@ -82,10 +85,6 @@ class Simulator:
     speed stream time begins at 0. The wearer goes on while the link is lost.
     """
 
-    damaged = 0
-    battery = None
-    silence_s = 30.0
-
     def __init__(
         self,
         *,
@@ -112,6 +111,7 @@ class Simulator:
             faults: What goes wrong on the way.
             speed: 1 is real time, N is N times as fast, 0 as fast as it goes.
         """
+        self.link = LinkState(silence_s=SILENCE_S)
         self.placements = tuple(placements)
         self.faults = faults
         self._script = script
@@ -139,7 +139,7 @@ class Simulator:
     async def run(self, deliver: Deliver) -> None:
         """One life, as in `Source.run`: SourceLostError where the faults take the link away."""
         if self._broadcast is None or self._broadcast.over:
-            self._broadcast = _Broadcast(self.packets(), self.faults, self._speed)
+            self._broadcast = _Broadcast(self.packets(), self.link, self.faults, self._speed)
         await self._broadcast.run(deliver)
 
     def packets(self) -> Iterator[Item]:
@@ -223,11 +223,12 @@ class _Sensor:
 class _Broadcast:
     """A simulation under way; it goes on from one life of its link to the next."""
 
-    def __init__(self, packets: Iterator[Item], faults: Faults, speed: float) -> None:
+    def __init__(self, packets: Iterator[Item], link: LinkState, faults: Faults, speed: float) -> None:
         self.t = -math.inf
         self.over = False
         self.origin = time.monotonic() if speed == 1 else 0.0
         self._packets = packets
+        self._link = link
         self._held: Item | None = None
         self._pace = Pace(0.0, speed)
         self._outages = outages(faults)
@@ -245,6 +246,7 @@ class _Broadcast:
             if t >= self._heard_from:
                 await self._pace.until(t)
                 self.t = t
+                self._link.heard_at = time.monotonic()
                 deliver(self.origin + t, stream, body)
         self.over = True
 
