@@ -39,10 +39,6 @@ def into(decoder: EdgeharReader) -> Deliver:
     return deliver
 
 
-def note(heard: list[float], t: float, _stream: int, _body: bytes) -> None:
-    heard.append(t)
-
-
 def quiet(_t: float, _stream: int, _body: bytes) -> None: ...
 
 
@@ -162,21 +158,28 @@ async def test_a_disconnect_loses_the_source_and_the_rest_comes_in_the_next_life
 
 
 async def test_out_of_reach_it_cannot_be_opened_and_what_was_sent_meanwhile_is_lost() -> None:
+    speed, loop = 100, asyncio.get_running_loop()
     faults = Faults(disconnect_every_s=20.0, disconnect_for_s=10.0)
-    simulator = Simulator(placements=["wrist"], script=[("walking", 100.0)], faults=faults, speed=40)
-    told: list[str] = []
+    simulator = Simulator(placements=["wrist"], script=[("walking", 100.0)], faults=faults, speed=speed)
+    messages: list[str] = []
     lives: list[tuple[float, list[float]]] = []
+    started_at = math.inf
+
+    def note(t: float, _stream: int, _body: bytes) -> None:
+        nonlocal started_at
+        started_at = min(started_at, loop.time() - t / speed)
+        lives[-1][1].append(t)
+
     finished = False
     while not finished:
-        heard: list[float] = []
-        lives.append((simulator._broadcast._pace.now() if simulator._broadcast else 0.0, heard))
+        lives.append(((loop.time() - started_at) * speed, []))
         try:
-            await simulator.run(partial(note, heard))
+            await simulator.run(note)
             finished = True
         except SourceLostError as error:
-            told.append(str(error))
+            messages.append(str(error))
             await asyncio.sleep(0.01)
-    assert any("out of reach for another" in text for text in told)
+    assert any("out of reach for another" in message for message in messages)
     assert sum(bool(heard) for _, heard in lives) >= 3
     for began, heard in lives[1:]:
         assert all(t >= began for t in heard)

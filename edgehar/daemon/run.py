@@ -37,12 +37,23 @@ WATCH_S = 5.0
 HEALTH_S = 60.0
 """How often health is published, s."""
 
+DRAIN_S = 10.0
+"""A replay that ended waits for so long for the broker to take its events, s."""
+
 
 class Daemon:
     """All wearers of one configuration and everybody who is told about them."""
 
-    def __init__(self, config: Config, publishers: Sequence[Publisher] = ()) -> None:
-        """Load the model and open nothing yet; OperatorError says what does not fit."""
+    def __init__(
+        self, config: Config, publishers: Sequence[Publisher] = (), *, drain_s: float = DRAIN_S
+    ) -> None:
+        """Load the model and open nothing yet; OperatorError says what does not fit.
+
+        Args:
+            config: What `edgehar.toml` says.
+            publishers: Take every answer, beside the configured broker.
+            drain_s: A replay that ended waits for so long for the broker to take its events, s.
+        """
         self._config = config
         pair = manifest.find(config.model.path)
         settings = configuration.settings(config, manifest.read(pair).decision)
@@ -51,6 +62,7 @@ class Daemon:
         self.feeds = [Feed(wearer, self.recognizer, settings, shared) for wearer in config.wearer]
         self.mqtt = open_mqtt(config)
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
+        self._drain_s = drain_s
         self._started = time.monotonic()
 
     async def run(self) -> None:
@@ -71,7 +83,7 @@ class Daemon:
                         changed = partial(self._announce, feed)
                         feeding.create_task(feed.run(self._publish, changed), name=feed.id)
                 if self.mqtt:
-                    reached = await self.mqtt.drained()
+                    reached = await self.mqtt.drained(self._drain_s)
             finally:
                 systemd.notify("STOPPING=1")
                 for task in background:
