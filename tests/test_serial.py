@@ -23,7 +23,7 @@ from serial.rfc2217 import PortManager
 
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.sources.reconnect import Delays, keep_open
-from edgehar.sources.serial import Serial, _why_not
+from edgehar.sources.serial import Serial, explain_open_error
 from edgehar.wire.framing import frame
 from edgehar.wire.protocol import encode_data
 
@@ -200,12 +200,12 @@ def test_what_is_plugged_in_is_named(tmp_path: Path, present: list[str], named: 
     for name in present:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    told = _why_not("/dev/ttyACM0", FileNotFoundError(errno.ENOENT, "gone"), tmp_path)
-    assert told.endswith(f"({named.format(tmp_path)})")
+    message = explain_open_error("/dev/ttyACM0", FileNotFoundError(errno.ENOENT, "gone"), tmp_path)
+    assert message.endswith(f"({named.format(tmp_path)})")
 
 
 def test_who_may_not_open_it_is_sent_to_the_group() -> None:
-    assert "group dialout" in _why_not("/dev/ttyACM0", PermissionError(errno.EACCES, "no"))
+    assert "group dialout" in explain_open_error("/dev/ttyACM0", PermissionError(errno.EACCES, "no"))
 
 
 async def test_an_open_but_silent_port_is_worth_one_line(
@@ -342,10 +342,10 @@ def _serve_rfc2217(server: socket.socket, device: Any) -> None:
             while True:
                 client.sendall(b"".join(ports.escape(device.read(device.in_waiting))))
                 with contextlib.suppress(TimeoutError):
-                    asked = client.recv(1024)
-                    if not asked:
+                    requests = client.recv(1024)
+                    if not requests:
                         return
-                    b"".join(ports.filter(asked))
+                    b"".join(ports.filter(requests))
 
 
 # pyserial 3.5 names its threads in a way that Python 3.10 deprecated.

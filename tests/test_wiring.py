@@ -73,6 +73,26 @@ async def test_what_one_wearer_names_no_other_may_take() -> None:
     assert (shared.radio.taken, shared.radio.named) == ({"D4:CA:6E:F1:00:01"}, {"left"})
 
 
+PHONES = """
+[[wearer]]
+id = "anna"
+[[wearer.phone]]
+placement = "waist"
+listen = "[::1]:8000"
+device = "a"
+[[wearer.phone]]
+placement = "wrist"
+listen = "[0::1]:8000"
+device = "b"
+"""
+
+
+def test_phones_that_post_to_one_address_share_its_server() -> None:
+    shared = open_shared(config.parse(PHONES))
+    assert len(shared.push_servers) == 2
+    assert len(set(shared.push_servers.values())) == 1
+
+
 LOADED = """
 import sys
 from edgehar.config import read as config

@@ -1,7 +1,7 @@
 """What a wearer wears, as sources and the streams they deliver; what nobody wears is not loaded."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from edgehar.types import Stream
 if TYPE_CHECKING:
     from edgehar.brokers.mqtt import Tls
     from edgehar.sources.bluetooth.radio import Radio
+    from edgehar.sources.phone.http import PushServer
 
 
 class Shared(Struct, frozen=True):
@@ -24,12 +25,18 @@ class Shared(Struct, frozen=True):
     """The Bluetooth adapter; None where nobody wears a sensor over it."""
     broker: configuration.Mqtt | None = None
     """Where phones publish, if they do."""
+    push_servers: "Mapping[str, PushServer]" = {}
+    """By the `listen` of the phones that post to them."""
 
 
 def open_shared(config: configuration.Config) -> Shared:
     """What the configuration's sources share; nothing is opened yet."""
+    return Shared(_radio(config), config.mqtt, _push_servers(config))
+
+
+def _radio(config: configuration.Config) -> "Radio | None":
     if not any(wearer.ble for wearer in config.wearer):
-        return Shared(broker=config.mqtt)
+        return None
     from edgehar.sources.bluetooth.radio import Radio
 
     radio = Radio(config.bluetooth.adapter)
@@ -39,7 +46,18 @@ def open_shared(config: configuration.Config) -> Shared:
             radio.taken.add(sensor.address.upper())
         elif sensor.name:
             radio.named.add(sensor.name)
-    return Shared(radio, config.mqtt)
+    return radio
+
+
+def _push_servers(config: configuration.Config) -> "dict[str, PushServer]":
+    addresses = [phone.listen for wearer in config.wearer for phone in wearer.phone if phone.listen]
+    if not addresses:
+        return {}
+    from edgehar.sources.phone.http import PushServer, parse_address
+
+    servers: dict[tuple[str, int], PushServer] = {}
+    # An address of version 6 can be written in several ways.
+    return {listen: servers.setdefault(parse_address(listen), PushServer(listen)) for listen in addresses}
 
 
 def open_sources(wearer: configuration.Wearer, shared: Shared) -> tuple[list[Source], list[Stream], float]:
@@ -53,7 +71,7 @@ def open_sources(wearer: configuration.Wearer, shared: Shared) -> tuple[list[Sou
     epoch = time.time() - time.monotonic()
     if wearer.simulator:
         return [_simulator(wearer.simulator)], [Stream(p) for p in wearer.simulator.placements], epoch
-    worn = [*_serial(wearer), *_ble(wearer, shared.radio), *_phones(wearer, shared.broker)]
+    worn = [*_serial(wearer), *_ble(wearer, shared.radio), *_phones(wearer, shared)]
     return [source for _, source in worn], [stream for stream, _ in worn], epoch
 
 
@@ -76,9 +94,8 @@ def _ble(wearer: configuration.Wearer, radio: "Radio | None") -> Iterator[tuple[
         yield Stream(sensor.placement, sensor.profile), source
 
 
-def _phones(
-    wearer: configuration.Wearer, broker: configuration.Mqtt | None
-) -> Iterator[tuple[Stream, Source]]:
+def _phones(wearer: configuration.Wearer, shared: Shared) -> Iterator[tuple[Stream, Source]]:
+    broker = shared.broker
     for phone in wearer.phone:
         if phone.url:
             from edgehar.sources.phone.websocket import SensorServer
@@ -87,7 +104,10 @@ def _phones(
         elif phone.listen:
             from edgehar.sources.phone.http import SensorLoggerHttp
 
-            yield Stream(phone.placement, "sensor_logger"), SensorLoggerHttp(phone.listen, phone.device)
+            yield (
+                Stream(phone.placement, "sensor_logger"),
+                SensorLoggerHttp(shared.push_servers[phone.listen], phone.device),
+            )
         elif phone.topic and broker:
             from edgehar.sources.phone.mqtt import SensorLoggerMqtt
 

@@ -30,6 +30,7 @@ import serial
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.silence_timeout import silence_timeout
+from edgehar.warn_once import WarnOnce
 from edgehar.wire.framing import Deframer, frame
 
 _LOGGER = logging.getLogger(__name__)
@@ -78,12 +79,14 @@ class Serial:
         self._quiet_s = quiet_s
         self._bytes = 0
         self._packets = 0
-        self._is_silent = False
+        self._warn = WarnOnce(_LOGGER)
         self._open_port: _OpenPort | None = None
 
     async def run(self, deliver: Deliver) -> None:
-        """One life, as in `Source.run`; ConfigError if no port can have this name or this baud rate."""
-        self._is_silent = self._is_silent and not self._packets
+        """Live once, as in `Source.run`; ConfigError if no port can have this name or this baud rate."""
+        # A silent port is opened again and again; only the first time since its last packet is news.
+        if self._packets:
+            self._warn.forget()
         self._bytes = self._packets = 0
         nothing_came = f"nothing came for {self.link.silence_s:.0f} s; is the sensor on?"
         async with silence_timeout(self.link, nothing_came), self._open() as open_port:
@@ -137,10 +140,7 @@ class Serial:
             return
         came = f"{self._bytes} bytes came but no intact frame" if self._bytes else "nothing came"
         advice = f"is {self.baud} its baud rate?" if self._bytes else "is the sensor on, and does it send?"
-        # A silent port is opened again and again; only the first time since its last packet is news.
-        level = logging.DEBUG if self._is_silent else logging.WARNING
-        self._is_silent = True
-        _LOGGER.log(level, "%s is open, but %s in %.0f s: %s", self.port, came, self._quiet_s, advice)
+        self._warn("quiet", "%s is open, but %s in %.0f s: %s", self.port, came, self._quiet_s, advice)
 
 
 @asynccontextmanager
@@ -152,7 +152,7 @@ async def _device(path: str, baud: int) -> AsyncIterator[_OpenPort]:
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
     except OSError as error:
-        raise SourceLostError(_why_not(path, error)) from error
+        raise SourceLostError(explain_open_error(path, error)) from error
     try:
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader()
@@ -257,13 +257,13 @@ def _next_piece(port: Any) -> bytes:
     return bytes(port.read(port.in_waiting or 1))
 
 
-def _why_not(path: str, error: OSError, dev: Path = Path("/dev")) -> str:
-    """What a person should do about a device that could not be opened."""
+def explain_open_error(path: str, error: OSError, dev: Path = Path("/dev")) -> str:
+    """Say what a person should do about a device that could not be opened."""
     match error.errno:
         case errno.ENOENT:
             ports = _ports(dev)
-            there = f"there is {', '.join(ports)}" if ports else "no serial port is there"
-            return f"{path} does not exist: is the sensor plugged in? ({there})"
+            present = f"there is {', '.join(ports)}" if ports else "no serial port is there"
+            return f"{path} does not exist: is the sensor plugged in? ({present})"
         case errno.EACCES | errno.EPERM:
             return f"{path} may not be opened: add this user to the group dialout (sudo usermod -aG dialout NAME)"
         case errno.EBUSY | errno.EAGAIN:
@@ -272,13 +272,13 @@ def _why_not(path: str, error: OSError, dev: Path = Path("/dev")) -> str:
 
 
 def _ports(dev: Path) -> list[str]:
-    """The serial ports below `dev`, by their stable names where they have one."""
+    """List the serial ports below `dev`, by their stable names where they have one."""
     by_id = sorted(str(p) for p in dev.glob("serial/by-id/*"))
     return by_id or sorted(str(p) for pattern in ("ttyACM*", "ttyUSB*") for p in dev.glob(pattern))
 
 
 def _user_of(path: str) -> str:
-    """Who holds the device open, as far as this user may see."""
+    """Name who holds the device open, as far as this user may see."""
     device = os.path.realpath(path)
     for fd in Path("/proc").glob("[0-9]*/fd/*"):
         process = fd.parents[1]

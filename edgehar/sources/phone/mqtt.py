@@ -16,15 +16,14 @@ from edgehar.brokers.mqtt import NAMES, Link, Tls, Version, VersionError, new_cl
 from edgehar.devices.sensor_logger_json import cut
 from edgehar.errors import ConfigError, FrameError, SourceLostError
 from edgehar.sources import Deliver, LinkState
-from edgehar.sources.phone.life import SILENCE_S, Life
+from edgehar.sources.phone import SILENCE_S
+from edgehar.sources.phone.push_receiver import PushReceiver
+from edgehar.warn_once import WarnOnce
 
 _LOGGER = logging.getLogger(__name__)
 
 GOODBYE_S = 0.5
 """A clean end waits so long for the broker, s."""
-
-_MOST_STRANGERS = 8
-"""Phones on the topic that are not this one and get a line in the log; later ones get none."""
 
 _LONGEST_TOPIC = 65_535
 
@@ -45,7 +44,9 @@ class SensorLoggerMqtt:
         version: Version = 5,
         silence_s: float = SILENCE_S,
     ) -> None:
-        """Connects to nothing yet; ConfigError if the topic cannot be one or the files of `tls` cannot be used.
+        """Name the topic and its broker; nothing is connected yet.
+
+        ConfigError if the topic cannot be one or the files of `tls` cannot be used.
 
         Args:
             topic: As it is set in the app.
@@ -66,45 +67,45 @@ class SensorLoggerMqtt:
         self._username, self._password = username, password
         self._tls = tls.load() if tls else None
         self._versions: tuple[Version, ...] = (5, 4) if version == 5 else (4,)
-        self._strangers: set[str] = set()
+        self._warn_of_stranger = WarnOnce(_LOGGER)
 
     async def run(self, deliver: Deliver) -> None:
-        """One life, as in `Source.run`; waits for the first message without end."""
-        life = Life(f"topic {self.topic}", self.device, deliver, self.link)
+        """Live once, as in `Source.run`; waits for the first message without end."""
+        receiver = PushReceiver(f"topic {self.topic}", self.device, deliver, self.link)
         for version in self._versions:
             try:
-                await self._live(version, life)
+                await self._live(version, receiver)
             except (OSError, UnicodeError) as error:
                 if isinstance(error, VersionError) and version != self._versions[-1]:
                     continue
                 raise SourceLostError(f"MQTT broker {self._host}:{self._port}: {error}") from error
 
-    async def _live(self, version: Version, life: Life) -> None:
+    async def _live(self, version: Version, receiver: PushReceiver) -> None:
         # A name of its own: two clients of one name drive each other out.
         name = f"edgehar-phone-{secrets.token_hex(4)}"
         client = new_client(name, version, self._username, self._password, self._tls)
-        link = Link(client, on_message=partial(self._take, life))
+        link = Link(client, on_message=partial(self._take, receiver))
         try:
             await link.open(self._host, self._port)
             await link.subscribe(self.topic)
             _LOGGER.info(
                 "topic %s: waiting for what Sensor Logger publishes (%s)", self.topic, NAMES[version]
             )
-            await self._listen(link, life)
+            await self._listen(link, receiver)
         finally:
             link.drop()
 
-    async def _listen(self, link: Link, life: Life) -> None:
+    async def _listen(self, link: Link, receiver: PushReceiver) -> None:
         staying = asyncio.ensure_future(link.stay())
         # It ends by itself only with an error.
-        staying.add_done_callback(lambda done: None if done.cancelled() else life.end(_error_of(done)))
+        staying.add_done_callback(lambda ended: None if ended.cancelled() else receiver.end(_error_of(ended)))
         try:
-            await life.wait()
+            await receiver.wait()
         finally:
             staying.cancel()
             await link.say_goodbye(GOODBYE_S)
 
-    def _take(self, life: Life, payload: bytes) -> None:
+    def _take(self, receiver: PushReceiver, payload: bytes) -> None:
         try:
             push = cut(payload)
         except FrameError as error:
@@ -113,20 +114,15 @@ class SensorLoggerMqtt:
             return
         if not push.bodies:
             return
-        if life.takes(push.device):
-            life.push(push.bodies)
-        elif not life.was_heard:
-            self._tell_of(msgspec.json.encode(push.device).decode())
-
-    def _tell_of(self, device: str) -> None:
-        """`device` in quotes."""
-        if len(self._strangers) < _MOST_STRANGERS and device not in self._strangers:
-            self._strangers.add(device)
-            _LOGGER.warning(
+        if receiver.accepts(push.device):
+            receiver.push(push.bodies)
+        elif not receiver.was_heard:
+            self._warn_of_stranger(
+                push.device,
                 "topic %s carries a phone, but not %s: to take it, write device = %s to its [[wearer.phone]]",
                 self.topic,
                 self.device,
-                device,
+                msgspec.json.encode(push.device).decode(),
             )
 
 
@@ -138,6 +134,6 @@ def _check(topic: str) -> None:
         raise ConfigError(f"{topic!r:.60}: expected an MQTT topic, such as sensor-logger")
 
 
-def _error_of(done: "asyncio.Future[None]") -> Exception:
-    error = done.exception()
+def _error_of(ended: "asyncio.Future[None]") -> Exception:
+    error = ended.exception()
     return error if isinstance(error, Exception) else ConnectionError("the connection ended")

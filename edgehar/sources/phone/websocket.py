@@ -13,7 +13,7 @@ import msgspec
 from edgehar.devices.sensor_server import ACCELEROMETER, GYROSCOPE, LONGEST
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.sources import Deliver, LinkState
-from edgehar.sources.phone.life import SILENCE_S
+from edgehar.sources.phone import SILENCE_S
 from edgehar.sources.silence_timeout import silence_timeout
 
 CONNECT_S = 5.0
@@ -50,12 +50,12 @@ class SensorServer:
         """
         self.url = url
         self.link = LinkState(silence_s=silence_s)
-        self.full_url = _full(url)
+        self.full_url = _full_url(url)
         """With the port, the path and the sensors that are wanted."""
         self._connect_s, self._heartbeat_s = connect_s, heartbeat_s
 
     async def run(self, deliver: Deliver) -> None:
-        """One life, as in `Source.run`."""
+        """Live once, as in `Source.run`."""
         nothing_came = f"nothing came for {self.link.silence_s:.0f} s; is the sensor on?"
         async with silence_timeout(self.link, nothing_came), aiohttp.ClientSession() as session:
             socket = await self._connect(session)
@@ -82,7 +82,7 @@ class SensorServer:
             reason = (
                 f"no answer in {self._connect_s:.0f} s"
                 if isinstance(error, TimeoutError)
-                else _line(str(error))
+                else _one_line(str(error))
             )
             raise SourceLostError(
                 f"{self.url} cannot be reached: {reason}; is the app's server started, and the phone awake and in "
@@ -97,19 +97,19 @@ class SensorServer:
                     self.link.heard_at = t = time.monotonic()
                     deliver(t, 0, message.data.encode())
                 case aiohttp.WSMsgType.CLOSE | aiohttp.WSMsgType.CLOSING | aiohttp.WSMsgType.CLOSED:
-                    reason = _line(message.extra or "") or f"code {socket.close_code}"
+                    reason = _one_line(message.extra or "") or f"code {socket.close_code}"
                     raise SourceLostError(
                         f"{self.url} closed the connection ({reason}); is the app's server still started, and has the "
                         "phone an accelerometer and a gyroscope?"
                     )
                 case aiohttp.WSMsgType.ERROR:
                     raise SourceLostError(
-                        f"{self.url} was lost: {_line(str(socket.exception() or 'no answer'))}; is the phone still in "
+                        f"{self.url} was lost: {_one_line(str(socket.exception() or 'no answer'))}; is the phone still in "
                         "reach of the network?"
                     )
 
 
-def _full(url: str) -> str:
+def _full_url(url: str) -> str:
     parts = urlsplit(url)
     try:
         host, port = parts.hostname, parts.port
@@ -123,5 +123,5 @@ def _full(url: str) -> str:
     return f"ws://{host}:{port or PORT}/sensors/connect?{urlencode({'types': types})}"
 
 
-def _line(text: str) -> str:
+def _one_line(text: str) -> str:
     return " ".join(text.split())[:_LONGEST_REASON]

@@ -11,15 +11,19 @@ from collections.abc import Sequence
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.silence_timeout import silence_timeout
 
-SILENCE_S = 30.0
-"""A phone that pushed and then does not for so long has ended its recording, or left, s."""
 
-
-class Life:
-    """One life of one phone's source: takes what the phone pushed, and ends by silence or with an error."""
+class PushReceiver:
+    """One life of a source to which a phone pushes: delivers the pushes, and ends by silence or with an error."""
 
     def __init__(self, name: str, device: str | None, deliver: Deliver, link: LinkState) -> None:
-        """`device` may be None: the first phone that `takes` is asked about."""
+        """Wait for a phone; nothing listens yet.
+
+        Args:
+            name: What error texts call the port or topic.
+            device: The phone's `deviceId`; None: the first one that `accepts` is asked about.
+            deliver: Takes what it pushes, as in `Source.run`.
+            link: Of the source.
+        """
         self.device = device
         self.was_heard = False
         """The phone pushed in this life."""
@@ -27,8 +31,8 @@ class Life:
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._heard_or_ended = asyncio.Event()
 
-    def takes(self, device: str) -> bool:
-        """Whether the phone is this one; it becomes so where none was named."""
+    def accepts(self, device: str) -> bool:
+        """Tell whether the phone is this one; it becomes so where none was named."""
         if self.device is None:
             self.device = device
         return self.device == device
@@ -55,7 +59,7 @@ class Life:
             self._heard_or_ended.set()
 
     async def wait(self) -> None:
-        """Until the life ends, which raises SourceLostError or what `deliver` raised."""
+        """Wait for the end of the life, which raises SourceLostError or what `deliver` raised."""
         try:
             # The phone cannot be asked: until it speaks, silence means nothing.
             await self._heard_or_ended.wait()
