@@ -62,7 +62,7 @@ async def test_all_wearers_share_the_adapter() -> None:
     parsed = config.parse(EVERYTHING + ANOTHER)
     shared = open_shared(parsed)
     sources = [source for wearer in parsed.wearer for source in open_sources(wearer, shared)[0]]
-    radios = [source._radio for source in sources if isinstance(source, Ble)]
+    radios = [source.radio for source in sources if isinstance(source, Ble)]
     assert radios == [shared.radio] * 2
 
 
@@ -70,7 +70,7 @@ async def test_what_one_wearer_names_no_other_may_take() -> None:
     address = ANOTHER + 'address = "d4:ca:6e:f1:00:01"\n'
     shared = open_shared(config.parse(EVERYTHING + address))
     assert shared.radio is not None
-    assert (shared.radio.taken, shared.radio.named) == ({"D4:CA:6E:F1:00:01"}, {"left"})
+    assert (shared.radio.claimed_addresses, shared.radio.claimed_names) == ({"D4:CA:6E:F1:00:01"}, {"left"})
 
 
 PHONES = """

@@ -43,9 +43,9 @@ def _radio(config: configuration.Config) -> "Radio | None":
     # Also of wearers whose sources are never made, where one alone is recorded.
     for sensor in (sensor for wearer in config.wearer for sensor in wearer.ble):
         if sensor.address:
-            radio.taken.add(sensor.address.upper())
+            radio.claimed_addresses.add(sensor.address.upper())
         elif sensor.name:
-            radio.named.add(sensor.name)
+            radio.claimed_names.add(sensor.name)
     return radio
 
 

@@ -16,7 +16,7 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from edgehar.devices import Profile, fitting
 from edgehar.errors import SourceLostError
 from edgehar.sources import Deliver, LinkState
-from edgehar.sources.bluetooth.errors import FAILURES
+from edgehar.sources.bluetooth.errors import BLUETOOTH_ERRORS
 from edgehar.sources.bluetooth.radio import Radio, Sighting
 from edgehar.sources.silence_timeout import SilenceError, silence_timeout
 
@@ -39,7 +39,13 @@ class Ble:
     """A sensor of one profile; delivers stream 0, the bodies of `intake`."""
 
     def __init__(
-        self, radio: Radio, profile: Profile, *, address: str | None = None, name: str | None = None
+        self,
+        radio: Radio,
+        profile: Profile,
+        *,
+        address: str | None = None,
+        name: str | None = None,
+        search_s: float = SEARCH_S,
     ) -> None:
         """Say which sensor; nothing is opened yet.
 
@@ -49,33 +55,35 @@ class Ble:
             address: Bluetooth address.
             name: The whole name it advertises. With neither, the first that fits the profile and that no
                 other source names is taken, and once it has sent something, it and no other.
+            search_s: A sensor that nobody heard for so long is not there, s.
         """
+        self.radio = radio
         self.profile = profile
         self.link = LinkState(silence_s=profile.silence_s)
         self.rssi_dbm: int | None = None
         """Signal when it was found; None of one that was found connected."""
-        self._radio = radio
         self._address = address.upper() if address else None
         self._name = name
+        self._search_s = search_s
         self._client: BleakClient | None = None
         self._claimed = self._address or ""
         if self._address:
-            radio.taken.add(self._address)
+            radio.claimed_addresses.add(self._address)
         elif name:
-            radio.named.add(name)
+            radio.claimed_names.add(name)
 
     @property
     def address(self) -> str | None:
-        """Of the sensor that was meant or taken; None before one was."""
+        """The one of the sensor that was meant or taken; None before one was."""
         return self._claimed or None
 
     async def run(self, deliver: Deliver) -> None:
-        """One life, as in `Source.run`: find it, connect, start it, deliver until it is lost or silent."""
+        """Live once, as in `Source.run`: find it, connect, start it, deliver until it is lost or silent."""
         inbox = _Inbox(self.link)
         is_silent = False
         try:
             sighting = await self._find()
-            client = await self._radio.connect(sighting, inbox.close)
+            client = await self.radio.connect(sighting, inbox.close)
             try:
                 await self._start(client, inbox)
                 self._client = client
@@ -86,10 +94,10 @@ class Ble:
             finally:
                 self._client = None
                 inbox.close()
-                await self._radio.part(client, self.profile.stop, wait=not is_silent)
+                await self.radio.part(client, self.profile.stop, wait=not is_silent)
         finally:
             if self._claimed != (self._address or ""):
-                self._radio.taken.discard(self._claimed)
+                self.radio.claimed_addresses.discard(self._claimed)
                 self._claimed = ""
 
     async def send(self, body: bytes) -> None:
@@ -98,12 +106,12 @@ class Ble:
             raise SourceLostError(f"the {self.profile.title} {self._whom()} is not connected")
         if self.profile.command is None:
             raise SourceLostError(f"a {self.profile.title} takes no commands")
-        with self._radio.told(f"commanding {self._client.address}"):
+        with self.radio.errors_as_source_lost(f"commanding {self._client.address}"):
             async with asyncio.timeout(START_S):
                 await self._client.write_gatt_char(self.profile.command, body)
 
     async def _find(self) -> Sighting:
-        sighting = await self._radio.find(self._claims, SEARCH_S)
+        sighting = await self.radio.find(self._claims, self._search_s)
         if sighting is None:
             raise SourceLostError(
                 f"no {self.profile.title} {self._whom()} is heard: is it charged, on, near, "
@@ -118,28 +126,28 @@ class Ble:
         return f"called {self._name!r}" if self._name else "of any name"
 
     def _claims(self, sighting: Sighting) -> bool:
-        """Whether it is the one, which from then on no other source may take."""
+        """Tell whether it is the one; from then on no other source may take it."""
         if self._is_meant(sighting):
             self._claimed = sighting.address
-            self._radio.taken.add(sighting.address)
+            self.radio.claimed_addresses.add(sighting.address)
             return True
         return False
 
     def _is_meant(self, sighting: Sighting) -> bool:
         if self._address:
             return sighting.address == self._address
-        if sighting.address in self._radio.taken:
+        if sighting.address in self.radio.claimed_addresses:
             return False
         if self._name:
             return sighting.name == self._name
-        if sighting.name in self._radio.named:
+        if sighting.name in self.radio.claimed_names:
             return False
         return self.profile.name in {p.name for p in fitting(sighting.services, sighting.name)}
 
     async def _start(self, client: BleakClient, inbox: "_Inbox") -> None:
         """Subscribe first and ask then: what a start command is answered with must be heard."""
         profile = self.profile
-        with self._radio.told(f"starting the {profile.title} {client.address}"):
+        with self.radio.errors_as_source_lost(f"starting the {profile.title} {client.address}"):
             async with asyncio.timeout(START_S):
                 for characteristic, uuid in enumerate(profile.notify):
                     callback = inbox.slot(profile.prefix(characteristic))
@@ -167,7 +175,7 @@ class Ble:
         while True:
             try:
                 value = await client.read_gatt_char(self.profile.battery)
-            except FAILURES as error:
+            except BLUETOOTH_ERRORS as error:
                 _LOGGER.debug("%s does not tell its battery: %s", client.address, error)
                 return
             if value and value[0] <= 100:
@@ -176,7 +184,7 @@ class Ble:
 
 
 class _Inbox:
-    """What callbacks have put down and nobody has taken yet; a callback does nothing else."""
+    """Notifications that callbacks put down and nobody has taken yet; a callback does nothing else."""
 
     def __init__(self, link: LinkState) -> None:
         self._link = link
@@ -185,7 +193,7 @@ class _Inbox:
         self._is_closed = False
 
     def close(self) -> None:
-        """No more will come."""
+        """Let no more come."""
         self._is_closed = True
         self._news.set()
 
