@@ -10,7 +10,7 @@ import pytest
 from listening import until
 
 from edgehar.config.read import Replay, Serial, SimulatedWearer, Wearer
-from edgehar.daemon.wearer import Feed
+from edgehar.daemon.wearer import WearerFeed
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
 from edgehar.recordings.ehr import Header, Writer
@@ -18,13 +18,13 @@ from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Activity, Event, Item, Stream
 
 
-def new_feed(wearer: Wearer | None = None) -> Feed:
+def new_feed(wearer: Wearer | None = None) -> WearerFeed:
     recognizer = load(find("imu_tcn"))
     simulated = Wearer(id="w", simulator=SimulatedWearer(placements=["wrist", "chest"]))
-    return Feed(wearer or simulated, recognizer, recognizer.spec.decision)
+    return WearerFeed(wearer or simulated, recognizer, recognizer.spec.decision)
 
 
-def replayed(path: Path, items: Sequence[Item], speed: float = 1.0) -> Feed:
+def replayed(path: Path, items: Sequence[Item], speed: float = 1.0) -> WearerFeed:
     with Writer(path, Header("w", (Stream("wrist"),), epoch=0.0)) as writer:
         for item in items:
             writer.push(*item)
@@ -32,7 +32,7 @@ def replayed(path: Path, items: Sequence[Item], speed: float = 1.0) -> Feed:
 
 
 @asynccontextmanager
-async def running(feed: Feed) -> AsyncIterator[None]:
+async def running(feed: WearerFeed) -> AsyncIterator[None]:
     """Run it while it is heard."""
     task = asyncio.create_task(feed.run(lambda _: None, lambda: None))
     try:

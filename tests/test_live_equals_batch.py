@@ -13,8 +13,8 @@ from bluez import Bluetoothd
 from peripherals import sensor
 
 from edgehar.config.read import Ble, Serial, Wearer
-from edgehar.daemon.wearer import Feed
-from edgehar.daemon.wiring import Shared
+from edgehar.daemon.wearer import WearerFeed
+from edgehar.daemon.wiring import SharedLinks
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
@@ -60,7 +60,7 @@ async def live(
     answers: list[Activity | Event] = []
     async with ports(track, len(placements)) as names:
         sensors = [Serial(placement=p, port=name) for p, name in zip(placements, names, strict=True)]
-        feed = Feed(Wearer(id=wearer, serial=sensors), recognizer, recognizer.spec.decision)
+        feed = WearerFeed(Wearer(id=wearer, serial=sensors), recognizer, recognizer.spec.decision)
         header = Header(wearer, tuple(Stream(p) for p in placements), epoch=feed.epoch)
         with Writer(out, header) as writer:
             running = asyncio.create_task(feed.run(answers.append, lambda: None, writer.push))
@@ -116,7 +116,7 @@ async def test_live_and_the_recording_of_it_agree_to_the_bit(bluez: Bluetoothd, 
     ]
     recognizer = load(find("imu_tcn"))
     radio = Radio()
-    feed = Feed(Wearer(id="anna", ble=ble), recognizer, recognizer.spec.decision, Shared(radio))
+    feed = WearerFeed(Wearer(id="anna", ble=ble), recognizer, recognizer.spec.decision, SharedLinks(radio))
     path, answers = tmp_path / "rest.ehr", list[Activity | Event]()
     streams = tuple(Stream(s.placement, s.profile) for s in ble)
     with Writer(path, Header("anna", streams, epoch=feed.epoch)) as writer:

@@ -19,8 +19,8 @@ from edgehar.sources import Deliver
 from edgehar.sources.reconnect import Delays, keep_open
 from edgehar.sources.serial import Serial
 from edgehar.sources.simulated.faults import Faults
-from edgehar.sources.simulated.serve import _Client, _Clients, serve_pty, serve_tcp
-from edgehar.sources.simulated.simulator import _LASTS_S, _NEXT, Simulator, some_day
+from edgehar.sources.simulated.serve import TcpClient, TcpClients, serve_pty, serve_tcp
+from edgehar.sources.simulated.simulator import DURATIONS_S, TRANSITIONS, Simulator, some_day
 from edgehar.types import STANDARD_GRAVITY, Item
 from edgehar.wire.protocol import Data, decode
 
@@ -120,8 +120,8 @@ async def test_who_stands_feels_gravity_and_who_walks_more() -> None:
 
 def test_a_random_day_never_leaves_what_the_wearer_can_do() -> None:
     day = list(itertools.islice(some_day(3), 500))
-    assert {activity for activity, _ in day} == set(_NEXT) == set(_LASTS_S)
-    simulator = Simulator(placements=["wrist"], script=[(activity, 0.5) for activity in _NEXT])
+    assert {activity for activity, _ in day} == set(TRANSITIONS) == set(DURATIONS_S)
+    simulator = Simulator(placements=["wrist"], script=[(activity, 0.5) for activity in TRANSITIONS])
     assert len(list(simulator.packets())) > 0
 
 
@@ -187,7 +187,7 @@ async def test_out_of_reach_it_cannot_be_opened_and_what_was_sent_meanwhile_is_l
 
 @contextlib.asynccontextmanager
 async def served(simulator: Simulator, folder: Path | None) -> AsyncIterator[list[str]]:
-    """Serve on terminals in `folder`, or on TCP without one; gives the ports."""
+    """Serve on terminals in `folder`, or on TCP without one; yields the ports."""
     ports: list[str] = []
     announced = asyncio.Event()
 
@@ -249,8 +249,8 @@ async def test_nobody_reading_does_not_stop_the_wearer(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(10)
 async def test_a_client_that_does_not_read_holds_up_no_end() -> None:
-    clients, sent = _Clients(), 20_000_000
-    server = await asyncio.get_running_loop().create_server(partial(_Client, clients), "127.0.0.1", 0)
+    clients, sent = TcpClients(), 20_000_000
+    server = await asyncio.get_running_loop().create_server(partial(TcpClient, clients), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     while not clients.connected:  # noqa: ASYNC110 - it is the loop's next turns that make it true
         await asyncio.sleep(0)

@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from edgehar.config import read as configuration
-from edgehar.daemon.wiring import Shared, open_sources
+from edgehar.config import schema
+from edgehar.daemon.wiring import SharedLinks, make_sources
 from edgehar.pipeline.decision import Settings
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.recognizer import Recognizer
@@ -26,19 +26,19 @@ Publish = Callable[[Activity | Event], None]
 Tap = Callable[[float, int, bytes], None]
 
 
-class Feed:
+class WearerFeed:
     """A wearer's sources, kept open, and the pipeline they feed."""
 
     def __init__(
         self,
-        wearer: configuration.Wearer,
+        wearer: schema.Wearer,
         recognizer: Recognizer,
         settings: Settings,
-        shared: Shared = Shared(),  # noqa: B008 - it is frozen
+        shared: SharedLinks = SharedLinks(),  # noqa: B008 - it is frozen
     ) -> None:
-        """Open nothing yet; `shared` as `open_shared` gives it. OperatorError says what does not fit."""
+        """Open nothing yet; `shared` as `make_shared_links` makes it. OperatorError says what does not fit."""
         self.id = wearer.id
-        self.sources, streams, self.epoch = open_sources(wearer, shared)
+        self.sources, streams, self.epoch = make_sources(wearer, shared)
         self.placements = [stream.placement for stream in streams]
         self._live = wearer.replay is None
         self.pipeline = Pipeline(wearer.id, streams, recognizer, settings, epoch=self.epoch)
@@ -52,14 +52,14 @@ class Feed:
         return any(self._up)
 
     def makes_progress(self, now: float) -> bool:
-        """Whether every live source either delivers or is known to be away; `now` is host monotonic s."""
+        """Tell whether every live source delivers or is known to be away; `now` is host monotonic s."""
         return all(
             not up or now - source.link.heard_at < 2 * source.link.silence_s
             for source, up in zip(self.sources, self._up, strict=True)
         )
 
     def health(self) -> dict[str, Any]:
-        """Counters of the wearer, and of each sensor by its placement."""
+        """Return counters of the wearer, and of each sensor by its placement."""
         intakes = self.pipeline.intakes
         sensors = {intake.placement: intake.health() | {"damaged": 0} for intake in intakes}
         # One source with many streams has neither frames to damage nor a battery.
@@ -109,11 +109,11 @@ class Feed:
                 tap(t, i + stream, body)
             self._tell(self.pipeline.push(t, i + stream, body))
 
-        def changed(up: bool) -> None:  # noqa: FBT001 - the one thing it says
+        def set_up(up: bool) -> None:  # noqa: FBT001 - the one thing it says
             self._up[i] = up
             on_state()
 
-        await keep_open(source, deliver, name=name, on_state=changed)
+        await keep_open(source, deliver, name=name, on_state=set_up)
 
     async def _tick(self, tap: Tap | None) -> None:
         """Tell the pipeline that time goes on, and the publishers of a state that no window renews."""
@@ -137,7 +137,7 @@ class Feed:
                 self._last = item
 
     def _dated(self, publish: Publish) -> Publish:
-        """A replay's stream time is the recorder's: move it so that this host's clock gives the recorded date."""
+        """Move a replay's stream time, which is the recorder's, so that this host's clock gives the recorded date."""
         shift = self.epoch - (time.time() - time.monotonic())
 
         def moved(item: Activity | Event) -> None:
@@ -158,4 +158,4 @@ class Feed:
 
 
 def _nowhere(_: Activity | Event) -> None:
-    """Before a run nobody listens."""
+    """Drop what is answered before a run: nobody listens."""

@@ -1,4 +1,4 @@
-"""What a wearer wears, as sources and the streams they deliver; what nobody wears is not loaded."""
+"""Sources and streams of what a wearer wears, from the configuration; what nobody wears is not loaded."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from edgehar.config import read as configuration
+from edgehar.config import schema
+from edgehar.config.read import password
 from edgehar.devices import PROFILES
 from edgehar.sources import Source
 from edgehar.types import Stream
@@ -18,23 +19,23 @@ if TYPE_CHECKING:
     from edgehar.sources.phone.http import PushServer
 
 
-class Shared(Struct, frozen=True):
-    """What sources of several wearers have in common."""
+class SharedLinks(Struct, frozen=True):
+    """The links that sources of several wearers have in common."""
 
     radio: "Radio | None" = None
     """The Bluetooth adapter; None where nobody wears a sensor over it."""
-    broker: configuration.Mqtt | None = None
+    broker: schema.Mqtt | None = None
     """Where phones publish, if they do."""
     push_servers: "Mapping[str, PushServer]" = {}
     """By the `listen` of the phones that post to them."""
 
 
-def open_shared(config: configuration.Config) -> Shared:
-    """What the configuration's sources share; nothing is opened yet."""
-    return Shared(_radio(config), config.mqtt, _push_servers(config))
+def make_shared_links(config: schema.Config) -> SharedLinks:
+    """Make what the configuration's sources share; nothing is opened yet."""
+    return SharedLinks(_radio(config), config.mqtt, _push_servers(config))
 
 
-def _radio(config: configuration.Config) -> "Radio | None":
+def _radio(config: schema.Config) -> "Radio | None":
     if not any(wearer.ble for wearer in config.wearer):
         return None
     from edgehar.sources.bluetooth.radio import Radio
@@ -49,7 +50,7 @@ def _radio(config: configuration.Config) -> "Radio | None":
     return radio
 
 
-def _push_servers(config: configuration.Config) -> "dict[str, PushServer]":
+def _push_servers(config: schema.Config) -> "dict[str, PushServer]":
     addresses = [phone.listen for wearer in config.wearer for phone in wearer.phone if phone.listen]
     if not addresses:
         return {}
@@ -60,14 +61,14 @@ def _push_servers(config: configuration.Config) -> "dict[str, PushServer]":
     return {listen: servers.setdefault(parse_address(listen), PushServer(listen)) for listen in addresses}
 
 
-def open_sources(wearer: configuration.Wearer, shared: Shared) -> tuple[list[Source], list[Stream], float]:
-    """The wearer's sources, not yet opened, their streams, and Unix time at stream time 0, s."""
+def make_sources(wearer: schema.Wearer, shared: SharedLinks) -> tuple[list[Source], list[Stream], float]:
+    """Make the wearer's sources, not yet opened; return them, their streams, and Unix time at stream time 0, s."""
     if wearer.replay:
         from edgehar.sources.replay import Replay, open_recording
 
-        asked = wearer.replay
-        recording = open_recording(Path(asked.path), subject=asked.subject, placements=asked.placements)
-        return [Replay(recording, speed=asked.speed)], [*recording.header.streams], recording.header.epoch
+        replay = wearer.replay
+        recording = open_recording(Path(replay.path), subject=replay.subject, placements=replay.placements)
+        return [Replay(recording, speed=replay.speed)], [*recording.header.streams], recording.header.epoch
     epoch = time.time() - time.monotonic()
     if wearer.simulator:
         return [_simulator(wearer.simulator)], [Stream(p) for p in wearer.simulator.placements], epoch
@@ -75,7 +76,7 @@ def open_sources(wearer: configuration.Wearer, shared: Shared) -> tuple[list[Sou
     return [source for _, source in worn], [stream for stream, _ in worn], epoch
 
 
-def _serial(wearer: configuration.Wearer) -> Iterator[tuple[Stream, Source]]:
+def _serial(wearer: schema.Wearer) -> Iterator[tuple[Stream, Source]]:
     if not wearer.serial:
         return
     from edgehar.sources.serial import Serial
@@ -84,7 +85,7 @@ def _serial(wearer: configuration.Wearer) -> Iterator[tuple[Stream, Source]]:
         yield Stream(sensor.placement), Serial(sensor.port, sensor.baud)
 
 
-def _ble(wearer: configuration.Wearer, radio: "Radio | None") -> Iterator[tuple[Stream, Source]]:
+def _ble(wearer: schema.Wearer, radio: "Radio | None") -> Iterator[tuple[Stream, Source]]:
     if radio is None:
         return
     from edgehar.sources.bluetooth.ble import Ble
@@ -94,7 +95,7 @@ def _ble(wearer: configuration.Wearer, radio: "Radio | None") -> Iterator[tuple[
         yield Stream(sensor.placement, sensor.profile), source
 
 
-def _phones(wearer: configuration.Wearer, shared: Shared) -> Iterator[tuple[Stream, Source]]:
+def _phones(wearer: schema.Wearer, shared: SharedLinks) -> Iterator[tuple[Stream, Source]]:
     broker = shared.broker
     for phone in wearer.phone:
         if phone.url:
@@ -117,15 +118,15 @@ def _phones(wearer: configuration.Wearer, shared: Shared) -> Iterator[tuple[Stre
                 host=broker.host,
                 port=broker.port,
                 username=broker.username,
-                password=configuration.password(broker),
-                tls=open_tls(broker),
+                password=password(broker),
+                tls=make_tls(broker),
                 version=broker.version,
             )
             yield Stream(phone.placement, "sensor_logger"), source
 
 
-def open_tls(broker: configuration.Mqtt) -> "Tls | None":
-    """How the link to the broker is encrypted, if it is."""
+def make_tls(broker: schema.Mqtt) -> "Tls | None":
+    """Make what encrypts the link to the broker, if it is to be."""
     if broker.tls is None:
         return None
     from edgehar.brokers.mqtt import Tls
@@ -137,16 +138,18 @@ def open_tls(broker: configuration.Mqtt) -> "Tls | None":
     return Tls(ca=ca, cert=cert, key=key)
 
 
-def _simulator(asked: configuration.SimulatedWearer) -> Source:
+def _simulator(simulated: schema.SimulatedWearer) -> Source:
     from edgehar.sources.simulated.faults import Faults
     from edgehar.sources.simulated.simulator import Simulator
 
     faults = Faults(
-        loss=asked.loss,
-        jitter_s=asked.jitter_s,
-        drift_ppm=asked.drift_ppm,
-        disconnect_every_s=asked.disconnect_every_s,
-        battery=asked.battery,
-        seed=asked.seed,
+        loss=simulated.loss,
+        jitter_s=simulated.jitter_s,
+        drift_ppm=simulated.drift_ppm,
+        disconnect_every_s=simulated.disconnect_every_s,
+        battery=simulated.battery,
+        seed=simulated.seed,
     )
-    return Simulator(placements=asked.placements, longest_s=asked.longest_s, seed=asked.seed, faults=faults)
+    return Simulator(
+        placements=simulated.placements, longest_s=simulated.longest_s, seed=simulated.seed, faults=faults
+    )

@@ -8,10 +8,10 @@ TURN_S = 0.005
 
 
 class Pace:
-    """Begins when it is made, in the running loop."""
+    """Stream time that begins when it is made, in the running loop."""
 
     def __init__(self, start: float, speed: float) -> None:
-        """`start` is the stream time at which it begins, s; a speed of 0 or infinity: as fast as it goes."""
+        """Begin at stream time `start`, s; a speed of 0 or infinity: as fast as it goes."""
         if not speed >= 0:
             raise ValueError(f"speed {speed}; 0 or more expected")
         self.paced = 0 < speed < math.inf
@@ -21,7 +21,7 @@ class Pace:
         self._began = self._turned = self._loop.time()
 
     def now(self) -> float:
-        """Stream time, s; only of a pace that has one (`paced`)."""
+        """Return stream time, s; only of a pace that has one (`paced`)."""
         return self._start + (self._loop.time() - self._began) * self._speed
 
     async def until(self, t: float) -> None:

@@ -24,7 +24,7 @@ second would else be tried every second, and fill the log."""
 
 
 class Delays(Struct, frozen=True):
-    """How the ceiling of the pauses grows."""
+    """Ceilings of the pauses, and how they grow."""
 
     first_s: float = 0.5
     """Ceiling after the first failure, s."""
@@ -32,13 +32,13 @@ class Delays(Struct, frozen=True):
     """The ceiling never grows beyond this, s."""
 
     def ceiling_s(self, failures: int) -> float:
-        """Ceiling of the pause after the `failures`-th failure in a row (1, 2, ...), s."""
+        """Return the ceiling of the pause after the `failures`-th failure in a row (1, 2, ...), s."""
         # 2**32 times anything sensible is past `longest_s`; without a limit the float overflows in a week.
         return min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 32))
 
 
 class _Availability:
-    """Whether packets come, since when they do not, and what of that is worth a line in the log."""
+    """A source that is heard or not, since when, and what of that is worth a line in the log."""
 
     def __init__(
         self, link: LinkState, name: str, on_state: Callable[[bool], None] | None, now: Callable[[], float]
@@ -53,29 +53,29 @@ class _Availability:
         self._now = now
         self._lost_at = self._up_at = 0.0
 
-    def turn(self, up: bool) -> None:  # noqa: FBT001 - the one thing it says
+    def set_up(self, up: bool) -> None:  # noqa: FBT001 - the one thing it says
         if up != self.up:
             self.up = up
             if self._on_state:
                 self._on_state(up)
 
     def heard(self) -> None:
-        """The first packet of a life."""
+        """Take note of the first packet of a life."""
         self._up_at = self._link.heard_at
         self.is_steady = not self.failures
         if self.failures and not self._flaps:
-            self._tell_back()
-        self.turn(up=True)
+            self._log_back()
+        self.set_up(up=True)
 
     def settle(self) -> None:
-        """One more packet of a life that was not yet steady."""
+        """Take note of one more packet of a life that was not yet steady."""
         if self._link.heard_at - self._up_at < STEADY_S:
             return
         if self._flaps:
-            self._tell_back()
+            self._log_back()
         self.is_steady, self._flaps, self.failures = True, False, 0
 
-    def _tell_back(self) -> None:
+    def _log_back(self) -> None:
         _LOGGER.info("%s: back after %.1f s", self._name, self._link.heard_at - self._lost_at)
 
     def lost(self, error: SourceLostError) -> None:
@@ -86,7 +86,7 @@ class _Availability:
             _LOGGER.warning("%s: %s; trying again until it is back", self._name, error)
         else:
             _LOGGER.debug("%s: attempt %d: %s", self._name, self.failures, error)
-        self.turn(up=False)
+        self.set_up(up=False)
 
 
 async def keep_open(
@@ -132,6 +132,6 @@ async def keep_open(
         except SourceLostError as error:
             availability.lost(error)
         else:
-            availability.turn(up=False)
+            availability.set_up(up=False)
             return
         await sleep(uniform(0.0, delays.ceiling_s(availability.failures)))

@@ -14,7 +14,7 @@ from edgehar.types import Item
 
 
 class Track(Struct, frozen=True, eq=False):
-    """What can be replayed; iterating reads it from the start."""
+    """A recording to be replayed; iterating reads it from the start."""
 
     header: Header
     """Whose it is, and where each stream's sensor was worn."""
@@ -40,8 +40,8 @@ def open_recording(
     if path.suffix == ".npz":
         from edgehar.recordings.npz import read_npz  # noqa: PLC0415 - sets are for trying out, not for the Pi
 
-        found = read_npz(path, subject=subject, placements=placements)
-        return Track(found.header, found, found.truth)
+        trials = read_npz(path, subject=subject, placements=placements)
+        return Track(trials.header, trials, trials.truth)
     if subject is not None or placements is not None:
         raise RecordingError(f"{path}: only an .npz set has subjects and sensors to choose from")
     recording = read(path)
@@ -63,7 +63,7 @@ class Replay:
         self.link = LinkState()
 
     async def run(self, deliver: Deliver) -> None:
-        """One life, as in `Source.run`, from the first packet to the last."""
+        """Live once, as in `Source.run`, from the first packet to the last."""
         pace: Pace | None = None
         for t, stream, body in self._recording:
             pace = pace or Pace(t, self._speed)

@@ -32,7 +32,7 @@ _AMOUNTS = (
 
 
 class Faults(Struct, frozen=True):
-    """What goes wrong, and how much of it; nothing by default. ValueError names what cannot be."""
+    """Kinds and amounts of what goes wrong; nothing by default. ValueError names what cannot be."""
 
     loss: float = 0.0
     """Share of packets lost, 0..1, in bursts (Gilbert-Elliott: a link is good or bad, and bad loses all)."""
@@ -72,7 +72,7 @@ class Faults(Struct, frozen=True):
 
 
 def inject(faults: Faults, items: Iterable[Item]) -> Iterator[Item]:
-    """Packets as they come in life; arrival times never decrease.
+    """Return packets as they come in life; arrival times never decrease.
 
     Args:
         faults: What goes wrong; its times count from stream time 0.
@@ -90,7 +90,7 @@ def inject(faults: Faults, items: Iterable[Item]) -> Iterator[Item]:
 
 
 def outages(faults: Faults) -> Iterator[tuple[float, float]]:
-    """When the link goes and when it is back, stream time in s, for ever; (inf, inf) if it holds."""
+    """Yield when the link goes and when it is back, stream time in s, for ever; (inf, inf) if it holds."""
     rng = _random(faults, "outages")
     back = 0.0
     while True:
@@ -100,7 +100,7 @@ def outages(faults: Faults) -> Iterator[tuple[float, float]]:
 
 
 def wire(faults: Faults, stream: int = 0) -> Callable[[bytes], bytes]:
-    """A function from a body to its frame, of which a share is damaged: a byte changed or missing."""
+    """Return a function from a body to its frame, of which a share is damaged: a byte changed or missing."""
     rng = _random(faults, f"wire {stream}")
 
     def send(body: bytes) -> bytes:
@@ -115,7 +115,7 @@ def wire(faults: Faults, stream: int = 0) -> Callable[[bytes], bytes]:
 
 
 def _random(faults: Faults, what: str) -> random.Random:
-    """Draws of its own for every fault, so that switching one on leaves the others as they were."""
+    """Return draws of its own for every fault, so that switching one on leaves the others as they were."""
     return random.Random(f"{faults.seed} {what}")  # noqa: S311 - a simulation, no secret
 
 
@@ -139,7 +139,7 @@ class _Device:
         self._restarted = False
 
     def push(self, t: float, body: bytes) -> list[bytes]:
-        """What the device sends at `t` in the place of `body`."""
+        """Return what the device sends at `t` in the place of `body`."""
         if t >= self._falls:
             self._rises = self._falls + self._faults.boot_s
             self._falls = self._rises + _interval(self._rng, self._faults.reboot_every_s)
@@ -160,7 +160,7 @@ class _Device:
         return None if battery is None else max(0, math.ceil(battery - self._faults.battery_drain * t / 3600))
 
     def _greet(self, item: Data) -> list[bytes]:
-        """Begin to count anew from this packet; what a sensor says first."""
+        """Begin to count anew from this packet; return what a sensor says first."""
         self._restarted = False
         self._first_sequence = item.sequence
         self._ticks, self._shown = item.ticks_us, self._faults.boot_s * 1e6
