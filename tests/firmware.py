@@ -14,19 +14,19 @@ SANITIZED = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", 
 
 
 def tool(name: str, package: str | None = None) -> str:
-    """Path of a program that Debian has in `package`."""
+    """Return the path of a program that Debian has in `package`."""
     return shutil.which(name) or lacking(f"{name} (apt install {package or name})")
 
 
 def run(command: Sequence[str | Path], **options: str) -> str:
-    """What a command prints; fails with what it said."""
+    """Return what a command prints; fail with what it complained of."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, input=options.get("said"))
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return done.stdout
 
 
 def noise(rng: random.Random, length: int) -> bytes:
-    """Bytes among which zeros and the largest are common."""
+    """Draw bytes among which zeros and the largest are common."""
     return bytes(rng.choice((0, 0, 255, rng.randrange(256))) for _ in range(length))
 
 
@@ -39,7 +39,7 @@ class Driver:
         run([tool("gcc"), "-std=c99", *STRICT, *SANITIZED, "-O1", "-I", BRIDGE, *sources, "-o", self._path])
 
     def answers(self, requests: Sequence[str]) -> list[str]:
-        """One line for each request, of one process."""
+        """Return one line for each request, of one process."""
         answers = run([self._path], said="".join(f"{request}\n" for request in requests)).splitlines()
         assert len(answers) == len(requests)
         return answers

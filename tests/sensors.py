@@ -15,7 +15,7 @@ Notifications = list[tuple[int, bytes]]
 
 
 def bits_of(numbers: list[int], width: int) -> bytes:
-    """Two's complement numbers side by side, least significant bit first."""
+    """Pack two's complement numbers side by side, least significant bit first."""
     word = sum((number & (1 << width) - 1) << width * i for i, number in enumerate(numbers))
     return word.to_bytes(math.ceil(width * len(numbers) / 8), "little")
 
@@ -124,13 +124,13 @@ ANSWERS: Mapping[str, Mapping[bytes, tuple[int, bytes]]] = {
 
 
 def at_rest(name: str, i: int) -> Notifications:
-    """What a sensor of this profile that lies still sends i periods after it was switched on."""
+    """Return what a sensor of this profile that lies still sends i periods after it was switched on."""
     payloads_of, _ = _STREAMS[name]
     return payloads_of(i)
 
 
 def period_s(name: str) -> float:
-    """Time between these."""
+    """Return the time between these."""
     return _STREAMS[name][1]
 
 

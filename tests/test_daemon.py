@@ -29,7 +29,7 @@ SCRIPT = [("walking", 20.0), ("standing", 20.0), ("running", 20.0), ("sitting", 
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A simulated wearer's recording."""
+    """Write a simulated wearer's recording."""
     path = tmp_path_factory.mktemp("recording") / "wearer.ehr"
     with Writer(path, Header("anna", (Stream("trouser_pocket"),), epoch=1_700_000_000.0)) as writer:
         for item in Simulator(placements=["trouser_pocket"], script=SCRIPT, seed=3).packets():
@@ -65,7 +65,7 @@ def expected_events(recording: Path) -> list[tuple[str, str]]:
 
 
 def start(config: Path, *more: str) -> subprocess.Popen[str]:
-    """A daemon; `finished` waits for it and closes its pipes."""
+    """Start a daemon; `finished` waits for it and closes its pipes."""
     return subprocess.Popen(
         [sys.executable, "-m", "edgehar", "run", "--config", str(config), *more],
         stdout=subprocess.PIPE,
@@ -116,7 +116,7 @@ async def test_a_killed_broker_costs_no_event_and_gets_its_states_back(
 
 
 async def test_sigterm_is_a_clean_end(tmp_path: Path, recording: Path, broker: Mosquitto) -> None:
-    """What runs is ended, nobody is said to be heard, and the exit code is a success."""
+    # What runs is ended, nobody is said to be heard, and the exit code is a success.
     listener = Listener(broker.port)
     daemon = start(configuration(tmp_path, recording, broker.port, speed=4))
     try:

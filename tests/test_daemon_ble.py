@@ -54,13 +54,13 @@ class Run:
         )
 
     async def until(self, key: str, value: str) -> dict[str, Any]:
-        """The first line to come that says so."""
+        """Return the first line to come that says so."""
         assert self.process.stdout is not None
         async with asyncio.timeout(60):
             async for line in self.process.stdout:
-                said: dict[str, Any] = json.loads(line)
-                if said.get(key) == value:
-                    return said
+                answer: dict[str, Any] = json.loads(line)
+                if answer.get(key) == value:
+                    return answer
         raise AssertionError(f"it ended without {key} {value}")
 
     async def until_logged(self, beginning: str) -> None:

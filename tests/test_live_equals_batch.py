@@ -87,7 +87,7 @@ def batch(path: Path) -> list[Activity | Event]:
 async def test_live_runs_and_the_batches_of_their_recordings_agree_to_the_bit(
     data: Path, tmp_path: Path
 ) -> None:
-    """A phone in a pocket, and three units of one body at once, both at their own pace."""
+    # A phone in a pocket, and three units of one body at once, both at their own pace.
     people = {
         "motionsense": (["trouser_pocket"], ["jogging"]),
         "dsads": (["chest", "wrist_left", "knee_right"], ["walking_treadmill"]),
@@ -108,7 +108,7 @@ async def test_live_runs_and_the_batches_of_their_recordings_agree_to_the_bit(
 
 
 async def test_live_and_the_recording_of_it_agree_to_the_bit(bluez: Bluetoothd, tmp_path: Path) -> None:
-    """With sensors whose channels come apart, from several characteristics, with clocks and without."""
+    # With sensors whose channels come apart, from several characteristics, with clocks and without.
     peripherals = {"wrist_left": sensor("polar_verity", 1), "trouser_pocket": sensor("metamotion", 2)}
     bluez.add(*peripherals.values())
     ble = [

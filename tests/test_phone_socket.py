@@ -25,7 +25,7 @@ class Phone:
 
     def __init__(self) -> None:
         self.port = free_port()
-        self.asked: list[tuple[str, list[str]]] = []
+        self.requests: list[tuple[str, list[str]]] = []
         self.link: web.WebSocketResponse | None = None
         self.pongs = True
         self._runner: web.AppRunner | None = None
@@ -44,7 +44,7 @@ class Phone:
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
         link = web.WebSocketResponse(autoping=self.pongs)
         await link.prepare(request)
-        self.asked.append((request.path, json.loads(request.query["types"])))
+        self.requests.append((request.path, json.loads(request.query["types"])))
         self.link = link
         async for _ in link:
             pass
@@ -91,7 +91,7 @@ async def test_sensor_server_sends_what_its_reader_reads(phone: Phone) -> None:
         await listener.until(len(EVENTS))
     assert listener.bodies == EVENTS
     assert listener.times == sorted(listener.times)
-    assert phone.asked == [("/sensors/connect", [ACCELEROMETER, GYROSCOPE])]
+    assert phone.requests == [("/sensors/connect", [ACCELEROMETER, GYROSCOPE])]
     x = [
         clock.push(t, packet).x[-1].tolist()
         for t, body in zip(listener.times, listener.bodies, strict=True)

@@ -253,7 +253,7 @@ async def test_silence_is_news_once_until_a_packet_comes(
 
 @contextlib.asynccontextmanager
 async def tcp(*pieces: bytes) -> AsyncIterator[str]:
-    """A server that sends the pieces to each client and then closes; without pieces it stays silent."""
+    """Serve: send the pieces to each client and then close; without pieces stay silent. Yields the URL."""
 
     async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for piece in pieces:
@@ -323,7 +323,7 @@ async def test_what_pyserial_does_not_take_is_a_configuration_error() -> None:
 
 @contextlib.contextmanager
 def rfc2217() -> Iterator[tuple[str, Any]]:
-    """pyserial's own server in front of a loop: its URL, and the loop's open end."""
+    """Run pyserial's own server in front of a loop; yields its URL, and the loop's open end."""
     device = pyserial.serial_for_url("loop://", timeout=0.01)
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=_serve_rfc2217, args=(server, device))

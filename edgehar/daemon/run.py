@@ -168,7 +168,7 @@ def make_mqtt(config: Config) -> Mqtt | None:
 
 
 def check(config: Config) -> dict[str, Any]:
-    """Test all of a configuration that can be tested without touching a sensor or a broker; return what it means."""
+    """Test and sum up all of a configuration that needs neither a sensor nor a broker to be tested."""
     daemon = Daemon(config)
     return {
         "gateway": config.gateway.id,

@@ -36,7 +36,7 @@ class WearerFeed:
         settings: Settings,
         shared: SharedLinks = SharedLinks(),  # noqa: B008 - it is frozen
     ) -> None:
-        """Open nothing yet; `shared` as `make_shared_links` makes it. OperatorError says what does not fit."""
+        """Open nothing yet; `shared` is of `make_shared_links`. OperatorError says what does not fit."""
         self.id = wearer.id
         self.sources, streams, self.epoch = make_sources(wearer, shared)
         self.placements = [stream.placement for stream in streams]
@@ -137,7 +137,7 @@ class WearerFeed:
                 self._last = item
 
     def _dated(self, publish: Publish) -> Publish:
-        """Move a replay's stream time, which is the recorder's, so that this host's clock gives the recorded date."""
+        """Move a replay's stream time, the recorder's, so that this host's clock gives the recorded date."""
         shift = self.epoch - (time.time() - time.monotonic())
 
         def moved(item: Activity | Event) -> None:

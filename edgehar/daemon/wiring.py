@@ -62,7 +62,7 @@ def _push_servers(config: schema.Config) -> "dict[str, PushServer]":
 
 
 def make_sources(wearer: schema.Wearer, shared: SharedLinks) -> tuple[list[Source], list[Stream], float]:
-    """Make the wearer's sources, not yet opened; return them, their streams, and Unix time at stream time 0, s."""
+    """Make the wearer's sources, not yet opened, their streams, and Unix time at stream time 0, s."""
     if wearer.replay:
         from edgehar.sources.replay import Replay, open_recording
 

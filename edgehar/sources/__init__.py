@@ -21,7 +21,7 @@ Deliver = Callable[[float, int, bytes], None]
 
 
 class LinkState(Struct, kw_only=True):
-    """How a source's link does, over all of its lives; the source alone writes it."""
+    """State of a source's link over all of its lives; the source alone writes it."""
 
     silence_s: float = math.inf
     """A life that brings nothing for longer is a dead one, s; inf where silence is as good as packets."""
@@ -38,7 +38,7 @@ class Source(Protocol):
 
     @property
     def link(self) -> LinkState:
-        """How the link does; one and the same for all lives."""
+        """State of the link; one and the same for all lives."""
         ...
 
     async def run(self, deliver: Deliver) -> None:

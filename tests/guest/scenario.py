@@ -54,7 +54,7 @@ class Stage:
         self.sources = (Ble(self.radio, profile, address=self.wrist.address), Ble(self.radio, profile))
 
     def lives(self) -> list[int]:
-        """How often each sensor was heard anew."""
+        """Return how often each sensor was heard anew."""
         return [len(gateway.lives) for gateway in self.gateways]
 
     async def until_heard(self, first: int) -> None:
@@ -130,7 +130,7 @@ Fault = Callable[[Stage], Awaitable[None]]
 
 
 def while_searching(fault: Fault) -> Fault:
-    """The same while the wrist's sensor is looked for."""
+    """Do the same while the wrist's sensor is looked for."""
 
     async def faults(stage: Stage) -> None:
         await stage.wrist.lose_power()
@@ -230,7 +230,7 @@ async def settle(stage: Stage) -> None:
 
 
 async def perform(stage: Stage) -> None:
-    """From the first scan to the last packet."""
+    """Go from the first scan to the last packet."""
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(who.live()) for who in (stage.wrist, stage.ankle, stage.stranger)]
         await scan(stage)

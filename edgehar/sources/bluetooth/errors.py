@@ -1,4 +1,4 @@
-"""What goes wrong with Bluetooth, in one line that says what to do."""
+"""Errors of Bluetooth, in one line that says what to do."""
 
 import re
 

@@ -91,9 +91,9 @@ class Radio:
             parting_s: For a farewell, and again for closing the link, s.
         """
         self.claimed_addresses: set[str] = set()
-        """Of sensors that have a source: no other may choose them."""
+        """Addresses of sensors that have a source: no other may choose them."""
         self.claimed_names: set[str] = set()
-        """By which a source looks for its sensor: who looks for no name leaves them alone."""
+        """Names by which a source looks for its sensor: who looks for no name leaves them alone."""
         self._connect_s, self._stall_s = connect_s, stall_s
         self._answer_s, self._parting_s = answer_s, parting_s
         # bleak has a type of its own for each that takes this.
@@ -121,7 +121,7 @@ class Radio:
             raise SourceLostError(reason) from error
 
     async def find(self, accepts: Callable[[Sighting], bool], seconds: float) -> Sighting | None:
-        """Return the first device that is accepted, None if none came for so long; SourceLostError as in `listen`."""
+        """Return the first device that is accepted; None if none came for so long. Errors as in `listen`."""
         accepted: asyncio.Future[Sighting] = asyncio.get_running_loop().create_future()
 
         def choose(sighting: Sighting) -> None:

@@ -1,4 +1,4 @@
-"""What goes wrong between a sensor and this program, made to order: same seed, same bytes.
+"""Faults between a sensor and this program, made to order: same seed, same bytes.
 
 `inject` takes packets as an ideal sensor's ideal link would deliver them and gives them as they
 come in life: the device drifts, restarts and runs empty; the link bundles, delays, loses and

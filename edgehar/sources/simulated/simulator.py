@@ -32,7 +32,7 @@ GYR_RANGE_DPS = 2000
 """Full scale of the simulated gyroscopes, degree/s."""
 
 SILENCE_S = 30.0
-"""As of the sensors that it stands for, s."""
+"""A link that is silent for longer is dead, s, as of the sensors that it stands for."""
 
 _REMEMBERED = 10_000  # activities of a day without end
 _STEP_S = 0.5  # motion made at a time: little enough that the loop does not notice
@@ -55,7 +55,7 @@ TRANSITIONS = {
     "jumping": ("standing",),
     "cycling": ("standing",),
 }
-"""What may follow an activity."""
+"""Activities that may follow one."""
 
 DURATIONS_S = {
     "lying": (30, 120),
@@ -134,7 +134,7 @@ class Simulator:
 
     @property
     def now(self) -> str | None:
-        """What the wearer did at the packet delivered last; None before the first."""
+        """Activity of the wearer at the packet delivered last; None before the first."""
         t = self._broadcast.t if self._broadcast else -math.inf
         return next((activity for start, _, activity in reversed(self._truth) if start <= t), None)
 
