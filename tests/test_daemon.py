@@ -110,8 +110,8 @@ async def test_a_killed_broker_costs_no_event_and_gets_its_states_back(
     assert daemon.returncode == 0, errors
     assert after - before < 8 * 2**20
     events = [json.loads(payload) for heard in listeners for payload in heard.on("edgehar/gw/anna/event")]
-    told = list(dict.fromkeys((event["id"], event["event_type"]) for event in events))
-    assert told == expected_events(recording)
+    reported = list(dict.fromkeys((event["id"], event["event_type"]) for event in events))
+    assert reported == expected_events(recording)
     assert events[0]["started_at"].startswith("2023-11-14T22:13")
 
 
@@ -139,8 +139,8 @@ async def test_without_a_broker_the_answers_come_as_json_lines(tmp_path: Path, r
     config.write_text(f'[[wearer]]\nid = "anna"\n[wearer.replay]\npath = "{recording}"\nspeed = 0\n')
     out, errors = await finished(start(config, "--stdout"))
     lines = [json.loads(line) for line in out.splitlines()]
-    told = [(line["id"], line["event_type"]) for line in lines if line["type"] == "event"]
-    assert told == expected_events(recording)
+    reported = [(line["id"], line["event_type"]) for line in lines if line["type"] == "event"]
+    assert reported == expected_events(recording)
     assert lines[-1]["activity"] == "no_signal", errors
 
 

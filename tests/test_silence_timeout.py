@@ -18,13 +18,13 @@ async def test_silence_ends_the_block_with_its_message() -> None:
 
 
 async def test_what_is_heard_puts_the_end_off() -> None:
-    link = LinkState(silence_s=0.2)
+    link = LinkState(silence_s=0.3)
     began = time.monotonic()
 
     async def hear() -> None:
         async with silence_timeout(link, ""):
-            for _ in range(10):
-                await asyncio.sleep(0.04)
+            for _ in range(8):
+                await asyncio.sleep(0.05)
                 link.heard_at = time.monotonic()
             await asyncio.Event().wait()
 

@@ -109,11 +109,11 @@ class WearerFeed:
                 tap(t, i + stream, body)
             self._tell(self.pipeline.push(t, i + stream, body))
 
-        def set_up(up: bool) -> None:  # noqa: FBT001 - the one thing it says
+        def note_state(up: bool) -> None:  # noqa: FBT001 - the one thing it says
             self._up[i] = up
             on_state()
 
-        await keep_open(source, deliver, name=name, on_state=set_up)
+        await keep_open(source, deliver, name=name, on_state=note_state)
 
     async def _tick(self, tap: Tap | None) -> None:
         """Tell the pipeline that time goes on, and the publishers of a state that no window renews."""

@@ -53,7 +53,7 @@ class _Availability:
         self._now = now
         self._lost_at = self._up_at = 0.0
 
-    def set_up(self, up: bool) -> None:  # noqa: FBT001 - the one thing it says
+    def note_state(self, up: bool) -> None:  # noqa: FBT001 - the one thing it says
         if up != self.up:
             self.up = up
             if self._on_state:
@@ -65,7 +65,7 @@ class _Availability:
         self.is_steady = not self.failures
         if self.failures and not self._flaps:
             self._log_back()
-        self.set_up(up=True)
+        self.note_state(up=True)
 
     def settle(self) -> None:
         """Take note of one more packet of a life that was not yet steady."""
@@ -86,7 +86,7 @@ class _Availability:
             _LOGGER.warning("%s: %s; trying again until it is back", self._name, error)
         else:
             _LOGGER.debug("%s: attempt %d: %s", self._name, self.failures, error)
-        self.set_up(up=False)
+        self.note_state(up=False)
 
 
 async def keep_open(
@@ -132,6 +132,6 @@ async def keep_open(
         except SourceLostError as error:
             availability.lost(error)
         else:
-            availability.set_up(up=False)
+            availability.note_state(up=False)
             return
         await sleep(uniform(0.0, delays.ceiling_s(availability.failures)))

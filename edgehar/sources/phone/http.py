@@ -64,7 +64,7 @@ class PushServer:
         self._body_s, self._read_push = body_s, read_push
         self._receivers: dict[str | None, PushReceiver] = {}
         self._warn_of_stranger = WarnOnce(_LOGGER, _MOST_STRANGERS)
-        self._port: _OpenPort | None = None
+        self._port: _BoundPort | None = None
 
     @asynccontextmanager
     async def joined(self, receiver: PushReceiver) -> AsyncIterator[None]:
@@ -78,7 +78,7 @@ class PushServer:
             raise ConfigError(f"{self.listen}: two sources {which}; give each the deviceId of its own phone")
         port = self._port
         if port is None:
-            port = self._port = _OpenPort(self.listen, _bound(self.listen, *self._address), self._answer)
+            port = self._port = _BoundPort(self.listen, _bound(self.listen, *self._address), self._answer)
         self._receivers[device] = receiver
         try:
             await port.open()
@@ -171,8 +171,8 @@ class SensorLoggerHttp:
             await receiver.wait()
 
 
-class _OpenPort:
-    """A bound socket that is listened on."""
+class _BoundPort:
+    """A port that is bound; it takes connections from `open` to `close`."""
 
     def __init__(
         self, listen: str, sock: socket.socket, answer: Callable[[web.Request], Awaitable[web.Response]]
