@@ -20,14 +20,13 @@ from msgspec.structs import replace
 
 from edgehar.evaluation.metrics import score
 from edgehar.evaluation.plan import DECIDED_ON, LABELS, truth_of
-from edgehar.pipeline.decision import NO_SIGNAL
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import Recognizer, load
 from edgehar.recordings.npz import NpzTrack, read_npz
 from edgehar.recordings.scoring import Segment, common_label
 from edgehar.sources.simulated.faults import Faults, inject
-from edgehar.types import Activity, Event, Item, Prediction, Stream, Window
+from edgehar.types import NO_SIGNAL, Activity, Event, Item, Prediction, Stream, Window
 from edgehar.wire.protocol import Data, decode
 
 DATA = Path("../shared/data")

@@ -1,4 +1,4 @@
-"""The nouns: what travels from a sensor's bytes to an activity on MQTT.
+"""The nouns that travel from a sensor's bytes to an activity on MQTT.
 
 Every time `t` is stream time: host monotonic seconds, as the source stamped the bytes on
 arrival. In a replay these are the recorded stamps, so nothing below a source reads a clock.
@@ -6,6 +6,7 @@ Arrays are never written to after they were handed on.
 """
 
 from collections.abc import Mapping
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -25,7 +26,13 @@ IMU_CHANNELS = ACCELERATION + ANGULAR_RATE
 """The order of an IMU's channels everywhere: on the wire, on the grid and in a model."""
 
 NoAnswer = Literal["no_signal", "not_worn"]
-"""Why there is no activity to name."""
+"""The reason that there is no activity to name."""
+
+NO_SIGNAL: NoAnswer = "no_signal"
+NOT_WORN: NoAnswer = "not_worn"
+
+NOT_YET = inf
+"""A time that has not come, s: nothing is later than it, and no time has passed since."""
 
 OTHER = "other"
 """Something is done, and it is none of the model's labels with enough certainty."""

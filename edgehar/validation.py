@@ -1,4 +1,4 @@
-"""What a file says that its form does not allow, out of msgspec's error and the file's own content."""
+"""A misfit between a file and its form, out of msgspec's error and the file's own content."""
 
 import re
 from typing import Any
@@ -7,14 +7,14 @@ import msgspec
 from msgspec import Struct
 
 _LONGEST = 60
-"""Of a value that is shown in an error, characters."""
+"""Length of a value that is shown in an error, characters."""
 
 
 class Misfit(Struct, frozen=True):
     """One place that does not fit."""
 
     path: str
-    """As in `wearer[0].serial[1].port`; empty at the top."""
+    """Place, as in `wearer[0].serial[1].port`; empty at the top."""
     unknown: str | None
     """Name of a key that is none."""
     missing: str | None
@@ -24,7 +24,7 @@ class Misfit(Struct, frozen=True):
 
 
 def explain(error: msgspec.ValidationError, raw: Any) -> Misfit:
-    """`raw` is the same content as plain dictionaries and lists."""
+    """Return where and how content does not fit; `raw` is the same content as plain dictionaries and lists."""
     # A key may hold a line break, an error is one line.
     what, _, where = " ".join(str(error).split()).partition(" - at `$")
     path = where.rstrip("`").lstrip(".")
@@ -43,7 +43,7 @@ def explain(error: msgspec.ValidationError, raw: Any) -> Misfit:
 
 
 def shown(value: object) -> str:
-    """A value as JSON, shortened."""
+    """Return a value as JSON, shortened."""
     text = msgspec.json.encode(value).decode()
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 

@@ -24,7 +24,7 @@ def lacking(what: str) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The folder of real recordings (EDGEHAR_DATA, or shared/data beside the checkout)."""
+    """Return the folder of real recordings (EDGEHAR_DATA, or shared/data beside the checkout)."""
     path = Path(os.environ.get("EDGEHAR_DATA") or ROOT.parent / "shared" / "data")
     if not (path / "imu").is_dir():
         lacking(f"the real recordings in {path} (set EDGEHAR_DATA)")

@@ -18,15 +18,15 @@ def tool(name: str, package: str | None = None) -> str:
     return shutil.which(name) or lacking(f"{name} (apt install {package or name})")
 
 
-def run(command: Sequence[str | Path], **options: str) -> str:
-    """Return what a command prints; fail with what it complained of."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, input=options.get("said"))
+def run(command: Sequence[str | Path], stdin: str | None = None) -> str:
+    """Return what a command prints; fail with its output."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, input=stdin)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return done.stdout
 
 
 def noise(rng: random.Random, length: int) -> bytes:
-    """Draw bytes among which zeros and the largest are common."""
+    """Return random bytes among which zeros and the largest are common."""
     return bytes(rng.choice((0, 0, 255, rng.randrange(256))) for _ in range(length))
 
 
@@ -39,7 +39,7 @@ class Driver:
         run([tool("gcc"), "-std=c99", *STRICT, *SANITIZED, "-O1", "-I", BRIDGE, *sources, "-o", self._path])
 
     def answers(self, requests: Sequence[str]) -> list[str]:
-        """Return one line for each request, of one process."""
-        answers = run([self._path], said="".join(f"{request}\n" for request in requests)).splitlines()
+        """Return a line for each request, all from the same process."""
+        answers = run([self._path], stdin="".join(f"{request}\n" for request in requests)).splitlines()
         assert len(answers) == len(requests)
         return answers

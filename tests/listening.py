@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from mosquitto import PATIENCE_S
 
+from edgehar.backoff import Delays
 from edgehar.sources import Deliver, Source
-from edgehar.sources.reconnect import Delays, keep_open
+from edgehar.sources.reconnect import keep_open
 
 QUICK = Delays(first_s=0.01, longest_s=0.01)
 

@@ -1,6 +1,7 @@
-"""A real mosquitto for tests, and somebody who listens to a broker."""
+"""A real mosquitto for tests, a cable to it that can be cut, and somebody who listens to a broker."""
 
 import asyncio
+import contextlib
 import shutil
 import signal
 import socket
@@ -15,11 +16,11 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 PATIENCE_S = 30.0
-"""Nothing in a test takes so long, unless it fails."""
+"""Nothing in a test takes so long, unless it fails, s."""
 
 
 def program(name: str) -> str:
-    """Path of a program that comes with mosquitto; Debian keeps the broker where only root looks."""
+    """Return the path of a program that comes with mosquitto; Debian keeps the broker where only root looks."""
     return (
         shutil.which(name)
         or shutil.which(name, path="/usr/sbin")
@@ -28,14 +29,14 @@ def program(name: str) -> str:
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody uses now."""
+    """Return a TCP port of loopback that nobody uses now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port
 
 
 class Mosquitto:
-    """A broker on loopback that keeps nothing: killed, it has forgotten everything."""
+    """Broker on loopback that keeps nothing: killed, it has forgotten everything."""
 
     def __init__(
         self, port: int, folder: Path, *, access: str = "allow_anonymous true", listener: str = ""
@@ -88,12 +89,66 @@ class Mosquitto:
             self._process.wait()
 
 
+class Cable:
+    """TCP port of loopback that leads to another one, as long as it is plugged in."""
+
+    def __init__(self, port: int) -> None:
+        self.port = free_port()
+        self.carried = b""
+        """Bytes that went towards the other port."""
+        self._leads_to = port
+        self._server: asyncio.Server | None = None
+        self._writers: list[asyncio.StreamWriter] = []
+        self._carrying: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        await self.plug()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.unplug()
+        await asyncio.gather(*self._carrying)
+
+    async def plug(self) -> None:
+        """Let connections be made."""
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
+
+    def unplug(self) -> None:
+        """Have connections refused from now on, and cut those that stand."""
+        assert self._server is not None
+        self._server.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """End all connections, without a word to either side; new ones can be made."""
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._leads_to)
+        self._writers += (writer, far_writer)
+        self._carrying += (
+            asyncio.create_task(self._copy(reader, far_writer, is_towards=True)),
+            asyncio.create_task(self._copy(far_reader, writer, is_towards=False)),
+        )
+
+    async def _copy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_towards: bool
+    ) -> None:
+        with contextlib.closing(writer), contextlib.suppress(OSError):
+            while chunk := await reader.read(65536):
+                self.carried += chunk if is_towards else b""
+                writer.write(chunk)
+                await writer.drain()
+
+
 class Listener:
-    """Subscribes to everything, and has the broker's word for it when it is made."""
+    """Subscriber to everything; once it is made, the broker has confirmed that."""
 
     def __init__(self, port: int, **credentials: str) -> None:
         self.heard: list[tuple[str, str, bool]] = []
-        self._news = asyncio.Event()
+        self._has_come = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._client = Client(CallbackAPIVersion.VERSION2)
         if credentials:
@@ -112,20 +167,20 @@ class Listener:
 
     def _note(self, message: tuple[str, str, bool]) -> None:
         self.heard.append(message)
-        self._news.set()
+        self._has_come.set()
 
     def on(self, topic: str) -> list[str]:
-        """Payloads that came on one topic, in order."""
-        return [payload for where, payload, _ in self.heard if where == topic]
+        """Return the payloads that came on one topic, in order."""
+        return [payload for of, payload, _ in self.heard if of == topic]
 
     async def until(self, enough: Callable[[], bool]) -> None:
         """Listen until what was heard is enough."""
         async with asyncio.timeout(PATIENCE_S):
             while not enough():
-                self._news.clear()
-                await self._news.wait()
+                self._has_come.clear()
+                await self._has_come.wait()
 
-    def say(self, topic: str, payload: str) -> None:
+    def publish(self, topic: str, payload: str) -> None:
         """Publish something after all that was heard so far."""
         self._client.publish(topic, payload, qos=1)
 

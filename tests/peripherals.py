@@ -22,7 +22,7 @@ class Sensor(Peripheral):
         uuids = dict.fromkeys((*profile.notify, *written))
         super().__init__(
             f"C0:FF:EE:00:{number >> 8:02X}:{number & 0xFF:02X}",
-            f"{profile.prefixes[0]} {number:04d}",
+            f"{profile.name_prefixes[0]} {number:04d}",
             services=profile.services,
             # In which of its services what lies matters to nobody.
             gatt={

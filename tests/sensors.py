@@ -34,15 +34,15 @@ def movesense_samples(ms: int, acc: list[list[float]], gyr: list[list[float]]) -
 
 
 _POLAR_NS = 10**18
-_OWN_RATE_HZ, _OWN_SAMPLES = 50, 5
-_OWN_DESCRIPTION = encode_description(Description(DEVICE, 1_000_000 // _OWN_RATE_HZ, 16, 2000))
+_EDGEHAR_RATE_HZ, _EDGEHAR_SAMPLES = 50, 5
+_EDGEHAR_DESCRIPTION = encode_description(Description(DEVICE, 1_000_000 // _EDGEHAR_RATE_HZ, 16, 2000))
 
 
-def _own(i: int) -> Notifications:
-    counts = np.array([[0, 0, 2048, 0, 0, 0]] * _OWN_SAMPLES, np.int16)
-    ticks_us = i * _OWN_SAMPLES * 1_000_000 // _OWN_RATE_HZ & 0xFFFFFFFF
-    described = [(0, _OWN_DESCRIPTION)] if i % 10 == 0 else []
-    return [*described, (0, encode_data(i & 0xFFFF, ticks_us, counts))]
+def _edgehar(i: int) -> Notifications:
+    counts = np.array([[0, 0, 2048, 0, 0, 0]] * _EDGEHAR_SAMPLES, np.int16)
+    ticks_us = i * _EDGEHAR_SAMPLES * 1_000_000 // _EDGEHAR_RATE_HZ & 0xFFFFFFFF
+    description = [(0, _EDGEHAR_DESCRIPTION)] if i % 10 == 0 else []
+    return [*description, (0, encode_data(i & 0xFFFF, ticks_us, counts))]
 
 
 def _witmotion(i: int) -> Notifications:  # noqa: ARG001 - it has no clock
@@ -93,9 +93,9 @@ def _pinetime(i: int) -> Notifications:
     return [(0, struct.pack("<3h", 0, 0, -1024 - i % 2))]
 
 
-# By profile: what the sensor sends each time, and the time between, s.
+# By profile: what the sensor sends at rest each time, and the time between, s.
 _STREAMS: Mapping[str, tuple[Callable[[int], Notifications], float]] = {
-    "edgehar": (_own, _OWN_SAMPLES / _OWN_RATE_HZ),
+    "edgehar": (_edgehar, _EDGEHAR_SAMPLES / _EDGEHAR_RATE_HZ),
     "witmotion": (_witmotion, 1 / 50),
     "witmotion_dual": (lambda i: [(0, 2 * payload) for _, payload in _witmotion(i)], 2 / 50),
     "movella_dot": (_movella_dot, 1 / 60),
@@ -120,21 +120,21 @@ ANSWERS: Mapping[str, Mapping[bytes, tuple[int, bytes]]] = {
     },
     "movesense": {b"\x01c": (0, b"\x01c\xc8\x00"), b"\x02c": (0, b"\x01c\xc8\x00")},
 }
-"""By profile: the notification that answers a command, by the command's first two bytes."""
+"""The notification that answers a command, by profile and the command's first two bytes."""
 
 
 def at_rest(name: str, i: int) -> Notifications:
     """Return what a sensor of this profile that lies still sends i periods after it was switched on."""
-    payloads_of, _ = _STREAMS[name]
-    return payloads_of(i)
+    notifications_of, _ = _STREAMS[name]
+    return notifications_of(i)
 
 
 def period_s(name: str) -> float:
-    """Return the time between these."""
+    """Return the time from one such sending to the next, s."""
     return _STREAMS[name][1]
 
 
 AT_REST: Mapping[str, Notifications] = {
     name: [*ANSWERS.get(name, {}).values(), *at_rest(name, 0)] for name in _STREAMS
 }
-"""By profile: answers to its start, and the beginning of its stream."""
+"""Answers to its start, and the beginning of its stream, by profile."""

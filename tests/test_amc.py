@@ -57,7 +57,7 @@ def skeleton() -> str:
             f"{side}wrist {side}hand",
         ]
     return (
-        ":version 1.10\n:name x\n:units\n  mass 1.0\n  length 0.45\n  angle deg\n# said by hand\n:root\n"
+        ":version 1.10\n:name x\n:units\n  mass 1.0\n  length 0.45\n  angle deg\n# by hand\n:root\n"
         "  order TX TY TZ RX RY RZ\n  axis XYZ\n  position 0 0 0\n  orientation 0 0 0\n"
         f":bonedata\n{''.join(bones)}:hierarchy\nbegin\n{chr(10).join(tree)}\nend\n"
     )

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from peripherals import sensor
 from radio import Characteristic, Peripheral
 
-from edgehar.apps import devices as survey
-from edgehar.config import read as config
+from edgehar.apps.devices import run_trial
+from edgehar.config.read import load
 from edgehar.devices import PROFILES
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART_WRITE
 from edgehar.errors import SourceLostError
@@ -25,7 +25,7 @@ from edgehar.wire.protocol import Description, encode_data, encode_description
 
 
 async def edgehar(*arguments: str) -> tuple[int, str, str]:
-    """A verb's exit code, data and messages."""
+    """Run a verb; return its exit code, data and messages."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -108,30 +108,30 @@ async def test_scan_without_an_adapter_is_one_line(bluez: Bluetoothd) -> None:
 async def test_a_good_sensor_passes_the_test(bluez: Bluetoothd) -> None:
     bluez.add(sensor("movella_dot", 1))
     code, out, _ = await edgehar("devices", "test", "Movella DOT 0001", "--seconds", "3", "--json")
-    found = json.loads(out)
+    findings = json.loads(out)
     assert code == 0
-    assert (found["profile"], found["battery"], found["wrong"]) == ("movella_dot", 80, [])
-    assert found["samples_per_s"]["both"] == pytest.approx(60, rel=0.05)
-    assert found["at_rest_m_s2"] == pytest.approx(9.81, rel=0.03)
-    assert (found["lost"], found["malformed"]) == (0, 0)
-    assert found["longest_pause_s"] < 1
+    assert (findings["profile"], findings["battery"], findings["wrong"]) == ("movella_dot", 80, [])
+    assert findings["samples_per_s"]["both"] == pytest.approx(60, rel=0.05)
+    assert findings["at_rest_m_s2"] == pytest.approx(9.81, rel=0.03)
+    assert (findings["lost"], findings["malformed"]) == (0, 0)
+    assert findings["longest_pause_s"] < 1
 
 
 async def test_a_sensor_that_takes_long_to_connect_is_waited_for(
     bluez: Bluetoothd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(PROFILES, "thingy52", replace(PROFILES["thingy52"], silence_s=0.5))
+    monkeypatch.setitem(PROFILES, "thingy52", replace(PROFILES["thingy52"], silence_s=0.25))
     slow = sensor("thingy52", 1)
-    slow.connect_delay_s = 1.0
+    slow.connect_delay_s = 0.5
     bluez.add(slow)
-    found = await survey.test(slow.address, profile=None, adapter=None, baud=115200, seconds=1)
-    assert found["packets"]
+    findings = await run_trial(slow.address, profile=None, adapter=None, baud=115200, seconds=0.2)
+    assert findings["packets"]
 
 
 async def test_what_is_told_with_verbose_does_not_grow_with_every_notification(bluez: Bluetoothd) -> None:
     bluez.add(sensor("thingy52", 1))
     address = "C0:FF:EE:00:00:01"
-    code, _, err = await edgehar("--verbose", "devices", "test", address, "--seconds", "2")
+    code, _, err = await edgehar("--verbose", "devices", "test", address, "--seconds", "1")
     assert code == 0
     assert len(err.splitlines()) < 20
 
@@ -146,7 +146,7 @@ async def test_a_sensor_of_another_kind_fails_it(bluez: Bluetoothd) -> None:
 
 
 class Described(Peripheral):
-    """Own firmware that claims another range and rate than it has, and obeys commands."""
+    """A sensor with edgehar's firmware that may claim another range and rate than it has, and obeys commands."""
 
     def __init__(self, acc_range_g: int = 16, period_us: int = 20_000) -> None:
         command = Characteristic(NORDIC_UART_WRITE, ("write",), on_write=self._answer)
@@ -177,7 +177,7 @@ class Described(Peripheral):
 
 
 def answer_to(body: bytes) -> bytes:
-    """As firmware_bridge/README.md lays it out: a rate of 7 µs is refused, all else accepted."""
+    """Return an answer as firmware_bridge/README.md lays it out: a rate of 7 µs is refused, all else accepted."""
     refused = body[2] == Kind.SET_RATE and body[3:7] == (7).to_bytes(4, "little")
     echo = body[3:7] if body[2] == Kind.ECHO else bytes(4)
     return bytes((0x12, body[1], body[2], refused)) + bytes(4) + echo
@@ -186,19 +186,18 @@ def answer_to(body: bytes) -> bytes:
 async def test_a_wrong_range_and_a_wrong_rate_fail_it(bluez: Bluetoothd) -> None:
     bluez.add(Described(acc_range_g=4, period_us=10_000))
     code, out, _ = await edgehar("devices", "test", "C0:FF:EE:00:00:01", "--seconds", "3", "--json")
-    found = json.loads(out)
+    findings = json.loads(out)
     assert code == 1
-    rate, range_ = found["wrong"]
+    rate, range_ = findings["wrong"]
     assert "samples came per second where 100 are declared" in rate
     assert "a factor of 0.25" in range_
-    assert found["battery"] == 41
+    assert findings["battery"] == 41
 
 
-async def test_one_that_nobody_hears_is_one_line(bluez: Bluetoothd, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_that_nobody_hears_is_one_line(bluez: Bluetoothd) -> None:
     assert bluez
-    monkeypatch.setattr("edgehar.apps.devices.SEARCH_S", 0.2)
     with pytest.raises(SourceLostError, match=r"^nobody is not heard: is it charged, on, near"):
-        await survey.test("nobody", profile=None, adapter=None, baud=115200, seconds=1)
+        await run_trial("nobody", profile=None, adapter=None, baud=115200, seconds=1, search_s=0.2)
 
 
 async def test_assign_writes_what_the_daemon_reads(bluez: Bluetoothd, tmp_path: Path) -> None:
@@ -208,40 +207,40 @@ async def test_assign_writes_what_the_daemon_reads(bluez: Bluetoothd, tmp_path: 
     code, out, _ = await edgehar(*assign, "wrist_left")
     assert code == 0
     assert out in path.read_text()
-    [worn] = config.load(path).wearer[0].ble
+    [worn] = load(path).wearer[0].ble
     assert (worn.placement, worn.profile, worn.address) == ("wrist_left", "movella_dot", "C0:FF:EE:00:00:01")
     code, _, err = await edgehar(*assign, "tail")
     assert code == 78
     assert "tail" in err
-    assert config.load(path).wearer[0].ble == [worn]
+    assert load(path).wearer[0].ble == [worn]
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "told"),
+    ("command", "code", "answer"),
     [
         (["echo", "77"], 0, {"command": "echo", "result": "accepted", "echo": 77}),
         (["set_rate", "7"], 1, {"command": "set_rate", "result": "refused", "echo": 0}),
     ],
 )
 async def test_a_command_over_bluetooth_is_answered(
-    bluez: Bluetoothd, asked: Sequence[str], code: int, told: dict[str, object]
+    bluez: Bluetoothd, command: Sequence[str], code: int, answer: dict[str, object]
 ) -> None:
     firmware = Described()
     firmware.deaf = 1  # the first one is not heard, and sent again
     bluez.add(firmware)
-    found, out, _ = await edgehar("devices", "command", "edgehar", *asked, "--json")
-    assert (found, json.loads(out)) == (code, told)
+    status, out, _ = await edgehar("devices", "command", "edgehar", *command, "--json")
+    assert (status, json.loads(out)) == (code, answer)
 
 
 @pytest.mark.parametrize(
-    ("asked", "line"),
+    ("command", "line"),
     [
         (["dance"], "no command is called 'dance'; there are start, stop, set_rate, "),
         (["set_rate", "0"], "command 0x03 with 0 and 0; 1..10000000 and 0..0 expected"),
     ],
 )
-async def test_a_command_that_is_none_is_refused_in_a_line(asked: Sequence[str], line: str) -> None:
-    code, _, err = await edgehar("devices", "command", "/dev/null", *asked)
+async def test_a_command_that_is_none_is_refused_in_a_line(command: Sequence[str], line: str) -> None:
+    code, _, err = await edgehar("devices", "command", "/dev/null", *command)
     assert code == 78
     assert err.startswith(f"edgehar: {line}")
 
@@ -268,8 +267,8 @@ async def test_a_serial_sensor_is_tested_and_commanded() -> None:
     living = asyncio.create_task(live())
     try:
         code, out, _ = await edgehar("devices", "test", os.ttyname(end), "--seconds", "2", "--json")
-        found = json.loads(out)
-        assert (code, found["profile"], found["wrong"]) == (0, "edgehar", [])
+        findings = json.loads(out)
+        assert (code, findings["profile"], findings["wrong"]) == (0, "edgehar", [])
         code, out, _ = await edgehar("devices", "command", os.ttyname(end), "identify", "5", "--json")
         assert (code, json.loads(out)["result"]) == (0, "accepted")
         assert [body[2] for body in heard] == [Kind.IDENTIFY]

@@ -17,13 +17,14 @@ from links import CHARACTERISTIC, Answer, refused
 from msgspec.structs import replace
 from radio import ABORTED, BATTERY_LEVEL, BATTERY_SERVICE, Characteristic, Peripheral
 
+from edgehar.backoff import Delays
 from edgehar.devices import PROFILES, Profile, Write
 from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART_WRITE
 from edgehar.errors import SourceLostError
 from edgehar.sources.bluetooth.ble import Ble
 from edgehar.sources.bluetooth.radio import Radio, sighting_of
-from edgehar.sources.reconnect import Delays, keep_open
+from edgehar.sources.reconnect import keep_open
 from edgehar.wire.protocol import Data, Description, decode, encode_data, encode_description
 
 QUICK = Delays(first_s=0.02, longest_s=0.2)

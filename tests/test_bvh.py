@@ -34,7 +34,7 @@ for _side, _sign in (("Left", np.ones(3)), ("Right", MIRROR)):
 
 
 def text(frames: Sequence[Mapping[str, Sequence[float]]], names: Mapping[str, str] | None = None) -> str:
-    """A file whose joints turn by (z, x, y) degrees; `root` is the place of the hips."""
+    """Write a file whose joints turn by (z, x, y) degrees; `root` is the place of the hips."""
 
     def joint(index: int) -> str:
         name, parent, offset = BODY[index]

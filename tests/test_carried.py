@@ -2,28 +2,21 @@
 
 import numpy as np
 import pytest
+from simulated_body import BODY, read_pose, wear
 
 from edgehar.motion.activities.catalogue import CATALOGUE
-from edgehar.motion.imu import RATE, SITES, read, surface
-from edgehar.motion.skeleton import Array, Figure, segments
+from edgehar.motion.imu import RATE, SITES, place_sensor
+from edgehar.motion.skeleton import Figure
 from edgehar.types import STANDARD_GRAVITY
 
-BODY = segments(1.75)
 T = np.arange(0.0, 12.0, 1.0 / RATE)
-
-
-def felt(activity: str, seed: int, site: str) -> tuple[Array, Array]:
-    pose = CATALOGUE[activity](BODY, np.random.default_rng(seed))(T)
-    placed = surface(SITES[site], "left", BODY, np.random.default_rng(seed + 1))
-    force, rate = read(Figure(BODY, pose, len(T)), pose, placed)
-    return force[200:], rate[200:]
 
 
 @pytest.mark.parametrize("site", ["wrist", "trouser_pocket", "head"])
 def test_a_table_neither_pushes_nor_turns(site: str) -> None:
     still = 0
     for seed in range(20):
-        force, rate = felt("on_table", seed, site)
+        _, force, rate = wear("on_table", np.random.default_rng(seed), site, T)
         assert rate == pytest.approx(0.0, abs=1e-6) or np.ptp(force[:, 2]) > 0.01
         size = np.linalg.norm(force, axis=1)
         assert np.median(size) == pytest.approx(STANDARD_GRAVITY, abs=1e-3)
@@ -45,17 +38,17 @@ def test_a_device_without_a_body_feels_the_same_wherever_it_would_be_worn() -> N
     pose = CATALOGUE["handled"](BODY, np.random.default_rng(3))(T)
     sizes = []
     for site in ("wrist", "foot"):
-        placed = surface(SITES[site], "left", BODY, np.random.default_rng(4))
-        force, _ = read(Figure(BODY, pose, len(T)), pose, placed)
-        sizes.append(np.linalg.norm(force[200:], axis=1))
+        placed = place_sensor(SITES[site], "left", BODY, np.random.default_rng(4))
+        force, _ = read_pose(pose, placed)
+        sizes.append(np.linalg.norm(force, axis=1))
     assert np.sqrt(np.mean((sizes[0] - sizes[1]) ** 2)) < 0.5
 
 
 def test_a_ride_shakes_everything_a_little() -> None:
     for site in ("wrist", "waist"):
-        found = []
+        shakes = []
         for seed in range(10):
-            force, rate = felt("riding", seed, site)
-            found.append(np.linalg.norm(force, axis=1).std())
+            _, force, rate = wear("riding", np.random.default_rng(seed), site, T)
+            shakes.append(np.linalg.norm(force, axis=1).std())
             assert np.linalg.norm(rate, axis=1).max() < 6.0
-        assert 0.05 < np.median(found) < 1.5
+        assert 0.05 < np.median(shakes) < 1.5

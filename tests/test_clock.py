@@ -30,7 +30,7 @@ def packet(
 def link(
     seed: int, seconds: float = 300.0, interval: float = 0.03, retries: float = 0.08
 ) -> tuple[Array, Array]:
-    """True time of each packet's last sample and its arrival over BLE: retries, host jitter and spikes."""
+    """Return the true time of each packet's last sample and its arrival over BLE: retries, host jitter and spikes."""
     rng = np.random.default_rng(seed)
     n = int(seconds / PACKET_S)
     true = np.arange(n, dtype=np.float64) * PACKET_S + (100.0 + rng.uniform(0, interval))
@@ -65,7 +65,7 @@ def last_times(samples: list[Samples]) -> Array:
 
 
 def least_squares(device: Array, arrival: Array, width: int = 600) -> Array:
-    """Arrival as a straight line of device time over the newest 30 s, causal."""
+    """Fit arrival as a straight line of device time over the newest 30 s, causal."""
     out = np.empty(len(device) - width)
     for i in range(width, len(device)):
         x, y = device[i - width : i + 1] - device[i], arrival[i - width : i + 1]
@@ -235,7 +235,7 @@ def test_without_a_clock_numbers_that_begin_again_start_the_count_anew() -> None
 
 
 def paused(seed: int, up_s: float, pause_s: float, seconds: float = 120.0) -> tuple[Array, Array, int]:
-    """A link that is silent from `up_s` on for `pause_s`: true time, arrival, first packet after it."""
+    """Return a link that is silent from `up_s` on for `pause_s`: true time, arrival, first packet after it."""
     true, arrival = link(seed, seconds)
     first = int(up_s / PACKET_S)
     true[first:] += pause_s

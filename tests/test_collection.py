@@ -8,9 +8,9 @@ import pytest
 
 from edgehar.errors import RecordingError
 from edgehar.motion.capture.clip import Motion
-from edgehar.motion.capture.collection import LABELS, Clip, labelled, read_collection
-from edgehar.motion.capture.track import Track, lengths
-from edgehar.motion.skeleton import SIDES, Array, Segments
+from edgehar.motion.capture.collection import LABELS, Take, labelled_clips, read_collection
+from edgehar.motion.capture.track import Track, measure_lengths
+from edgehar.motion.skeleton import SIDES, Array, SegmentLengths
 
 CLIP = """HIERARCHY
 ROOT hip { OFFSET 0 0 0 CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation
@@ -28,17 +28,17 @@ Frame Time: 0.02
 HEAD = "file,content,seconds,fps,unit,up_axis,frame_labels\n"
 
 
-class Seen(Clip, frozen=True, eq=False):
-    """What the tests want to know of a take, worked out while it is read; all takes together are large."""
+class Seen(Take, frozen=True, eq=False):
+    """Take with the figures that the tests check, worked out while it is read; all takes together are large."""
 
-    lengths: Segments
+    lengths: SegmentLengths
     left_hip: Array
     ankle: Array
     thighs: Array
     cosines: Array
 
 
-def seen(clip: Clip) -> Seen:
+def seen(clip: Take) -> Seen:
     motion = clip.motion
     pelvis, joints, turns = motion.rotations["pelvis"], motion.joints, motion.rotations
     ankles = 0.5 * (joints["ankle_left"] + joints["ankle_right"])
@@ -47,7 +47,7 @@ def seen(clip: Clip) -> Seen:
         label=clip.label,
         group=clip.group,
         motion=Motion(motion.t, {}, {}, motion.spans, source=motion.source),
-        lengths=lengths(motion),
+        lengths=measure_lengths(motion),
         left_hip=np.asarray(np.einsum("nji,nj->ni", pelvis, joints["hip_left"] - joints["hip_right"])),
         ankle=ankles - joints["pelvis"],
         thighs=np.stack([turns[f"thigh_{side}"][:, :, 2] for side in SIDES]),
@@ -69,13 +69,13 @@ def test_every_clip_of_the_collection_is_read(takes: list[Seen]) -> None:
 
 def test_bodies_are_as_large_as_people(takes: list[Seen]) -> None:
     for take in takes:
-        found = take.lengths
-        assert 0.31 < found.thigh < 0.46, take.motion.source
-        assert 0.27 < found.shank < 0.47, take.motion.source
-        assert 0.38 < found.trunk < 0.62, take.motion.source
-        assert 0.2 < found.upper_arm < 0.34, take.motion.source
-        assert 0.17 < found.forearm < 0.33, take.motion.source
-        assert 0.06 < found.hip_half < 0.12, take.motion.source
+        lengths = take.lengths
+        assert 0.31 < lengths.thigh < 0.46, take.motion.source
+        assert 0.27 < lengths.shank < 0.47, take.motion.source
+        assert 0.38 < lengths.trunk < 0.62, take.motion.source
+        assert 0.2 < lengths.upper_arm < 0.34, take.motion.source
+        assert 0.17 < lengths.forearm < 0.33, take.motion.source
+        assert 0.06 < lengths.hip_half < 0.12, take.motion.source
 
 
 def test_left_is_left_and_feet_are_below_hips(takes: list[Seen]) -> None:
@@ -114,7 +114,7 @@ def test_a_couple_and_a_persons_takes_in_several_folders_bear_one_group(takes: l
 
 def test_recorded_walkers_feel_about_one_g(data: Path) -> None:
     walked = 0
-    for label, _, motion in labelled(data / "mocap"):
+    for label, _, motion in labelled_clips(data / "mocap"):
         if label == "walking" and motion.source.startswith("cmu_amc"):
             frame = Track(motion).frame("thorax")
             force = np.diff(frame.origin, 2, axis=0)[:, 2] * 200.0**2
@@ -135,8 +135,8 @@ def folder(path: Path, *rows: str, frames: int = 200) -> Path:
 
 def test_labelled_frames_become_clips_of_their_own(tmp_path: Path) -> None:
     here = folder(tmp_path, "a.bvh,exercise session,4,50,cm,y,JumpJack@0-100;Squat@100-160;Twist@160-190")
-    found = [(label, motion.source, len(motion.t), motion.t[0]) for label, _, motion in labelled(here)]
-    assert found == [("jumping", "a.bvh#JumpJack", 100, 0.0), ("other", "a.bvh#Squat", 60, 0.0)]
+    clips = [(label, motion.source, len(motion.t), motion.t[0]) for label, _, motion in labelled_clips(here)]
+    assert clips == [("jumping", "a.bvh#JumpJack", 100, 0.0), ("other", "a.bvh#Squat", 60, 0.0)]
 
 
 def test_unit_and_axis_come_from_the_index(tmp_path: Path) -> None:

@@ -1,31 +1,23 @@
-import json
 import re
 import struct
-from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
 from hypothesis import given, strategies as st
+from vectors import README, VECTORS, each_vector
 
 from edgehar.errors import FrameError
 from edgehar.wire.commands import OWN_KINDS, Answer, Kind, Result, decode_answer, encode_command, is_answer
 
-VECTORS: dict[str, Any] = json.loads(Path(ROOT / "firmware_bridge" / "vectors.json").read_text())
 
-
-def vectors(kind: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("vector", VECTORS[kind], ids=lambda vector: vector["name"])
-
-
-@vectors("commands")
+@each_vector("commands")
 def test_a_golden_command_is_written(vector: dict[str, Any]) -> None:
     fields = [vector[name] for name in ("number", "kind", "value", "more")]
 
     assert encode_command(*fields).hex() == vector["body"] == struct.pack("<BBBIH", 0x18, *fields).hex()
 
 
-@vectors("answers")
+@each_vector("answers")
 def test_a_golden_answer_is_read(vector: dict[str, Any]) -> None:
     fields = [vector[name] for name in ("number", "kind", "result", "ticks_us", "echo")]
 
@@ -39,8 +31,7 @@ def test_every_kind_and_result_has_its_golden_vector() -> None:
 
 
 def test_the_readme_names_every_kind() -> None:
-    readme = (ROOT / "firmware_bridge" / "README.md").read_text()
-    named = re.findall(r"^\| `(0x0\d)` ([a-z ]+?) \|", readme, re.MULTILINE)
+    named = re.findall(r"^\| `(0x0\d)` ([a-z ]+?) \|", README, re.MULTILINE)
     assert [(int(code, 16), name) for code, name in named] == [
         (kind.value, kind.name.lower().replace("_", " ")) for kind in Kind
     ]

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from edgehar.config import read as config
+from edgehar.config.read import broker_password, decision_settings, load, origins, parse
+from edgehar.config.schema import Mqtt, json_schema
 from edgehar.errors import ConfigError
-from edgehar.pipeline.decision import Settings
+from edgehar.pipeline.decision_settings import Settings
 
 GOOD = """
 [gateway]
@@ -36,6 +37,11 @@ port = "/dev/ttyACM0"
         ),
         pytest.param(
             GOOD + "baude = 9600\n", "has no key `baude`; did you mean `baud`?", id="typo in a list"
+        ),
+        pytest.param(
+            GOOD + '[mqtt.tls]\nca-file = "a"\n',
+            "edgehar.toml:15: [mqtt.tls] has no key `ca-file`; did you mean `ca_file`?",
+            id="typo in a table of a table",
         ),
         pytest.param(
             GOOD.replace("[mqtt]", "[mqqt]"),
@@ -138,40 +144,40 @@ port = "/dev/ttyACM0"
 )
 def test_a_mistake_is_one_line_that_says_where(text: str, expected: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        config.parse(text)
+        parse(text)
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot be read: No such file"):
-        config.load(Path("nowhere.toml"))
+        load(Path("nowhere.toml"))
 
 
 def test_the_shipped_example_is_valid() -> None:
     example = Path(__file__).parents[1] / "deploy" / "edgehar.toml"
-    assert config.load(example).wearer[0].id == "anna"
+    assert load(example).wearer[0].id == "anna"
 
 
 def test_the_password_comes_from_a_file_or_a_credential(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "secret").write_text("s3cret\n")
-    assert config.password(config.Mqtt(host="h", password_file=str(tmp_path / "secret"))) == "s3cret"
+    assert broker_password(Mqtt(host="h", password_file=str(tmp_path / "secret"))) == "s3cret"
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert config.password(config.Mqtt(host="h", password_file="secret")) == "s3cret"
+    assert broker_password(Mqtt(host="h", password_file="secret")) == "s3cret"
     with pytest.raises(ConfigError, match=r"mqtt\.password_file: .*absent cannot be read"):
-        config.password(config.Mqtt(host="h", password_file="absent"))
+        broker_password(Mqtt(host="h", password_file="absent"))
 
 
-def test_own_decision_keys_go_over_the_models() -> None:
-    parsed = config.parse(GOOD + "[decision]\npatience = 4\n")
-    found = config.settings(parsed, Settings(patience=2, enter=0.7))
-    assert (found.patience, found.enter) == (4, 0.7)
+def test_the_files_decision_keys_go_over_the_models() -> None:
+    parsed = parse(GOOD + "[decision]\npatience = 4\n")
+    settings = decision_settings(parsed, Settings(patience=2, enter=0.7))
+    assert (settings.patience, settings.enter) == (4, 0.7)
 
 
 def test_every_key_of_the_schema_has_a_sentence() -> None:
-    whole = config.schema()
+    whole = json_schema()
     bare = [
         f"{name}.{key}"
         for name, table in whole["$defs"].items()
@@ -183,8 +189,8 @@ def test_every_key_of_the_schema_has_a_sentence() -> None:
 
 
 def test_every_effective_key_knows_where_it_comes_from() -> None:
-    found = {path: origin for path, _, origin in config.origins(config.parse(GOOD), GOOD, Settings())}
-    assert found["mqtt.host"] == "file"
-    assert found["mqtt.port"] == "default"
-    assert found["wearer[0].serial[0].port"] == "file"
-    assert found["decision.enter"] == "model"
+    where = {path: origin for path, _, origin in origins(parse(GOOD), GOOD, Settings())}
+    assert where["mqtt.host"] == "file"
+    assert where["mqtt.port"] == "default"
+    assert where["wearer[0].serial[0].port"] == "file"
+    assert where["decision.enter"] == "model"

@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from edgehar.config import read as config
 from edgehar.config.edit import assign
+from edgehar.config.read import load
+from edgehar.config.schema import Config
 from edgehar.errors import ConfigError
 
 DOT = {"profile": "movella_dot", "address": "D4:CA:6E:F1:00:01"}
 BELT = {"profile": "polar_h10", "address": "A0:9E:1A:00:00:02"}
+
+KEYS = 'placement = "wrist_left", profile = "movella_dot", address = "D4:CA:6E:F1:00:01"'
+OLD_KEYS = KEYS.replace("00:01", "00:07")
 
 WRITTEN = """\
 # our kitchen
@@ -43,7 +47,7 @@ def put(path: Path, wearer: str, placement: str, sensor: dict[str, str]) -> str:
 
 def test_a_new_file_is_begun(path: Path) -> None:
     lines = put(path, "anna", "wrist_left", DOT)
-    [anna] = config.load(path).wearer
+    [anna] = load(path).wearer
     assert (anna.id, [(s.placement, s.profile, s.address) for s in anna.ble]) == (
         "anna",
         [("wrist_left", "movella_dot", "D4:CA:6E:F1:00:01")],
@@ -55,7 +59,7 @@ def test_a_sensor_is_added_where_its_wearer_stands_and_the_rest_stays(path: Path
     path.write_text(WRITTEN)
     lines = put(path, "anna", "wrist_left", DOT)
     assert path.read_text().replace(f"\n{lines}\n", "") == WRITTEN
-    anna, ben = config.load(path).wearer
+    anna, ben = load(path).wearer
     assert [sensor.placement for sensor in anna.ble] == ["wrist_left"]
     assert not ben.ble
 
@@ -64,7 +68,7 @@ def test_what_was_worn_there_gives_way(path: Path) -> None:
     put(path, "anna", "chest", DOT)
     put(path, "anna", "wrist_left", {**DOT, "address": "D4:CA:6E:F1:00:07"})
     put(path, "anna", "chest", BELT)
-    [anna] = config.load(path).wearer
+    [anna] = load(path).wearer
     assert {sensor.placement: sensor.profile for sensor in anna.ble} == {
         "chest": "polar_h10",
         "wrist_left": "movella_dot",
@@ -77,15 +81,41 @@ def test_a_sensor_that_is_worn_elsewhere_from_now_on_is_moved(path: Path) -> Non
     put(path, "ben", "wrist_left", DOT)
     put(path, "ben", "wrist_right", {**DOT, "address": "D4:CA:6E:F1:00:07"})
     put(path, "anna", "ankle_left", {**DOT, "address": DOT["address"].lower()})
-    worn = {wearer.id: [sensor.placement for sensor in wearer.ble] for wearer in config.load(path).wearer}
+    worn = {wearer.id: [sensor.placement for sensor in wearer.ble] for wearer in load(path).wearer}
     assert worn == {"anna": ["chest", "ankle_left"], "ben": ["wrist_right"]}
+
+
+def test_a_remark_stays_above_what_it_is_about(path: Path) -> None:
+    path.write_text(WRITTEN)
+    put(path, "anna", "wrist_left", DOT)
+    put(path, "anna", "ankle_left", {**BELT, "profile": "bangle"})
+    put(path, "cleo", "chest", DOT)  # anna's wrist gives way
+    put(path, "cleo", "wrist_left", BELT)  # and her ankle
+    text = path.read_text()
+    assert text.startswith(WRITTEN)
+    assert text.count("[[wearer.ble]]") == 2
+
+
+def test_a_new_wearer_comes_before_the_remark_of_the_next_table(path: Path) -> None:
+    model = '\n# the model\n[model]\npath = "imu_tcn"\n'
+    path.write_text(WRITTEN + model)
+    put(path, "cleo", "chest", BELT)
+    text = path.read_text()
+    assert text.startswith(WRITTEN)
+    assert text.endswith(model)
+
+
+def test_a_new_wearer_comes_after_all_remarks_at_the_end(path: Path) -> None:
+    path.write_text(WRITTEN + "\n# [bluetooth]\n")
+    put(path, "cleo", "chest", BELT)
+    assert path.read_text().startswith(WRITTEN + "\n# [bluetooth]\n\n[[wearer]]\n")
 
 
 def test_a_new_wearer_comes_last(path: Path) -> None:
     path.write_text(WRITTEN + '\n[model]\npath = "imu_tcn"\n')
     put(path, "cleo", "chest", BELT)
-    assert [wearer.id for wearer in config.load(path).wearer] == ["anna", "ben", "cleo"]
-    assert config.load(path).model.path == "imu_tcn"
+    assert [wearer.id for wearer in load(path).wearer] == ["anna", "ben", "cleo"]
+    assert load(path).model.path == "imu_tcn"
 
 
 @pytest.mark.parametrize(
@@ -107,11 +137,11 @@ def test_a_new_wearer_comes_last(path: Path) -> None:
             id="a table of sensors",
         ),
         pytest.param(
-            'wearer = [{ id = "anna" }]\n',
+            '[[wearer]]\nid = "anna"\n[mqtt]\nhost = "pi"\n[[wearer]]\nid = "ben"\n',
             "anna",
             DOT,
             'add by hand: [[wearer.ble]] / placement = "wrist_left"',
-            id="inline tables",
+            id="another table between two wearers",
         ),
         pytest.param(
             '[[wearer]]\nid = "dora"\n[[wearer.ble]]\nplacement = "chest"\nprofile = "movella_dot"\n'
@@ -135,8 +165,55 @@ def test_a_file_that_cannot_be_added_to_stays_as_it_is(
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(
+            'wearer = [{ id = "anna" }] # all\n',
+            f'wearer = [{{ id = "anna", ble = [{{ {KEYS} }}]}}] # all\n',
+            id="an inline wearer without sensors",
+        ),
+        pytest.param(
+            f'wearer = [\n  {{ id = "anna", ble = [{{ {OLD_KEYS} }}] }}, # upstairs\n]\n',
+            f'wearer = [\n  {{ id = "anna", ble = [{{ {KEYS} }}] }}, # upstairs\n]\n',
+            id="an inline wearer with a sensor at that place",
+        ),
+        pytest.param(
+            'wearer = [\n  { id = "ben" }, # downstairs\n]\n',
+            f'wearer = [\n  {{ id = "ben" }}, # downstairs\n  {{ id = "anna", ble = [{{ {KEYS} }}] }},\n]\n',
+            id="a new wearer among inline ones",
+        ),
+        pytest.param(
+            'wearer = [\r\n  { id = "ben" },\r\n]\r\n',
+            f'wearer = [\r\n  {{ id = "ben" }},\r\n  {{ id = "anna", ble = [{{ {KEYS} }}] }},\r\n]\r\n',
+            id="line ends of inline tables",
+        ),
+        pytest.param(
+            '[[wearer]]\nid = "anna"\nble = [\n  { placement = "chest", profile = "bangle" }, # strap\n]\n',
+            '[[wearer]]\nid = "anna"\nble = [\n  { placement = "chest", profile = "bangle" }, # strap\n'
+            f"  {{ {KEYS} }},\n]\n",
+            id="inline sensors of a wearer's table",
+        ),
+        pytest.param(
+            'gateway.id = "pi" # dotted\n\n[[wearer]]\nid = "anna"\n',
+            'gateway.id = "pi" # dotted\n\n[[wearer]]\nid = "anna"\n\n[[wearer.ble]]\n'
+            + KEYS.replace(", ", "\n")
+            + "\n",
+            id="dotted keys",
+        ),
+    ],
+)
+def test_inline_tables_and_dotted_keys_are_added_to_as_they_are(path: Path, before: str, after: str) -> None:
+    before = before.replace('id = "ben"', 'id = "ben", simulator.placements = ["wrist"]')
+    after = after.replace('id = "ben"', 'id = "ben", simulator.placements = ["wrist"]')
+    path.write_text(before, newline="")
+    lines = put(path, "anna", "wrist_left", DOT)
+    assert path.read_bytes().decode() == after
+    assert lines in after
+
+
 def test_what_cannot_be_run_is_not_written(path: Path) -> None:
-    def refuse(_: config.Config) -> None:
+    def refuse(_: Config) -> None:
         raise ConfigError("no such placement")
 
     with pytest.raises(ConfigError, match="no such placement"):
@@ -159,7 +236,7 @@ def test_a_link_to_a_file_stays_one(path: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere.toml").write_text(WRITTEN)
     put(path, "anna", "wrist_left", DOT)
     assert path.is_symlink()
-    assert config.load(tmp_path / "elsewhere.toml").wearer[0].ble
+    assert load(tmp_path / "elsewhere.toml").wearer[0].ble
 
 
 def test_a_file_keeps_its_permissions(path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from listening import until
 
-from edgehar.config.read import Replay, Serial, SimulatedWearer, Wearer
+from edgehar.config.schema import Replay, Serial, SimulatedWearer, Wearer
 from edgehar.daemon.wearer import WearerFeed
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load

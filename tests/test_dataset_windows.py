@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from edgehar.errors import ModelError
 from edgehar.evaluation.dataset_windows import _kept, windows
-from edgehar.motion.imu import any_turns
+from edgehar.motion.imu import random_rotations
 from edgehar.pipeline import manifest
 from edgehar.types import IMU_CHANNELS, Samples
 
@@ -63,7 +63,7 @@ def test_what_the_model_cannot_take_is_refused() -> None:
 
 
 def test_turning_changes_axes_and_no_norm() -> None:
-    [turn] = any_turns(np.random.default_rng(3), 1)
+    [turn] = random_rotations(np.random.default_rng(3), 1)
     plain, turned = cut(wave(5))[0], cut(wave(5), turn=turn)[0]
     each = cut(wave(5), turn={"trouser_pocket": turn})[0]
     assert np.abs(plain - turned).max() > 0.5

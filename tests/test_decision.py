@@ -8,7 +8,8 @@ from hypothesis import given, settings as hypothesis_settings, strategies as st
 from msgspec.structs import replace
 
 from edgehar.errors import ConfigError
-from edgehar.pipeline.decision import Decision, Settings
+from edgehar.pipeline.decision import Decision
+from edgehar.pipeline.decision_settings import Settings
 from edgehar.types import STANDARD_GRAVITY, Activity, Event, HopAcceleration, Prediction
 
 LABELS = ("walking", "sitting", "running")
@@ -25,7 +26,7 @@ def decision(settings: Settings | None = None, labels: Sequence[str] = LABELS, *
 
 
 def says(t: float, label: str | None, p: float = 0.9, *, peak_to_peak: float = MOVING) -> Prediction:
-    """A window in which `label` has probability `p`; without one nothing came."""
+    """Return a window in which `label` has probability `p`; without one nothing came."""
     if label is None:
         return Prediction(t, None, None, 0.3, peak_to_peak, is_fresh=False)
     rest = (1 - p) / (len(LABELS) - 1)
@@ -35,7 +36,7 @@ def says(t: float, label: str | None, p: float = 0.9, *, peak_to_peak: float = M
 
 
 def script(*parts: tuple[str | None, int], t: float = 100.0, p: float = 0.9) -> list[Prediction]:
-    """For each (label, windows) that many windows in which the model is sure of the label."""
+    """Return for each (label, windows) that many windows in which the model is sure of the label."""
     words = [label for label, n in parts for _ in range(n)]
     return [says(t + i * HOP_S, label, p) for i, label in enumerate(words)]
 
@@ -46,7 +47,7 @@ def run(machine: Decision, predictions: Iterable[Prediction]) -> tuple[list[Acti
 
 
 def states(activities: Iterable[Activity]) -> list[str]:
-    """The published words, each run of equal ones once."""
+    """Return the published words, each run of equal ones once."""
     words = [activity.state for activity in activities]
     return [word for i, word in enumerate(words) if i == 0 or words[i - 1] != word]
 
@@ -190,7 +191,7 @@ def test_windows_that_call_for_a_change_count_only_in_a_row() -> None:
 
 
 def thin(prediction: Prediction) -> Prediction:
-    """The same window where data came, but too little to judge."""
+    """Return the same window where data came, but too little to judge."""
     return replace(prediction, probabilities=None, coverage=0.79, is_fresh=True)
 
 
@@ -484,21 +485,21 @@ def test_every_setting_has_a_sentence_a_unit_and_bounds() -> None:
         assert (schema["unit"] == "s") is key.endswith("_s"), key
 
 
-# -- falls: what proves one is in test_aftermath.py
+# -- falls: what proves one is in test_fall_confirmation.py
 
 WITH_FALLS = ("walking", "lying", "falling")
 UPRIGHT, LYING = (0.0, 0.0, STANDARD_GRAVITY), (0.0, STANDARD_GRAVITY, 0.0)
 
 
 def fall(then: str = "lying", still: float = 0.5, t: float = 100.0) -> list[Prediction]:
-    """They walk, the network is sure of a fall for four windows, and they lie."""
+    """Return windows: they walk, the network is sure of a fall for four windows, and they lie."""
     walks, lies = HopAcceleration(15.0, 8.0, UPRIGHT), HopAcceleration(10.0, still, LYING)
-    felt = [*[walks] * 8, HopAcceleration(50.0, 60.0, UPRIGHT), *[lies] * 11]
+    hops = [*[walks] * 8, HopAcceleration(50.0, 60.0, UPRIGHT), *[lies] * 11]
     labels = [*["walking"] * 8, *["falling"] * 4, *[then] * 8]
     probabilities = [[0.9 if label == x else 0.05 for x in WITH_FALLS] for label in labels]
     return [
-        Prediction(t + i * HOP_S, np.array(p, np.float32), None, 1.0, MOVING, hop_accelerations={0: one})
-        for i, (p, one) in enumerate(zip(probabilities, felt, strict=True))
+        Prediction(t + i * HOP_S, np.array(p, np.float32), None, 1.0, MOVING, hop_accelerations={0: hop})
+        for i, (p, hop) in enumerate(zip(probabilities, hops, strict=True))
     ]
 
 
@@ -567,6 +568,26 @@ def test_who_falls_twice_has_fallen_twice() -> None:
     assert activities[-1].state == "falling"
 
 
+def fall_in_a_gap(t: float) -> list[Prediction]:
+    """Return the windows of a fall of which only the last is complete enough to be judged."""
+    *gap, last = [replace(p, t=p.t - 100 + t, peak_to_peak=0.1) for p in fall()[4:11]]
+    return [*(replace(p, probabilities=None) for p in gap), last]
+
+
+def test_a_fall_in_the_first_window_that_is_judged_is_told() -> None:
+    activities, events = run(watcher(), fall_in_a_gap(100))
+    assert states(activities) == ["no_signal", "falling"]
+    assert [(event.label, event.previous) for event in events] == [("falling", "no_signal")]
+
+
+def test_what_drops_while_nobody_wears_it_is_no_fall() -> None:
+    settings = Settings(not_worn_after_s=3.0, no_signal_after_s=60.0)
+    still = [replace(fall()[0], t=100 + i * HOP_S, peak_to_peak=0.1) for i in range(8)]
+    activities, events = run(watcher(settings), [*still, *fall_in_a_gap(still[-1].t)])
+    assert activities[-1].state == "not_worn"
+    assert "falling" not in {event.label for event in events}
+
+
 # -- whatever comes
 
 probabilities = st.one_of(
@@ -580,7 +601,7 @@ probabilities = st.one_of(
 steps = st.sampled_from([0.625, 0.625, 0.625, 0.625, 1.25, 4.0, 300.0])
 swings = st.sampled_from([0.1, 0.1, 0.1, 3.0])
 coverages = st.sampled_from([1.0, 1.0, 1.0, 0.85, 0.5])
-felts = st.sampled_from(
+hops = st.sampled_from(
     [
         HopAcceleration(50.0, 60.0, UPRIGHT),
         HopAcceleration(15.0, 8.0, UPRIGHT),
@@ -588,7 +609,7 @@ felts = st.sampled_from(
         None,
     ]
 )
-rows = st.lists(st.tuples(steps, probabilities, coverages, swings, felts), max_size=60)
+rows = st.lists(st.tuples(steps, probabilities, coverages, swings, hops), max_size=60)
 any_settings = st.builds(
     Settings,
     smoothing_s=st.sampled_from([0.0, 0.5, 1.0, 3.0]),
@@ -607,11 +628,11 @@ Items = list[tuple[float, Any, float, float, HopAcceleration | None]]
 
 def predictions(items: Items, t: float = 64.0) -> list[Prediction]:
     out = []
-    for step, p, coverage, swing, felt in items:
+    for step, p, coverage, swing, hop in items:
         t += step
         fresh = p is not None or coverage > 0.5
-        felts = {0: felt} if felt else {}
-        out.append(Prediction(t, p, None, coverage, swing, is_fresh=fresh, hop_accelerations=felts))
+        hops = {0: hop} if hop else {}
+        out.append(Prediction(t, p, None, coverage, swing, is_fresh=fresh, hop_accelerations=hops))
     return out
 
 
@@ -678,10 +699,10 @@ def test_a_shift_of_stream_time_shifts_the_answers_and_nothing_else(
         return replace(item, id="", **times)
 
     machine = Decision("anna", WITH_FALLS, 2.5, 0.625, settings, "toy@1", placements=("wrist",))
-    here = [shifted(x, shift) for p in predictions(items) for x in machine.push(p)]
+    first = [shifted(x, shift) for p in predictions(items) for x in machine.push(p)]
     machine.reset()
-    there = [shifted(x, 0.0) for p in predictions(items, 64.0 + shift) for x in machine.push(p)]
-    assert here == there
+    second = [shifted(x, 0.0) for p in predictions(items, 64.0 + shift) for x in machine.push(p)]
+    assert first == second
 
 
 @given(rows, any_settings)

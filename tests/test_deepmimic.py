@@ -35,8 +35,8 @@ def test_somebody_who_stands_upright_has_all_segments_upright_up_to_yaw() -> Non
 
 def test_the_left_hip_is_left_and_the_toes_are_ahead() -> None:
     motion = read_deepmimic(upright())
-    own = np.swapaxes(motion.rotations["pelvis"], 1, 2)[0]
-    seen = {name: own @ (x[0] - motion.joints["pelvis"][0]) for name, x in motion.joints.items()}
+    to_pelvis = np.swapaxes(motion.rotations["pelvis"], 1, 2)[0]
+    seen = {name: to_pelvis @ (x[0] - motion.joints["pelvis"][0]) for name, x in motion.joints.items()}
     assert seen["hip_left"] == pytest.approx([0.0, 0.084887, 0.0], abs=1e-9)
     assert seen["ankle_left"] == pytest.approx([0.0, 0.084887, -0.831416], abs=1e-9)
     assert seen["toe_right"][0] > 0.1
@@ -108,7 +108,7 @@ def test_a_half_copied_archive_is_refused(tmp_path: Path) -> None:
         b"",
         whole[: len(whole) // 2],
         whole[:start] + b"\xff" * 40 + whole[start + 40 :],
-        whole[:flags] + b"\x01" + whole[flags + 1 :],  # said to be encrypted
+        whole[:flags] + b"\x01" + whole[flags + 1 :],  # flagged as encrypted
         path.read_bytes().replace(b"}", b" ", 1),  # a header that does not end
     ):
         path.write_bytes(content)

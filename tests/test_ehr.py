@@ -8,7 +8,7 @@ from conftest import lacking
 from hypothesis import given, settings, strategies as st
 
 from edgehar.errors import RecordingError
-from edgehar.recordings.ehr import _CHUNK, Header, Writer, read
+from edgehar.recordings.ehr import CHUNK, Header, Writer, read
 from edgehar.types import Item, Stream
 
 HEADER = Header(
@@ -89,7 +89,7 @@ def test_a_record_behind_garbage_is_found_where_two_reads_part_its_marker(tmp_pa
     path = write(tmp_path / "a.ehr", ITEMS[:1])
     start = path.read_bytes()
     record = start[-17:]
-    garbage = b"x" * (8 + _CHUNK - 1 - len(start))
+    garbage = b"x" * (8 + CHUNK - 1 - len(start))
     path.write_bytes(start + garbage + record)
     recording = read(path)
 

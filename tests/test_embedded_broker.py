@@ -13,7 +13,7 @@ CONNECT = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01a"
 
 
 async def run(name: str, port: int, *arguments: str) -> tuple[int | None, str, str]:
-    """A program of mosquitto's own against the broker: its status, and what it said."""
+    """Run one of mosquitto's programs against the broker: its exit status, stdout and stderr."""
     command = [program(name), "-h", "127.0.0.1", "-p", str(port), *arguments]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     async with asyncio.timeout(PATIENCE_S):
@@ -25,13 +25,13 @@ async def run(name: str, port: int, *arguments: str) -> tuple[int | None, str, s
 async def test_mosquitto_sub_finds_what_was_retained(options: list[str]) -> None:
     async with EmbeddedBroker(0) as broker:
         assert (await run("mosquitto_pub", broker.port, "-t", "a/b", "-m", "here", "-r", "-q", "1"))[0] == 0
-        said = await run(
+        answer = await run(
             "mosquitto_sub", broker.port, "-t", "a/#", "-q", "1", "-C", "1", "-W", "20", "-v", *options
         )
-    assert said == (0, "a/b here\n", "")
+    assert answer == (0, "a/b here\n", "")
 
 
-async def test_a_client_of_mqtt_5_is_told_so_instead_of_waiting_for_ever() -> None:
+async def test_a_client_of_mqtt_5_is_refused_instead_of_waiting_for_ever() -> None:
     async with EmbeddedBroker(0) as broker:
         status, _, error = await run("mosquitto_sub", broker.port, "-V", "5", "-t", "#")
     assert status == 132
@@ -74,7 +74,7 @@ async def test_a_taken_port_is_named() -> None:
             await EmbeddedBroker(first.port).__aenter__()
 
 
-async def test_a_port_that_was_asked_for_is_used_again_and_again() -> None:
+async def test_a_port_that_was_named_is_used_again_and_again() -> None:
     port = free_port()
     for _ in range(3):
         async with EmbeddedBroker(port) as broker:

@@ -2,20 +2,19 @@
 
 import numpy as np
 import pytest
+from simulated_body import BODY, read_pose, wear
 
 from edgehar.motion.activities.catalogue import CATALOGUE
-from edgehar.motion.activities.exercise import two_links
-from edgehar.motion.imu import RATE, SITES, read, surface
-from edgehar.motion.skeleton import Array, Figure, segments
-
-BODY = segments(1.75)
+from edgehar.motion.activities.legs import leg_angles
+from edgehar.motion.imu import RATE, SITES, place_sensor
+from edgehar.motion.skeleton import Array, Figure
 
 
-def repetition(x: Array, about: float) -> float:
-    """Hz at which columns at `RATE` repeat themselves, within a factor of 1.6: two strokes are alike too."""
+def repetition_rate(x: Array, guess: float) -> float:
+    """Return the Hz at which columns at `RATE` repeat themselves, within a factor of 1.6: two strokes are alike too."""
     power = np.abs(np.fft.rfft(x - x.mean(axis=0), 2 * len(x), axis=0)) ** 2
     alike = np.fft.irfft(power.sum(axis=1))
-    lags = np.arange(int(RATE / (1.6 * about)), int(1.6 * RATE / about))
+    lags = np.arange(int(RATE / (1.6 * guess)), int(1.6 * RATE / guess))
     return float(RATE / lags[alike[lags].argmax()])
 
 
@@ -24,10 +23,8 @@ def test_the_stroke_rate_in_the_signal_is_the_one_that_was_drawn(site: str) -> N
     for seed in range(6):
         drawn = np.random.default_rng(seed).uniform(14.0, 36.0) / 60.0
         t = np.arange(0.0, 60.0, 1.0 / RATE)
-        pose = CATALOGUE["rowing"](BODY, np.random.default_rng(seed))(t)
-        placed = surface(SITES[site], "left", BODY, np.random.default_rng(1))
-        _, rate = read(Figure(BODY, pose, len(t)), pose, placed)
-        assert repetition(rate[200:], drawn) == pytest.approx(drawn, abs=0.03)
+        _, _, rate = wear("rowing", np.random.default_rng(seed), site, t)
+        assert repetition_rate(rate, drawn) == pytest.approx(drawn, abs=0.03)
 
 
 def test_the_rowers_feet_stay_where_they_are() -> None:
@@ -47,11 +44,10 @@ def test_squatting_shanks_feel_little_and_the_trunk_goes_up_and_down() -> None:
     t = np.arange(0.0, 10.0, 1.0 / RATE)
     for seed in range(5):
         pose = CATALOGUE["squatting"](BODY, np.random.default_rng(seed))(t)
-        figure = Figure(BODY, pose, len(t))
         sizes = []
         for site in ("ankle", "waist"):
-            force, _ = read(figure, pose, surface(SITES[site], "left", BODY, rng))
-            sizes.append(np.linalg.norm(force[200:], axis=1).std())
+            force, _ = read_pose(pose, place_sensor(SITES[site], "left", BODY, rng))
+            sizes.append(np.linalg.norm(force, axis=1).std())
         assert sizes[0] < 0.5 * sizes[1]
         assert np.ptp(pose["root_z"]) > 0.1
 
@@ -67,9 +63,9 @@ def test_feet_that_carry_are_on_the_floor(activity: str) -> None:
         assert np.median(np.abs(lower)) < 0.12
 
 
-def test_two_links_reach_the_point_they_are_given() -> None:
+def test_leg_angles_reach_the_point_they_are_given() -> None:
     x, down = np.array([0.1, 0.4, 0.6]), np.array([0.7, 0.1, -0.2])
-    thigh, knee = two_links(x, down, BODY)
+    thigh, knee = leg_angles(x, down, BODY)
     shank = thigh - knee
     assert BODY.thigh * np.sin(thigh) + BODY.shank * np.sin(shank) == pytest.approx(x)
     assert BODY.thigh * np.cos(thigh) + BODY.shank * np.cos(shank) == pytest.approx(down)

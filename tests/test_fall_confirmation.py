@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from msgspec.structs import replace
 
 from edgehar.pipeline.decision_settings import Settings
-from edgehar.pipeline.fall_confirmation import Aftermath, Fall
+from edgehar.pipeline.fall_confirmation import Fall, FallConfirmation
 from edgehar.types import STANDARD_GRAVITY, HopAcceleration, Prediction
 
 WINDOW_S, HOP_S = 2.56, 0.64
@@ -30,7 +30,7 @@ def story(
     t: float = 10.0,
     hop_s: float = HOP_S,
 ) -> list[Prediction]:
-    """A window for each hop of one sensor, or of several; probability of a fall where it is suspected."""
+    """Return a window for each hop of one sensor, or of several; probability of a fall where it is suspected."""
     probability = suspected if isinstance(suspected, Mapping) else dict.fromkeys(suspected, 0.9)
     return [
         Prediction(
@@ -39,25 +39,25 @@ def story(
             None,
             1.0,
             1.0,
-            hop_accelerations={3: felt} if isinstance(felt, HopAcceleration) else felt or {},
+            hop_accelerations={3: hop} if isinstance(hop, HopAcceleration) else hop or {},
         )
-        for i, felt in enumerate(hops)
+        for i, hop in enumerate(hops)
     ]
 
 
 FALL = [UPRIGHT, UPRIGHT, UPRIGHT, UPRIGHT, HIT, TUMBLE, LIES, LIES, LIES, LIES]
 
 
-def told(
+def confirmed(
     predictions: Iterable[Prediction], settings: Settings = SETTINGS, hop_s: float = HOP_S
 ) -> list[tuple[int, Fall]]:
-    """Every fall, and at which window it was told."""
-    aftermath = Aftermath(1, WINDOW_S, hop_s, settings)
-    return [(i, fall) for i, p in enumerate(predictions) for fall in aftermath.push(p)]
+    """Return every fall, and at which window it was confirmed."""
+    confirmation = FallConfirmation(1, WINDOW_S, hop_s, settings)
+    return [(i, fall) for i, p in enumerate(predictions) for fall in confirmation.push(p)]
 
 
 def test_who_is_hit_then_lies_still_and_elsewhere_has_fallen() -> None:
-    [(i, fall)] = told(story(FALL))
+    [(i, fall)] = confirmed(story(FALL))
     assert i == 7  # two hops that lie still
     assert fall.t == pytest.approx(10.0 + 3.5 * HOP_S)
     assert (fall.sensor, fall.peak) == (3, HIT.peak)
@@ -67,9 +67,9 @@ def test_who_is_hit_then_lies_still_and_elsewhere_has_fallen() -> None:
 
 NO_FALL = {
     "nothing suspected": story(FALL, suspected=()),
-    "no impact": story([replace(felt, peak=2.9 * G) if felt is HIT else felt for felt in FALL]),
-    "points as before": story([replace(felt, mean=DOWN) if felt is LIES else felt for felt in FALL]),
-    "moves on": story([replace(felt, peak_to_peak=2.1) if felt is LIES else felt for felt in FALL]),
+    "no impact": story([replace(hop, peak=2.9 * G) if hop is HIT else hop for hop in FALL]),
+    "points as before": story([replace(hop, mean=DOWN) if hop is LIES else hop for hop in FALL]),
+    "moves on": story([replace(hop, peak_to_peak=2.1) if hop is LIES else hop for hop in FALL]),
     "turns slowly": story([*FALL[:6], *(replace(LIES, mean=(G, 2.1 * i, 0.0)) for i in range(4))]),
     "still for one hop": story([*FALL[:7], TUMBLE, LIES, TUMBLE, LIES]),
     "hit while still": story([*FALL[:4], replace(LIES, peak=HIT.peak), LIES, *[TUMBLE] * 8]),
@@ -82,7 +82,7 @@ NO_FALL = {
 
 @pytest.mark.parametrize("predictions", NO_FALL.values(), ids=NO_FALL)
 def test_without_any_of_the_proofs_nothing_is_told(predictions: list[Prediction]) -> None:
-    assert told(predictions) == []
+    assert confirmed(predictions) == []
 
 
 @pytest.mark.parametrize(
@@ -96,38 +96,38 @@ def test_without_any_of_the_proofs_nothing_is_told(predictions: list[Prediction]
     ],
 )
 def test_each_proof_can_be_set(missing: str, keys: dict[str, float]) -> None:
-    assert len(told(NO_FALL[missing], replace(SETTINGS, **keys))) == 1
+    assert len(confirmed(NO_FALL[missing], replace(SETTINGS, **keys))) == 1
 
 
 def test_a_suspicion_is_a_probability_that_can_be_set_and_the_largest_counts() -> None:
     faint = story(FALL, {4: 0.2, 5: 0.25, 6: 0.22})
-    assert told(faint) == []
-    [(_, fall)] = told(faint, replace(SETTINGS, fall_suspicion=0.2))
+    assert confirmed(faint) == []
+    [(_, fall)] = confirmed(faint, replace(SETTINGS, fall_suspicion=0.2))
     assert fall.probability == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("t", [*np.arange(0.0, 1.0, 0.013), 1e6, 1e6 + 0.01])
 def test_an_impact_is_found_in_the_whole_window_that_is_suspected_at_any_time(t: float) -> None:
-    [(_, fall)] = told(story(FALL, suspected=(7,), t=t))
+    [(_, fall)] = confirmed(story(FALL, suspected=(7,), t=t))
     assert fall.t == pytest.approx(t + 3.5 * HOP_S)
-    assert told(story(FALL, suspected=(8,), t=t)) == []
+    assert confirmed(story(FALL, suspected=(8,), t=t)) == []
 
 
 def test_a_short_time_is_kept_though_the_window_is_longer() -> None:
     quick = replace(SETTINGS, fall_within_s=1.92)
-    [(i, _)] = told(story([*FALL[:5], *[LIES] * 6], suspected=(4,)), quick)
+    [(i, _)] = confirmed(story([*FALL[:5], *[LIES] * 6], suspected=(4,)), quick)
     assert i == 6
-    assert told(story([*FALL[:5], TUMBLE, TUMBLE, *[LIES] * 6], suspected=(4, 5, 6, 7, 8)), quick) == []
+    assert confirmed(story([*FALL[:5], TUMBLE, TUMBLE, *[LIES] * 6], suspected=(4, 5, 6, 7, 8)), quick) == []
 
 
 def test_the_hardest_of_two_impacts_is_the_one_that_counts() -> None:
     softer = replace(HIT, peak=3.1 * G)
-    [(_, fall)] = told(story([*FALL[:3], softer, HIT, softer, *FALL[6:]], suspected=(3, 4, 5)))
+    [(_, fall)] = confirmed(story([*FALL[:3], softer, HIT, softer, *FALL[6:]], suspected=(3, 4, 5)))
     assert fall.peak == HIT.peak
     assert fall.t == pytest.approx(10.0 + 3.5 * HOP_S)
     # Though the harder one has left the window when the softer is suspected again.
     late = [*FALL[:5], TUMBLE, TUMBLE, TUMBLE, softer, LIES, LIES]
-    [(_, fall)] = told(story(late, suspected=(4, 8)))
+    [(_, fall)] = confirmed(story(late, suspected=(4, 8)))
     assert fall.peak == HIT.peak
 
 
@@ -135,15 +135,15 @@ def test_before_is_before_the_fall_began_and_a_mean() -> None:
     # Half turned in the hop before the impact: the fall itself. Swinging before that.
     falls = replace(UPRIGHT, mean=ACROSS)
     swings = [replace(UPRIGHT, mean=(0.0, y, G)) for y in (-G, G, -G, G)]
-    [(_, fall)] = told(story([*[falls] * 3, *swings, falls, *FALL[4:]], suspected=(8, 9)))
+    [(_, fall)] = confirmed(story([*[falls] * 3, *swings, falls, *FALL[4:]], suspected=(8, 9)))
     assert fall.turn_deg == pytest.approx(90.0, abs=0.1)
     lies = [replace(LIES, mean=(G, 0.0, z)) for z in (-0.9, 0.9)]
-    [(_, fall)] = told(story([*FALL[:6], *lies]))
+    [(_, fall)] = confirmed(story([*FALL[:6], *lies]))
     assert fall.turn_deg == pytest.approx(90.0, abs=0.1)
 
 
 def test_soon_after_the_start_the_first_hop_is_all_there_was_before() -> None:
-    [(i, fall)] = told(story([UPRIGHT, HIT, LIES, LIES], suspected=(1,)))
+    [(i, fall)] = confirmed(story([UPRIGHT, HIT, LIES, LIES], suspected=(1,)))
     assert i == 3
     assert fall.turn_deg == pytest.approx(90.0)
 
@@ -152,30 +152,30 @@ def test_one_impact_is_one_fall_and_the_next_is_another() -> None:
     # Told at 6, and still in the window at 7.
     once = [*FALL[:5], *[LIES] * 6]
     rises = [replace(LIES, mean=UP) for _ in range(3)]
-    assert [i for i, _ in told(story([*once[:7], *rises], suspected=(4, 5, 6, 7)))] == [6]
+    assert [i for i, _ in confirmed(story([*once[:7], *rises], suspected=(4, 5, 6, 7)))] == [6]
     again = [*FALL, *[UPRIGHT] * 6, *FALL[4:]]
-    assert [i for i, _ in told(story(again, (4, 5, 6, 7, 8, 16, 17)))] == [7, 19]
+    assert [i for i, _ in confirmed(story(again, (4, 5, 6, 7, 8, 16, 17)))] == [7, 19]
 
 
 def test_all_is_seen_by_the_same_sensor() -> None:
     calm = replace(LIES, mean=DOWN)
-    struck_here = [{0: felt, 1: replace(calm, peak_to_peak=1.0)} for felt in FALL[:6]]
+    struck_here = [{0: hop, 1: replace(calm, peak_to_peak=1.0)} for hop in FALL[:6]]
     turned_there = [{0: calm, 1: LIES}] * 4
-    assert told(story([*struck_here, *turned_there])) == []
-    [(_, fall)] = told(story([{0: felt, 1: calm} for felt in FALL]))
+    assert confirmed(story([*struck_here, *turned_there])) == []
+    [(_, fall)] = confirmed(story([{0: hop, 1: calm} for hop in FALL]))
     assert fall.sensor == 0
 
 
 def test_what_lies_still_does_so_as_long_with_other_hops() -> None:
-    short = [replace(felt, peak_to_peak=0.1) if felt is LIES else felt for felt in FALL for _ in range(4)]
-    [(i, _)] = told(story(short, range(16, 24), hop_s=0.16), hop_s=0.16)
+    short = [replace(hop, peak_to_peak=0.1) if hop is LIES else hop for hop in FALL for _ in range(4)]
+    [(i, _)] = confirmed(story(short, range(16, 24), hop_s=0.16), hop_s=0.16)
     assert i == 24 + 8 - 1  # 1.28 s from the 24th on
     turning = [*short[:24], *(replace(LIES, peak_to_peak=0.5, mean=(G, 0.4 * i, 0.0)) for i in range(16))]
-    assert told(story(turning, range(16, 24), hop_s=0.16), hop_s=0.16) == []
+    assert confirmed(story(turning, range(16, 24), hop_s=0.16), hop_s=0.16) == []
 
 
 def test_reset_forgets_what_was_suspected_and_told() -> None:
-    aftermath = Aftermath(1, WINDOW_S, HOP_S, SETTINGS)
+    aftermath = FallConfirmation(1, WINDOW_S, HOP_S, SETTINGS)
     predictions = story(FALL)
     for p in predictions[:7]:
         assert aftermath.push(p) == []
@@ -207,21 +207,21 @@ def test_whatever_comes_a_fall_has_all_its_proofs(
     items: list[tuple[dict[int, HopAcceleration], float, int]],
 ) -> None:
     at, predictions = 0, []
-    for felt, suspected, step in items:
+    for hop, suspected, step in items:
         at += step
-        predictions += story([felt], {0: suspected}, t=10.0 + at * HOP_S)
-    falls = told(predictions)
+        predictions += story([hop], {0: suspected}, t=10.0 + at * HOP_S)
+    falls = confirmed(predictions)
     for i, fall in falls:
         now = predictions[i].t
         assert 0.0 < now - fall.t <= SETTINGS.fall_within_s + HOP_S
-        own = [
+        hops = [
             (p.t, p.hop_accelerations[fall.sensor])
             for p in predictions[: i + 1]
             if fall.sensor in p.hop_accelerations
         ]
-        [impact] = [felt for t, felt in own if abs(t - 0.5 * HOP_S - fall.t) < 1e-6]
+        [impact] = [hop for t, hop in hops if abs(t - 0.5 * HOP_S - fall.t) < 1e-6]
         assert impact.peak == fall.peak >= SETTINGS.fall_peak
-        (before, first), (last_t, last) = own[-2:]
+        (before, first), (last_t, last) = hops[-2:]
         assert last_t - before == pytest.approx(HOP_S)
         assert max(first.peak_to_peak, last.peak_to_peak) <= SETTINGS.fall_still_swing
         assert fall.turn_deg >= SETTINGS.fall_turn_deg

@@ -3,30 +3,26 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from simulated_body import BODY, wear
 
 from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.motion.activities.falls import IMPACT_S, falling
-from edgehar.motion.imu import RATE, SITES, read, surface
-from edgehar.motion.skeleton import Array, Figure, segments
-from edgehar.motion.waveforms import Landing
+from edgehar.motion.imu import RATE
+from edgehar.motion.skeleton import Array, Figure
+from edgehar.motion.waveforms import FallProfile
 from edgehar.types import STANDARD_GRAVITY
 
-BODY = segments(1.75)
 
-
-def felt(activity: str, seed: int, site: str, seconds: float = 7.0) -> tuple[Array, Array]:
-    """Times, s, and specific force, g, of a sensor there."""
-    rng = np.random.default_rng((seed, 1))
-    t = np.arange(-1.0, seconds, 1.0 / RATE)
-    pose = CATALOGUE[activity](BODY, rng)(t)
-    force, _ = read(Figure(BODY, pose, len(t)), pose, surface(SITES[site], "left", BODY, rng))
-    return t[1:-1], force / STANDARD_GRAVITY
+def force_in_g(activity: str, seed: int, site: str, seconds: float = 7.0) -> tuple[Array, Array]:
+    """Return times, s, and specific force, g, of a sensor at a site."""
+    t, force, _ = wear(activity, np.random.default_rng((seed, 1)), site, np.arange(-1.0, seconds, 1.0 / RATE))
+    return t, force / STANDARD_GRAVITY
 
 
 def test_the_trunk_falls_then_hits_the_floor_at_the_time_stated() -> None:
     peaks, least, when = [], [], []
     for seed in range(24):
-        t, force = felt("falling", seed, "waist")
+        t, force = force_in_g("falling", seed, "waist")
         size = np.linalg.norm(force, axis=1)
         around = (t > IMPACT_S - 1.2) & (t < IMPACT_S + 1.0)
         peaks.append(size[around].max())
@@ -77,7 +73,7 @@ def test_hands_meet_the_floor_no_earlier_than_they_may() -> None:
 def test_what_only_looks_like_a_fall_comes_about_then_and_leaves_them_upright(activity: str) -> None:
     busiest = []
     for seed in range(15):
-        t, force = felt(activity, seed, "wrist", 6.0)
+        t, force = force_in_g(activity, seed, "wrist", 6.0)
         size = np.abs(np.linalg.norm(force, axis=1) - 1.0)
         busiest.append(t[size.argmax()])
         pose = CATALOGUE[activity](BODY, np.random.default_rng((seed, 1)))(np.array([5.0]))
@@ -87,7 +83,7 @@ def test_what_only_looks_like_a_fall_comes_about_then_and_leaves_them_upright(ac
 
 def test_a_jump_is_free_fall_between_two_pushes() -> None:
     for seed in range(8):
-        t, force = felt("reaching_jump", seed, "waist", 6.0)
+        t, force = force_in_g("reaching_jump", seed, "waist", 6.0)
         size = np.linalg.norm(force, axis=1)
         assert size[(t > 1.5) & (t < 3.0)].min() < 0.1
         assert size[(t > 1.0) & (t < 5.0)].max() > 1.6
@@ -100,15 +96,15 @@ def test_a_jump_is_free_fall_between_two_pushes() -> None:
     rebound=st.floats(0.0, 0.3),
 )
 @settings(max_examples=40, deadline=None)
-def test_a_landing_ends_where_it_should_without_a_jump_of_place_or_speed(
+def test_a_fall_ends_where_it_should_without_a_jump_of_place_or_speed(
     seconds: float, ramp: float, width: float, rebound: float
 ) -> None:
-    landing = Landing(2.0, seconds, ramp, width, rebound)
+    profile = FallProfile(2.0, seconds, ramp, width, rebound)
     t = np.arange(0.0, 12.0, 1e-3)
-    way = landing(t)
-    speed = np.diff(way) / 1e-3
-    assert way[0] == 0.0
-    assert way[-1] == pytest.approx(1.0, abs=1e-4)
+    share = profile(t)
+    speed = np.diff(share) / 1e-3
+    assert share[0] == 0.0
+    assert share[-1] == pytest.approx(1.0, abs=1e-4)
     assert np.abs(np.diff(speed)).max() < 0.06 * np.abs(speed).max()
     assert np.diff(speed).argmin() * 1e-3 == pytest.approx(2.0, abs=0.5 * width + 3e-3)
 
@@ -116,7 +112,7 @@ def test_a_landing_ends_where_it_should_without_a_jump_of_place_or_speed(
 @given(drop=st.floats(0.2, 0.9), pull=st.floats(2.0, 9.0), ramp=st.floats(0.2, 0.9))
 @settings(max_examples=40, deadline=None)
 def test_nothing_falls_faster_than_it_is_pulled(drop: float, pull: float, ramp: float) -> None:
-    seconds = Landing.seconds(drop, pull, ramp, 0.1, 0.1)
+    seconds = FallProfile.fall_time(drop, pull, ramp, 0.1, 0.1)
     t = np.arange(0.0, 3.0, 1e-3)
-    falling_at = np.diff(drop * Landing(2.0, seconds, ramp, 0.1, 0.1)(t), 2) / 1e-6
+    falling_at = np.diff(drop * FallProfile(2.0, seconds, ramp, 0.1, 0.1)(t), 2) / 1e-6
     assert falling_at.max() == pytest.approx(pull, rel=0.03)

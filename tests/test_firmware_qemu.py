@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from firmware import BRIDGE, STRICT, run, tool
 
-from edgehar.config.read import Serial, Wearer
+from edgehar.config.schema import Serial, Wearer
 from edgehar.daemon.wearer import WearerFeed
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
@@ -38,7 +38,7 @@ def elf(arm_gcc: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sizes(compiled: Path) -> tuple[int, int]:
-    """Bytes of code and constants, and of memory."""
+    """Return bytes of code and constants, and of memory."""
     text, data, bss = (
         run([tool("arm-none-eabi-size", "gcc-arm-none-eabi"), compiled]).splitlines()[1].split()[:3]
     )
@@ -75,25 +75,25 @@ class Emulated:
         wearer = Wearer(id="anna", serial=[Serial(placement=PLACEMENT, port=port)])
         self.feed = WearerFeed(wearer, recognizer, recognizer.spec.decision)
         self.bodies: list[bytes] = []
-        self.told: list[Activity | Event] = []
+        self.outputs: list[Activity | Event] = []
         self._number = 0
-        self._news = asyncio.Event()
+        self._has_new_body = asyncio.Event()
 
     def close(self) -> None:
         os.close(self._fd)
 
     async def run(self) -> None:
-        await self.feed.run(self.told.append, lambda: None, self._hear)
+        await self.feed.run(self.outputs.append, lambda: None, self._hear)
 
     def _hear(self, _t: float, _stream: int, body: bytes) -> None:
         self.bodies.append(body)
-        self._news.set()
+        self._has_new_body.set()
 
     async def until(self, enough: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while not enough():
-                self._news.clear()
-                await self._news.wait()
+                self._has_new_body.clear()
+                await self._has_new_body.wait()
 
     async def ask(self, kind: int, value: int = 0, more: int = 0) -> Answer:
         """Send a command and return its answer."""
@@ -102,7 +102,7 @@ class Emulated:
         await self.until(lambda: self._number in {answer.number for answer in self.answers()})
         return self.answers()[-1]
 
-    def say(self, stream: bytes) -> None:
+    def send(self, stream: bytes) -> None:
         os.write(self._fd, stream)
 
     def answers(self) -> list[Answer]:
@@ -118,7 +118,7 @@ class Emulated:
         return [item for item in self.messages(begin) if isinstance(item, Description)]
 
     async def silent(self) -> list[Data]:
-        """Wait for two descriptions with no data between, which would come every 0.2 s; return data before them."""
+        """Wait for two descriptions without data between, which is due every 0.2 s; return data before."""
         begin = len(self.bodies)
         await self.until(
             lambda: [type(item) for item in self.messages(begin)[-2:]] == [Description, Description]
@@ -139,15 +139,15 @@ class Emulated:
 
 @contextlib.asynccontextmanager
 async def emulated(elf: Path) -> AsyncIterator[Emulated]:
-    """A sensor that streams; only what came whole since then counts as heard."""
+    """Run a sensor that streams; only what came whole since then counts as heard."""
     options = ("-M", "mps2-an385", "-display", "none", "-monitor", "none", "-serial", "pty", "-kernel", elf)
     qemu = await asyncio.create_subprocess_exec(
         tool("qemu-system-arm"), *options, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
     assert qemu.stdout is not None
     try:
-        said = (await qemu.stdout.readline()).decode()
-        (port,) = re.findall(r"/dev/pts/\d+", said)
+        greeting = (await qemu.stdout.readline()).decode()
+        (port,) = re.findall(r"/dev/pts/\d+", greeting)
         sensor = Emulated(port)
         running = asyncio.create_task(sensor.run())
         try:
@@ -165,7 +165,7 @@ async def emulated(elf: Path) -> AsyncIterator[Emulated]:
 async def test_labels_come_out_and_every_fault_is_counted_once(elf: Path) -> None:
     async with emulated(elf) as sensor:
         await sensor.until(
-            lambda: any(isinstance(item, Activity) and item.state in sensor.labels for item in sensor.told)
+            lambda: any(isinstance(item, Activity) and item.state in sensor.labels for item in sensor.outputs)
         )
         begin = len(sensor.bodies)
         before = sensor.counters()
@@ -248,7 +248,7 @@ async def test_identify_and_unknown_kinds_are_answered_and_noise_is_not(elf: Pat
         assert (await sensor.ask(Kind.IDENTIFY, 1)).result == Result.ACCEPTED
         assert (await sensor.ask(OWN_KINDS[-1])).result == Result.UNKNOWN
         whole = frame(encode_command(200, Kind.STOP))
-        sensor.say(whole[:4] + b"\x55" + whole[5:] + b"\x55" * 300 + b"\0" + frame(b"no command"))
+        sensor.send(whole[:4] + b"\x55" + whole[5:] + b"\x55" * 300 + b"\0" + frame(b"no command"))
         answer = await sensor.ask(Kind.IDENTIFY, 0)
         await sensor.sending()
 

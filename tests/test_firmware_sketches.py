@@ -19,7 +19,7 @@ COMMANDS = (encode_command(1, Kind.ECHO, 0xC0FFEE), encode_command(2, Kind.IDENT
 
 
 def program(folder: Path, main: tuple[str | Path, ...]) -> Path:
-    """The example linked with the two C files that are copied beside it."""
+    """Build the example with the two C files that are copied beside it; return the path."""
     objects = []
     for source in (BRIDGE / "imu_link.c", EXAMPLES / "sensor.c"):
         objects.append(folder / f"{source.stem}.o")
@@ -38,20 +38,20 @@ def pico() -> tuple[str | Path, ...]:
     return (tool("gcc"), "-std=c99", "-I", STUBS / "pico", EXAMPLES / "pico" / "main.c")
 
 
-def three_seconds(program: Path, said: bytes) -> bytes:
-    """What the example sends until the simulated clock ends it."""
-    done = subprocess.run([program], input=said, capture_output=True, check=False)
+def three_seconds(program: Path, received: bytes) -> bytes:
+    """Return what the example sends until the simulated clock ends it."""
+    done = subprocess.run([program], input=received, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()[-4000:]
     return done.stdout
 
 
-def judge(bodies: list[bytes], device: str, samples: int, gyr_counts: tuple[int, ...]) -> Description:
-    """All that a gateway can see of a sensor at rest for three seconds."""
-    decoder = EdgeharReader()
-    packets = [packet for body in bodies for packet in decoder.push(body)]
-    assert decoder.description is not None
-    assert decoder.description.device == device
-    assert (decoder.malformed, decoder.lost, decoder.restarts, decoder.undescribed) == (0, 0, 0, 0)
+def check_at_rest(bodies: list[bytes], device: str, samples: int, gyr_counts: tuple[int, ...]) -> Description:
+    """Check all that a gateway can see of a sensor at rest for three seconds; return its description."""
+    reader = EdgeharReader()
+    packets = [packet for body in bodies for packet in reader.push(body)]
+    assert reader.description is not None
+    assert reader.description.device == device
+    assert (reader.malformed, reader.lost, reader.restarts, reader.undescribed) == (0, 0, 0, 0)
     assert len(packets) == 149 // samples
     assert {len(packet.values) for packet in packets} == {samples}
     at_rest = packets[-1].values * packets[-1].scale
@@ -59,7 +59,7 @@ def judge(bodies: list[bytes], device: str, samples: int, gyr_counts: tuple[int,
     np.testing.assert_array_equal(packets[-1].values[:, 3:], np.tile(gyr_counts, (samples, 1)))
     steps = np.diff([packet.ticks_us or 0 for packet in packets])
     assert np.abs(steps - samples * 20_000).max() <= 1_000
-    return decoder.description
+    return reader.description
 
 
 def answers(bodies: list[bytes]) -> list[Answer]:
@@ -80,13 +80,13 @@ def test_a_board_on_a_stream_sends_what_its_chip_measures_and_answers(
     name: str, defines: list[str], device: str, gyr_range_dps: int, tmp_path: Path
 ) -> None:
     main = pico() if name == "pico" else sketch(name, *defines)
-    said = b"\0" + b"".join(frame(command) for command in COMMANDS)
+    stream = b"\0" + b"".join(frame(command) for command in COMMANDS)
     deframer = Deframer()
 
-    bodies = deframer.push(three_seconds(program(tmp_path, main), said))
+    bodies = deframer.push(three_seconds(program(tmp_path, main), stream))
 
     assert deframer.damaged == 0
-    description = judge(bodies, device, 10, (10, -20, 30))
+    description = check_at_rest(bodies, device, 10, (10, -20, 30))
     assert (description.acc_range_g, description.gyr_range_dps) == (16, gyr_range_dps)
     assert [(a.number, a.result, a.echo) for a in answers(bodies)] == [
         (1, Result.ACCEPTED, 0xC0FFEE),
@@ -105,6 +105,6 @@ def test_a_board_on_ble_notifies_bodies_and_answers(
         sent = sent[1 + sent[0] :]
 
     # 1 and -2 of 2000; what is beyond the range is its end.
-    description = judge(bodies, "e65544332211", 5, (16, -32, 32767))
+    description = check_at_rest(bodies, "e65544332211", 5, (16, -32, 32767))
     assert (description.acc_range_g, description.gyr_range_dps) == (4, gyr_range_dps)
     assert [(a.number, a.result, a.echo) for a in answers(bodies)] == [(1, Result.ACCEPTED, 0xC0FFEE)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edgehar.motion.imu import any_turns
+from edgehar.motion.imu import random_rotations
 from edgehar.training.frames import FRAMES
 from edgehar.types import STANDARD_GRAVITY, FloatArray
 
@@ -11,7 +11,8 @@ from edgehar.types import STANDARD_GRAVITY, FloatArray
 def windows(seed: int = 0) -> FloatArray:
     x = np.random.default_rng(seed).normal(0.0, 2.0, (40, 3, 2, 50, 3)).astype(np.float32)
     x[:, :, 0] += (
-        STANDARD_GRAVITY * any_turns(np.random.default_rng(seed + 1), 120).reshape(40, 3, 1, 3, 3)[..., 0]
+        STANDARD_GRAVITY
+        * random_rotations(np.random.default_rng(seed + 1), 120).reshape(40, 3, 1, 3, 3)[..., 0]
     )
     return x
 
@@ -35,7 +36,7 @@ def test_both_sensors_of_a_device_are_turned_alike() -> None:
 
 def test_level_only_the_sign_depends_on_the_mounting() -> None:
     x = windows()
-    turned = x @ any_turns(np.random.default_rng(5), 120).reshape(40, 3, 1, 3, 3).astype(np.float32)
+    turned = x @ random_rotations(np.random.default_rng(5), 120).reshape(40, 3, 1, 3, 3).astype(np.float32)
     assert FRAMES["invariant"](turned) == pytest.approx(FRAMES["invariant"](x), abs=2e-3)
     one, other = (FRAMES["level"](y)[:, :, 0] for y in (x, turned))
     assert np.abs(one) == pytest.approx(np.abs(other), abs=0.05)

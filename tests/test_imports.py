@@ -2,16 +2,60 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-HEAVY = {"tensorflow", "keras", "cv2", "scipy", "matplotlib", "bleak", "aiohttp", "amqtt"}
+HEAVY = {"tensorflow", "keras", "cv2", "scipy", "matplotlib", "bleak", "aiohttp", "amqtt", "tomlkit"}
+NOT_FOR_THE_PI = ("edgehar.training", "edgehar.evaluation", "edgehar.motion.capture")
+
+RUN = """
+import asyncio
+from edgehar.config.read import parse
+from edgehar.daemon.run import Daemon, run
+from edgehar.recordings.ehr import Header, Writer
+from edgehar.sources.simulated.simulator import Simulator
+from edgehar.types import Stream
+from pathlib import Path
+
+walk = Simulator(placements=["wrist_left"], script=[("walking", 6.0)])
+with Writer(Path("walk.ehr"), Header("anna", (Stream("wrist_left"),), 0.0)) as writer:
+    for item in walk.packets():
+        writer.push(*item)
+asyncio.run(run(parse('[[wearer]]\\nid = "anna"\\n[wearer.replay]\\npath = "walk.ehr"\\nspeed = 0')))
+Daemon(parse(Path("everything.toml").read_text()))
+"""
+EVERYTHING = """
+[mqtt]
+host = "localhost"
+[[wearer]]
+id = "anna"
+[[wearer.serial]]
+placement = "chest"
+port = "/dev/ttyACM0"
+[[wearer.ble]]
+placement = "wrist_left"
+profile = "movella_dot"
+[[wearer.phone]]
+placement = "trouser_pocket"
+url = "ws://192.168.1.7:8080"
+[[wearer]]
+id = "ben"
+[wearer.simulator]
+placements = ["wrist_left"]
+"""
 
 
-def loaded_by(code: str) -> set[str]:
-    script = f"import sys\n{code}\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+def modules_of(code: str, folder: Path | None = None) -> set[str]:
+    """Return the names of all modules that are loaded once the code has run in a folder."""
+    script = f"import sys\n{code}\nprint(*sorted(sys.modules))"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
     return set(done.stdout.split())
+
+
+def packages_of(code: str) -> set[str]:
+    return {name.partition(".")[0] for name in modules_of(code)}
 
 
 @pytest.mark.parametrize(
@@ -30,11 +74,11 @@ def loaded_by(code: str) -> set[str]:
     ],
 )
 def test_the_run_time_loads_nothing_heavy(code: str) -> None:
-    assert not loaded_by(code) & HEAVY
+    assert not packages_of(code) & HEAVY
 
 
 def test_the_nouns_load_only_numpy_and_msgspec() -> None:
-    assert not loaded_by("import edgehar.pipeline.loop") & {
+    assert not packages_of("import edgehar.pipeline.loop") & {
         "paho",
         "serial",
         "rich",
@@ -42,3 +86,16 @@ def test_the_nouns_load_only_numpy_and_msgspec() -> None:
         "asyncio",
         "ai_edge_litert",
     }
+
+
+def test_the_daemon_loads_nothing_that_a_pi_has_no_use_for(tmp_path: Path) -> None:
+    (tmp_path / "everything.toml").write_text(EVERYTHING)
+    loaded = modules_of(RUN, tmp_path)
+    assert "edgehar.sources.bluetooth.ble" in loaded
+    assert [name for name in loaded if name.startswith(NOT_FOR_THE_PI)] == []
+
+
+@pytest.mark.parametrize("app", ["demo", "replay", "record", "devices"])
+def test_the_applications_of_a_pi_load_no_training(app: str) -> None:
+    loaded = modules_of(f"import edgehar.apps.{app}")
+    assert [name for name in loaded if name.startswith(NOT_FOR_THE_PI)] == []

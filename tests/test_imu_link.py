@@ -1,6 +1,5 @@
 """The sensor side in C says the same bytes as the gateway's side, and hears the same."""
 
-import json
 import random
 import struct
 from itertools import pairwise
@@ -10,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from firmware import BRIDGE, Driver, noise, run, tool
+from vectors import VECTORS
 
 from edgehar.types import IMU_CHANNELS
 from edgehar.wire.commands import OWN_KINDS, Kind, decode_answer, encode_command
 from edgehar.wire.framing import Deframer, frame
 from edgehar.wire.protocol import MAX_SAMPLES, Description, encode_data, encode_description
 
-VECTORS: dict[str, Any] = json.loads((BRIDGE / "vectors.json").read_text())
 PACKETS = 20_000
 SHORT = 24
 MOST: dict[int, tuple[int, int]] = {
@@ -79,11 +78,11 @@ def test_golden_packets_are_made_to_the_byte(driver: Driver) -> None:
 
 def test_golden_commands_are_heard(driver: Driver) -> None:
     golden = VECTORS["commands"]
-    said = [f"{v['number']} {v['kind']} {v['value']} {v['more']}" for v in golden]
+    expected = [f"{v['number']} {v['kind']} {v['value']} {v['more']}" for v in golden]
 
-    assert driver.answers([f"command {v['body']}" for v in golden]) == said
+    assert driver.answers([f"command {v['body']}" for v in golden]) == expected
     (heard,) = driver.answers([f"receive {''.join(v['frame'] for v in golden)}"])
-    assert heard == ";".join([*said, "0 0"])
+    assert heard == ";".join([*expected, "0 0"])
 
 
 def test_golden_streams_are_as_damaged_as_the_gateway_finds_them(driver: Driver) -> None:
@@ -157,8 +156,8 @@ def test_random_commands_are_heard_framed_and_bare(driver: Driver) -> None:
     bare = driver.answers([f"command {body.hex()}" for body, _ in commands])
     framed = driver.answers([f"receive {frame(body).hex()}" for body, _ in commands])
 
-    assert bare == [said for _, said in commands]
-    assert framed == [f"{said};0 0" for _, said in commands]
+    assert bare == [fields for _, fields in commands]
+    assert framed == [f"{fields};0 0" for _, fields in commands]
 
 
 def test_any_frame_of_any_length_is_intact(driver: Driver) -> None:
@@ -171,7 +170,7 @@ def test_any_frame_of_any_length_is_intact(driver: Driver) -> None:
 
 
 def some_stream(rng: random.Random) -> bytes:
-    """Frames of commands and of others, cut, flipped, joined and between noise."""
+    """Return frames of commands and of others, cut, flipped, joined and between noise."""
     pieces = []
     for _ in range(rng.randint(1, 12)):
         body = rng.choice((some_command(rng)[0], noise(rng, rng.choice((1, 9, 235)))))
@@ -188,8 +187,8 @@ def some_stream(rng: random.Random) -> bytes:
 
 
 def heard_by_the_gateway(chunks: list[bytes]) -> list[str]:
-    """What the driver should say to each chunk, by what the Python side makes of them."""
-    deframer, malformed, said = Deframer(), 0, []
+    """Return the driver's right answer to each chunk, by what the Python side makes of them."""
+    deframer, malformed, answers = Deframer(), 0, []
     for chunk in chunks:
         commands = []
         for body in deframer.push(chunk):
@@ -197,8 +196,8 @@ def heard_by_the_gateway(chunks: list[bytes]) -> list[str]:
                 commands.append("{} {} {} {};".format(*struct.unpack("<BBIH", body[1:])))
             else:
                 malformed += 1
-        said.append(f"{''.join(commands)}{deframer.damaged} {malformed}")
-    return said
+        answers.append(f"{''.join(commands)}{deframer.damaged} {malformed}")
+    return answers
 
 
 def test_damaged_streams_give_the_same_commands_and_counts_byte_by_byte(driver: Driver) -> None:
@@ -224,26 +223,26 @@ def test_any_cut_of_a_stream_gives_the_same_commands_and_counts(driver: Driver) 
     answers = iter(driver.answers([line for request in requests for line in request]))
 
     for request, expected in zip(requests, whole, strict=True):
-        said = [next(answers) for _ in request][1:]
-        commands = "".join(line[: line.rindex(";") + 1] if ";" in line else "" for line in said)
-        assert commands + said[-1].rpartition(";")[2] == expected
+        lines = [next(answers) for _ in request][1:]
+        commands = "".join(line[: line.rindex(";") + 1] if ";" in line else "" for line in lines)
+        assert commands + lines[-1].rpartition(";")[2] == expected
 
 
 @pytest.mark.parametrize(
     "request_", [data(room(1) - 1, 0, 0, [0] * 6), answer(1, 1, 0, 0, 0, 15), "frame 24", "data 239 0 0"]
 )
 def test_what_has_no_room_or_no_content_is_not_framed(driver: Driver, request_: str) -> None:
-    (said,) = driver.answers([request_])
-    assert said.endswith("-")
+    (answer_,) = driver.answers([request_])
+    assert answer_.endswith("-")
 
 
 def test_samples_without_room_are_refused_and_those_before_stay(driver: Driver) -> None:
     counts = list(range(6 * (MAX_SAMPLES + 3)))
     for held in range(1, MAX_SAMPLES + 1):
-        (said,) = driver.answers([data(room(held) + 11, 1, 2, counts)])
-        assert said == both(encode_data(1, 2, np.array(counts[: 6 * held], np.int16).reshape(held, 6)))
-    (said,) = driver.answers([data(10_000, 1, 2, counts)])
-    assert len(said.split()[0]) == 2 * 235
+        (packet,) = driver.answers([data(room(held) + 11, 1, 2, counts)])
+        assert packet == both(encode_data(1, 2, np.array(counts[: 6 * held], np.int16).reshape(held, 6)))
+    (packet,) = driver.answers([data(10_000, 1, 2, counts)])
+    assert len(packet.split()[0]) == 2 * 235
 
 
 @pytest.mark.parametrize(

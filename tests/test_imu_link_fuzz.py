@@ -1,11 +1,11 @@
 """A minute of libFuzzer on what the sensor side hears; only `-m slow` runs it."""
 
-import json
 import re
 from pathlib import Path
 
 import pytest
 from firmware import BRIDGE, STRICT, run, tool
+from vectors import VECTORS
 
 SECONDS = 60
 HARNESS = (BRIDGE / "tests" / "fuzz.c", BRIDGE / "imu_link.c")
@@ -27,22 +27,21 @@ def build(folder: Path, name: str, *flags: str) -> Path:
 
 
 def seeds(folder: Path) -> Path:
-    """A corpus of what a gateway says, whole and as the harness frames it."""
+    """Write a corpus of what a gateway sends, whole and as the harness frames it; return its folder."""
     folder.mkdir()
-    vectors = json.loads((BRIDGE / "vectors.json").read_text())
-    for i, vector in enumerate(vectors["commands"] + vectors["answers"] + vectors["data"]):
+    for i, vector in enumerate(VECTORS["commands"] + VECTORS["answers"] + VECTORS["data"]):
         body = bytes.fromhex(vector["body"])
         (folder / f"stream{i}").write_bytes(bytes.fromhex(vector["frame"]) * 2)
         (folder / f"bodies{i}").write_bytes(b"\xff\xff\x00" + (bytes((len(body),)) + body) * 2)
         (folder / f"spoilt{i}").write_bytes(b"\x05\x00\x10" + (bytes((len(body),)) + body) * 2)
         (folder / f"body{i}").write_bytes(body)
-    for i, vector in enumerate(vectors["streams"]):
+    for i, vector in enumerate(VECTORS["streams"]):
         (folder / f"damaged{i}").write_bytes(bytes.fromhex(vector["stream"]))
     return folder
 
 
 def uncovered(folder: Path, corpus: Path) -> dict[str, int]:
-    """Lines of each function of the library that the corpus never reaches."""
+    """Count the lines of each function of the library that the corpus never reaches."""
     profdata, cov = tool("llvm-profdata", "llvm"), tool("llvm-cov", "llvm")
     covered = build(folder, "covered", "-fsanitize=fuzzer", "-fprofile-instr-generate", "-fcoverage-mapping")
     run(["env", f"LLVM_PROFILE_FILE={folder / 'raw'}", covered, "-runs=0", corpus])

@@ -15,7 +15,7 @@ from edgehar.wire.protocol import Description, encode_data, encode_description
 
 
 def body(profile: str, characteristic: int, payload: bytes) -> bytes:
-    return PROFILES[profile].prefix(characteristic) + payload
+    return PROFILES[profile].body_prefix(characteristic) + payload
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -74,7 +74,7 @@ def test_a_wrong_range_is_told_once_and_stays_in_health(caplog: pytest.LogCaptur
                 t = start + i * 0.2
                 intake.push(t, description)
                 intake.push(t, encode_data(i, round(t * 1e6), counts))
-    assert [record.getMessage() for record in caplog.records] == [f"wrist: {intake.rest.misfit}"]
+    assert [record.getMessage() for record in caplog.records] == [f"wrist: {intake.gravity.misfit}"]
     assert "feels 4.90 m/s² where gravity is 9.81" in intake.health()["misfit"]
 
 
@@ -90,6 +90,6 @@ def test_a_range_that_was_mended_is_no_misfit_any_more() -> None:
 
 
 def test_health_of_the_own_firmware_tells_more() -> None:
-    own, other = Intake(Stream("wrist")).health(), Intake(Stream("wrist", "bluest")).health()
-    assert own.keys() - other.keys() == {"undescribed", "duplicates", "restarts"}
+    edgehar, other = Intake(Stream("wrist")).health(), Intake(Stream("wrist", "bluest")).health()
+    assert edgehar.keys() - other.keys() == {"undescribed", "duplicates", "restarts"}
     assert (other["packets"], other["battery"], other["skew_ppm"]) == (0, None, None)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TextIO
 
 import pytest
-from test_payloads import activity, started, wall
+from test_payloads import activity, started, to_unix
 
-from edgehar.publishers.jsonl import LINES, JsonLines
+from edgehar.publishers.jsonl import QUEUE_LINES, JsonLines
 from edgehar.types import Activity, Event
 
 ITEMS: tuple[Activity | Event, ...] = (activity(), activity(t=5.0), started(), activity("running"))
@@ -20,7 +20,7 @@ ITEMS: tuple[Activity | Event, ...] = (activity(), activity(t=5.0), started(), a
 
 @contextlib.contextmanager
 def pipe() -> Iterator[tuple[TextIO, TextIO]]:
-    """Both ends of a pipe, the reading one first."""
+    """Open a pipe: the end that is read, and the one that is written."""
     ours, theirs = os.pipe()
     with os.fdopen(ours) as reader, os.fdopen(theirs, "w") as stream:
         yield reader, stream
@@ -28,23 +28,23 @@ def pipe() -> Iterator[tuple[TextIO, TextIO]]:
 
 def lines(*items: Activity | Event, every: bool) -> list[dict[str, object]]:
     stream = io.StringIO()
-    with JsonLines(stream, wall, every=every) as publisher:
+    with JsonLines(stream, to_unix, every=every) as publisher:
         for item in items:
             publisher.push(item)
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 def test_every_event_and_every_change_of_state_is_one_line() -> None:
-    said = lines(*ITEMS, every=False)
-    assert [(line["type"], line.get("activity")) for line in said] == [
+    written = lines(*ITEMS, every=False)
+    assert [(line["type"], line.get("activity")) for line in written] == [
         ("activity", "walking"),
         ("event", None),
         ("activity", "running"),
     ]
-    assert said[1]["event_type"] == "activity_started"
+    assert written[1]["event_type"] == "activity_started"
 
 
-def test_every_window_is_a_line_if_asked_for() -> None:
+def test_every_window_is_a_line_where_all_are_wanted() -> None:
     assert [line["type"] for line in lines(*ITEMS, every=True)] == [
         "activity",
         "activity",
@@ -54,7 +54,7 @@ def test_every_window_is_a_line_if_asked_for() -> None:
 
 
 def test_a_reader_sees_a_line_at_once() -> None:
-    with pipe() as (reader, stream), JsonLines(stream, wall) as publisher:
+    with pipe() as (reader, stream), JsonLines(stream, to_unix) as publisher:
         publisher.push(started())
         assert json.loads(reader.readline())["id"] == "anna-42"
 
@@ -64,11 +64,11 @@ def test_a_reader_that_has_stopped_holds_nobody_up_and_loses_the_oldest(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with pipe() as (reader, stream):
-        publisher = JsonLines(stream, wall)
-        pushed = 5 * LINES
+        publisher = JsonLines(stream, to_unix)
+        pushed = 5 * QUEUE_LINES
         for number in range(pushed):
             publisher.push(started(number))
-        assert publisher.dropped > LINES
+        assert publisher.dropped > QUEUE_LINES
         stream.close()
         # It reads on: what had waited comes, up to the newest.
         with ThreadPoolExecutor() as threads:
@@ -76,21 +76,20 @@ def test_a_reader_that_has_stopped_holds_nobody_up_and_loses_the_oldest(
             publisher.close(timeout_s=5.0)
             ids = [json.loads(line)["id"] for line in read.result()]
     assert len(ids) == pushed - publisher.dropped
-    assert ids[-LINES:] == [f"anna-{number}" for number in range(pushed - LINES, pushed)]
+    assert ids[-QUEUE_LINES:] == [f"anna-{number}" for number in range(pushed - QUEUE_LINES, pushed)]
     assert f"{publisher.dropped} JSON lines were dropped" in caplog.text
 
 
-def test_a_burst_loses_nothing_while_the_reader_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A busy machine may not come to run the reader for longer than is waited for one.
-    monkeypatch.setattr("edgehar.publishers.jsonl.PATIENCE_S", 30.0)
+def test_a_burst_loses_nothing_while_the_reader_reads() -> None:
     with pipe() as (reader, stream), ThreadPoolExecutor() as threads:
         read = threads.submit(reader.readlines)
-        with JsonLines(stream, wall) as publisher:
+        # A busy machine may not come to run the reader for longer than is usually waited for one.
+        with JsonLines(stream, to_unix, push_wait_s=30.0) as publisher:
             stream.close()
-            for number in range(5 * LINES):
+            for number in range(5 * QUEUE_LINES):
                 publisher.push(started(number))
         assert [json.loads(line)["id"] for line in read.result()] == [
-            f"anna-{number}" for number in range(5 * LINES)
+            f"anna-{number}" for number in range(5 * QUEUE_LINES)
         ]
     assert publisher.dropped == 0
 
@@ -98,8 +97,8 @@ def test_a_burst_loses_nothing_while_the_reader_reads(monkeypatch: pytest.Monkey
 @pytest.mark.timeout(10)
 def test_an_end_does_not_wait_for_a_reader_that_has_stopped() -> None:
     with pipe() as (reader, stream):
-        publisher = JsonLines(stream, wall)
-        for number in range(LINES):
+        publisher = JsonLines(stream, to_unix)
+        for number in range(QUEUE_LINES):
             publisher.push(started(number))
         publisher.close(timeout_s=0.01)
         assert publisher.dropped > 0
@@ -107,36 +106,36 @@ def test_an_end_does_not_wait_for_a_reader_that_has_stopped() -> None:
         publisher.close()  # its thread ends before the next test does
 
 
-def test_a_reader_that_went_away_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_reader_that_went_away_gets_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     with pipe() as (reader, stream):
         reader.close()
-        publisher = JsonLines(stream, wall)
+        publisher = JsonLines(stream, to_unix)
         for number in range(3):
             publisher.push(started(number))
         publisher.close()
         publisher.push(started())
-    (told,) = caplog.records
-    assert told.levelname == "WARNING"
-    assert told.message.startswith("nobody reads stdout any more: JSON lines end")
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.message.startswith("nobody reads stdout any more: JSON lines end")
 
 
 def test_a_stream_that_was_closed_is_a_reader_that_went_away(caplog: pytest.LogCaptureFixture) -> None:
     stream = io.StringIO()
     stream.close()
-    with JsonLines(stream, wall) as publisher:
+    with JsonLines(stream, to_unix) as publisher:
         publisher.push(started())
     assert "nobody reads stdout any more" in caplog.text
 
 
 PROGRAM = """
 import sys
-from edgehar.publishers.jsonl import LINES, JsonLines
+from edgehar.publishers.jsonl import QUEUE_LINES, JsonLines
 from test_payloads import started
 
 publisher = JsonLines(sys.stdout)
 print("begun", flush=True)
 sys.stdin.readline()
-for number in range(2 * LINES):
+for number in range(2 * QUEUE_LINES):
     publisher.push(started(number))
 publisher.close(timeout_s=0.1)
 if sys.argv[1] == "gone":
@@ -163,6 +162,6 @@ def test_a_program_ends_well_whatever_its_reader_does(reader: str) -> None:
         if reader == "gone":
             program.stdout.close()
         program.stdin.close()
-        (told,) = program.stderr.readlines()
+        (warning,) = program.stderr.readlines()
         assert program.wait() == 0
-    assert ("nobody reads" if reader == "gone" else "was not read in time") in told
+    assert ("nobody reads" if reader == "gone" else "was not read in time") in warning

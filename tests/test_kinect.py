@@ -7,7 +7,15 @@ import pytest
 import scipy.io
 
 from edgehar.errors import RecordingError
-from edgehar.motion.capture.kinect import OPENNI, V1, V2, from_camera, read_cad60, read_ntu, read_utd
+from edgehar.motion.capture.kinect import (
+    OPENNI_JOINTS,
+    V1_JOINTS,
+    V2_JOINTS,
+    from_camera,
+    read_cad60,
+    read_ntu,
+    read_utd,
+)
 from edgehar.motion.capture.track import Track
 from edgehar.motion.skeleton import SIDES, Array
 
@@ -21,7 +29,7 @@ _BODY: dict[str, tuple[float, float, float]] = {
 
 
 def seen(names: tuple[str, ...], frames: int = FRAMES) -> Array:
-    """(frames, joints, 3): a person before the camera, right side at +x, lifts the right wrist and bends knees."""
+    """Return (frames, joints, 3): a person before the camera, right side at +x, lifts the right wrist and bends knees."""
     x = np.zeros((frames, len(names), 3))
     for k, name in enumerate(names):
         joint, _, side = name.rpartition("_")
@@ -36,7 +44,7 @@ def points(names: tuple[str, ...]) -> dict[str, Array]:
 
 
 def test_people_face_along_x_and_stand_along_z() -> None:
-    motion = from_camera(points(V1), np.arange(FRAMES) / 30.0)
+    motion = from_camera(points(V1_JOINTS), np.arange(FRAMES) / 30.0)
     assert motion.joints["head"][0] == pytest.approx([-2.8, 0.0, 0.6], abs=0.01)
     assert motion.joints["hip_left"][0, 1] > 0.0 > motion.joints["hip_right"][0, 1]
     assert motion.rotations["thorax"][0] == pytest.approx(np.eye(3), abs=0.01)
@@ -46,7 +54,7 @@ def test_people_face_along_x_and_stand_along_z() -> None:
 
 
 def test_the_middle_of_the_hips_is_the_pelvis_and_the_navel_is_dropped() -> None:
-    motion = from_camera(points(V1), np.arange(FRAMES) / 30.0)
+    motion = from_camera(points(V1_JOINTS), np.arange(FRAMES) / 30.0)
     assert motion.joints["pelvis"][0, 2] == pytest.approx(-0.08)
     assert "spine" not in motion.joints
 
@@ -65,7 +73,7 @@ def test_jitter_is_smoothed_and_slow_movement_is_not() -> None:
 
 
 def utd(path: Path, **arrays: Array) -> Path:
-    scipy.io.savemat(path, arrays or {"d_skel": np.transpose(seen(V1), (1, 2, 0))})
+    scipy.io.savemat(path, arrays or {"d_skel": np.transpose(seen(V1_JOINTS), (1, 2, 0))})
     return path
 
 
@@ -97,12 +105,12 @@ def test_a_damaged_matlab_file_is_one_error(tmp_path: Path, content: bytes) -> N
 
 
 def ntu(path: Path, bodies: dict[int, tuple[Array, range]], frames: int = FRAMES) -> Path:
-    """Bodies by their ids: positions, and the frames in which they are seen."""
+    """Write bodies by their ids: positions, and the frames in which they are seen."""
     lines = [str(frames)]
     for frame in range(frames):
-        there = {body: x for body, (x, when) in bodies.items() if frame in when}
-        lines.append(str(len(there)))
-        for body, x in there.items():
+        visible = {body: x for body, (x, when) in bodies.items() if frame in when}
+        lines.append(str(len(visible)))
+        for body, x in visible.items():
             lines += [f"{body} 0 1 1 1 1 0 0.05 -0.2 2", "25"]
             fingers = np.tile(x[frame, -1], (4, 1))
             lines += [
@@ -113,8 +121,8 @@ def ntu(path: Path, bodies: dict[int, tuple[Array, range]], frames: int = FRAMES
 
 
 def test_ntu_takes_the_body_that_moves(tmp_path: Path) -> None:
-    chair = np.tile(seen(V2)[:1] + np.array([1.0, 0.0, 0.0]), (FRAMES, 1, 1))
-    bodies = {72057594037944738: (chair, range(FRAMES)), 72057594037944739: (seen(V2), range(FRAMES))}
+    chair = np.tile(seen(V2_JOINTS)[:1] + np.array([1.0, 0.0, 0.0]), (FRAMES, 1, 1))
+    bodies = {72057594037944738: (chair, range(FRAMES)), 72057594037944739: (seen(V2_JOINTS), range(FRAMES))}
     (motion,) = read_ntu(ntu(tmp_path / "S001C001P001R001A010.skeleton", bodies))
     assert np.ptp(motion.joints["wrist_right"][:, 2]) > 0.05
     assert motion.joints["neck"][0, 2] == pytest.approx(0.4)
@@ -122,7 +130,7 @@ def test_ntu_takes_the_body_that_moves(tmp_path: Path) -> None:
 
 
 def test_ntu_is_cut_where_the_body_was_out_of_sight(tmp_path: Path) -> None:
-    x = np.tile(seen(V2), (3, 1, 1))
+    x = np.tile(seen(V2_JOINTS), (3, 1, 1))
     path = ntu(tmp_path / "x.skeleton", {1: (x, range(120))}, 120)
     (whole,) = read_ntu(path)
     assert len(whole.t) == 120
@@ -147,7 +155,7 @@ def test_ntu_is_cut_where_the_body_was_out_of_sight(tmp_path: Path) -> None:
 def test_ntu_of_another_form_is_refused_with_its_line(
     tmp_path: Path, line: int, text: str, words: str
 ) -> None:
-    path = ntu(tmp_path / "x.skeleton", {1: (seen(V2), range(FRAMES))})
+    path = ntu(tmp_path / "x.skeleton", {1: (seen(V2_JOINTS), range(FRAMES))})
     lines = path.read_text("ascii").splitlines()
     lines[line] = text
     path.write_text("\n".join(lines), "ascii")
@@ -156,7 +164,7 @@ def test_ntu_of_another_form_is_refused_with_its_line(
 
 
 def test_ntu_does_not_believe_a_joint_that_was_not_tracked(tmp_path: Path) -> None:
-    path = ntu(tmp_path / "x.skeleton", {1: (seen(V2), range(FRAMES))})
+    path = ntu(tmp_path / "x.skeleton", {1: (seen(V2_JOINTS), range(FRAMES))})
     lines = path.read_text("ascii").splitlines()
     lines[4] = lines[4].removesuffix("2") + "0"
     path.write_text("\n".join(lines), "ascii")
@@ -169,7 +177,7 @@ def test_ntu_with_nobody_in_it_is_refused(tmp_path: Path) -> None:
 
 
 def cad60(path: Path, x: Array, *, seen_from: dict[int, int] | None = None) -> Path:
-    """`seen_from`: the first frame in which a joint has confidence."""
+    """Write positions; `seen_from` is the first frame in which a joint has confidence."""
     lines = []
     for frame, joints in enumerate(x):
         words: list[object] = [frame + 1]
@@ -183,15 +191,15 @@ def cad60(path: Path, x: Array, *, seen_from: dict[int, int] | None = None) -> P
 
 @pytest.mark.parametrize("x_points", [1.0, -1.0])
 def test_cad60_is_in_metres_and_nobody_is_mirrored(tmp_path: Path, x_points: float) -> None:
-    (motion,) = read_cad60(cad60(tmp_path / "0512.txt", seen(OPENNI) * [x_points, 1.0, 1.0]))
+    (motion,) = read_cad60(cad60(tmp_path / "0512.txt", seen(OPENNI_JOINTS) * [x_points, 1.0, 1.0]))
     assert motion.joints["shoulder_left"][0] == pytest.approx([-2.8, 0.2, 0.38], abs=0.01)
     assert motion.rotations["thorax"][0] == pytest.approx(np.eye(3), abs=0.01)
     assert {f"{name}_{side}" for name in ("shank", "forearm") for side in SIDES} <= set(motion.rotations)
 
 
 def test_cad60_leaves_out_what_is_seldom_seen(tmp_path: Path) -> None:
-    hidden = {OPENNI.index("ankle_left"): 35, OPENNI.index("knee_right"): 4}
-    (motion,) = read_cad60(cad60(tmp_path / "x.txt", seen(OPENNI), seen_from=hidden))
+    hidden = {OPENNI_JOINTS.index("ankle_left"): 35, OPENNI_JOINTS.index("knee_right"): 4}
+    (motion,) = read_cad60(cad60(tmp_path / "x.txt", seen(OPENNI_JOINTS), seen_from=hidden))
     assert "ankle_left" not in motion.joints
     assert len(motion.t) == FRAMES - 4
 
@@ -208,7 +216,7 @@ def test_cad60_leaves_out_what_is_seldom_seen(tmp_path: Path) -> None:
 def test_cad60_of_another_form_is_refused_with_its_line(
     tmp_path: Path, line: int, text: str | None, words: str
 ) -> None:
-    path = cad60(tmp_path / "x.txt", seen(OPENNI))
+    path = cad60(tmp_path / "x.txt", seen(OPENNI_JOINTS))
     lines = path.read_text("ascii").splitlines()
     lines[line] = lines[line - 1] if text is None else text
     path.write_text("\n".join(lines), "ascii")
@@ -217,7 +225,7 @@ def test_cad60_of_another_form_is_refused_with_its_line(
 
 
 def test_cad60_without_its_end_is_refused(tmp_path: Path) -> None:
-    path = cad60(tmp_path / "x.txt", seen(OPENNI))
+    path = cad60(tmp_path / "x.txt", seen(OPENNI_JOINTS))
     path.write_text(path.read_text("ascii").removesuffix("END\n"), "ascii")
     with pytest.raises(RecordingError, match="line 41: the file ends where a frame or END is expected"):
         read_cad60(path)

@@ -30,14 +30,14 @@ def pipeline(placements: Sequence[str] = ("trouser_pocket",)) -> Pipeline:
 
 def answers(items: Sequence[Item], *, ticks: bool = False) -> list[Activity | Event]:
     fed = pipeline()
-    found: list[Activity | Event] = []
+    answered: list[Activity | Event] = []
     last = items[0][0]
     for t, stream, body in items:
         if ticks:
-            found += fed.advance(last + 0.6 * (t - last))
-        found += fed.push(t, stream, body)
+            answered += fed.advance(last + 0.6 * (t - last))
+        answered += fed.push(t, stream, body)
         last = t
-    return found + fed.finish()
+    return answered + fed.finish()
 
 
 def test_telling_the_time_more_often_changes_no_bit() -> None:
@@ -55,29 +55,29 @@ def test_a_byte_stream_cut_anywhere_gives_the_packets_answers() -> None:
 
 
 def test_every_window_gets_one_answer_and_every_start_its_end() -> None:
-    found = answers(packets())
-    times = [answer.t for answer in found if isinstance(answer, Activity)]
+    answered = answers(packets())
+    times = [answer.t for answer in answered if isinstance(answer, Activity)]
     assert times == sorted(set(times))
-    events = [answer for answer in found if isinstance(answer, Event)]
+    events = [answer for answer in answered if isinstance(answer, Event)]
     assert events
     assert [e.kind for e in events] == ["activity_started", "activity_ended"] * (len(events) // 2)
 
 
 def test_the_end_of_the_signal_ends_what_runs() -> None:
-    found = answers(packets())
-    last = next(answer for answer in reversed(found) if isinstance(answer, Activity))
+    answered = answers(packets())
+    last = next(answer for answer in reversed(answered) if isinstance(answer, Activity))
     assert last.state == "no_signal"
-    ended = next(answer for answer in reversed(found) if isinstance(answer, Event))
+    ended = next(answer for answer in reversed(answered) if isinstance(answer, Event))
     assert ended.ended_at == pytest.approx(45.0, abs=1.5)
 
 
 def test_lost_packets_lower_the_coverage_and_silence_is_said() -> None:
     items = packets()
     holed = [item for item in items if not 20 <= item[0] < 32]
-    found = [answer for answer in answers(holed) if isinstance(answer, Activity)]
-    assert {a.state for a in found if 28 < a.t < 31} == {"no_signal"}
-    assert min(a.coverage for a in found if 28 < a.t < 31) == 0.0
-    assert next(a for a in found if a.t > 36).coverage == 1.0
+    answered = [answer for answer in answers(holed) if isinstance(answer, Activity)]
+    assert {a.state for a in answered if 28 < a.t < 31} == {"no_signal"}
+    assert min(a.coverage for a in answered if 28 < a.t < 31) == 0.0
+    assert next(a for a in answered if a.t > 36).coverage == 1.0
 
 
 def walk(placements: Sequence[str], seconds: float = 40.0) -> list[Item]:
@@ -86,14 +86,14 @@ def walk(placements: Sequence[str], seconds: float = 40.0) -> list[Item]:
 
 
 def played(items: Sequence[Item], fed: Pipeline) -> tuple[list[Activity], list[Event]]:
-    """Activities and events; time is told between the packets, as in a live run."""
-    found: list[Activity | Event] = []
+    """Return activities and events; time is told between the packets, as in a live run."""
+    answered: list[Activity | Event] = []
     for (t, stream, body), (after, _, _) in zip(items, [*items[1:], items[-1]], strict=True):
-        found += fed.push(t, stream, body)
+        answered += fed.push(t, stream, body)
         for i in range(1, int((after - t) / 0.25) + 1):
-            found += fed.advance(t + 0.25 * i)
-    activities = [x for x in found if isinstance(x, Activity)]
-    return activities, [x for x in found if isinstance(x, Event)]
+            answered += fed.advance(t + 0.25 * i)
+    activities = [x for x in answered if isinstance(x, Activity)]
+    return activities, [x for x in answered if isinstance(x, Event)]
 
 
 TWO = ("trouser_pocket", "chest")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from edgehar.errors import RecordingError
-from edgehar.motion.capture.clip import bridged
+from edgehar.motion.capture.gaps import fill_short_gaps
 from edgehar.motion.capture.markers import from_markers, read_markers
-from edgehar.motion.skeleton import SIDES, Array, about
+from edgehar.motion.skeleton import SIDES, Array, rotation_about
 
 ROWS, RATE = 50, 50.0
 
@@ -29,9 +29,9 @@ _MIDDLE = {
 
 
 def standing(turn: float = 0.0) -> dict[str, Array]:
-    """Somebody upright who looks along x, arms hanging, elbows a little bent, then turned by `turn` rad."""
+    """Place the markers of somebody upright who looks along x, arms hanging, elbows a little bent, then turned by `turn` rad."""
     points = _MIDDLE | _LEFT | {f"R{name[1:]}": (x, -y, z) for name, (x, y, z) in _LEFT.items()}
-    rotation = about(2, turn, 1)[0]
+    rotation = rotation_about(2, turn, 1)[0]
     return {name: np.tile(rotation @ np.array(point), (ROWS, 1)) for name, point in points.items()}
 
 
@@ -60,12 +60,14 @@ def test_an_elbow_lies_inward_of_its_marker_even_when_nearly_straight() -> None:
             markers[name] = np.tile(wrist + across * np.array([np.cos(bend), 0.0, np.sin(bend)]), (ROWS, 1))
         (motion,) = from_markers(markers, RATE)
         assert motion.joints["elbow_left"][0] == pytest.approx(elbow, abs=0.008), bend
-        assert motion.rotations["forearm_left"][0] == pytest.approx(about(1, -bend, 1)[0], abs=0.1), bend
+        assert motion.rotations["forearm_left"][0] == pytest.approx(
+            rotation_about(1, -bend, 1)[0], abs=0.1
+        ), bend
 
 
 def test_turning_the_body_turns_every_segment_with_it() -> None:
     (straight,), (turned,) = from_markers(standing(), RATE), from_markers(standing(2.0), RATE)
-    rotation = about(2, 2.0, 1)[0]
+    rotation = rotation_about(2, 2.0, 1)[0]
     for name, x in straight.joints.items():
         assert turned.joints[name] == pytest.approx(x @ rotation.T, abs=1e-9), name
     for name, r in straight.rotations.items():
@@ -113,7 +115,7 @@ def test_gaps_of_up_to_the_longest_are_bridged_and_ends_are_not() -> None:
     t = np.arange(20) / 10.0
     x = np.stack([t, 2.0 * t], axis=1)
     x[[0, 4, 5, 9, 10, 11, 12, 19]] = np.nan
-    filled = bridged(x, t, longest=0.3 + 1e-9)
+    filled = fill_short_gaps(x, t, longest=0.3 + 1e-9)
     assert filled[4:6] == pytest.approx(np.stack([t[4:6], 2.0 * t[4:6]], axis=1))
     assert np.isnan(filled[[0, 9, 10, 11, 12, 19]]).all()
 
@@ -132,9 +134,11 @@ def saved(path: Path, **change: object) -> Path:
 
 
 def test_a_file_gives_each_repetition_with_its_activity_and_person(tmp_path: Path) -> None:
-    found = list(read_markers(saved(tmp_path / "set.npz", n=np.array([20, 30]))))
-    assert [(one.activity, one.subject, len(one.motion.t)) for one in found] == [("lunge", 2, 30)]
-    assert found[0].motion.source == "set subject 2 lunge 1"
+    repetitions = list(read_markers(saved(tmp_path / "set.npz", n=np.array([20, 30]))))
+    assert [
+        (repetition.activity, repetition.subject, len(repetition.motion.t)) for repetition in repetitions
+    ] == [("lunge", 2, 30)]
+    assert repetitions[0].motion.source == "set subject 2 lunge 1"
 
 
 @pytest.mark.parametrize(
@@ -165,11 +169,11 @@ def test_a_damaged_file_is_one_error(tmp_path: Path, content: bytes) -> None:
 
 
 def test_bones_of_real_people_keep_their_length(data: Path) -> None:
-    for one in islice(read_markers(data / "mocap" / "ui_prmd_markers.npz"), 0, 60, 10):
-        joints = one.motion.joints
+    for repetition in islice(read_markers(data / "mocap" / "ui_prmd_markers.npz"), 0, 60, 10):
+        joints = repetition.motion.joints
         # The skin over a knee slides by centimetres in a deep squat.
         for a, b, spread in (("hip", "knee", 0.03), ("knee", "ankle", 0.03), ("elbow", "wrist", 0.01)):
             for side in SIDES:
                 length = np.linalg.norm(joints[f"{a}_{side}"] - joints[f"{b}_{side}"], axis=1)
                 assert 0.2 < np.median(length) < 0.5
-                assert length.std() < spread, (one.motion.source, a, side)
+                assert length.std() < spread, (repetition.motion.source, a, side)

@@ -5,28 +5,27 @@ import sys
 
 import numpy as np
 import pytest
+from simulated_body import BODY, read_pose
 
 from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.motion.activities.falls import IMPACT_S
-from edgehar.motion.imu import RATE, SITES, Placed, any_turns, kinematics, mountings, read, surface
-from edgehar.motion.skeleton import SIDES, Array, Figure, Segments, about, segments
+from edgehar.motion.imu import (
+    RATE,
+    SITES,
+    PlacedSensor,
+    draw_mountings,
+    inertial_signals,
+    place_sensor,
+    random_rotations,
+)
+from edgehar.motion.skeleton import SIDES, Array, Figure, rotation_about
 from edgehar.motion.wearer import Wearer
 from edgehar.types import STANDARD_GRAVITY
 
-BODY = segments(1.75)
-WARM = 200
-"""Rows after which a mounting has forgotten how the simulation began."""
 
-
-def bare(seed: int, activity: str, seconds: float) -> dict[str, Array]:
+def perform(seed: int, activity: str, seconds: float) -> dict[str, Array]:
     t = np.arange(int(seconds * RATE)) / RATE
     return CATALOGUE[activity](BODY, np.random.default_rng(seed))(t)
-
-
-def reading(pose: dict[str, Array], placed: Placed, lengths: Segments = BODY) -> tuple[Array, Array]:
-    rows = len(next(iter(pose.values())))
-    force, rate = read(Figure(lengths, pose, rows), pose, placed)
-    return force[WARM:], rate[WARM:]
 
 
 @pytest.mark.parametrize("name", SITES)
@@ -47,8 +46,8 @@ def test_a_still_sensor_reads_one_g_and_no_turning_however_it_is_mounted(name: s
             f"palm_{side}",
         )
         pose = {angle: np.full(400, rng.uniform(-3.0, 3.0)) for angle in names}
-        force, rate = reading(pose, surface(SITES[name], side, BODY, rng))
-        mounted = force @ any_turns(rng, 1)[0]
+        force, rate = read_pose(pose, place_sensor(SITES[name], side, BODY, rng))
+        mounted = force @ random_rotations(rng, 1)[0]
         assert np.linalg.norm(mounted, axis=1) == pytest.approx(STANDARD_GRAVITY, abs=1e-6)
         assert rate == pytest.approx(0.0, abs=1e-6)
 
@@ -57,7 +56,7 @@ def test_a_still_sensor_reads_one_g_and_no_turning_however_it_is_mounted(name: s
 def test_a_falling_body_feels_nothing(name: str) -> None:
     t = np.arange(400) / RATE
     pose = {"root_z": -0.5 * STANDARD_GRAVITY * t**2, "root_x": 3.0 * t, "tilt": np.full(400, 0.4)}
-    force, _ = reading(pose, surface(SITES[name], "left", BODY, np.random.default_rng(2)))
+    force, _ = read_pose(pose, place_sensor(SITES[name], "left", BODY, np.random.default_rng(2)))
     assert force == pytest.approx(0.0, abs=1e-6)
 
 
@@ -65,7 +64,7 @@ def test_turning_about_a_fixed_axis_is_felt_as_centripetal_force() -> None:
     turning, radius = 7.0, 0.3
     angle = turning * np.arange(400) / RATE
     position = radius * np.stack([np.cos(angle), np.sin(angle), 0.0 * angle], axis=1)
-    force, rate = kinematics(position, about(2, angle, 400), RATE)
+    force, rate = inertial_signals(position, rotation_about(2, angle, 400), RATE)
     assert force[:, 0] == pytest.approx(-(turning**2) * radius, rel=1e-3)
     assert force[:, 1] == pytest.approx(0.0, abs=1e-6)
     assert force[:, 2] == pytest.approx(STANDARD_GRAVITY)
@@ -77,15 +76,15 @@ def test_a_pendulum_feels_no_force_across_its_string() -> None:
     t = np.arange(1200) / RATE
     angle = swing * np.cos(np.sqrt(STANDARD_GRAVITY / length) * t)
     position = length * np.stack([np.sin(angle), 0.0 * t, -np.cos(angle)], axis=1)
-    force, _ = kinematics(position, about(1, -angle, len(t)), RATE)
+    force, _ = inertial_signals(position, rotation_about(1, -angle, len(t)), RATE)
     assert np.abs(force[:, 0]).max() < 0.01 * STANDARD_GRAVITY * swing
     assert force[:, 2] == pytest.approx(STANDARD_GRAVITY, rel=0.01)
 
 
 def test_angular_rate_integrates_back_to_the_rotation() -> None:
-    pose = bare(3, "running", 3.0)
+    pose = perform(3, "running", 3.0)
     rotation = Figure(BODY, pose, 600).frame("forearm_left").rotation
-    _, rate = kinematics(np.zeros((600, 3)), rotation, RATE)
+    _, rate = inertial_signals(np.zeros((600, 3)), rotation, RATE)
     turned = rotation[0]
     for step in rate[::2] * (2.0 / RATE):
         angle = float(np.linalg.norm(step))
@@ -96,7 +95,7 @@ def test_angular_rate_integrates_back_to_the_rotation() -> None:
 
 
 def mirrored(pose: dict[str, Array]) -> dict[str, Array]:
-    """The pose as a mirror shows it: sides exchanged, and what points or turns sideways reversed."""
+    """Return the pose as a mirror shows it: sides exchanged, and what points or turns sideways reversed."""
     sideways = {"yaw", "roll", "turn", "bend", "twist", "head_turn", "head_bend", "root_y", "push_y"}
     swap = {"left": "right", "right": "left"}
     seen = {}
@@ -109,34 +108,34 @@ def mirrored(pose: dict[str, Array]) -> dict[str, Array]:
 
 @pytest.mark.parametrize("activity", CATALOGUE)
 def test_a_mirrored_body_gives_the_mirrored_signal(activity: str) -> None:
-    pose = bare(4, activity, 4.0)
+    pose = perform(4, activity, 4.0)
     flip, across = np.diag([1.0, -1.0, 1.0]), np.diag([-1.0, 1.0, 1.0])
     for name in ("wrist", "trouser_pocket", "chest", "foot"):
-        placed = surface(SITES[name], "left", BODY, np.random.default_rng(5))
-        other = Placed(
+        placed = place_sensor(SITES[name], "left", BODY, np.random.default_rng(5))
+        other = PlacedSensor(
             segment=placed.segment.replace("left", "right"),
             offset=flip @ placed.offset,
             axes=flip @ placed.axes @ across,
             kernels=placed.kernels,
             # About z it is tipped by a force along y, which a mirror leaves as it is; the turn it reverses.
-            tip=placed.tip * np.array([[1.0], [1.0], [-1.0]]),
-            jolt=flip @ placed.jolt,
+            tip_kernels=placed.tip_kernels * np.array([[1.0], [1.0], [-1.0]]),
+            impact_gain=flip @ placed.impact_gain,
         )
-        force, rate = reading(pose, placed)
-        seen_force, seen_rate = reading(mirrored(pose), other)
+        force, rate = read_pose(pose, placed)
+        seen_force, seen_rate = read_pose(mirrored(pose), other)
         assert seen_force == pytest.approx(force * [-1.0, 1.0, 1.0], abs=1e-6), name
         assert seen_rate == pytest.approx(rate * [1.0, -1.0, -1.0], abs=1e-6), name
 
 
 @pytest.mark.parametrize("activity", CATALOGUE)
 def test_it_does_not_matter_which_way_one_faces(activity: str) -> None:
-    pose = bare(6, activity, 4.0)
+    pose = perform(6, activity, 4.0)
     turned = pose | {"yaw": pose.get("yaw", np.zeros(800)) + 2.1}
     for name in ("wrist", "trouser_pocket", "head"):
-        placed = surface(SITES[name], "right", BODY, np.random.default_rng(7))
-        there, back = reading(pose, placed), reading(turned, placed)
-        assert back[0] == pytest.approx(there[0], abs=1e-6), name
-        assert back[1] == pytest.approx(there[1], abs=1e-6), name
+        placed = place_sensor(SITES[name], "right", BODY, np.random.default_rng(7))
+        ahead, away = read_pose(pose, placed), read_pose(turned, placed)
+        assert away[0] == pytest.approx(ahead[0], abs=1e-6), name
+        assert away[1] == pytest.approx(ahead[1], abs=1e-6), name
 
 
 def test_twice_the_rate_gives_the_same_signal() -> None:
@@ -145,7 +144,7 @@ def test_twice_the_rate_gives_the_same_signal() -> None:
     for factor in (1, 2):
         t = np.arange(600 * factor) / (RATE * factor)
         frame = Figure(BODY, movement(t), len(t)).frame("shank_left")
-        force, rate = kinematics(frame.origin, frame.rotation, RATE * factor)
+        force, rate = inertial_signals(frame.origin, frame.rotation, RATE * factor)
         signals.append(np.concatenate([force, rate], axis=1)[factor - 1 :: factor][:590])
     assert np.sqrt(np.mean((signals[0] - signals[1]) ** 2)) < 0.01 * np.std(signals[1])
 
@@ -172,9 +171,9 @@ def test_a_movement_is_the_same_however_it_is_cut(activity: str) -> None:
 def test_nobody_moves_beyond_what_bodies_bear(activity: str) -> None:
     rng = np.random.default_rng(16)
     for seed in range(3):
-        pose = bare(seed, activity, 8.0)
+        pose = perform(seed, activity, 8.0)
         for name in ("wrist", "head", "ankle"):
-            force, rate = reading(pose, surface(SITES[name], "left", BODY, rng))
+            force, rate = read_pose(pose, place_sensor(SITES[name], "left", BODY, rng))
             # Boxers reach some 50 g at the hand; 16 g is where most sensors end.
             assert np.linalg.norm(force, axis=1).max() < 40.0 * STANDARD_GRAVITY
             assert np.linalg.norm(rate, axis=1).max() < 35.0
@@ -220,7 +219,7 @@ def test_who_begins_to_walk_does_not_sink_or_rise() -> None:
 
 def test_a_sensor_on_the_foot_lies_before_the_ankle_and_points_up() -> None:
     for seed in range(10):
-        placed = surface(SITES["foot"], "right", BODY, np.random.default_rng(seed))
+        placed = place_sensor(SITES["foot"], "right", BODY, np.random.default_rng(seed))
         assert 0.0 < placed.offset[0] < 0.15
         assert placed.axes[:, 1] @ [-1.0, 0.0, 0.0] > 0.9
         assert placed.offset[2] > -0.03
@@ -262,14 +261,14 @@ def test_sitting_with_a_phone_along_the_thigh_lays_it_flat() -> None:
     rng = np.random.default_rng(13)
     along = []
     for seed in range(40):
-        pose = bare(seed, "sitting", 3.0)
-        force, _ = reading(pose, surface(SITES["trouser_pocket"], "left", BODY, rng))
+        pose = perform(seed, "sitting", 3.0)
+        force, _ = read_pose(pose, place_sensor(SITES["trouser_pocket"], "left", BODY, rng))
         along.append(abs(force[:, 1].mean()) / STANDARD_GRAVITY)
     assert np.median(along) < 0.3
 
 
 def test_a_phone_is_mostly_mounted_along_the_thigh() -> None:
-    turns = mountings(SITES["trouser_pocket"], np.random.default_rng(14), 2000)
+    turns = draw_mountings(SITES["trouser_pocket"], np.random.default_rng(14), 2000)
     lengthwise = np.abs(turns[:, 1, 1]) > np.cos(np.deg2rad(40.0))
     assert 0.8 < lengthwise.mean() < 0.95
     assert (turns[lengthwise, 1, 1] > 0).mean() == pytest.approx(0.5, abs=0.05)
@@ -283,7 +282,12 @@ def test_an_unknown_activity_or_placement_is_refused() -> None:
         Wearer(1, ["nose"])
 
 
-def test_the_body_loads_no_heavy_library() -> None:
-    code = "import sys, edgehar.motion.wearer; print(*{'scipy', 'tensorflow', 'keras'} & set(sys.modules))"
+def test_the_body_loads_no_heavy_library_and_no_reader_of_recordings() -> None:
+    code = (
+        "import sys; from edgehar.motion.wearer import Wearer; "
+        "Wearer(seed=1, placements=('wrist_left',), rate_hz=50.0).perform('walking', 1.0); print(*sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
+    modules = done.stdout.split()
+    assert not {"scipy", "tensorflow", "keras"} & set(modules)
+    assert not [name for name in modules if name.startswith(("edgehar.motion.capture", "edgehar.training"))]

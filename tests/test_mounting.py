@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from edgehar.motion.imu import any_turns
+from edgehar.motion.imu import random_rotations
 from edgehar.pipeline.mounting import level, level_all
 from edgehar.types import STANDARD_GRAVITY, FloatArray
 
 
 def window(seed: int) -> FloatArray:
-    """(rows, 6): somebody moves, most along one horizontal direction, in some orientation of the device."""
+    """Return (rows, 6): somebody moves, most along one horizontal direction, in some orientation of the device."""
     rng = np.random.default_rng(seed)
     x = rng.normal(0.0, (3.0, 1.0, 2.0, 1.0, 1.0, 1.0), (128, 6)) + rng.normal(0.0, 0.3, 6)
     x[:, 2] += STANDARD_GRAVITY
@@ -18,7 +18,7 @@ def window(seed: int) -> FloatArray:
 
 
 def turned(x: FloatArray, rng: np.random.Generator) -> FloatArray:
-    return np.asarray((x.reshape(-1, 3) @ any_turns(rng, 1)[0]).reshape(x.shape), np.float32)
+    return np.asarray((x.reshape(-1, 3) @ random_rotations(rng, 1)[0]).reshape(x.shape), np.float32)
 
 
 @given(st.integers(0, 2**32))
@@ -34,9 +34,9 @@ def test_the_mean_force_is_up_and_varies_most_along_x(seed: int) -> None:
 @given(st.integers(0, 2**32))
 def test_another_mounting_makes_no_difference_but_for_a_half_turn(seed: int) -> None:
     x = window(seed)
-    one, other = level(x), level(turned(x, np.random.default_rng(seed + 1)))
+    first, other = level(x), level(turned(x, np.random.default_rng(seed + 1)))
     half = np.array([-1.0, -1.0, 1.0] * 2)
-    assert np.minimum(np.abs(one - other).max(), np.abs(one - half * other).max()) < 0.01
+    assert np.minimum(np.abs(first - other).max(), np.abs(first - half * other).max()) < 0.01
 
 
 @given(st.integers(0, 2**32))
@@ -67,5 +67,5 @@ def test_many_windows_at_once_give_the_same_and_nothing_stays_nothing() -> None:
     assert seen.dtype == np.float32
     assert not seen[2, 1].any()
     for i, row in enumerate(sensors):
-        for k, one in enumerate(row):
-            assert seen[i, k] == pytest.approx(level(one), abs=1e-4)
+        for k, x in enumerate(row):
+            assert seen[i, k] == pytest.approx(level(x), abs=1e-4)

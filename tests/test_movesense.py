@@ -87,16 +87,16 @@ def test_the_clock_tells_what_was_lost() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "warnings"),
     [("0163c800", 0), ("016300c8", 0), ("0163fb01", 1), ("016301fb", 1), ("016348656c6c6f", 0)],
     ids=["200", "200 turned", "507", "507 turned", "hello"],
 )
 def test_a_refusal_is_told_in_either_order_of_its_bytes(
-    answer: str, told: int, caplog: pytest.LogCaptureFixture
+    answer: str, warnings: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
         assert MovesenseReader(DEVICE).push(bytes.fromhex(answer)) == []
-    assert len(caplog.records) == told
+    assert len(caplog.records) == warnings
 
 
 def test_the_start_subscribes_anew() -> None:

@@ -14,22 +14,25 @@ from typing import Any
 
 import pytest
 from conftest import lacking
-from mosquitto import PATIENCE_S, Listener, Mosquitto, free_port, program
-from paho.mqtt.client import Client
-from test_payloads import activity, started, wall
+from mosquitto import PATIENCE_S, Cable, Listener, Mosquitto, free_port, program
+from test_payloads import activity, started, to_unix
 
-from edgehar.brokers import mqtt as link_module
+from edgehar.backoff import Delays
 from edgehar.brokers.embedded import EmbeddedBroker
 from edgehar.brokers.mqtt import Tls
 from edgehar.errors import ConfigError
-from edgehar.publishers import mqtt as mqtt_module
 from edgehar.publishers.mqtt import Mqtt
 
 STATUS = "edgehar/pi/status"
 STATE = "edgehar/pi/anna/activity"
 EVENT = "edgehar/pi/anna/event"
 
+CONNACK_5 = bytes((0x20, 3, 0, 0, 0))
 PINGRESP = bytes((0xD0, 0))
+DISCONNECT_SHUTTING_DOWN = bytes((0xE0, 2, 0x8B, 0))
+"""Answers of a broker that speaks MQTT 5."""
+
+NO_PAUSE = Delays(longest_s=0.0)
 
 
 @pytest.fixture
@@ -38,14 +41,10 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
         yield broker
 
 
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No pause between attempts, whatever they end with."""
-    monkeypatch.setattr(mqtt_module, "LONGEST_PAUSE_S", 0.0)
-
-
 def publisher(port: int, **settings: Any) -> Mqtt:
-    return Mqtt(host="127.0.0.1", port=port, gateway="pi", wall=wall, **{"heartbeat_s": 1e9, **settings})
+    return Mqtt(
+        host="127.0.0.1", port=port, gateway="pi", to_unix=to_unix, **{"heartbeat_s": 1e9, **settings}
+    )
 
 
 @contextlib.asynccontextmanager
@@ -70,14 +69,9 @@ def listening(port: int, **credentials: str) -> Iterator[Listener]:
 
 async def eventually(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        # Asked in every turn of the loop, for what is asked has no event of its own.
+        # Looked at in every turn of the loop, for what is waited for sets no event.
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0)
-
-
-def client(mqtt: Mqtt) -> Client:
-    assert mqtt._link is not None
-    return mqtt._link._client
 
 
 def ids(listener: Listener) -> list[int]:
@@ -85,7 +79,7 @@ def ids(listener: Listener) -> list[int]:
 
 
 def levels(caplog: pytest.LogCaptureFixture) -> list[int]:
-    return [record.levelno for record in caplog.records if record.name == mqtt_module.__name__]
+    return [record.levelno for record in caplog.records if record.name == "edgehar.publishers.mqtt_reconnect"]
 
 
 async def test_who_listens_hears_that_it_is_online_then_states_then_events(broker: Mosquitto) -> None:
@@ -108,7 +102,7 @@ async def test_who_comes_later_finds_the_state_but_no_old_event(broker: Mosquitt
         assert await mqtt.drained()
         with listening(broker.port) as listener:
             await listener.until(lambda: bool(listener.on(STATE) and listener.on(STATUS)))
-            listener.say("edgehar/end", "")
+            listener.publish("edgehar/end", "")
             await listener.until(lambda: bool(listener.on("edgehar/end")))
     assert (STATE, "walking", True) in listener.heard
     assert not listener.on(EVENT)
@@ -131,21 +125,24 @@ async def test_an_unchanged_state_is_told_again_only_as_a_heartbeat(
 
 
 async def test_a_broker_that_was_killed_and_forgot_all_knows_all_again(broker: Mosquitto) -> None:
-    async with running(publisher(broker.port)) as mqtt:
+    async with Cable(broker.port) as cable, running(publisher(cable.port)) as mqtt:
         mqtt.push(activity())
         assert await mqtt.drained()
         broker.freeze()
         for number in range(200):
             mqtt.push(started(number))
         # Some are on their way now, and nobody will ever acknowledge them; the others wait.
-        await eventually(lambda: not client(mqtt).want_write())
+        await eventually(lambda: b"anna-19" in cable.carried)
+        assert b"anna-20" not in cable.carried
         broker.kill9()
+        cable.unplug()
         await eventually(lambda: not mqtt.connected)
         for number in range(200, 400):
             mqtt.push(started(number))
         mqtt.push(activity("running"))
         broker.start()
         with listening(broker.port) as listener:
+            await cable.plug()
             assert await mqtt.drained(PATIENCE_S)
             await listener.until(lambda: 399 in ids(listener))
     assert ids(listener) == list(range(400))
@@ -168,13 +165,11 @@ async def test_while_the_broker_is_away_the_newest_events_wait_and_the_others_ar
     assert mqtt.waiting == 0
 
 
-async def test_the_last_will_tells_when_the_gateways_socket_dies(broker: Mosquitto) -> None:
+async def test_the_last_will_is_published_when_the_gateways_connection_dies(broker: Mosquitto) -> None:
     with listening(broker.port) as listener:
-        async with running(publisher(broker.port)) as mqtt:
+        async with Cable(broker.port) as cable, running(publisher(cable.port)):
             await listener.until(lambda: listener.on(STATUS) == ["online"])
-            ours = client(mqtt).socket()
-            assert isinstance(ours, socket.socket)
-            ours.shutdown(socket.SHUT_RDWR)
+            cable.cut()
             await listener.until(lambda: len(listener.on(STATUS)) == 3)
     assert listener.on(STATUS)[:3] == ["online", "offline", "online"]
 
@@ -185,7 +180,7 @@ async def test_a_clean_stop_hands_over_what_waits_and_says_offline_once(broker: 
             await eventually(lambda: mqtt.connected)
             for number in range(100):
                 mqtt.push(started(number))
-        listener.say("edgehar/end", "")
+        listener.publish("edgehar/end", "")
         await listener.until(lambda: bool(listener.on("edgehar/end")))
     assert ids(listener) == list(range(100))
     assert listener.on(STATUS) == ["online", "offline"]
@@ -232,38 +227,40 @@ async def test_neither_push_nor_the_loop_waits_for_a_host_that_does_not_answer(
                 assert (mqtt.connected, mqtt.waiting, mqtt.dropped) == (False, 100, 4900)
 
 
-@pytest.mark.usefixtures("hasty")
 async def test_a_failure_warns_once_until_the_broker_is_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     port = free_port()
-    async with running(publisher(port)) as mqtt:
+    async with running(publisher(port, delays=NO_PAUSE)) as mqtt:
         await eventually(lambda: len(levels(caplog)) >= 3)
         with Mosquitto(port, tmp_path):
             await eventually(lambda: mqtt.connected)
-            said = levels(caplog)
-    assert (said[0], set(said[1:-1]), said[-1]) == (logging.WARNING, {logging.DEBUG}, logging.INFO)
+            logged = levels(caplog)
+        await eventually(lambda: len(levels(caplog)) > len(logged))
+    assert (logged[0], set(logged[1:-1]), logged[-1]) == (logging.WARNING, {logging.DEBUG}, logging.INFO)
+    assert levels(caplog)[len(logged)] == logging.WARNING
     assert "refused" in caplog.messages[0]
 
 
 def guarded(folder: Path) -> Mosquitto:
-    """A broker that lets in only who knows that `pi` has the password `right`."""
+    """Make a broker that lets in only `pi` with the password `right`."""
     passwords = folder / "passwords"
     subprocess.run([program("mosquitto_passwd"), "-b", "-c", str(passwords), "pi", "right"], check=True)
     return Mosquitto(free_port(), folder, access=f"allow_anonymous false\npassword_file {passwords}")
 
 
-@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("version", [5, 4])
 async def test_a_wrong_password_is_named_once_and_tried_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, version: int
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with guarded(tmp_path) as broker:
-        async with running(publisher(broker.port, username="pi", password="wrong", version=version)):
+        wrong = publisher(broker.port, username="pi", password="wrong", version=version, delays=NO_PAUSE)
+        async with running(wrong):
             await eventually(lambda: len(levels(caplog)) >= 3)
-        async with running(publisher(broker.port, username="pi", password="right", version=version)) as mqtt:
+        right = publisher(broker.port, username="pi", password="right", version=version)
+        async with running(right) as mqtt:
             await eventually(lambda: mqtt.connected)
     warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1
@@ -286,16 +283,16 @@ async def test_a_topic_that_the_broker_forbids_is_named_once_and_given_up(
     ]
 
 
-async def test_a_broker_that_says_it_knows_no_mqtt_5_gets_3_1_1() -> None:
+async def test_a_broker_that_refuses_mqtt_5_gets_3_1_1(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "edgehar")
     async with EmbeddedBroker(0) as broker, running(publisher(broker.port)) as mqtt:
         mqtt.push(started())
         assert await mqtt.drained()
-        assert mqtt._version == 4
+    assert caplog.messages == [f"MQTT broker 127.0.0.1:{broker.port} connected, MQTT 3.1.1"]
 
 
-async def test_a_broker_that_is_silent_to_mqtt_5_gets_3_1_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_module, "ANSWER_S", 0.05)
-    monkeypatch.setattr(mqtt_module, "STOP_S", 0.0)
+async def test_a_broker_that_is_silent_to_mqtt_5_gets_3_1_1(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "edgehar")
 
     async def old(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.closing(writer):
@@ -307,13 +304,13 @@ async def test_a_broker_that_is_silent_to_mqtt_5_gets_3_1_1(monkeypatch: pytest.
 
     async with await asyncio.start_server(old, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        async with running(publisher(port)) as mqtt:
+        async with running(publisher(port, answer_s=0.05, stop_s=0.0)) as mqtt:
             await eventually(lambda: mqtt.connected)
-            assert mqtt._version == 4
+    assert caplog.messages == [f"MQTT broker 127.0.0.1:{port} connected, MQTT 3.1.1"]
 
 
 def certificates(folder: Path) -> None:
-    """An authority, and certificates of localhost and of a gateway that it signed."""
+    """Make an authority, and certificates of localhost and of a gateway that it signed."""
     openssl = shutil.which("openssl") or lacking("openssl")
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
 
@@ -345,7 +342,7 @@ def certificates(folder: Path) -> None:
         make(name, *signed, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
 
 
-async def test_over_tls_with_a_certificate_of_its_own(tmp_path: Path) -> None:
+async def test_over_tls_with_a_certificate_of_the_gateway(tmp_path: Path) -> None:
     certificates(tmp_path)
     listener = (
         f"cafile {tmp_path}/authority.crt\ncertfile {tmp_path}/broker.crt\nkeyfile {tmp_path}/broker.key\n"
@@ -359,9 +356,8 @@ async def test_over_tls_with_a_certificate_of_its_own(tmp_path: Path) -> None:
 
 
 async def test_packets_that_came_in_one_tls_record_are_all_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(mqtt_module, "STOP_S", 0.0)
     certificates(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tmp_path / "broker.crt", tmp_path / "broker.key")
@@ -369,16 +365,13 @@ async def test_packets_that_came_in_one_tls_record_are_all_read(
     async def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.closing(writer):
             await reader.readuntil(b"edgehar-pi")
-            writer.write(bytes((0x20, 2, 0, 0)) + 8 * PINGRESP)
+            writer.write(CONNACK_5 + 8 * PINGRESP + DISCONNECT_SHUTTING_DOWN)
             await reader.read(-1)
 
     async with await asyncio.start_server(welcome, "127.0.0.1", 0, ssl=context) as server:
         port = server.sockets[0].getsockname()[1]
-        async with running(publisher(port, version=4, tls=Tls(ca=tmp_path / "authority.crt"))) as mqtt:
-            await eventually(lambda: mqtt.connected)
-            ours = client(mqtt).socket()
-            assert isinstance(ours, ssl.SSLSocket)
-            assert ours.pending() == 0
+        async with running(publisher(port, tls=Tls(ca=tmp_path / "authority.crt"), stop_s=0.0)):
+            await eventually(lambda: "the broker said: Server shutting down" in caplog.text)
 
 
 def test_certificates_that_cannot_be_read_are_the_operators_to_mend(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from edgehar.motion.capture.clip import Motion
-from edgehar.motion.capture.orient import orient, twisted
-from edgehar.motion.skeleton import SIDES, Array, Figure, about, segments
+from edgehar.motion.capture.orient import orient, twist_forearms
+from edgehar.motion.skeleton import SIDES, Array, Figure, rotation_about, segment_lengths
 
-BODY = segments(1.75)
+BODY = segment_lengths(1.75)
 RATE = 60.0
 CHAINS = (
     ("thigh", "shank", "hip", "knee", "ankle", BODY.shank),
@@ -18,7 +18,7 @@ MIRROR = np.diag([1.0, -1.0, 1.0])
 
 
 def figure(pose: dict[str, Array], rows: int) -> tuple[Figure, dict[str, Array]]:
-    """A modelled body, and of it only where its joints are."""
+    """Make a modelled body, and of it only where its joints are."""
     body = Figure(BODY, pose, rows)
     thorax = body.frame("thorax")
     joints = {
@@ -35,7 +35,7 @@ def figure(pose: dict[str, Array], rows: int) -> tuple[Figure, dict[str, Array]]
 
 
 def swinging(seed: int, least_bend: float, rows: int = 120) -> dict[str, Array]:
-    """Smooth chance movement of every joint; hinges never straighter than `least_bend` rad."""
+    """Move every joint smoothly by chance; hinges never straighter than `least_bend` rad."""
     rng = np.random.default_rng(seed)
     t = np.arange(rows) / RATE
 
@@ -55,7 +55,7 @@ def swinging(seed: int, least_bend: float, rows: int = 120) -> dict[str, Array]:
 
 
 def turning(rotation: Array) -> Array:
-    """Angle from row to row, rad."""
+    """Return the angle from row to row, rad."""
     step = np.swapaxes(rotation[:-1], 1, 2) @ rotation[1:]
     return np.asarray(np.arccos(np.clip(0.5 * (np.trace(step, axis1=1, axis2=2) - 1.0), -1.0, 1.0)))
 
@@ -72,21 +72,21 @@ def test_bent_limbs_give_back_the_rotations_they_were_made_with(seed: int) -> No
 @settings(max_examples=10, deadline=None)
 def test_long_axes_are_exact_and_frames_are_rotations_however_straight_the_limbs_are(seed: int) -> None:
     body, joints = figure(swinging(seed, least_bend=-0.5), 120)
-    found = orient(joints)
+    rotations = orient(joints)
     for upper, lower, *_ in CHAINS:
         for name in (f"{segment}_{side}" for segment in (upper, lower) for side in SIDES):
-            assert found[name][:, :, 2] == pytest.approx(body.frame(name).rotation[:, :, 2], abs=1e-9)
-            assert found[name] @ np.swapaxes(found[name], 1, 2) == pytest.approx(
+            assert rotations[name][:, :, 2] == pytest.approx(body.frame(name).rotation[:, :, 2], abs=1e-9)
+            assert rotations[name] @ np.swapaxes(rotations[name], 1, 2) == pytest.approx(
                 np.tile(np.eye(3), (120, 1, 1))
             )
-            assert np.linalg.det(found[name]) == pytest.approx(1.0)
+            assert np.linalg.det(rotations[name]) == pytest.approx(1.0)
 
 
 @given(seed=st.integers(0, 10_000), yaw=st.floats(-3.0, 3.0))
 @settings(max_examples=5, deadline=None)
 def test_it_does_not_matter_which_way_somebody_faces(seed: int, yaw: float) -> None:
     _, joints = figure(swinging(seed, least_bend=0.0), 120)
-    turn = about(2, yaw, 1)[0]
+    turn = rotation_about(2, yaw, 1)[0]
     turned = orient({name: x @ turn.T for name, x in joints.items()})
     for segment, rotation in orient(joints).items():
         assert turned[segment] == pytest.approx(turn @ rotation, abs=1e-6), segment
@@ -114,10 +114,10 @@ def test_a_limb_that_stretches_and_bends_again_does_not_spin() -> None:
     pose = {"hip_left": 0.6 * np.sin(2.0 * t), "hip_turn_left": 0.5 * np.sin(t), "knee_left": straightening}
     pose |= {"elbow_left": straightening, "arm_left": 0.8 * np.sin(2.0 * t), "arm_out_left": 0.3 + 0.4 * t}
     body, joints = figure(pose, rows)
-    found = orient(joints)
+    rotations = orient(joints)
     for segment in ("thigh_left", "shank_left", "upper_arm_left", "forearm_left"):
         fastest = turning(body.frame(segment).rotation).max()
-        assert turning(found[segment]).max() < 1.2 * fastest, segment
+        assert turning(rotations[segment]).max() < 1.2 * fastest, segment
 
 
 def test_jitter_of_a_straight_limb_does_not_make_it_spin() -> None:
@@ -136,16 +136,16 @@ def test_a_limb_that_is_never_bent_has_the_lateral_axis_of_its_trunk() -> None:
 def test_what_a_source_does_not_have_is_left_out() -> None:
     _, joints = figure(swinging(3, 0.4, rows=60), 60)
     del joints["wrist_left"], joints["hip_right"], joints["ankle_right"]
-    found = orient(joints)
-    assert "upper_arm_left" in found
-    assert not {"forearm_left", "thigh_right", "shank_right", "hand_left"} & set(found)
+    rotations = orient(joints)
+    assert "upper_arm_left" in rotations
+    assert not {"forearm_left", "thigh_right", "shank_right", "hand_left"} & set(rotations)
     assert orient({}) == {}
 
 
-def test_what_is_known_is_believed() -> None:
+def test_a_measured_rotation_is_believed() -> None:
     _, joints = figure(swinging(4, 0.4, rows=60), 60)
-    known = about(0, 0.3, 60)
-    assert orient(joints, {"pelvis": known})["pelvis"] is known
+    measured = rotation_about(0, 0.3, 60)
+    assert orient(joints, {"pelvis": measured})["pelvis"] is measured
 
 
 def test_joints_that_fall_together_for_a_moment_break_nothing() -> None:
@@ -158,9 +158,9 @@ def test_joints_that_fall_together_for_a_moment_break_nothing() -> None:
 
 def test_a_standing_foot_is_level_and_points_forward() -> None:
     _, joints = figure({"yaw": np.full(10, 0.7)}, 10)
-    slope = np.array([0.114, 0.0, -0.039]) @ about(2, 0.7, 1)[0].T
+    slope = np.array([0.114, 0.0, -0.039]) @ rotation_about(2, 0.7, 1)[0].T
     joints |= {f"toe_{side}": joints[f"ankle_{side}"] + slope for side in SIDES}
-    assert orient(joints)["foot_left"] == pytest.approx(about(2, 0.7, 10), abs=0.01)
+    assert orient(joints)["foot_left"] == pytest.approx(rotation_about(2, 0.7, 10), abs=0.01)
 
 
 def arm(rows: int, *, still: bool) -> Motion:
@@ -177,7 +177,7 @@ def test_twist_turns_forearm_and_hand_about_the_forearm_by_the_degrees_asked_for
     before = np.swapaxes(motion.rotations["forearm_left"], 1, 2)
     angles = []
     for seed in range(10):
-        after = twisted(motion, np.random.default_rng(seed), degrees=20.0, seconds=1.0).rotations
+        after = twist_forearms(motion, np.random.default_rng(seed), degrees=20.0, seconds=1.0).rotations
         turn = before @ after["forearm_left"]
         assert turn[:, :, 2] == pytest.approx(np.tile([0.0, 0.0, 1.0], (1200, 1)))
         assert np.swapaxes(after["forearm_left"], 1, 2) @ after["hand_left"] == pytest.approx(
@@ -191,7 +191,9 @@ def test_twist_turns_forearm_and_hand_about_the_forearm_by_the_degrees_asked_for
 
 def test_twist_is_the_same_for_the_same_seed_and_rests_with_the_arm() -> None:
     motion = arm(300, still=False)
-    once, again = (twisted(motion, np.random.default_rng(2)).rotations["forearm_left"] for _ in range(2))
+    once, again = (
+        twist_forearms(motion, np.random.default_rng(2)).rotations["forearm_left"] for _ in range(2)
+    )
     assert np.array_equal(once, again)
-    resting = twisted(arm(300, still=True), np.random.default_rng(2)).rotations["forearm_left"]
+    resting = twist_forearms(arm(300, still=True), np.random.default_rng(2)).rotations["forearm_left"]
     assert turning(resting).max() < 1e-6

@@ -32,9 +32,9 @@ def test_a_new_connection_gets_every_state_then_what_was_on_its_way_then_what_wa
     for number in range(3):
         taken = outbox.take()
         assert taken is not None
-        outbox.sent(number, taken)
-    outbox.acknowledged(0)
-    outbox.restart()
+        outbox.mark_sent(number, taken)
+    outbox.acknowledge(0)
+    outbox.requeue()
     assert take_all(outbox) == [state("a", b"1"), event(0), event(1), event(2)]
 
 
@@ -48,23 +48,23 @@ def test_of_too_many_events_the_oldest_is_dropped_and_counted() -> None:
 
 @given(steps)
 def test_no_event_is_lost_uncounted_whatever_happens_in_whatever_order(happenings: list[str]) -> None:
-    outbox, pushed, had, sent = Outbox(5), 0, set[bytes](), list[tuple[int, Message]]()
+    outbox, pushed, received, sent = Outbox(5), 0, set[bytes](), list[tuple[int, Message]]()
     for number, happening in enumerate(happenings):
         if happening == "push":
             outbox.push(event(pushed))
             pushed += 1
         elif happening == "send" and (taken := outbox.take()):
-            outbox.sent(number, taken)
+            outbox.mark_sent(number, taken)
             sent.append((number, taken))
         elif happening == "acknowledge" and sent:
-            at, message = sent.pop(0)
-            assert outbox.acknowledged(at) == message
-            had.add(message.payload)
+            first, message = sent.pop(0)
+            assert outbox.acknowledge(first) == message
+            received.add(message.payload)
         elif happening == "lose":
-            outbox.restart()
+            outbox.requeue()
             sent.clear()
     assert outbox.in_flight == len(sent)
     assert outbox.events - outbox.in_flight <= 5
-    assert outbox.events + len(had) + outbox.dropped == pushed
+    assert outbox.events + len(received) + outbox.dropped == pushed
     rest = [int(message.payload) for message in take_all(outbox)]
     assert rest == sorted(rest)

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from edgehar.motion.capture.clip import Motion
 from edgehar.motion.capture.track import Track
-from edgehar.motion.imu import kinematics
+from edgehar.motion.imu import inertial_signals
 from edgehar.motion.skeleton import Array
 
 XSENS_RATE = 100.0
@@ -33,17 +33,17 @@ TURNS = {
 FOOT = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
 
 
-def walker(told: Mapping[str, Array], names: list[str]) -> Motion:
-    """The optical side of the pair alone."""
+def walker(recording: Mapping[str, Array], names: list[str]) -> Motion:
+    """Build the optical side of the pair alone."""
 
     def columns(name: str, count: int) -> Array:
-        return told["vicon"][:, [names.index(f"{name}_{i + 1}") for i in range(count)]]
+        return recording["vicon"][:, [names.index(f"{name}_{i + 1}") for i in range(count)]]
 
     turns = {
         name: Rotation.from_quat(columns(q, 4)[:, [1, 2, 3, 0]]).as_matrix() for name, q in TURNS.items()
     }
     return Motion(
-        t=np.arange(len(told["vicon"])) / XSENS_RATE,
+        t=np.arange(len(recording["vicon"])) / XSENS_RATE,
         joints={name: columns(centre, 3) for name, centre in CENTRES.items()},
         rotations={name: r @ FOOT if name.startswith("foot") else r for name, r in turns.items()},
         source="xsens_vicon_walk_paired",
@@ -53,8 +53,8 @@ def walker(told: Mapping[str, Array], names: list[str]) -> Motion:
 @pytest.fixture(scope="module")
 def pair(data: Path) -> tuple[Motion, dict[str, Array]]:
     with np.load(data / "imu" / "xsens_vicon_walk_paired.npz") as archive:
-        told = {key: archive[key] for key in archive.files}
-    return walker(told, [str(name) for name in told["vicon_columns"]]), told
+        recording = {key: archive[key] for key in archive.files}
+    return walker(recording, [str(name) for name in recording["vicon_columns"]]), recording
 
 
 def low(x: Array, hertz: float = 6.0) -> Array:
@@ -62,34 +62,38 @@ def low(x: Array, hertz: float = 6.0) -> Array:
 
 
 def agreement(mine: Array, theirs: Array) -> float:
-    """Largest correlation of two rows of numbers within the longest lag; the filters' ends left out."""
-    found = []
+    """Return the largest correlation of two rows of numbers within the longest lag; the filters' ends left out."""
+    correlations = []
     for lag in range(-LONGEST_LAG, LONGEST_LAG + 1):
         a, b = mine[max(0, lag) : len(mine) + min(0, lag)], theirs[max(0, -lag) : len(theirs) + min(0, -lag)]
-        found.append(float(np.corrcoef(a[10:-10], b[10:-10])[0, 1]))
-    return max(found)
+        correlations.append(float(np.corrcoef(a[10:-10], b[10:-10])[0, 1]))
+    return max(correlations)
 
 
 def simulated(
     motion: Motion, segment: str, offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
 ) -> tuple[Array, Array]:
     frame = Track(motion, XSENS_RATE).frame(segment)
-    return kinematics(frame.origin + frame.rotation @ np.array(offset), frame.rotation, XSENS_RATE)
+    return inertial_signals(frame.origin + frame.rotation @ np.array(offset), frame.rotation, XSENS_RATE)
 
 
-def turning(motion: Motion, told: Mapping[str, Array], segment: str, sensor: str) -> float:
-    """Agreement of the angular rate's size, which needs no mounting."""
+def turning(motion: Motion, recording: Mapping[str, Array], segment: str, sensor: str) -> float:
+    """Compare the angular rate's size, which needs no mounting."""
     _, rate = simulated(motion, segment)
-    real = told[f"imu_{sensor}"][1:-1, 7:10]
+    real = recording[f"imu_{sensor}"][1:-1, 7:10]
     return agreement(np.linalg.norm(low(rate), axis=1), np.linalg.norm(low(real), axis=1))
 
 
 def pulling(
-    motion: Motion, told: Mapping[str, Array], segment: str, sensor: str, offset: tuple[float, float, float]
+    motion: Motion,
+    recording: Mapping[str, Array],
+    segment: str,
+    sensor: str,
+    offset: tuple[float, float, float],
 ) -> float:
-    """Agreement of the specific force's size, for a sensor at `offset` m in the segment's frame."""
+    """Compare the specific force's size, for a sensor at `offset` m in the segment's frame."""
     force, _ = simulated(motion, segment, offset)
-    real = told[f"imu_{sensor}"][1:-1, 4:7]
+    real = recording[f"imu_{sensor}"][1:-1, 4:7]
     return agreement(np.linalg.norm(low(force), axis=1), np.linalg.norm(low(real), axis=1))
 
 
@@ -115,15 +119,15 @@ def test_a_walkers_segments_turn_as_the_sensors_on_them_feel(
 def test_the_left_thigh_agrees_but_for_its_turning_about_the_bone(
     pair: tuple[Motion, dict[str, Array]],
 ) -> None:
-    motion, told = pair
-    assert 0.5 < turning(motion, told, "thigh_left", "L_UpLeg") < 0.6
+    motion, recording = pair
+    assert 0.5 < turning(motion, recording, "thigh_left", "L_UpLeg") < 0.6
     # How the left thigh turns about its long axis is a marker's word, and as the knee bends that marker moves over
     # the bone: that rate is half as large again as the right one's, and most of what is wrong with it follows the
     # rates of flexion. The bone's direction, which the joint centres give, is right.
     _, left = simulated(motion, "thigh_left")
     _, right = simulated(motion, "thigh_right")
     assert low(left)[:, 2].std() > 1.4 * low(right)[:, 2].std()
-    real = low(told["imu_L_UpLeg"][1:-1, 7:10])
+    real = low(recording["imu_L_UpLeg"][1:-1, 7:10])
     mounting, _ = Rotation.align_vectors(low(left), real)
     seen = mounting.apply(real)
     across = [float(np.corrcoef(low(left)[:, axis], seen[:, axis])[0, 1]) for axis in range(3)]

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
-from edgehar.motion.capture.kinect import UTD_RATE, V1, from_camera
+from edgehar.motion.capture.kinect import UTD_RATE, V1_JOINTS, from_camera
 from edgehar.motion.capture.track import Track
-from edgehar.motion.imu import RATE, kinematics
+from edgehar.motion.imu import RATE, inertial_signals
 from edgehar.motion.skeleton import Array
 
 IMU_RATE = 50.0
@@ -24,18 +24,18 @@ def slow(x: NDArray[np.floating], rate: float) -> Array:
 
 
 def simulated(skeleton: Array, placement: str) -> Array:
-    """Norm of the specific force at the skin, m/s², at the simulation's rate."""
-    points = {name: skeleton[:, V1.index(name)] for name in (*TRUNK, *LIMB[placement])}
+    """Return the norm of the specific force at the skin, m/s², at the simulation's rate."""
+    points = {name: skeleton[:, V1_JOINTS.index(name)] for name in (*TRUNK, *LIMB[placement])}
     track = Track(from_camera(points, np.arange(len(skeleton)) / UTD_RATE))
     segment, below, forward, outward = SURFACE[placement]
     frame = track.frame(f"{segment}_right")
     at = np.array([forward, -outward, -below * getattr(track.lengths, segment)])
-    force, _ = kinematics(frame.origin + frame.rotation @ at, frame.rotation, RATE)
+    force, _ = inertial_signals(frame.origin + frame.rotation @ at, frame.rotation, RATE)
     return np.asarray(np.linalg.norm(force, axis=1))
 
 
 def likeness(a: Array, b: Array) -> float:
-    """Best correlation over the lags of at most LAG_ROWS."""
+    """Return the best correlation over the lags of at most LAG_ROWS."""
     rows = len(a) - LAG_ROWS
     return max(
         float(np.corrcoef(a[max(lag, 0) : rows + min(lag, 0)], b[max(-lag, 0) : rows - max(lag, 0)])[0, 1])
@@ -48,13 +48,13 @@ def test_the_simulated_acceleration_follows_the_one_that_was_measured(data: Path
         skeletons = np.split(pairs["skeleton"], np.cumsum(pairs["n_skeleton"])[:-1])
         measured = np.split(pairs["inertial"][:, :3], np.cumsum(pairs["n_inertial"])[:-1])
         placements = pairs["placement"].astype(str)
-    found = []
+    correlations = []
     for skeleton, force, placement in zip(skeletons, measured, placements, strict=True):
         norm = slow(simulated(skeleton, placement), RATE)
         share = np.linspace(0.0, 1.0, len(force))
-        there = np.interp(share, np.linspace(0.0, 1.0, len(norm)), norm)
-        found.append(likeness(there, slow(np.linalg.norm(force, axis=1), IMU_RATE)))
-    likenesses = np.array(found)
+        resampled = np.interp(share, np.linspace(0.0, 1.0, len(norm)), norm)
+        correlations.append(likeness(resampled, slow(np.linalg.norm(force, axis=1), IMU_RATE)))
+    likenesses = np.array(correlations)
     assert np.median(likenesses) >= 0.70
     assert np.median(likenesses[placements == "wrist_right"]) >= 0.75
     assert np.median(likenesses[placements == "thigh_right"]) >= 0.5

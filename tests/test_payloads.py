@@ -15,7 +15,7 @@ words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 ratios = st.floats(0, 1)
 
 
-def wall(t: float) -> float:
+def to_unix(t: float) -> float:
     return EPOCH + t
 
 
@@ -58,7 +58,7 @@ def ended() -> Event:
 
 
 def test_a_start_is_told_flat_on_the_event_topic_and_not_retained() -> None:
-    [message] = payloads.messages(started(), "edgehar/pi", wall)
+    [message] = payloads.mqtt_messages(started(), "edgehar/pi", to_unix)
     assert message.topic == "edgehar/pi/anna/event"
     assert not message.retain
     assert json.loads(message.payload) == {
@@ -77,18 +77,18 @@ def test_a_start_is_told_flat_on_the_event_topic_and_not_retained() -> None:
 
 
 def test_an_end_has_the_id_of_its_start_and_says_when_and_how_long() -> None:
-    said = payloads.event(ended(), wall)
-    assert said["id"] == payloads.event(started(), wall)["id"]
-    assert said["ended_at"] == "2026-05-04T08:15:12.500Z"
-    assert said["duration_s"] == 9.38
-    assert said["latency_ms"] == {"decision": 500}
+    payload = payloads.event(ended(), to_unix)
+    assert payload["id"] == payloads.event(started(), to_unix)["id"]
+    assert payload["ended_at"] == "2026-05-04T08:15:12.500Z"
+    assert payload["duration_s"] == 9.38
+    assert payload["latency_ms"] == {"decision": 500}
 
 
 def test_a_state_is_one_bare_word_and_its_attributes_stand_apart_both_retained() -> None:
-    said = {m.topic: m for m in payloads.messages(activity(), "edgehar/pi", wall)}
-    state = said["edgehar/pi/anna/activity"]
+    messages = {m.topic: m for m in payloads.mqtt_messages(activity(), "edgehar/pi", to_unix)}
+    state = messages["edgehar/pi/anna/activity"]
     assert (state.payload, state.retain) == (b"walking", True)
-    rest = said["edgehar/pi/anna/activity/attributes"]
+    rest = messages["edgehar/pi/anna/activity/attributes"]
     assert rest.retain
     assert json.loads(rest.payload) == {
         "confidence": 0.943,
@@ -101,7 +101,7 @@ def test_a_state_is_one_bare_word_and_its_attributes_stand_apart_both_retained()
 
 
 def test_no_answer_is_published_as_its_own_word() -> None:
-    state = payloads.messages(activity(None), "edgehar/pi", wall)[-1]
+    state = payloads.mqtt_messages(activity(None), "edgehar/pi", to_unix)[-1]
     assert state.payload == b"not_worn"
 
 
@@ -122,26 +122,24 @@ def test_any_event_is_valid_json_on_one_line(
         confidence,
         "m@1",
     )
-    text = payloads.line(item, wall)
+    text = payloads.json_line(item, to_unix)
     assert text.count("\n") == 1
-    said = json.loads(text)
-    assert (said["wearer"], said["label"]) == (wearer, label)
-    assert abs(datetime.fromisoformat(said["started_at"]).timestamp() - wall(t)) < 0.002
+    payload = json.loads(text)
+    assert (payload["wearer"], payload["label"]) == (wearer, label)
+    assert abs(datetime.fromisoformat(payload["started_at"]).timestamp() - to_unix(t)) < 0.002
 
 
-def test_news_is_what_changed_for_this_wearer() -> None:
-    news = payloads.News(float("inf"))
-    told = [
-        news.is_new(item) for item in (activity(), activity(t=5.0), activity("running"), activity("running"))
-    ]
-    assert told == [True, False, True, False]
+def test_a_state_passes_when_it_changed_for_this_wearer() -> None:
+    states = payloads.StateFilter(float("inf"))
+    pushed = (activity(), activity(t=5.0), activity("running"), activity("running"))
+    assert [states.passes(item) for item in pushed] == [True, False, True, False]
 
 
-def test_news_is_also_what_was_not_told_for_long() -> None:
-    news = payloads.News(0.0)
-    assert [news.is_new(activity()) for _ in range(2)] == [True, True]
+def test_a_state_passes_also_when_it_was_not_published_for_long() -> None:
+    states = payloads.StateFilter(0.0)
+    assert [states.passes(activity()) for _ in range(2)] == [True, True]
 
 
-def test_this_host_reads_its_monotonic_clock_as_time_of_day() -> None:
+def test_this_hosts_monotonic_clock_is_read_as_time_of_day() -> None:
     before = time.time()
-    assert before - 1e-3 <= payloads.this_host(time.monotonic()) <= time.time() + 1e-3
+    assert before - 1e-3 <= payloads.monotonic_to_unix(time.monotonic()) <= time.time() + 1e-3

@@ -13,7 +13,7 @@ from bluez import Bluetoothd
 from peripherals import Sensor, sensor
 from sensors import AT_REST, DEVICE, at_rest, period_s
 
-from edgehar.devices import PROFILES, Profile, fitting
+from edgehar.devices import PROFILES, Profile, matching_profiles
 from edgehar.devices.profile import Write
 from edgehar.types import ACCELERATION, STANDARD_GRAVITY, Packet
 
@@ -33,7 +33,9 @@ class Ear:
 
     async def subscribe(self) -> None:
         for characteristic, uuid in enumerate(self.profile.notify):
-            await self.client.start_notify(uuid, partial(self._take, self.profile.prefix(characteristic)))
+            await self.client.start_notify(
+                uuid, partial(self._take, self.profile.body_prefix(characteristic))
+            )
 
     def _take(self, prefix: bytes, _: BleakGATTCharacteristic, value: bytearray) -> None:
         self.packets += self.reader.push(prefix + value)
@@ -79,7 +81,7 @@ def test_it_lies_still_and_keeps_its_rate(profile: Profile) -> None:
     packets = [
         packet
         for i, payload in AT_REST[profile.name] + later
-        for packet in reader.push(profile.prefix(i) + payload)
+        for packet in reader.push(profile.body_prefix(i) + payload)
     ]
 
     felt = accelerations(packets)
@@ -93,7 +95,10 @@ def test_its_clock_agrees(profile: Profile) -> None:
     reader = profile.reader("c0ffee")
     parts = [AT_REST[profile.name]] + [at_rest(profile.name, i) for i in range(1, 200)]
     packets = [
-        packet for part in parts for i, payload in part for packet in reader.push(profile.prefix(i) + payload)
+        packet
+        for part in parts
+        for i, payload in part
+        for packet in reader.push(profile.body_prefix(i) + payload)
     ]
 
     first, *_, last = (packet for packet in packets if is_acceleration(packet))
@@ -120,7 +125,7 @@ def test_its_clock_agrees(profile: Profile) -> None:
 async def test_it_is_recognized_and_sends_once_started(bluez: Bluetoothd, profile: Profile) -> None:
     bluez.add(sensor(profile.name))
     assert await BleakScanner.find_device_by_filter(
-        lambda _, seen: profile in fitting(seen.service_uuids, seen.local_name), timeout=PATIENCE_S
+        lambda _, seen: profile in matching_profiles(seen.service_uuids, seen.local_name), timeout=PATIENCE_S
     )
 
     ear = Ear(await connected(sensor(profile.name)), profile)

@@ -10,28 +10,28 @@ from hypothesis import given, settings, strategies as st
 from edgehar.errors import RecordingError
 from edgehar.motion.capture.clip import Motion
 from edgehar.motion.capture.planar import (
-    JHMDB,
-    PENN,
+    JHMDB_JOINTS,
+    PENN_JOINTS,
     from_picture,
     read_jhmdb,
     read_joint_positions,
     read_penn,
 )
 from edgehar.motion.capture.track import Track
-from edgehar.motion.skeleton import Array, segments
+from edgehar.motion.skeleton import Array, segment_lengths
 
 FRAMES = 30
-ONE = segments(1.0)
+USUAL = segment_lengths(1.0)
 
 
 def drawn(names: tuple[str, ...], pixels: float = 200.0) -> Array:
-    """(frames, joints, 2), y down: somebody of a stature of `pixels` seen from the front, who lifts one wrist."""
-    hip, shoulder = 0.53, 0.53 + ONE.trunk
+    """Return (frames, joints, 2), y down: somebody of a stature of `pixels` seen from the front, who lifts one wrist."""
+    hip, shoulder = 0.53, 0.53 + USUAL.trunk
     body = {
         "head": (0.0, 0.93), "neck": (0.0, shoulder), "belly": (0.0, 0.65),
-        "shoulder": (0.1, shoulder), "elbow": (0.1, shoulder - ONE.upper_arm),
-        "wrist": (0.1, shoulder - ONE.upper_arm - ONE.forearm),
-        "hip": (0.05, hip), "knee": (0.05, hip - ONE.thigh), "ankle": (0.05, hip - ONE.thigh - ONE.shank),
+        "shoulder": (0.1, shoulder), "elbow": (0.1, shoulder - USUAL.upper_arm),
+        "wrist": (0.1, shoulder - USUAL.upper_arm - USUAL.forearm),
+        "hip": (0.05, hip), "knee": (0.05, hip - USUAL.thigh), "ankle": (0.05, hip - USUAL.thigh - USUAL.shank),
     }  # fmt: skip
     x = np.zeros((FRAMES, len(names), 2))
     for k, name in enumerate(names):
@@ -40,7 +40,7 @@ def drawn(names: tuple[str, ...], pixels: float = 200.0) -> Array:
         x[:, k] = 300.0 + pixels * np.array([-across if side == "right" else across, -up])
     elbow, wrist = (x[:, names.index(f"{joint}_left")] for joint in ("elbow", "wrist"))
     angle = np.linspace(0.0, 2.0, FRAMES)
-    wrist[:] = elbow + pixels * ONE.forearm * np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    wrist[:] = elbow + pixels * USUAL.forearm * np.stack([np.sin(angle), np.cos(angle)], axis=1)
     return x
 
 
@@ -57,7 +57,7 @@ def assert_is_our_person(motion: Motion) -> None:
         assert np.linalg.det(rotation) == pytest.approx(1.0)
 
 
-@given(pixels=st.floats(0.5, 2000.0), names=st.sampled_from([JHMDB, PENN]))
+@given(pixels=st.floats(0.5, 2000.0), names=st.sampled_from([JHMDB_JOINTS, PENN_JOINTS]))
 @settings(max_examples=20, deadline=None)
 def test_whatever_the_picture_measures_the_person_is_of_usual_stature(
     pixels: float, names: tuple[str, ...]
@@ -66,16 +66,24 @@ def test_whatever_the_picture_measures_the_person_is_of_usual_stature(
 
 
 def test_joints_stand_in_their_published_order() -> None:
-    assert JHMDB[:7] == ("neck", "belly", "head", "shoulder_right", "shoulder_left", "hip_right", "hip_left")
-    assert PENN[:5] == ("head", "shoulder_left", "shoulder_right", "elbow_left", "elbow_right")
+    assert JHMDB_JOINTS[:7] == (
+        "neck",
+        "belly",
+        "head",
+        "shoulder_right",
+        "shoulder_left",
+        "hip_right",
+        "hip_left",
+    )
+    assert PENN_JOINTS[:5] == ("head", "shoulder_left", "shoulder_right", "elbow_left", "elbow_right")
 
 
 def test_a_joint_that_is_hidden_for_long_is_left_out_and_for_a_moment_is_not() -> None:
-    x = drawn(PENN)
-    x[5:10, PENN.index("knee_left")] = np.nan
-    x[5:25, PENN.index("wrist_left")] = np.nan
-    x[0, PENN.index("ankle_right")] = np.nan
-    motion = from_picture(PENN, x, np.arange(FRAMES) / 30.0)
+    x = drawn(PENN_JOINTS)
+    x[5:10, PENN_JOINTS.index("knee_left")] = np.nan
+    x[5:25, PENN_JOINTS.index("wrist_left")] = np.nan
+    x[0, PENN_JOINTS.index("ankle_right")] = np.nan
+    motion = from_picture(PENN_JOINTS, x, np.arange(FRAMES) / 30.0)
     assert "knee_left" in motion.joints
     assert not {"wrist_left", "ankle_right"} & set(motion.joints)
     assert not {"forearm_left", "shank_right"} & set(motion.rotations)
@@ -83,19 +91,21 @@ def test_a_joint_that_is_hidden_for_long_is_left_out_and_for_a_moment_is_not() -
 
 def test_a_person_of_whom_no_limb_is_seen_has_no_size() -> None:
     with pytest.raises(RecordingError, match="one clip: no limb"):
-        from_picture(PENN, np.full((FRAMES, len(PENN), 2), np.nan), np.arange(FRAMES) / 30.0, "one clip")
+        from_picture(
+            PENN_JOINTS, np.full((FRAMES, len(PENN_JOINTS), 2), np.nan), np.arange(FRAMES) / 30.0, "one clip"
+        )
 
 
 def test_no_sensor_is_ever_simulated_across_depth() -> None:
     with pytest.raises(RecordingError, match="plane"):
-        Track(from_picture(JHMDB, drawn(JHMDB), np.arange(FRAMES) / 30.0))
+        Track(from_picture(JHMDB_JOINTS, drawn(JHMDB_JOINTS), np.arange(FRAMES) / 30.0))
 
 
 def test_joint_positions_of_jhmdb(tmp_path: Path) -> None:
     folder = tmp_path / "joint_positions" / "wave" / "some_clip"
     folder.mkdir(parents=True)
     path = folder / "joint_positions.mat"
-    x = np.transpose(drawn(JHMDB), (2, 1, 0))
+    x = np.transpose(drawn(JHMDB_JOINTS), (2, 1, 0))
     scipy.io.savemat(path, {"pos_img": x, "pos_world": x / 100.0, "scale": np.ones(FRAMES), "viewpoint": "S"})
     clip = read_joint_positions(path)
     assert clip.label == "wave"
@@ -108,7 +118,7 @@ def test_joint_positions_of_jhmdb(tmp_path: Path) -> None:
 
 
 def penn(path: Path, **change: object) -> Path:
-    x = drawn(PENN)
+    x = drawn(PENN_JOINTS)
     arrays: dict[str, object] = {
         "x": x[:, :, 0], "y": x[:, :, 1], "visibility": np.ones(x.shape[:2]), "action": "jumping_jacks",
         "bbox": np.tile([100.0, 50.0, 400.0, 350.0], (FRAMES, 1)), "dimensions": np.array([[360.0, 480.0, FRAMES]]),
@@ -125,9 +135,9 @@ def test_labels_of_penn_action(tmp_path: Path) -> None:
 
 
 def test_what_penn_action_marks_as_invisible_is_not_believed(tmp_path: Path) -> None:
-    x, visibility = drawn(PENN), np.ones((FRAMES, len(PENN)))
-    x[10:14, PENN.index("wrist_right")] = 1.0
-    visibility[10:14, PENN.index("wrist_right")] = 0
+    x, visibility = drawn(PENN_JOINTS), np.ones((FRAMES, len(PENN_JOINTS)))
+    x[10:14, PENN_JOINTS.index("wrist_right")] = 1.0
+    visibility[10:14, PENN_JOINTS.index("wrist_right")] = 0
     path = penn(tmp_path / "0002.mat", x=x[:, :, 0], y=x[:, :, 1], visibility=visibility)
     assert_is_our_person(read_penn(path).motion)
     assert np.ptp(read_penn(path).motion.joints["wrist_right"][:, 2]) < 0.01
@@ -146,7 +156,7 @@ def test_labels_of_another_form_are_refused(tmp_path: Path, change: dict[str, ob
 
 
 def test_a_set_of_jhmdb_poses(tmp_path: Path) -> None:
-    pose = np.tile(drawn(JHMDB), (2, 1, 1)).astype(np.float32)
+    pose = np.tile(drawn(JHMDB_JOINTS), (2, 1, 1)).astype(np.float32)
     path = tmp_path / "poses.npz"
     np.savez(path, pose=pose, n=np.array([FRAMES, FRAMES]), label=np.array(["wave", "clap"]))
     clips = list(read_jhmdb(path))

@@ -4,9 +4,8 @@ import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,12 +17,45 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from edgehar.errors import ModelError
 from edgehar.pipeline import manifest
-from edgehar.pipeline.manifest import available, find, read
+from edgehar.pipeline.manifest import ModelSpec, Sensor, available, find, read
 from edgehar.pipeline.mounting import level
-from edgehar.pipeline.recognizer import Recognizer, _softmax, _tensors, load
+from edgehar.pipeline.recognizer import Recognizer, load
 from edgehar.types import FloatArray, HopAcceleration, Window
 
 SHIPPED = ROOT / "models" / "imu_tcn.json"
+
+
+def tensor(index: int, *shape: int, dtype: type = np.float32) -> dict[str, Any]:
+    return {"index": index, "shape": np.array(shape), "dtype": dtype}
+
+
+class Network:
+    """Stands where LiteRT's interpreter does: keeps what it is shown, and answers with the same at any time."""
+
+    def __init__(
+        self, spec: ModelSpec, logits: Sequence[float], outputs: list[dict[str, Any]] | None = None
+    ) -> None:
+        self.seen = np.empty(0, np.float32)
+        self._inputs = [tensor(0, 1, spec.window, spec.width)]
+        self._outputs = [tensor(8, 1, len(logits))] if outputs is None else outputs
+        self._logits = np.array([logits], np.float32)
+
+    def get_input_details(self) -> list[dict[str, Any]]:
+        return self._inputs
+
+    def get_output_details(self) -> list[dict[str, Any]]:
+        return self._outputs
+
+    def set_tensor(self, index: int, x: FloatArray) -> None:
+        assert index == 0
+        self.seen = x[0].copy()
+
+    def invoke(self) -> None:
+        pass
+
+    def get_tensor(self, index: int) -> FloatArray:
+        [shape] = [output["shape"] for output in self._outputs if output["index"] == index]
+        return self._logits if shape[1] == self._logits.size else np.full(shape, index, np.float32)
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +67,7 @@ def model() -> Recognizer:
 
 @pytest.fixture
 def pair(tmp_path: Path, model: Recognizer) -> Path:
-    """A copy of the shipped pair that may be damaged."""
+    """Copy the shipped pair, so that it may be damaged."""
     assert model.spec
     for suffix in (".json", ".tflite"):
         shutil.copy(SHIPPED.with_suffix(suffix), tmp_path)
@@ -49,7 +81,7 @@ def window(model: Recognizer, seed: int = 0, coverage: tuple[float, ...] = (1.0,
 
 
 def refusal(file: Path) -> str:
-    """What a manifest is refused with; nothing if it is not."""
+    """Return what a manifest is refused with; nothing if it is not."""
     try:
         read(file)
     except ModelError as error:
@@ -90,18 +122,18 @@ def test_the_same_window_gives_the_same_bits_whatever_came_between(model: Recogn
 
 
 def test_the_network_sees_clipped_and_scaled_channels(model: Recognizer) -> None:
-    item = window(model)
-    x = item.x * 5
-    model.push(Window(0.0, x, (1.0,), 0.0))
-    normalization, spec = model.spec.normalization, model.spec
-    clip, scale = (np.array(six) for six in (normalization.clip, normalization.scale))
-    seen = model._interpreter.get_tensor(model._input).reshape(len(x), len(spec.sensors), len(spec.frames), 6)
+    spec = model.spec
+    network = Network(spec, [0.0] * len(spec.labels))
+    x = window(model).x * 5
+    Recognizer(spec, network).push(Window(0.0, x, (1.0,), 0.0))
+    clip, scale = (np.array(six) for six in (spec.normalization.clip, spec.normalization.scale))
+    seen = network.seen.reshape(len(x), len(spec.sensors), len(spec.frames), 6)
     for i in range(len(spec.sensors)):
-        own = x[:, i * 6 : i * 6 + 6]
+        channels = x[:, i * 6 : i * 6 + 6]
         for frame, shown in zip(spec.frames, seen[:, i].transpose(1, 0, 2), strict=True):
-            expected = own if frame == "device" else level(own)
+            expected = channels if frame == "device" else level(channels)
             assert_allclose(shown, np.clip(expected, -clip, clip) / scale, rtol=1e-6)
-    assert (np.abs(own) > clip).any()
+    assert (np.abs(x) > np.tile(clip, len(spec.sensors))).any()
 
 
 def test_a_window_is_not_changed(model: Recognizer) -> None:
@@ -136,12 +168,15 @@ def test_a_window_is_judged_while_a_sensor_is_left(
 
 
 def test_a_model_of_the_device_s_own_axes_sees_the_window_as_it_is(model: Recognizer) -> None:
-    item, plain = window(model), load(SHIPPED)
-    plain.spec = replace(plain.spec, frames=("device",))
-    assert plain._shown(item.x, (0, 2), ()) is item.x
-    shown = plain._shown(item.x, (0, 2), (2,))
-    assert_array_equal(shown[:, :6], item.x[:, :6])
-    assert not shown[:, 6:].any()
+    unscaled = replace(model.spec.normalization, scale=(1.0,) * 6, clip=(1e6,) * 6)
+    spec = replace(model.spec, frames=("device",), normalization=unscaled)
+    network, item = Network(spec, [0.0] * len(spec.labels)), window(model)
+    recognizer = Recognizer(spec, network)
+    recognizer.push(replace(item, worn=(0, 2), coverage=(1.0, 1.0)))
+    assert_array_equal(network.seen, item.x)
+    recognizer.push(replace(item, worn=(0, 2), coverage=(1.0, 0.1), excluded_sensors={2: 0.1}))
+    assert_array_equal(network.seen[:, :6], item.x[:, :6])
+    assert not network.seen[:, 6:].any()
 
 
 @pytest.mark.parametrize("sensor", [0, 1])
@@ -154,28 +189,39 @@ def test_the_network_sees_a_missing_sensor_as_one_that_is_not_worn(model: Recogn
     assert not np.array_equal(without, judged(model, item))
 
 
+def answer(
+    spec: ModelSpec, logits: Sequence[float], temperature: float = 1.0, tells: Sequence[int] = ()
+) -> FloatArray | None:
+    """Return the probabilities that a network's logits become; `tells`: labels of its only sensor, else all."""
+    labels = tuple(f"label {i}" for i in range(len(logits)))
+    sensor = Sensor("wrist", ("wrist",), tuple(labels[i] for i in tells))
+    spec = replace(spec, labels=labels, temperature=temperature, sensors=(sensor,))
+    rows = np.zeros((spec.window, 6), np.float32)
+    [prediction] = Recognizer(spec, Network(spec, logits)).push(Window(0.0, rows, (1.0,), 0.0, worn=(0,)))
+    return prediction.probabilities
+
+
 @given(
     st.lists(st.floats(-1e3, 1e3, width=32), min_size=2, max_size=20),
     st.floats(0.05, 20),
 )
-def test_softmax_is_that_of_the_textbook(logits: list[float], temperature: float) -> None:
+def test_softmax_is_that_of_the_textbook(model: Recognizer, logits: list[float], temperature: float) -> None:
     z = np.array(logits, np.float64) / temperature
     want = np.exp(z - z.max()) / np.exp(z - z.max()).sum()
-    got = _softmax(logits, temperature, tuple(range(len(logits))))
+    got = answer(model.spec, logits, temperature)
     assert got is not None
     assert_allclose(got, want, atol=1e-6)
 
 
-def test_a_label_that_is_not_offered_has_no_probability() -> None:
-    got = _softmax([1.0, 9.0, 2.0], 1.0, (0, 2))
+def test_a_label_that_is_not_offered_has_no_probability(model: Recognizer) -> None:
+    got = answer(model.spec, [1.0, 9.0, 2.0], tells=(0, 2))
     assert got is not None
     assert_allclose(got, [1 / (1 + math.e), 0.0, math.e / (1 + math.e)], rtol=1e-6)
 
 
-def test_no_number_is_no_probability() -> None:
-    assert _softmax([0.0, math.nan], 1.0, (0, 1)) is None
-    assert _softmax([math.nan, 0.0], 1.0, (0, 1)) is None
-    assert _softmax([math.inf, 0.0], 1.0, (0, 1)) is None
+@pytest.mark.parametrize("logits", [[0.0, math.nan], [math.nan, 0.0], [math.inf, 0.0]])
+def test_no_number_is_no_probability(model: Recognizer, logits: list[float]) -> None:
+    assert answer(model.spec, logits) is None
 
 
 # -- pairs that fit, and how they are found
@@ -260,8 +306,8 @@ def test_only_labels_that_a_worn_sensor_can_tell_have_probability(model: Recogni
     labels = model.spec.labels
     names = [sensor.name for sensor in model.spec.sensors]
     pocket, wrist = names.index("trouser_pocket"), names.index("wrist")
-    own = judged(model, replace(window(model), worn=(pocket,)))
-    assert {labels[i] for i in np.flatnonzero(own)} == set(model.spec.sensors[pocket].labels) < set(labels)
+    alone = judged(model, replace(window(model), worn=(pocket,)))
+    assert {labels[i] for i in np.flatnonzero(alone)} == set(model.spec.sensors[pocket].labels) < set(labels)
     both = replace(window(model, coverage=(1.0, 1.0)), worn=(wrist, pocket))
     assert judged(model, both)[labels.index("lying")] > 0
     lost = judged(model, replace(both, excluded_sensors={wrist: 0.1}))
@@ -510,13 +556,9 @@ def test_damaged_networks_load_or_are_refused_but_never_crash(pair: Path, tmp_pa
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
-    said = ran.stdout.split()
-    assert len(said) == 48
-    assert said.count("refused") >= 12
-
-
-def tensor(index: int, *shape: int, dtype: type = np.float32) -> dict[str, Any]:
-    return {"index": index, "shape": np.array(shape), "dtype": dtype}
+    outcomes = ran.stdout.split()
+    assert len(outcomes) == 48
+    assert outcomes.count("refused") >= 12
 
 
 TENSORS = {
@@ -532,18 +574,22 @@ TENSORS = {
 }
 
 
-@pytest.mark.parametrize(("outputs", "found"), TENSORS.values(), ids=TENSORS.keys())
+@pytest.mark.parametrize(("outputs", "taken"), TENSORS.values(), ids=TENSORS.keys())
 def test_outputs_are_told_apart_by_their_shape(
-    model: Recognizer, outputs: list[dict[str, Any]], found: tuple[int, int, int | None] | None
+    model: Recognizer, outputs: list[dict[str, Any]], taken: tuple[int, int, int | None] | None
 ) -> None:
-    spec = replace(model.spec, labels=tuple("abcdefghi"))
-    inputs = [tensor(0, 1, spec.window, spec.width)]
-    network = SimpleNamespace(get_input_details=lambda: inputs, get_output_details=lambda: outputs)
-    if found:
-        assert _tensors(spec, network) == found
-    else:
+    spec = replace(model.spec, labels=tuple("abcdefghi"), sensors=(Sensor("wrist", ("wrist",)),))
+    network = Network(spec, [*range(9)], outputs)
+    if taken is None:
         with pytest.raises(ModelError, match="outputs: expected"):
-            _tensors(spec, network)
+            Recognizer(spec, network)
+        return
+    rows = np.zeros((spec.window, 6), np.float32)
+    [prediction] = Recognizer(spec, network).push(Window(0.0, rows, (1.0,), 0.0, worn=(0,)))
+    assert prediction.probabilities is not None
+    assert np.argmax(prediction.probabilities) == 8
+    embedding = None if prediction.embedding is None else prediction.embedding[0]
+    assert embedding == taken[2]
 
 
 # -- the runtime

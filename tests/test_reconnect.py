@@ -6,9 +6,10 @@ import logging
 import pytest
 from hypothesis import given, strategies as st
 
+from edgehar.backoff import Delays
 from edgehar.errors import SourceLostError
 from edgehar.sources import Deliver, LinkState
-from edgehar.sources.reconnect import STEADY_S, Delays, keep_open
+from edgehar.sources.reconnect import STEADY_S, keep_open
 
 LOST = "lost"
 PACKET = "packet"

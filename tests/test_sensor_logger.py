@@ -48,6 +48,10 @@ FROM_ANDROID = (
 )
 
 
+MOST_WAITING = 32 + 10
+"""Samples of messages with one each: those that wait for messages before them, and those for the period."""
+
+
 def read(reader: SensorLoggerReader, messages: list[bytes]) -> list[Packet]:
     return [packet for message in messages for packet in reader.push(message)]
 
@@ -58,14 +62,14 @@ def felt(packets: list[Packet], channels: tuple[str, ...]) -> Any:
 
 
 def ticks(packets: list[Packet], channels: tuple[str, ...]) -> list[int]:
-    """Of each sample, µs since the beginning of `recording`."""
-    found = []
+    """Return the time of each sample, µs since the beginning of `recording`."""
+    times = []
     for packet in packets:
         if packet.channels == channels:
             assert packet.ticks_us is not None
             first = (packet.ticks_us - BEGIN_NS // 1000) % 2**32
-            found += [first + i * packet.period_us for i in range(len(packet.values))]
-    return found
+            times += [first + i * packet.period_us for i in range(len(packet.values))]
+    return times
 
 
 @pytest.mark.parametrize("sensors", [IOS, IOS_STANDARDISED, ANDROID])
@@ -218,9 +222,9 @@ def test_what_came_late_from_the_recording_before_does_not_turn_time_back() -> N
     first = recording(5, ANDROID, session="a")
     second = recording(5, ANDROID, session="b", begin_ns=BEGIN_NS + 20 * 10**9)
     packets = read(reader, [*first[:4], *second[:3], first[4], *second[3:]])
-    found = ticks(packets, ACCELERATION)
-    assert found == sorted(found)
-    assert len(found) == 180
+    times = ticks(packets, ACCELERATION)
+    assert times == sorted(times)
+    assert len(times) == 180
     assert reader.stale == 40
 
 
@@ -259,23 +263,28 @@ def test_messages_damaged_repeated_or_swapped_never_turn_time_back(seed: int, da
     reader = SensorLoggerReader(DEVICE)
     packets = read(reader, messages)
     for channels in (ACCELERATION, ANGULAR_RATE):
-        found = ticks(packets, channels)
-        assert all(before < after for before, after in pairwise(found))
-        assert set(found) <= {i * 10_000 for i in range(240)}
+        times = ticks(packets, channels)
+        assert all(before < after for before, after in pairwise(times))
+        assert set(times) <= {i * 10_000 for i in range(240)}
     assert np.isfinite(felt(packets, ACCELERATION)).all()
 
 
 @given(st.lists(st.integers(0, 60), max_size=200))
 def test_what_waits_is_bounded(numbers: list[int]) -> None:
-    reader = SensorLoggerReader(DEVICE)
-    for number in numbers:
-        reader.push(push(number, [reading("totalacceleration", BEGIN_NS + number, FACE_UP)]))
-        assert len(reader._order._waiting) <= 32
-    endless = json.loads(push(3, [])) | {"more": True}
-    for _ in range(100):
-        reader.push(json.dumps(endless).encode())
-        reader.push(json.dumps(endless | {"messageId": 5}).encode())
-        assert len(reader._order._waiting) <= 32
+    reader, came_out = SensorLoggerReader(DEVICE), 0
+    for i, number in enumerate(numbers, start=1):
+        packets = reader.push(push(number, [reading("totalacceleration", BEGIN_NS + number, FACE_UP)]))
+        came_out += len(felt(packets, ACCELERATION))
+        assert i - came_out - reader.stale <= MOST_WAITING
+
+
+def test_messages_that_never_end_do_not_wait_without_bound() -> None:
+    reader, came_out = SensorLoggerReader(DEVICE), 0
+    for i in range(200):
+        part = push(3 + 2 * (i % 2), [reading("totalacceleration", BEGIN_NS + i * 10_000_000, FACE_UP)])
+        packets = reader.push(json.dumps(json.loads(part) | {"more": True}).encode())
+        came_out += len(felt(packets, ACCELERATION))
+        assert i + 1 - came_out - reader.stale <= MOST_WAITING
 
 
 VALID = '{"messageId":0,"sessionId":"s","deviceId":"d","payload":[%s]}'
@@ -357,9 +366,9 @@ def test_no_json_makes_it_raise(pushes: list[list[tuple[str, Any, Any]]]) -> Non
 def test_cut_messages_are_read_as_the_whole_one(most: int, per_push: int) -> None:
     messages = recording(3, ANDROID, per_push=per_push)
     pushes = [cut(message, most) for message in messages]
-    bodies = [body for one in pushes for body in one.bodies]
+    bodies = [body for push_ in pushes for body in push_.bodies]
     assert all(len(body) <= most for body in bodies)
-    assert {one.device for one in pushes} == {IPHONE}
+    assert {push_.device for push_ in pushes} == {IPHONE}
     whole, parts = SensorLoggerReader(DEVICE), SensorLoggerReader(DEVICE)
     expected, packets = read(whole, messages), read(parts, bodies)
     assert ticks(packets, ACCELERATION)[-60:] == ticks(expected, ACCELERATION)[-60:]

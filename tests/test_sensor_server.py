@@ -42,7 +42,7 @@ OBSERVED_NS = [
 
 
 def at_rest(seconds: float) -> list[bytes]:
-    """A phone that lies on its back and turns slowly; gyroscope samples at times of their own."""
+    """Return messages of a phone on its back that turns slowly; gyroscope samples at times of their own."""
     messages = []
     for i in range(round(seconds * 50)):
         messages.append(event(ACCELEROMETER, START_NS + i * PERIOD_NS, [0.0, 0.0, STANDARD_GRAVITY]))
@@ -79,9 +79,9 @@ def test_a_published_series_keeps_its_times() -> None:
     reader = SensorServerReader(DEVICE)
     packets = read(reader, [event(ACCELEROMETER, t, [0, 0, 9.81]) for t in OBSERVED_NS])
     assert {packet.period_us for packet in packets} == {21_196}
-    found = [(p.ticks_us or 0) + i * p.period_us for p in packets for i in range(len(p.values))]
-    true = [t // 1000 % 2**32 for t in OBSERVED_NS[-len(found) :]]
-    np.testing.assert_allclose(found, true, atol=60)
+    times_us = [(p.ticks_us or 0) + i * p.period_us for p in packets for i in range(len(p.values))]
+    true = [t // 1000 % 2**32 for t in OBSERVED_NS[-len(times_us) :]]
+    np.testing.assert_allclose(times_us, true, atol=60)
     assert (reader.lost, reader.stale, reader.malformed) == (0, 0, 0)
 
 

@@ -21,8 +21,9 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from listening import Listener, running, until
 from serial.rfc2217 import PortManager
 
+from edgehar.backoff import Delays
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.sources.reconnect import Delays, keep_open
+from edgehar.sources.reconnect import keep_open
 from edgehar.sources.serial import Serial, explain_open_error
 from edgehar.wire.framing import frame
 from edgehar.wire.protocol import encode_data

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgehar.backoff import Delays
 from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.sources import Deliver
-from edgehar.sources.reconnect import Delays, keep_open
+from edgehar.sources.reconnect import keep_open
 from edgehar.sources.serial import Serial
 from edgehar.sources.simulated.faults import Faults
 from edgehar.sources.simulated.serve import TcpClient, TcpClients, serve_pty, serve_tcp

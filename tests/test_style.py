@@ -27,9 +27,9 @@ def test_no_registry_address_in_any_file() -> None:
     """Packages are named, never addressed."""
     files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     hosts = ["pypi" + ".org", "pythonhosted" + ".org", "registry.npmjs" + ".org", "deb.debian" + ".org"]
-    found = [
+    naming = [
         name
         for name in files.stdout.split("\0")
         if name and any(host in (ROOT / name).read_text("utf-8", "ignore") for host in hosts)
     ]
-    assert not found
+    assert not naming

@@ -12,7 +12,7 @@ counts = st.lists(st.integers(-32768, 32767), min_size=9, max_size=9)
 
 
 def as_the_firmware(acc_g: list[float], gyr_dps: list[float]) -> bytes:
-    """Numbers with 16 bits behind the point lose 6 and 11 of them."""
+    """Pack a sample as the firmware does: numbers with 16 bits behind the point lose 6 and 11 of them."""
     words = [int(value * 65536) >> 6 for value in acc_g] + [int(value * 65536) >> 11 for value in gyr_dps]
     return struct.pack("<9h", *words, 160, 0, 0)
 

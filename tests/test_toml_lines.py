@@ -1,8 +1,8 @@
-"""Lines of a TOML text, found by path."""
+"""Lines of a TOML text, by path."""
 
 import pytest
 
-from edgehar.config import toml_lines as toml
+from edgehar.config.toml_lines import line_of
 
 TEXT = """\
 [gateway]            # 1
@@ -43,20 +43,4 @@ host = "localhost"
     ],
 )
 def test_a_path_has_a_line(path: str, line: int | None) -> None:
-    assert toml.line_of(path, TEXT) == line
-
-
-@pytest.mark.parametrize(
-    ("path", "lines"),
-    [
-        ("gateway", 2),
-        ("wearer[0]", 10),
-        ("wearer[0].serial[0]", 8),
-        ("wearer[1]", 16),
-        ("mqtt", 20),
-        ("wearer", 16),
-        ("model", None),
-    ],
-)
-def test_a_table_ends_with_the_last_line_of_what_belongs_to_it(path: str, lines: int | None) -> None:
-    assert toml.end_of(path, TEXT) == lines
+    assert line_of(path, TEXT) == line

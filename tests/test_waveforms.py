@@ -1,17 +1,17 @@
-"""What movements are made of."""
+"""Building blocks of movement."""
 
 import numpy as np
 import pytest
 
-from edgehar.motion.waveforms import Drift, Harmonics, Untidy
+from edgehar.motion.waveforms import Drift, Harmonics, OutOfPlane
 
 PHASE = np.arange(200) / 200.0
 
 
 def test_drift_has_the_deviation_it_was_given() -> None:
     t = np.arange(0.0, 500.0, 0.1)
-    found = [np.std(Drift(np.random.default_rng(seed), 1.0, 2.0)(t)) for seed in range(5)]
-    assert np.mean(found) == pytest.approx(2.0, rel=0.1)
+    deviations = [np.std(Drift(np.random.default_rng(seed), 1.0, 2.0)(t)) for seed in range(5)]
+    assert np.mean(deviations) == pytest.approx(2.0, rel=0.1)
 
 
 def test_harmonics_repeat_and_stay_within_their_sizes() -> None:
@@ -24,11 +24,11 @@ def test_harmonics_repeat_and_stay_within_their_sizes() -> None:
         assert np.abs(np.fft.rfft(value)[[0, 1, 4]]).max() < 1e-9
 
 
-def test_the_untidy_leave_the_plane_and_nothing_else() -> None:
+def test_turns_out_of_the_plane_change_nothing_in_it() -> None:
     t = np.arange(0.0, 60.0, 0.01)
     for seed in range(5):
-        untidy = Untidy(np.random.default_rng(seed), (3.0, 3.0))
-        pose = untidy(t, {"twist": np.full(t.shape, 1.0), "hip_left": np.sin(t)})
+        out_of_plane = OutOfPlane(np.random.default_rng(seed), (3.0, 3.0))
+        pose = out_of_plane(t, {"twist": np.full(t.shape, 1.0), "hip_left": np.sin(t)})
         assert pose["hip_left"] == pytest.approx(np.sin(t))
         turned = np.rad2deg(pose["twist"] - 1.0)
         assert turned.std() == pytest.approx(3.0, rel=0.25)

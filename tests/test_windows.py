@@ -83,7 +83,7 @@ def test_each_sensor_felt_its_own_peak_swing_and_mean_force_in_the_newest_block(
 
 
 def swing_of(x: list[float], *, present: Sequence[bool] = (True, True), min_coverage: float = 0.8) -> float:
-    """Of two sensors that read the same `x` at every row but for noise on the rates."""
+    """Return the peak-to-peak of two sensors that read the same `x` at every row but for noise on the rates."""
     rows = np.tile(np.array(x, np.float32), (32, 1))
     rows[::2, [3, 9]] += 1.0
     windows = Windows(32, [0, 1], min_coverage)
@@ -111,12 +111,12 @@ def test_only_a_sensor_with_acceleration_that_is_in_use_can_lie_still(
 
 def test_a_sensor_is_left_out_below_the_limit_and_back_at_it() -> None:
     windows = Windows(64, [0, 2], min_coverage=0.5)
-    x, there = np.ones((32, 18), np.float32), np.ones((32, 3), np.bool_)
-    gone = there & np.array([True, True, False])
+    x, present = np.ones((32, 18), np.float32), np.ones((32, 3), np.bool_)
+    gone = present & np.array([True, True, False])
     missing = [
         dict(window.excluded_sensors)
-        for i, present in enumerate([there, there, gone, gone, there])
-        for window in windows.push(Block(0.64 * (i + 1), x, present))
+        for i, rows in enumerate([present, present, gone, gone, present])
+        for window in windows.push(Block(0.64 * (i + 1), x, rows))
     ]
     assert missing == [{}, {}, {2: 0.0}, {}]
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from edgehar.config import read as config
+from edgehar.config.read import parse
 from edgehar.daemon.wiring import make_shared_links, make_sources
 from edgehar.sources.bluetooth.ble import Ble
 from edgehar.types import Stream
@@ -45,7 +45,7 @@ profile = "polar_h10"
 
 
 async def test_every_link_has_a_source_and_its_bodies_a_profile() -> None:
-    parsed = config.parse(EVERYTHING)
+    parsed = parse(EVERYTHING)
     sources, streams, _ = make_sources(parsed.wearer[0], make_shared_links(parsed))
     assert streams == [
         Stream("chest", "edgehar"),
@@ -59,7 +59,7 @@ async def test_every_link_has_a_source_and_its_bodies_a_profile() -> None:
 
 
 async def test_all_wearers_share_the_adapter() -> None:
-    parsed = config.parse(EVERYTHING + ANOTHER)
+    parsed = parse(EVERYTHING + ANOTHER)
     shared = make_shared_links(parsed)
     sources = [source for wearer in parsed.wearer for source in make_sources(wearer, shared)[0]]
     radios = [source.radio for source in sources if isinstance(source, Ble)]
@@ -68,7 +68,7 @@ async def test_all_wearers_share_the_adapter() -> None:
 
 async def test_what_one_wearer_names_no_other_may_take() -> None:
     address = ANOTHER + 'address = "d4:ca:6e:f1:00:01"\n'
-    shared = make_shared_links(config.parse(EVERYTHING + address))
+    shared = make_shared_links(parse(EVERYTHING + address))
     assert shared.radio is not None
     assert (shared.radio.claimed_addresses, shared.radio.claimed_names) == ({"D4:CA:6E:F1:00:01"}, {"left"})
 
@@ -88,16 +88,16 @@ device = "b"
 
 
 def test_phones_that_post_to_one_address_share_its_server() -> None:
-    shared = make_shared_links(config.parse(PHONES))
+    shared = make_shared_links(parse(PHONES))
     assert len(shared.push_servers) == 2
     assert len(set(shared.push_servers.values())) == 1
 
 
 LOADED = """
 import sys
-from edgehar.config import read as config
+from edgehar.config.read import parse
 from edgehar.daemon import wiring
-parsed = config.parse(sys.argv[1])
+parsed = parse(sys.argv[1])
 wiring.make_sources(parsed.wearer[0], wiring.make_shared_links(parsed))
 print(*sorted({"serial", "bleak", "aiohttp", "paho"} & set(sys.modules)))
 """

@@ -1,1 +1,1 @@
-"""What a verb of the command line does: one application a module."""
+"""The work behind the command line's verbs: one application a module."""

@@ -8,17 +8,17 @@ from rich.console import Console
 
 from edgehar.apps.screen import Screen
 from edgehar.brokers.embedded import EmbeddedBroker
-from edgehar.config.read import Config, Gateway, Model, Mqtt, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Gateway, Model, Mqtt, SimulatedWearer, Wearer
 from edgehar.daemon.run import Daemon
 from edgehar.errors import ConfigError
 from edgehar.publishers.jsonl import JsonLines
 from edgehar.sources.simulated.simulator import Simulator
 
 LONGEST_S = 15.0
-"""Who watches wants to see something happen: no activity of the demo lasts longer, s."""
+"""Longest activity of the demo, s: who watches wants to see something happen."""
 
 
-async def run(
+async def show_demo(
     *, seconds: float | None, placement: str, model: str, port: int, seed: int, as_json: bool = False
 ) -> None:
     """Show the whole chain until `seconds` are over or Ctrl-C."""
@@ -53,7 +53,7 @@ async def run(
 
 
 async def _broker(stack: contextlib.AsyncExitStack, port: int) -> EmbeddedBroker:
-    """The broker on `port`, or on a free one where that is taken."""
+    """Start the broker on `port`, or on a free one where that is taken."""
     try:
         return await stack.enter_async_context(EmbeddedBroker(port=port))
     except ConfigError:

@@ -1,4 +1,4 @@
-"""`edgehar devices`: what is around, how well one sensor does, and one command to it."""
+"""`edgehar devices`: the sensors around, how well one of them does, and one command to it."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgehar.devices import PROFILES, Profile, fitting
+from edgehar.devices import PROFILES, Profile, matching_profiles
 from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.pipeline.intake import Intake
@@ -20,18 +20,18 @@ from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS, Stream
 from edgehar.wire.commands import Kind, decode_answer, encode_command, is_answer
 
 RATE_TOLERANCE = 0.1
-"""Of the declared rate; more is told."""
+"""Share of the declared rate; a greater difference is a finding."""
 
 _KINDS = {IMU_CHANNELS: "both", ACCELERATION: "acceleration", ANGULAR_RATE: "angular_rate"}
 
 _WEAKEST_DBM = -128
 
 ANSWER_S = 1.0
-"""A command that is not answered by then is sent again, s; thrice in all."""
+"""Time after which a command without an answer is sent again, s; thrice in all."""
 
 
 def profiles() -> list[dict[str, Any]]:
-    """The kinds of sensors that are read over Bluetooth Low Energy."""
+    """Return the kinds of sensors that are read over Bluetooth Low Energy."""
     return [
         {"profile": profile.name, "sensor": profile.title, "samples_per_s": profile.rate_hz}
         for profile in PROFILES.values()
@@ -39,11 +39,11 @@ def profiles() -> list[dict[str, Any]]:
 
 
 async def scan(adapter: str | None, seconds: float, *, everything: bool) -> list[dict[str, Any]]:
-    """Devices that were heard, those of a profile and a strong signal first; all others only if asked for."""
+    """Return the devices heard, those of a profile and a strong signal first; all others only if asked for."""
     heard: dict[str, Sighting] = {}
     await Radio(adapter).listen(lambda sighting: heard.update({sighting.address: sighting}), seconds)
-    found = [(fitting(sighting.services, sighting.name), sighting) for sighting in heard.values()]
-    found.sort(key=lambda pair: (not pair[0], -(pair[1].rssi_dbm or _WEAKEST_DBM)))
+    devices = [(matching_profiles(sighting.services, sighting.name), sighting) for sighting in heard.values()]
+    devices.sort(key=lambda pair: (not pair[0], -(pair[1].rssi_dbm or _WEAKEST_DBM)))
     return [
         {
             "address": sighting.address,
@@ -51,7 +51,7 @@ async def scan(adapter: str | None, seconds: float, *, everything: bool) -> list
             "signal_dbm": sighting.rssi_dbm,
             "profiles": [profile.name for profile in fits],
         }
-        for fits, sighting in found
+        for fits, sighting in devices
         if everything or fits
     ]
 
@@ -74,31 +74,38 @@ class Trial:
             self._samples[samples.channels].append((t, len(samples.t)))
 
     def rates(self) -> dict[str, float]:
-        """Samples per second that came, by kind of channel: `acceleration`, `angular_rate`, `both`, `some`."""
-        return {_KINDS.get(channels, "some"): _rate(came) for channels, came in self._samples.items()}
+        """Return samples per second, by kind of channel: `acceleration`, `angular_rate`, `both`, `some`."""
+        return {_KINDS.get(channels, "some"): _rate(arrivals) for channels, arrivals in self._samples.items()}
 
 
-def _rate(came: Sequence[tuple[float, int]]) -> float:
-    """Slope of the samples' number over the time of their arrival: what bundles them does not bend it."""
-    if len(came) < 3:
+def _rate(arrivals: Sequence[tuple[float, int]]) -> float:
+    """Return the slope of the samples' number over the time of their arrival, which bundling does not bend."""
+    if len(arrivals) < 3:
         return 0.0
-    t, n = np.array(came).T
+    t, n = np.array(arrivals).T
     return float(np.polyfit(t - t[0], np.cumsum(n), 1)[0])
 
 
-async def test(
-    target: str, *, profile: str | None, adapter: str | None, baud: int, seconds: float
+async def run_trial(
+    target: str,
+    *,
+    profile: str | None,
+    adapter: str | None,
+    baud: int,
+    seconds: float,
+    search_s: float = SEARCH_S,
 ) -> dict[str, Any]:
     """Listen to one sensor for some seconds and tell how well it does; SourceLostError if it is not heard.
 
     Args:
         target: Bluetooth address or advertised name; or the path or URL of a serial port.
-        profile: What it is; None: told by what it advertises.
+        profile: Its kind; None: the one that fits best what it advertises.
         adapter: As in the configuration.
         baud: Of a serial port.
         seconds: From its first packet on.
+        search_s: How long a Bluetooth device is looked for, s.
     """
-    source, kind = await _source(target, profile, adapter, baud)
+    source, kind = await _source(target, profile, adapter, baud, search_s)
     trial = Trial(Stream(target, kind.name))
     await _listen(source, trial, seconds)
     return _findings(trial, source, kind)
@@ -109,30 +116,28 @@ def _check_profile(profile: str | None) -> None:
         raise ConfigError(f"no sensor profile is called {profile!r}; there are {', '.join(PROFILES)}")
 
 
-def is_port(target: str) -> bool:
-    """Whether a target is a serial port and no Bluetooth device."""
-    return "/" in target
-
-
 async def _source(
-    target: str, profile: str | None, adapter: str | None, baud: int
+    target: str, profile: str | None, adapter: str | None, baud: int, search_s: float = SEARCH_S
 ) -> tuple[Ble | Serial, Profile]:
     _check_profile(profile)
-    if is_port(target):
+    # A path or a URL is a serial port; neither an address nor a sensor's name has a slash.
+    if "/" in target:
         if profile not in {None, "edgehar"}:
             raise ConfigError(f"a serial port carries edgehar's wire format alone, not {profile}")
         return Serial(target, baud), PROFILES["edgehar"]
     radio = Radio(adapter)
-    sighting, kind = await _met(radio, target, profile)
+    sighting, kind = await _search(radio, target, profile, search_s)
     return Ble(radio, kind, address=sighting.address), kind
 
 
-async def _met(radio: Radio, target: str, profile: str | None) -> tuple[Sighting, Profile]:
-    """The device of this address or name, and what it is."""
-    sighting = await radio.find(lambda s: target.upper() == s.address or target == s.name, SEARCH_S)
+async def _search(
+    radio: Radio, target: str, profile: str | None, search_s: float = SEARCH_S
+) -> tuple[Sighting, Profile]:
+    """Return the device of this address or name, and its profile; SourceLostError if it is not heard."""
+    sighting = await radio.find(lambda s: target.upper() == s.address or target == s.name, search_s)
     if sighting is None:
         raise SourceLostError(f"{target} is not heard: is it charged, on, near, and not connected elsewhere?")
-    fits = [PROFILES[profile]] if profile else fitting(sighting.services, sighting.name)
+    fits = [PROFILES[profile]] if profile else matching_profiles(sighting.services, sighting.name)
     if not fits:
         raise ConfigError(
             f"{target} (called {sighting.name!r}) is no sensor that edgehar knows; name its profile with "
@@ -142,9 +147,9 @@ async def _met(radio: Radio, target: str, profile: str | None) -> tuple[Sighting
 
 
 async def identify(target: str, profile: str | None, adapter: str | None) -> dict[str, str]:
-    """Profile and address of a Bluetooth sensor, as the configuration wants them."""
+    """Return profile and address of a Bluetooth sensor, as the configuration wants them."""
     _check_profile(profile)
-    sighting, kind = await _met(Radio(adapter), target, profile)
+    sighting, kind = await _search(Radio(adapter), target, profile)
     return {"profile": kind.name, "address": sighting.address}
 
 
@@ -168,7 +173,7 @@ def _findings(trial: Trial, source: Ble | Serial, profile: Profile) -> dict[str,
     health = trial.intake.health()
     declared = _declared_hz(trial.intake, profile)
     rates = trial.rates()
-    felt = trial.intake.rest.felt
+    felt = trial.intake.gravity.at_rest
     wrong = [
         f"{rate:.1f} samples came per second where {declared:g} are declared"
         for rate in rates.values()
@@ -176,10 +181,10 @@ def _findings(trial: Trial, source: Ble | Serial, profile: Profile) -> dict[str,
     ]
     wrong += [health["misfit"]] if health["misfit"] else []
     wrong += [] if rates else ["nothing came that its profile can read"]
-    found: dict[str, Any] = {"profile": profile.name, "sensor": profile.title}
+    identity: dict[str, Any] = {"profile": profile.name, "sensor": profile.title}
     if isinstance(source, Ble):
-        found |= {"address": source.address, "signal_dbm": source.rssi_dbm}
-    return found | {
+        identity |= {"address": source.address, "signal_dbm": source.rssi_dbm}
+    return identity | {
         "battery": health["battery"] if health["battery"] is not None else source.link.battery,
         "declared_samples_per_s": declared,
         "samples_per_s": {kind: round(rate, 1) for kind, rate in rates.items()},
@@ -194,24 +199,24 @@ def _findings(trial: Trial, source: Ble | Serial, profile: Profile) -> dict[str,
 
 
 def _declared_hz(intake: Intake, profile: Profile) -> float:
-    """Samples per second that the sensor says it sends, or else its profile."""
+    """Return the samples per second that the sensor says it sends, or else its profile."""
     described = intake.reader.description if isinstance(intake.reader, EdgeharReader) else None
     return 1e6 / described.period_us if described else profile.rate_hz
 
 
 def kind_of(name: str) -> Kind:
-    """The command of this name; ConfigError if there is none."""
+    """Return the command of this name; ConfigError if there is none."""
     try:
         return Kind[name.upper()]
     except KeyError as error:
-        known = ", ".join(kind.name.lower() for kind in Kind)
-        raise ConfigError(f"no command is called {name!r}; there are {known}") from error
+        names = ", ".join(kind.name.lower() for kind in Kind)
+        raise ConfigError(f"no command is called {name!r}; there are {names}") from error
 
 
 async def command(
     target: str, kind: Kind, value: int, more: int, *, adapter: str | None, baud: int
 ) -> dict[str, Any]:
-    """Ask a sensor with edgehar's firmware for something; its answer. SourceLostError if none comes."""
+    """Ask a sensor with edgehar's firmware for something, return its answer; SourceLostError if none comes."""
     try:
         body = encode_command(time.monotonic_ns() & 0xFF, kind, value, more)
     except ValueError as error:
@@ -220,12 +225,12 @@ async def command(
     answer = await _ask(source, body)
     if answer is None:
         raise SourceLostError(f"{target} was sent the command thrice and did not answer")
-    told = decode_answer(answer)
-    return {"command": kind.name.lower(), "result": told.result.name.lower(), "echo": told.echo}
+    reply = decode_answer(answer)
+    return {"command": kind.name.lower(), "result": reply.result.name.lower(), "echo": reply.echo}
 
 
 async def _ask(source: Ble | Serial, body: bytes) -> bytes | None:
-    """The answer to a command, which goes out once the sensor was heard; None if none came."""
+    """Send a command once the sensor was heard and return the answer; None if none came."""
     heard = asyncio.Event()
     answers: asyncio.Queue[bytes] = asyncio.Queue()
 

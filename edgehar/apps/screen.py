@@ -1,4 +1,4 @@
-"""The live page of `edgehar demo`: what a person wants to watch, drawn by rich on a terminal."""
+"""The live page of `edgehar demo`, drawn by rich on a terminal."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -18,12 +18,12 @@ HISTORY = 8
 
 
 class Screen:
-    """Shows the newest activity of every wearer and the last events."""
+    """The newest activity of every wearer and the last events, on a console."""
 
     def __init__(
         self, console: Console, title: str, footer: str, truth: Callable[[], str | None] | None = None
     ) -> None:
-        """`truth` tells what a simulated wearer really does at this moment."""
+        """Draw on `console`; `truth` tells what a simulated wearer really does at this moment."""
         self._title = title
         self._footer = footer
         self._truth = truth

@@ -1,1 +1,1 @@
-"""MQTT brokers: the link to one, and one that runs inside this process."""
+"""MQTT brokers: `mqtt` is one connection to one, `embedded` is one that runs inside this process."""

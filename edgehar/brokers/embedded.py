@@ -1,4 +1,4 @@
-"""A small MQTT broker inside the process, on loopback and open to all who are there.
+"""A small MQTT broker inside the process, on loopback and open to every program of this host.
 
 For `edgehar demo`: somebody without a broker sees the topics too. It is amqtt, which speaks MQTT
 3.1.1 only and keeps nothing for clients that are away.
@@ -14,20 +14,20 @@ from edgehar.errors import ConfigError
 
 HOST = "127.0.0.1"
 
-_TO_VERSION = 7
+_LENGTH_TO_VERSION = 7
 """Bytes of CONNECT after its length, up to the version: two, `MQTT`, and the version itself."""
 
-_NOT_THIS_VERSION = bytes((0x20, 3, 0, 0x84, 0))
+_CONNACK_WRONG_VERSION = bytes((0x20, 3, 0, 0x84, 0))
 """CONNACK of MQTT 5: no session, unsupported protocol version, no properties."""
 
 _LIBRARIES = ("amqtt", "transitions")
 
 
 class EmbeddedBroker:
-    """A broker as long as the `async with` block lasts, then everything it knew is gone."""
+    """Broker as long as the `async with` block lasts; then everything it retained is gone."""
 
     def __init__(self, port: int = 1883) -> None:
-        """Port 0 takes any free one; `port` tells which."""
+        """Prepare to listen on `port`; 0 takes any free one, and the attribute `port` says which."""
         self.port = port
         self._broker: Any = None
         self._server: asyncio.Server | None = None
@@ -38,7 +38,7 @@ class EmbeddedBroker:
         """Listen; ConfigError if the port is taken."""
         self._server = await self._listen()
         self.port = self._server.sockets[0].getsockname()[1]
-        self._hush()
+        self._silence_libraries()
         # The library takes longer to load than all of edgehar: only who wants a broker waits for it.
         from amqtt.broker import Broker  # noqa: PLC0415
 
@@ -77,8 +77,8 @@ class EmbeddedBroker:
                 f"port {self.port} is taken, perhaps by another MQTT broker: choose another one, or 0 for any"
             ) from error
 
-    def _hush(self) -> None:
-        """Keep the libraries' words to themselves: a client that vanishes is an error to them."""
+    def _silence_libraries(self) -> None:
+        """Keep the libraries out of the log: a client that vanishes is an error to them."""
         for name in _LIBRARIES:
             logger = logging.getLogger(name)
             self._levels[name] = logger.level
@@ -90,17 +90,17 @@ class EmbeddedBroker:
         task.add_done_callback(self._clients.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One client, from its first byte to its last."""
+        """Serve one client, from its first byte to its last."""
         from amqtt.adapters import StreamWriterAdapter  # noqa: PLC0415  # see __aenter__
 
         try:
-            start = await _connect_start(reader)
+            start = await _read_connect_start(reader)
             if start[-1] == 5:
-                writer.write(_NOT_THIS_VERSION)
+                writer.write(_CONNACK_WRONG_VERSION)
                 await writer.drain()
             else:
                 await self._broker.external_connected(
-                    _Resumed(start, reader), StreamWriterAdapter(writer), "default"
+                    _PrefixedReader(start, reader), StreamWriterAdapter(writer), "default"
                 )
         except (OSError, asyncio.IncompleteReadError):
             pass  # it vanished
@@ -108,15 +108,15 @@ class EmbeddedBroker:
             writer.close()
 
 
-class _Resumed:
-    """A stream of which the start was read already, as amqtt's reader adapters are."""
+class _PrefixedReader:
+    """Stream of which the start was read already, as amqtt's reader adapters are."""
 
     def __init__(self, start: bytes, reader: asyncio.StreamReader) -> None:
         self._start = start
         self._reader = reader
 
     async def read(self, n: int = -1) -> bytes:
-        """Exactly `n` bytes, or with -1 all that comes."""
+        """Read exactly `n` bytes, or with -1 all that comes."""
         if n < 0:
             return await self._reader.read()
         start, self._start = self._start[:n], self._start[n:]
@@ -127,9 +127,9 @@ class _Resumed:
         self._reader.feed_eof()
 
 
-async def _connect_start(reader: asyncio.StreamReader) -> bytes:
-    """The first packet up to its version, which stands last."""
+async def _read_connect_start(reader: asyncio.StreamReader) -> bytes:
+    """Read the first packet up to its version, which stands last."""
     start = await reader.readexactly(2)
     while start[-1] & 0x80 and len(start) < 5:
         start += await reader.readexactly(1)
-    return start + await reader.readexactly(_TO_VERSION)
+    return start + await reader.readexactly(_LENGTH_TO_VERSION)

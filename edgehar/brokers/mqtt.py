@@ -1,5 +1,7 @@
-"""One connection to an MQTT broker: paho's client, driven by the event loop instead of a thread.
+"""One connection to an MQTT broker: opening it, TLS, keep-alive, publish, subscribe, and errors by cause.
 
+Who wants another one after a loss makes it: `publishers.mqtt_reconnect` for what is published,
+`sources.reconnect` for a phone. It is paho's client, driven by the event loop instead of a thread.
 Only name resolution, TCP and TLS, which paho cannot do without waiting, happen in a thread, before
 the loop takes the socket over; no callback is set until then, so none can run there.
 """
@@ -22,31 +24,30 @@ from edgehar.errors import ConfigError
 Version = Literal[4, 5]
 """MQTT 3.1.1 or 5, by its number on the wire."""
 
-NAMES: dict[Version, str] = {4: "MQTT 3.1.1", 5: "MQTT 5"}
+VERSION_NAMES: dict[Version, str] = {4: "MQTT 3.1.1", 5: "MQTT 5"}
 
 KEEPALIVE_S = 20
-"""A broker tells the last will after 1.5 times this silence; a silent broker is given up after twice."""
+"""A broker publishes the last will after 1.5 times this silence; a silent broker is given up after twice."""
 
 ANSWER_S = 5.0
-"""A broker that did not answer CONNECT within this time never will, s."""
+"""A broker that did not answer CONNECT or SUBSCRIBE within this time never will, s."""
 
-TICK_S = 5.0
-"""How often the keep-alive is looked after, s."""
+KEEPALIVE_CHECK_S = 5.0
+"""How often it is checked whether a ping is due or overdue, s."""
 
-WINDOW = 20
-"""Messages on their way at once; what mosquitto takes unless it is told otherwise."""
+MAX_IN_FLIGHT = 20
+"""Messages on their way at once; what mosquitto takes unless it is configured otherwise."""
 
-
-_CREDENTIALS = ("Bad user name or password", "Not authorized")
+_WRONG_PASSWORD = ("Bad user name or password", "Not authorized")
 """What brokers say to a wrong password; mosquitto says the second."""
 
 
 class VersionError(ConnectionError):
-    """The broker does not speak this version of MQTT, or does not answer at all."""
+    """Failure of a broker that does not speak this version of MQTT, or does not answer at all."""
 
 
 class RefusedError(ConnectionError):
-    """The broker answered that it does not want us; only its operator or ours can mend that."""
+    """Refusal by a broker that answered; only its operator or ours can mend that."""
 
 
 class Tls(Struct, frozen=True):
@@ -77,7 +78,7 @@ class Tls(Struct, frozen=True):
 def new_client(
     client_id: str, version: Version, username: str | None, password: str | None, tls: ssl.SSLContext | None
 ) -> Client:
-    """A client for one `Link`; it connects to nothing yet."""
+    """Make a client for one `Link`; it connects to nothing yet."""
     client = Client(
         CallbackAPIVersion.VERSION2,
         client_id,
@@ -91,7 +92,7 @@ def new_client(
 
 
 class Link:
-    """One life of one client: open, hear the answer, publish or subscribe, stay until it is lost."""
+    """One connection of one client: connect, publish or subscribe, keep alive until it is lost."""
 
     def __init__(
         self,
@@ -99,75 +100,80 @@ class Link:
         *,
         on_acknowledged: Callable[[int, ReasonCode], None] | None = None,
         on_message: Callable[[bytes], None] | None = None,
+        answer_s: float = ANSWER_S,
     ) -> None:
-        """Neither callback may raise.
+        """Connect to nothing yet; neither callback may raise.
 
         Args:
             client: From `new_client`.
-            on_acknowledged: Gets the number of a message that the broker has, and what it said of it.
+            on_acknowledged: Gets the number of a message that the broker has, and its verdict on it.
             on_message: Gets the payload of every message that was subscribed to.
+            answer_s: A broker that did not answer within this time never will, s.
         """
         self._loop = asyncio.get_running_loop()
         self._client = client
         self._on_acknowledged = on_acknowledged
         self._on_message = on_message
-        self._subscribed: asyncio.Future[ReasonCode] = self._loop.create_future()
-        self._answer: asyncio.Future[ReasonCode | None] = self._loop.create_future()
+        self._suback: asyncio.Future[ReasonCode] = self._loop.create_future()
+        self._connack: asyncio.Future[ReasonCode | None] = self._loop.create_future()
         self.lost: asyncio.Future[str] = self._loop.create_future()
-        self._is_ours = False
-        self.window = WINDOW
+        """Done, with the reason in words, once the connection is lost."""
+        self._has_left_thread = False
+        self._answer_s = answer_s
+        self.max_in_flight = MAX_IN_FLIGHT
+        """Messages that the broker takes before it has acknowledged the first."""
 
-    async def open(self, host: str, port: int) -> None:
-        """Connect and be welcomed.
+    async def connect(self, host: str, port: int) -> None:
+        """Connect, and wait until the broker welcomes us.
 
         Raises OSError, or UnicodeError for an impossible host name; VersionError and RefusedError
         if the broker is there.
         """
-        opened: asyncio.Future[None] = self._loop.create_future()
+        socket_opened: asyncio.Future[None] = self._loop.create_future()
         # Not a thread of the loop's pool: at its end the loop waits for those, and a resolver
         # without a network takes half a minute.
-        threading.Thread(target=self._connect, args=(host, port, opened), daemon=True).start()
-        await opened
-        await asyncio.wait([self._answer], timeout=ANSWER_S)
-        reason = self._answer.result() if self._answer.done() else None
+        threading.Thread(target=self._open_socket, args=(host, port, socket_opened), daemon=True).start()
+        await socket_opened
+        await asyncio.wait([self._connack], timeout=self._answer_s)
+        reason = self._connack.result() if self._connack.done() else None
         if reason is None or reason == "Unsupported protocol version":
             raise VersionError(
                 f"no answer that can be understood ({reason or 'silence or a closed connection'})"
             )
         if reason.is_failure:
-            hint = ", check user name and password" if reason in _CREDENTIALS else ""
+            hint = ", check user name and password" if reason in _WRONG_PASSWORD else ""
             raise RefusedError(f"the broker refuses: {reason}{hint}")
 
-    def _connect(self, host: str, port: int, opened: "asyncio.Future[None]") -> None:
+    def _open_socket(self, host: str, port: int, socket_opened: "asyncio.Future[None]") -> None:
         error: Exception | None = None
         try:
             self._client.connect(host, port, KEEPALIVE_S)
         except Exception as caught:  # noqa: BLE001  # raised again by whoever waits in the loop
             error = caught
         try:
-            self._loop.call_soon_threadsafe(self._opened, opened, error)
+            self._loop.call_soon_threadsafe(self._leave_thread, socket_opened, error)
         except RuntimeError:  # the loop has ended
-            self._close()
+            self._close_socket()
 
-    def _opened(self, opened: "asyncio.Future[None]", error: Exception | None) -> None:
-        self._is_ours = True
-        if opened.cancelled():
-            self._close()
+    def _leave_thread(self, socket_opened: "asyncio.Future[None]", error: Exception | None) -> None:
+        self._has_left_thread = True
+        if socket_opened.cancelled():
+            self._close_socket()
         elif error:
-            opened.set_exception(error)
+            socket_opened.set_exception(error)
         elif self._client.socket() is None:
-            opened.set_exception(ConnectionResetError("the broker closed the connection"))
+            socket_opened.set_exception(ConnectionResetError("the broker closed the connection"))
         else:
-            self._take_over()
-            opened.set_result(None)
+            self._attach_to_loop()
+            socket_opened.set_result(None)
 
-    def _take_over(self) -> None:
+    def _attach_to_loop(self) -> None:
         client, loop = self._client, self._loop
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_publish = self._acknowledged
-        client.on_subscribe = self._answered
-        client.on_message = self._came
+        client.on_subscribe = self._subscription_answered
+        client.on_message = self._message_came
         client.on_socket_close = self._stop_reading
         client.on_socket_register_write = lambda _client, _user, sock: loop.add_writer(
             sock, client.loop_write
@@ -199,9 +205,9 @@ class Link:
         reason: ReasonCode,
         properties: Properties | None,
     ) -> None:
-        self.window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
-        if not self._answer.done():
-            self._answer.set_result(reason)
+        self.max_in_flight = min(MAX_IN_FLIGHT, getattr(properties, "ReceiveMaximum", MAX_IN_FLIGHT))
+        if not self._connack.done():
+            self._connack.set_result(reason)
 
     def _disconnected(
         self,
@@ -211,13 +217,13 @@ class Link:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        if not self._answer.done():
-            self._answer.set_result(None)
+        if not self._connack.done():
+            self._connack.set_result(None)
         if not self.lost.done():
-            told = (
+            cause = (
                 f"the broker said: {reason}" if flags.is_disconnect_packet_from_server else "connection lost"
             )
-            self.lost.set_result(told)
+            self.lost.set_result(cause)
 
     def _acknowledged(
         self, _client: Client, _user: Any, number: int, reason: ReasonCode, _properties: Properties | None
@@ -225,7 +231,7 @@ class Link:
         if self._on_acknowledged:
             self._on_acknowledged(number, reason)
 
-    def _answered(
+    def _subscription_answered(
         self,
         _client: Client,
         _user: Any,
@@ -233,49 +239,49 @@ class Link:
         reasons: list[ReasonCode],
         _properties: Properties | None,
     ) -> None:
-        if not self._subscribed.done():
-            self._subscribed.set_result(reasons[0])
+        if not self._suback.done():
+            self._suback.set_result(reasons[0])
 
-    def _came(self, _client: Client, _user: Any, message: MQTTMessage) -> None:
+    def _message_came(self, _client: Client, _user: Any, message: MQTTMessage) -> None:
         if self._on_message:
             self._on_message(bytes(message.payload))
 
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> int:
-        """Send with QoS 1; returns the number under which it will be acknowledged."""
+        """Send with QoS 1; return the number under which it will be acknowledged."""
         return self._client.publish(topic, payload, qos=1, retain=retain).mid
 
     async def subscribe(self, topic: str) -> None:
-        """Ask for one topic, at most once a message; once in a life.
+        """Ask for one topic, each message at most once; one subscription for each link.
 
         RefusedError if the broker does not give it, ConnectionError if it does not answer. A topic
         that breaks the rules of MQTT raises ValueError.
         """
         self._client.subscribe(topic, qos=0)
-        answers: tuple[asyncio.Future[Any], ...] = (self._subscribed, self.lost)
-        await asyncio.wait(answers, timeout=ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
-        if not self._subscribed.done():
+        answers: tuple[asyncio.Future[Any], ...] = (self._suback, self.lost)
+        await asyncio.wait(answers, timeout=self._answer_s, return_when=asyncio.FIRST_COMPLETED)
+        if not self._suback.done():
             raise ConnectionError(self.lost.result() if self.lost.done() else "no answer to a subscription")
-        if (reason := self._subscribed.result()).is_failure:
+        if (reason := self._suback.result()).is_failure:
             raise RefusedError(f"the broker refuses the topic {topic}: {reason}")
 
-    async def stay(self) -> None:
-        """Keep the connection alive; raises ConnectionError when it is lost."""
+    async def keep_alive(self) -> None:
+        """Answer to the keep-alive until the connection is lost, which raises ConnectionError."""
         while not self.lost.done():
-            await asyncio.wait([self.lost], timeout=TICK_S)
+            await asyncio.wait([self.lost], timeout=KEEPALIVE_CHECK_S)
             self._client.loop_misc()
         raise ConnectionError(self.lost.result())
 
-    async def say_goodbye(self, timeout_s: float) -> None:
-        """Disconnect such that the broker tells no last will."""
+    async def disconnect(self, timeout_s: float) -> None:
+        """Disconnect such that the broker publishes no last will, and wait at most `timeout_s` for it."""
         self._client.disconnect()
         await asyncio.wait([self.lost], timeout=timeout_s)
 
-    def drop(self) -> None:
-        """Close the socket, if there still is one, without a goodbye."""
-        # Before that the thread has the client, and closes it when it is done.
-        if self._is_ours:
-            self._close()
+    def close(self) -> None:
+        """Close the socket, if it is still open, without DISCONNECT."""
+        # Until then the thread has the client, and closes it when it is done.
+        if self._has_left_thread:
+            self._close_socket()
 
-    def _close(self) -> None:
+    def _close_socket(self) -> None:
         # paho's only public call that closes a socket at once; it opens nothing.
         self._client.connect_async("localhost")

@@ -37,8 +37,8 @@ app.add_typer(config_verbs.app, name="config", short_help="The configuration fil
 SubjectOption = Annotated[str | None, typer.Option(help="Which person of an .npz set.")]
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it with the flag
-    if asked:
+def _print_version(version: bool) -> None:  # noqa: FBT001 - typer calls it with the flag
+    if version:
         typer.echo(__version__)
         raise typer.Exit
 
@@ -48,7 +48,7 @@ def root(
     *,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also say what is normal.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback answers
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Set up logging."""
@@ -69,10 +69,10 @@ def run(
 
     The daemon: read the sensors, recognize, publish, for ever.
     """
-    from edgehar.config import read as configuration
-    from edgehar.daemon import run as daemon
+    from edgehar.config.read import load
+    from edgehar.daemon.run import run as run_daemon
 
-    run_to_end(daemon.run(configuration.load(config), stdout=sys.stdout if stdout else None))
+    run_to_end(run_daemon(load(config), stdout=sys.stdout if stdout else None))
 
 
 @app.command(short_help="A simulated wearer, recognized live on this terminal.")
@@ -90,10 +90,10 @@ def demo(
 
     A simulated wearer, the shipped model and an embedded MQTT broker, live on this terminal.
     """
-    from edgehar.apps import demo as showing
+    from edgehar.apps.demo import show_demo
 
     run_to_end(
-        showing.run(seconds=seconds, placement=placement, model=model, port=port, seed=seed, as_json=as_json)
+        show_demo(seconds=seconds, placement=placement, model=model, port=port, seed=seed, as_json=as_json)
     )
 
 
@@ -112,10 +112,12 @@ def replay(
 
     Run a recording through the pipeline and print its events; where the truth is known, how well they meet it.
     """
-    from edgehar.apps import replay as report
+    from edgehar.apps.replay import replay_recording
 
     asyncio.run(
-        report.replay(path, subject=subject, placements=placement, model=model, speed=speed, as_json=as_json)
+        replay_recording(
+            path, subject=subject, placements=placement, model=model, speed=speed, as_json=as_json
+        )
     )
 
 
@@ -135,10 +137,10 @@ def record(
 
     Write the packets of one wearer's sensors with their arrival times.
     """
-    from edgehar.apps import replay as report
+    from edgehar.apps.record import record_wearer
 
     counts = run_to_end(
-        report.record(out, port=port, placement=placement, config=config, wearer=wearer, seconds=seconds)
+        record_wearer(out, port=port, placement=placement, config=config, wearer=wearer, seconds=seconds)
     )
     assert counts is not None  # told to end, it still counts
     show(counts, as_json)

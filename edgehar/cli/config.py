@@ -19,10 +19,10 @@ def config_check(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption =
 
     Read the file, load the model, place the sensors; say what does not fit.
     """
-    from edgehar.config import read as configuration
-    from edgehar.daemon import run as daemon
+    from edgehar.config.read import load
+    from edgehar.daemon.run import check
 
-    show(daemon.check(configuration.load(config)), as_json)
+    show(check(load(config)), as_json)
 
 
 @app.command("show")
@@ -31,12 +31,12 @@ def config_show(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = 
 
     Every effective key and whether it comes from the file, the model or is a default.
     """
-    from edgehar.config import read as configuration
+    from edgehar.config.read import load, origins
     from edgehar.pipeline import manifest
 
-    effective = configuration.load(config)
+    effective = load(config)
     model = manifest.read(manifest.find(effective.model.path)).decision
-    rows = list(configuration.origins(effective, config.read_text("utf-8"), model))
+    rows = list(origins(effective, config.read_text("utf-8"), model))
     if as_json:
         show({path: {"value": value, "origin": origin} for path, value, origin in rows}, as_json)
         return
@@ -50,6 +50,6 @@ def config_schema() -> None:
 
     JSON Schema of the file, for editors.
     """
-    from edgehar.config import read as configuration
+    from edgehar.config.schema import json_schema
 
-    typer.echo(json.dumps(configuration.schema(), indent=2))
+    typer.echo(json.dumps(json_schema(), indent=2))

@@ -42,9 +42,9 @@ def devices_scan(
 
     Bluetooth sensors that are heard: address, name, signal and the profiles that fit, best first.
     """
-    from edgehar.apps import devices as survey
+    from edgehar.apps.devices import scan
 
-    rows = answer_of(survey.scan(adapter, seconds, everything=everything))
+    rows = answer_of(scan(adapter, seconds, everything=everything))
     show_table(rows, as_json)
     if not rows:
         typer.echo(
@@ -70,13 +70,13 @@ def devices_test(
 
     Listen to one sensor: signal, battery, its real rate, what is lost, and one g at rest; lay it down for that.
     """
-    from edgehar.apps import devices as survey
+    from edgehar.apps.devices import run_trial
 
-    found = answer_of(survey.test(target, profile=profile, adapter=adapter, baud=baud, seconds=seconds))
-    show(found, as_json)
-    if found["wrong"]:
+    findings = answer_of(run_trial(target, profile=profile, adapter=adapter, baud=baud, seconds=seconds))
+    show(findings, as_json)
+    if findings["wrong"]:
         raise typer.Exit(EXIT_FAILED)
-    if "address" in found:
+    if "address" in findings:
         typer.echo("next: edgehar devices assign ADDRESS --wearer WHO --placement WHERE", err=True)
 
 
@@ -95,12 +95,12 @@ def devices_assign(
 
     Write into the configuration who wears a sensor where; a Bluetooth sensor worn there before gives way.
     """
-    from edgehar.apps import devices as survey
-    from edgehar.config import edit as assignment
-    from edgehar.daemon import run as daemon
+    from edgehar.apps.devices import identify
+    from edgehar.config.edit import assign
+    from edgehar.daemon.run import check
 
-    sensor = answer_of(survey.identify(target, profile, adapter))
-    lines = assignment.assign(config, wearer, placement, sensor, check=daemon.check)
+    sensor = answer_of(identify(target, profile, adapter))
+    lines = assign(config, wearer, placement, sensor, check=check)
     show(
         {"config": str(config), "wearer": wearer, "placement": placement, **sensor} if as_json else lines,
         as_json,
@@ -125,10 +125,9 @@ def devices_command(
 
     Ask a sensor with edgehar's firmware for something and print its answer.
     """
-    from edgehar.apps import devices as survey
+    from edgehar.apps.devices import command, kind_of
 
-    asked = survey.kind_of(kind)
-    answer = answer_of(survey.command(target, asked, value, more, adapter=adapter, baud=baud))
+    answer = answer_of(command(target, kind_of(kind), value, more, adapter=adapter, baud=baud))
     show(answer, as_json)
     if answer["result"] != "accepted":
         raise typer.Exit(EXIT_FAILED)
@@ -140,6 +139,6 @@ def devices_profiles(*, as_json: JsonOption = False) -> None:
 
     The kinds of Bluetooth sensors that edgehar reads.
     """
-    from edgehar.apps import devices as survey
+    from edgehar.apps.devices import profiles
 
-    show_table(survey.profiles(), as_json)
+    show_table(profiles(), as_json)

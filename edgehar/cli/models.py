@@ -37,10 +37,10 @@ def models_info(name: str, *, as_json: JsonOption = False) -> None:
     """
     from edgehar.pipeline import manifest
 
-    told = msgspec.to_builtins(manifest.read(manifest.find(name)))
-    for sensor in () if as_json else told["sensors"]:
+    content = msgspec.to_builtins(manifest.read(manifest.find(name)))
+    for sensor in () if as_json else content["sensors"]:
         sensor["labels"] = sensor["labels"] or "all"
-    show(told, as_json)
+    show(content, as_json)
 
 
 @app.command("verify")

@@ -1,4 +1,4 @@
-"""What the verbs share: options, exit codes, and how results and failures are printed."""
+"""The terminal side of every verb: options, exit codes, and how results and failures are printed."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ ModelOption = Annotated[
 
 
 def show(value: Any, as_json: bool) -> None:  # noqa: FBT001 - what the flag said
-    """JSON for programs, indented lines for people."""
+    """Print JSON for programs, indented lines for people."""
     if as_json:
         typer.echo(json.dumps(value))
     else:
@@ -34,7 +34,7 @@ def show(value: Any, as_json: bool) -> None:  # noqa: FBT001 - what the flag sai
 
 
 def show_table(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:  # noqa: FBT001 - what the flag said
-    """JSON for programs, for people a line for each row."""
+    """Print JSON for programs, for people a line for each row."""
     if as_json or not rows:
         typer.echo(json.dumps(rows) if as_json else "", nl=as_json)
         return
@@ -97,7 +97,7 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T | None:
 
 
 def answer_of(work: Coroutine[Any, Any, T]) -> T:
-    """As `run_to_end` of what has an answer; told to end before there is one, it has failed."""
+    """Run it as `run_to_end` does and return its answer; ended by SIGTERM before there is one, it has failed."""
     answer = run_to_end(work)
     if answer is None:
         typer.echo("edgehar: told to end before there was an answer", err=True)

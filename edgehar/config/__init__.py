@@ -1,1 +1,1 @@
-"""edgehar.toml: its keys, how it is read, and how a sensor is written into it."""
+"""edgehar.toml: `schema` has its keys, `read` reads it, `toml_lines` finds an error's line, `edit` adds a sensor."""

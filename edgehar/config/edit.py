@@ -5,15 +5,19 @@ first; a file that this cannot be done to is left alone, with the lines to add b
 """
 
 import contextlib
-import json
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import tomlkit
 from msgspec import ValidationError, convert
+from tomlkit import TOMLDocument
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import AoT, Array, InlineTable, Item, Table, Whitespace
 
-from edgehar.config import read as config, toml_lines as toml
+from edgehar.config.read import parse
+from edgehar.config.schema import Config, Wearer
 from edgehar.errors import ConfigError
 
 
@@ -23,9 +27,9 @@ def assign(
     placement: str,
     sensor: dict[str, str],
     *,
-    check: Callable[[config.Config], object],
+    check: Callable[[Config], object],
 ) -> str:
-    """Let `wearer` wear a Bluetooth sensor at `placement`; returns the lines that now say so.
+    """Let `wearer` wear a Bluetooth sensor at `placement`; return the lines that now say so.
 
     A Bluetooth sensor that was worn there gives way, and so does the place where this one was worn.
     ConfigError if the file cannot be read or written, or would be refused with this sensor.
@@ -40,53 +44,24 @@ def assign(
     # A link stays one.
     path = path.resolve()
     text = _read(path)
-    raw = _parsed(text, path)
-    wearers = raw.setdefault("wearer", [])
+    content = _parsed(text, path)
     entry = {"placement": placement, **sensor}
-    for i, k in _giving_way(wearers, wearer, entry):
-        text = _without(text, f"wearer[{i}].ble[{k}]")
-        del wearers[i]["ble"][k]
-    lines = _block("wearer.ble", entry)
-    index = next((i for i, one in enumerate(wearers) if one.get("id") == wearer), None)
-    if index is None:
-        new = _inserted(text, None, [*_block("wearer", {"id": wearer}), *lines])
-        wearers.append({"id": wearer, "ble": [entry]})
-    else:
-        new = _inserted(text, toml.end_of(f"wearer[{index}]", text), lines)
-        wearers[index].setdefault("ble", []).append(entry)
-    if not _says(new, raw):
-        by_hand = " / ".join(filter(None, lines))
-        raise ConfigError(f"{path} is written in a way that cannot be added to; add by hand: {by_hand}")
-    check(config.parse(new, str(path)))
-    _write(path, new)
-    return "\n".join(filter(None, lines))
-
-
-def _giving_way(wearers: list[dict[str, Any]], wearer: str, entry: dict[str, str]) -> list[tuple[int, int]]:
-    """(wearer, sensor) of what is worn at that place, and of where that sensor was worn; the last ones first."""
-    return [
-        (i, k)
-        for i, one in reversed(list(enumerate(wearers)))
-        for k, sensor in reversed(list(enumerate(one.get("ble", []))))
-        if (one.get("id") == wearer and sensor.get("placement") == entry["placement"])
-        or str(sensor.get("address")).upper() == entry["address"].upper()
-    ]
-
-
-def _says(text: str, content: dict[str, Any]) -> bool:
-    """Whether a text is TOML with this content; a table without sensors is as good as none."""
+    replaced = [*_giving_way(content["wearer"], wearer, entry)]
     try:
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return False
-    for one in (*found["wearer"], *content["wearer"]):
-        one.setdefault("ble", [])
-    return found == content
+        new, lines = _edited(text, wearer, entry, replaced)
+    except TOMLKitError:
+        new, lines = "", ""
+    if not _holds(new, _expected(content, wearer, entry, replaced)):
+        by_hand = " / ".join(["[[wearer.ble]]", *_keys(entry)])
+        raise ConfigError(f"{path} is written in a way that cannot be added to; add by hand: {by_hand}")
+    check(parse(new, str(path)))
+    _write(path, new)
+    return lines
 
 
 def _read(path: Path) -> str:
+    """Return the file's text, line ends as they are; "" of a file that is yet to be made."""
     try:
-        # Line ends stay as they are.
         return path.read_bytes().decode("utf-8") if path.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
@@ -94,52 +69,154 @@ def _read(path: Path) -> str:
 
 
 def _parsed(text: str, path: Path) -> dict[str, Any]:
-    """What the file says, in which wearers and their sensors are what they have to be."""
+    """Return the file's content, in which wearers and their sensors are what they have to be."""
     try:
-        raw = tomllib.loads(text)
-        convert(raw.get("wearer", []), list[config.Wearer])
+        content = {"wearer": [], **tomllib.loads(text)}
+        convert(content["wearer"], list[Wearer])
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     except ValidationError:
-        config.parse(text, str(path))
-    return raw
+        parse(text, str(path))
+    return content
 
 
-def _block(table: str, entry: dict[str, str]) -> list[str]:
-    """A table of an array. A JSON string is a TOML string, but for what JSON escapes as two halves."""
-    return [
-        "",
-        f"[[{table}]]",
-        *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in entry.items()),
-    ]
+def _giving_way(
+    wearers: list[dict[str, Any]], wearer: str, entry: dict[str, str]
+) -> Iterator[tuple[int, int]]:
+    """Yield (wearer, sensor) of what is worn at that place, and of where that sensor was worn; last ones first."""
+    for i, worn_by in reversed(list(enumerate(wearers))):
+        for k, sensor in reversed(list(enumerate(worn_by.get("ble", [])))):
+            same_place = worn_by.get("id") == wearer and sensor.get("placement") == entry["placement"]
+            if same_place or str(sensor.get("address")).upper() == entry["address"].upper():
+                yield i, k
 
 
-def _inserted(text: str, after: int | None, lines: list[str]) -> str:
-    """The text with more lines after one of its own, by number; None: at its end."""
-    old = toml.lines_of(text)
-    at = len(old) if after is None else after
-    return _joined([*old[:at], *lines, *old[at:]], text).lstrip("\r\n")
+def _expected(
+    content: dict[str, Any], wearer: str, entry: dict[str, str], replaced: list[tuple[int, int]]
+) -> dict[str, Any]:
+    """Return what the file shall hold; every wearer has its list of Bluetooth sensors, empty or not."""
+    wearers = [{"ble": [], **table} for table in content["wearer"]]
+    for i, k in replaced:
+        wearers[i]["ble"] = [sensor for n, sensor in enumerate(wearers[i]["ble"]) if n != k]
+    index = _index_of(wearer, wearers)
+    if index is None:
+        wearers.append({"id": wearer, "ble": [entry]})
+    else:
+        wearers[index]["ble"] = [*wearers[index]["ble"], entry]
+    return {**content, "wearer": wearers}
 
 
-def _without(text: str, table: str) -> str:
-    """The text without a table, from its header to its last key."""
-    lines = toml.lines_of(text)
-    first, last = toml.line_of(table, text), toml.end_of(table, text)
-    if first is None or last is None:
-        return text
-    # The blank line before goes with it.
-    start = first - 2 if first > 1 and not lines[first - 2].strip() else first - 1
-    return _joined([*lines[:start], *lines[last:]], text)
+def _holds(text: str, expected: dict[str, Any]) -> bool:
+    """Tell whether a text is TOML of this content."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return False
+    return {**content, "wearer": [{"ble": [], **table} for table in content.get("wearer", [])]} == expected
 
 
-def _joined(lines: list[str], text: str) -> str:
-    """Lines that end as those of a text do."""
+def _index_of(wearer: str, wearers: Any) -> int | None:
+    return next((i for i, table in enumerate(wearers) if table.get("id") == wearer), None)
+
+
+def _keys(table: dict[str, str]) -> list[str]:
+    return [f"{key} = {tomlkit.item(value).as_string()}" for key, value in table.items()]
+
+
+def _edited(
+    text: str, wearer: str, entry: dict[str, str], replaced: list[tuple[int, int]]
+) -> tuple[str, str]:
+    """Return the new text and the lines that say so in it; TOMLKitError if more than that would change."""
     end = "\r\n" if "\r\n" in text else "\n"
-    return "".join(line + end for line in lines)
+    if text and not text.endswith("\n"):
+        text += end
+    document = tomlkit.parse(text)
+    # tomlkit draws the tables of an array together, whatever stands between them.
+    if document.as_string() != text:
+        raise TOMLKitError("its tables would be moved")
+    lines = _add(document, wearer, entry, end)
+    for i, k in replaced:
+        _remove(document["wearer"][i], k, end)
+    return document.as_string(), lines
+
+
+def _add(document: TOMLDocument, wearer: str, entry: dict[str, str], end: str) -> str:
+    """Add a sensor, with its wearer where there is none of that id; return its lines."""
+    wearers: Any = document.get("wearer")
+    index = _index_of(wearer, wearers or [])
+    worn_by: Any = None if index is None else wearers[index]
+    sensors: Any = None if worn_by is None else worn_by.get("ble")
+    place: Any = next(each for each in (sensors, worn_by, wearers, document) if each is not None)
+    inline = isinstance(place, Array | InlineTable)
+    new = _new_wearers(wearer, entry, end, inline=inline)
+    sensor = new[0]["ble"][0]
+    blank = end if document.body else ""
+    remarks: list[Item] = []
+    if isinstance(place, AoT) and place is not document.last_item():
+        remarks = _take_remarks(place[-1])
+    elif isinstance(place, Table):
+        remarks = _take_remarks(place)
+    if place is sensors:
+        sensors.append(sensor)
+    elif place is worn_by:
+        worn_by["ble"] = new[0]["ble"]
+    elif place is wearers:
+        wearers.append(new[0])
+    else:
+        document["wearer"] = new
+    if not inline:
+        (new[0] if index is None else sensor).trivia.indent = blank
+    for remark in remarks:
+        sensor.add(remark)
+    return str(sensor.as_string()) if inline else "\n".join(["[[wearer.ble]]", *_keys(entry)])
+
+
+def _new_wearers(wearer: str, entry: dict[str, str], end: str, *, inline: bool) -> Any:
+    """Return an array of one wearer with one sensor, as tables or as inline ones, in nodes of tomlkit."""
+    (identity,), keys = _keys({"id": wearer}), _keys(entry)
+    text = (
+        f"wearer = [{{ {identity}, ble = [{{ {', '.join(keys)} }}] }}]"
+        if inline
+        else end.join(["[[wearer]]", identity, "", "[[wearer.ble]]", *keys, ""])
+    )
+    return tomlkit.parse(text)["wearer"]
+
+
+def _take_remarks(table: Table) -> list[Item]:
+    """Remove and return what stands behind a table's last key: tomlkit counts to it what heads the next one."""
+    body = table.value.body
+    last = max((n for n, (key, _) in enumerate(body) if key is not None), default=-1)
+    node = body[last][1] if body and last == len(body) - 1 else None
+    if isinstance(node, AoT):
+        return _take_remarks(node[-1])
+    if isinstance(node, Table):
+        return _take_remarks(node)
+    remarks = [node for _, node in body[last + 1 :]]
+    del body[last + 1 :]
+    return remarks
+
+
+def _remove(worn_by: Any, k: int, end: str) -> None:
+    """Remove a sensor and one of the blank lines round it, but no remark before or behind it."""
+    sensors = worn_by["ble"]
+    if isinstance(sensors, AoT):
+        remarks = "".join(node.as_string() for node in _take_remarks(sensors[k]))
+        if k + 1 < len(sensors):
+            trivia = sensors[k + 1].trivia
+            trivia.indent = (remarks + trivia.indent).removeprefix(end)
+        elif k:
+            sensors[k - 1].add(Whitespace(remarks.removeprefix(end)))
+        else:
+            body = worn_by.value.body
+            at = next(n for n, (_, node) in enumerate(body) if node is sensors)
+            del worn_by["ble"]
+            body[at] = (None, Whitespace(remarks.removeprefix(end)))
+            return
+    del sensors[k]
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all, whatever happens meanwhile."""
+    """Write the file whole or not at all, whatever happens meanwhile."""
     beside = path.with_name(f"{path.name}.new")
     try:
         beside.write_text(text, "utf-8", newline="")

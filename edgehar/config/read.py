@@ -1,4 +1,4 @@
-"""edgehar.toml read into frozen structs, its mistakes told by line.
+"""edgehar.toml, read into the structs of `schema`; its mistakes by line.
 
 The file is the only layer: no environment variable and no flag overrides a key of it. Secrets
 never stand in it; it names the file, or the systemd credential, that holds them.
@@ -12,51 +12,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
 
-from edgehar.config import toml_lines as toml
-from edgehar.config.schema import (
-    Ble,
-    Bluetooth,
-    Config,
-    Gateway,
-    Model,
-    Mqtt,
-    Phone,
-    Replay,
-    Serial,
-    SimulatedWearer,
-    Tls,
-    Wearer,
-)
+from edgehar.config.schema import Ble, Config, Mqtt, Phone
+from edgehar.config.toml_lines import line_of
 from edgehar.devices import PROFILES, Profile
 from edgehar.errors import ConfigError
-from edgehar.pipeline.decision import Settings
+from edgehar.pipeline.decision_settings import Settings
 from edgehar.validation import Misfit, explain
-
-__all__ = [
-    "Ble",
-    "Bluetooth",
-    "Config",
-    "Gateway",
-    "Model",
-    "Mqtt",
-    "Phone",
-    "Replay",
-    "Serial",
-    "SimulatedWearer",
-    "Tls",
-    "Wearer",
-    "load",
-    "origins",
-    "parse",
-    "password",
-    "schema",
-    "settings",
-]
 
 T = TypeVar("T")
 
@@ -72,7 +38,7 @@ def load(path: Path) -> Config:
 
 
 def parse(text: str, name: str = "edgehar.toml") -> Config:
-    """The configuration that `text` holds; `name` is the file named in errors."""
+    """Return the configuration that `text` holds; `name` is the file named in errors."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -91,7 +57,7 @@ def parse(text: str, name: str = "edgehar.toml") -> Config:
 
 
 def _explain(misfit: Misfit, table: str, text: str, name: str) -> str:
-    """One line for people; `table` is where the misfit's own path begins."""
+    """Return one line for people; `table` is where the misfit's own path begins."""
     path = ".".join(filter(None, (table, misfit.path)))
     if misfit.missing:
         return f"{_at(name, path, text)}: [{path or 'top level'}] lacks the key `{misfit.missing}`"
@@ -105,39 +71,30 @@ def _explain(misfit: Misfit, table: str, text: str, name: str) -> str:
 
 
 def _at(name: str, path: str, text: str) -> str:
-    """`edgehar.toml:12`, the place of a key or table in a file."""
-    line = toml.line_of(path, text)
+    """Return the place of a key or table in a file, as in `edgehar.toml:12`."""
+    line = line_of(path, text)
     return name if line is None else f"{name}:{line}"
 
 
 def _keys_at(path: str) -> list[str]:
-    """The valid keys of the table at `path`, as in `wearer[0].serial[1]`."""
-    kind: type[Struct] = Config
+    """Return the valid keys of the table at `path`, as in `wearer[0].serial[1]`."""
+    table: type[Struct] = Config
     for part in filter(None, re.sub(r"\[[^\]]*\]", "", path).split(".")):
-        if part == "decision":
-            kind = Settings
-            continue
-        kind = _TABLES[part]
-    return [f.encode_name for f in msgspec.structs.fields(kind)]
+        types = {field.encode_name: field.type for field in msgspec.structs.fields(table)}
+        # The decision's keys are checked apart, as the model has them too.
+        table = _struct_in(types[part]) or Settings
+    return [field.encode_name for field in msgspec.structs.fields(table)]
 
 
-_TABLES: dict[str, type[Struct]] = {
-    "wearer": Wearer,
-    "serial": Serial,
-    "ble": Ble,
-    "phone": Phone,
-    "bluetooth": Bluetooth,
-    "replay": Replay,
-    "simulator": SimulatedWearer,
-    "gateway": Gateway,
-    "mqtt": Mqtt,
-    "tls": Tls,
-    "model": Model,
-}
+def _struct_in(annotation: Any) -> type[Struct] | None:
+    """Return the struct of an annotation such as `Annotated[list[Serial], Meta()]`; None if there is none in it."""
+    if isinstance(annotation, type) and issubclass(annotation, Struct):
+        return annotation
+    return next(filter(None, map(_struct_in, get_args(annotation))), None)
 
 
 def _contradictions(config: Config) -> Iterator[str]:
-    """What no single key's bounds can see."""
+    """Yield in a sentence each mistake that no single key's bounds can see."""
     for name in _twice(wearer.id for wearer in config.wearer):
         yield f"two wearers are called `{name}`; give each an id of its own"
     for wearer in config.wearer:
@@ -172,19 +129,18 @@ def _bluetooth_contradictions(sensors: Sequence[Ble]) -> Iterator[str]:
     anonymous = [
         PROFILES[s.profile] for s in sensors if not s.name and not s.address and s.profile in PROFILES
     ]
-    for one, other in combinations(anonymous, 2):
-        if _may_be_taken_for(one, other):
-            yield f"a {one.name} and a {other.name} of any name: nothing tells them apart; {_GIVE_ADDRESSES}"
+    for a, b in combinations(anonymous, 2):
+        if _may_be_taken_for(a, b):
+            yield f"a {a.name} and a {b.name} of any name: nothing tells them apart; {_GIVE_ADDRESSES}"
 
 
 _GIVE_ADDRESSES = "give each its address, which `edgehar devices assign` writes"
 
 
-def _may_be_taken_for(one: Profile, other: Profile) -> bool:
-    """Whether a device may fit both, by a service or by the beginning of its name."""
-    names = [(a, b) for a in one.prefixes for b in other.prefixes]
-    return bool(set(one.services) & set(other.services)) or any(
-        a.startswith(b) or b.startswith(a) for a, b in names
+def _may_be_taken_for(a: Profile, b: Profile) -> bool:
+    """Tell whether a device may fit both, by a service or by the beginning of its name."""
+    return bool(set(a.services) & set(b.services)) or any(
+        x.startswith(y) or y.startswith(x) for x in a.name_prefixes for y in b.name_prefixes
     )
 
 
@@ -203,12 +159,12 @@ def _phone_contradictions(phones: Sequence[Phone], mqtt: Mqtt | None) -> Iterato
 
 
 def _twice(items: Iterable[T]) -> list[T]:
-    """What occurs more than once, each once."""
+    """Return what occurs more than once, each once."""
     return [item for item, n in Counter(items).items() if n > 1]
 
 
-def password(mqtt: Mqtt) -> str | None:
-    """The broker's password, from its file or systemd credential; ConfigError if it cannot be read."""
+def broker_password(mqtt: Mqtt) -> str | None:
+    """Return the broker's password, from its file or systemd credential; ConfigError if it cannot be read."""
     if mqtt.password_file is None:
         return None
     path = Path(mqtt.password_file)
@@ -224,8 +180,8 @@ def password(mqtt: Mqtt) -> str | None:
         raise ConfigError(f"mqtt.password_file: {path} cannot be read: {reason}{where}") from error
 
 
-def settings(config: Config, model: Settings) -> Settings:
-    """The model's decision settings with the configuration's own put over them."""
+def decision_settings(config: Config, model: Settings) -> Settings:
+    """Return the model's decision settings with the configuration's keys put over them."""
     merged = msgspec.to_builtins(model) | config.decision
     try:
         return msgspec.convert(merged, Settings)
@@ -235,22 +191,15 @@ def settings(config: Config, model: Settings) -> Settings:
         ) from error
 
 
-def schema() -> dict[str, Any]:
-    """JSON Schema of edgehar.toml."""
-    whole = msgspec.json.schema(Config)
-    decision = msgspec.json.schema(Settings)
-    whole["$defs"] |= decision["$defs"]
-    whole["$defs"]["Config"]["properties"]["decision"] = {"$ref": decision["$ref"]}
-    return whole
-
-
 def origins(config: Config, text: str, model: Settings) -> Iterator[tuple[str, Any, str]]:
-    """Every effective key as (path, value, `file`, `model` or `default`)."""
-    given = dict(_flatten(tomllib.loads(text)))
-    effective = msgspec.to_builtins(config) | {"decision": msgspec.to_builtins(settings(config, model))}
+    """Yield every effective key as (path, value, `file`, `model` or `default`)."""
+    in_file = dict(_flatten(tomllib.loads(text)))
+    effective = msgspec.to_builtins(config) | {
+        "decision": msgspec.to_builtins(decision_settings(config, model))
+    }
     for path, value in _flatten(effective):
         other = "model" if path.startswith("decision.") else "default"
-        yield path, value, "file" if path in given else other
+        yield path, value, "file" if path in in_file else other
 
 
 def _flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

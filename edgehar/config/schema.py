@@ -1,12 +1,14 @@
-"""What edgehar.toml can say: every key with its unit, its bounds and one sentence."""
+"""The keys of edgehar.toml: each with its unit, its bounds and one sentence. A new key begins here."""
 
 import re
 import socket
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta, Struct, field
 
 from edgehar.devices import PROFILES
+from edgehar.pipeline.decision_settings import Settings
 
 Name = Annotated[
     str,
@@ -208,3 +210,12 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     decision: Annotated[
         dict[str, int | float], Meta(description="Keys of decision.Settings that replace the model's own.")
     ] = {}
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of edgehar.toml."""
+    whole = msgspec.json.schema(Config)
+    decision = msgspec.json.schema(Settings)
+    whole["$defs"] |= decision["$defs"]
+    whole["$defs"]["Config"]["properties"]["decision"] = {"$ref": decision["$ref"]}
+    return whole

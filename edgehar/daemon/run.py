@@ -17,7 +17,8 @@ from typing import Any, TextIO
 import msgspec
 
 from edgehar import __version__
-from edgehar.config.read import Config, password, settings
+from edgehar.config.read import broker_password, decision_settings
+from edgehar.config.schema import Config
 from edgehar.daemon import systemd
 from edgehar.daemon.wearer import WearerFeed
 from edgehar.daemon.wiring import make_shared_links, make_tls
@@ -55,10 +56,10 @@ class Daemon:
         """
         self._config = config
         pair = manifest.find(config.model.path)
-        decision = settings(config, manifest.read(pair).decision)
+        settings = decision_settings(config, manifest.read(pair).decision)
         self.recognizer = recognizer.load(pair)
         shared = make_shared_links(config)
-        self.feeds = [WearerFeed(wearer, self.recognizer, decision, shared) for wearer in config.wearer]
+        self.feeds = [WearerFeed(wearer, self.recognizer, settings, shared) for wearer in config.wearer]
         self.mqtt = make_mqtt(config)
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
         self._drain_s = drain_s
@@ -159,7 +160,7 @@ def make_mqtt(config: Config) -> Mqtt | None:
         gateway=config.gateway.id,
         prefix=broker.prefix,
         username=broker.username,
-        password=password(broker),
+        password=broker_password(broker),
         tls=make_tls(broker),
         version=broker.version,
         heartbeat_s=broker.heartbeat_s,
@@ -178,13 +179,13 @@ def check(config: Config) -> dict[str, Any]:
     }
 
 
-async def run(config: Config, stdout: TextIO | None = None) -> None:
+async def run(config: Config, stdout: TextIO | None = None, *, drain_s: float = DRAIN_S) -> None:
     """Run `edgehar run` until cancelled, or the end of the last replay."""
     if stdout is None:
-        await Daemon(config).run()
+        await Daemon(config, drain_s=drain_s).run()
         return
     lines = JsonLines(stdout)
     try:
-        await Daemon(config, [lines]).run()
+        await Daemon(config, [lines], drain_s=drain_s).run()
     finally:
         lines.close()

@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from edgehar.config import schema
+from edgehar.config.schema import Wearer
 from edgehar.daemon.wiring import SharedLinks, make_sources
-from edgehar.pipeline.decision import Settings
+from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.sources import Source
@@ -31,7 +31,7 @@ class WearerFeed:
 
     def __init__(
         self,
-        wearer: schema.Wearer,
+        wearer: Wearer,
         recognizer: Recognizer,
         settings: Settings,
         shared: SharedLinks = SharedLinks(),  # noqa: B008 - it is frozen

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from edgehar.config import schema
-from edgehar.config.read import password
+from edgehar.config.read import broker_password
+from edgehar.config.schema import Config, Mqtt, SimulatedWearer, Wearer
 from edgehar.devices import PROFILES
 from edgehar.sources import Source
 from edgehar.types import Stream
@@ -24,18 +24,18 @@ class SharedLinks(Struct, frozen=True):
 
     radio: "Radio | None" = None
     """The Bluetooth adapter; None where nobody wears a sensor over it."""
-    broker: schema.Mqtt | None = None
+    broker: Mqtt | None = None
     """Where phones publish, if they do."""
     push_servers: "Mapping[str, PushServer]" = {}
     """By the `listen` of the phones that post to them."""
 
 
-def make_shared_links(config: schema.Config) -> SharedLinks:
+def make_shared_links(config: Config) -> SharedLinks:
     """Make what the configuration's sources share; nothing is opened yet."""
     return SharedLinks(_radio(config), config.mqtt, _push_servers(config))
 
 
-def _radio(config: schema.Config) -> "Radio | None":
+def _radio(config: Config) -> "Radio | None":
     if not any(wearer.ble for wearer in config.wearer):
         return None
     from edgehar.sources.bluetooth.radio import Radio
@@ -50,7 +50,7 @@ def _radio(config: schema.Config) -> "Radio | None":
     return radio
 
 
-def _push_servers(config: schema.Config) -> "dict[str, PushServer]":
+def _push_servers(config: Config) -> "dict[str, PushServer]":
     addresses = [phone.listen for wearer in config.wearer for phone in wearer.phone if phone.listen]
     if not addresses:
         return {}
@@ -61,7 +61,7 @@ def _push_servers(config: schema.Config) -> "dict[str, PushServer]":
     return {listen: servers.setdefault(parse_address(listen), PushServer(listen)) for listen in addresses}
 
 
-def make_sources(wearer: schema.Wearer, shared: SharedLinks) -> tuple[list[Source], list[Stream], float]:
+def make_sources(wearer: Wearer, shared: SharedLinks) -> tuple[list[Source], list[Stream], float]:
     """Make the wearer's sources, not yet opened, their streams, and Unix time at stream time 0, s."""
     if wearer.replay:
         from edgehar.sources.replay import Replay, open_recording
@@ -76,7 +76,7 @@ def make_sources(wearer: schema.Wearer, shared: SharedLinks) -> tuple[list[Sourc
     return [source for _, source in worn], [stream for stream, _ in worn], epoch
 
 
-def _serial(wearer: schema.Wearer) -> Iterator[tuple[Stream, Source]]:
+def _serial(wearer: Wearer) -> Iterator[tuple[Stream, Source]]:
     if not wearer.serial:
         return
     from edgehar.sources.serial import Serial
@@ -85,7 +85,7 @@ def _serial(wearer: schema.Wearer) -> Iterator[tuple[Stream, Source]]:
         yield Stream(sensor.placement), Serial(sensor.port, sensor.baud)
 
 
-def _ble(wearer: schema.Wearer, radio: "Radio | None") -> Iterator[tuple[Stream, Source]]:
+def _ble(wearer: Wearer, radio: "Radio | None") -> Iterator[tuple[Stream, Source]]:
     if radio is None:
         return
     from edgehar.sources.bluetooth.ble import Ble
@@ -95,7 +95,7 @@ def _ble(wearer: schema.Wearer, radio: "Radio | None") -> Iterator[tuple[Stream,
         yield Stream(sensor.placement, sensor.profile), source
 
 
-def _phones(wearer: schema.Wearer, shared: SharedLinks) -> Iterator[tuple[Stream, Source]]:
+def _phones(wearer: Wearer, shared: SharedLinks) -> Iterator[tuple[Stream, Source]]:
     broker = shared.broker
     for phone in wearer.phone:
         if phone.url:
@@ -118,14 +118,14 @@ def _phones(wearer: schema.Wearer, shared: SharedLinks) -> Iterator[tuple[Stream
                 host=broker.host,
                 port=broker.port,
                 username=broker.username,
-                password=password(broker),
+                password=broker_password(broker),
                 tls=make_tls(broker),
                 version=broker.version,
             )
             yield Stream(phone.placement, "sensor_logger"), source
 
 
-def make_tls(broker: schema.Mqtt) -> "Tls | None":
+def make_tls(broker: Mqtt) -> "Tls | None":
     """Make what encrypts the link to the broker, if it is to be."""
     if broker.tls is None:
         return None
@@ -138,7 +138,7 @@ def make_tls(broker: schema.Mqtt) -> "Tls | None":
     return Tls(ca=ca, cert=cert, key=key)
 
 
-def _simulator(simulated: schema.SimulatedWearer) -> Source:
+def _simulator(simulated: SimulatedWearer) -> Source:
     from edgehar.sources.simulated.faults import Faults
     from edgehar.sources.simulated.simulator import Simulator
 

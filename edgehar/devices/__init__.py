@@ -4,6 +4,10 @@ One file per kind: how it is recognized, what to write so that it sends, and a r
 notifications. A reader's packets are in SI units by their scale, +9.81 m/s² on the axis that points up
 at rest. Where the sensor sends acceleration and angular rate apart, they come in packets of their own,
 and as their samples were not taken together, each wants a `Clock` of its own.
+
+To add a sensor: one file here, with its reader (a `reader.SensorReader`; a `SampleLayout` alone may do) and
+its `profile.Profile`; the profile into `PROFILES` below; what it sends at rest into `_STREAMS` of
+`tests/sensors.py`, by which the tests run it; a line into the table of `firmware_bridge/README.md`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +27,7 @@ from edgehar.devices.thingy52 import THINGY52
 from edgehar.devices.witmotion import WITMOTION, WITMOTION_DUAL
 from edgehar.errors import ConfigError
 
-__all__ = ["PROFILES", "Profile", "Reader", "Write", "fitting", "reader_of"]
+__all__ = ["PROFILES", "Profile", "Reader", "Write", "make_reader", "matching_profiles"]
 
 PROFILES: Mapping[str, Profile] = {
     profile.name: profile
@@ -43,7 +47,7 @@ PROFILES: Mapping[str, Profile] = {
         PINETIME,
     )
 }
-"""What is read over BLE, by name."""
+"""Kinds of sensors that are read over BLE, by name."""
 
 _READERS: Mapping[str, Callable[[str], Reader]] = {
     **{profile.name: profile.reader for profile in PROFILES.values()},
@@ -52,16 +56,18 @@ _READERS: Mapping[str, Callable[[str], Reader]] = {
 }
 
 
-def reader_of(profile: str, device: str) -> Reader:
-    """Make a reader of a profile's bodies; `device` is what its packets say. ConfigError if there is none."""
+def make_reader(profile: str, device: str) -> Reader:
+    """Make a reader of a profile's bodies, whose packets name `device`; ConfigError if there is none."""
     if profile not in _READERS:
         raise ConfigError(f"no sensor profile is called {profile!r}; there are {', '.join(_READERS)}")
     return _READERS[profile](device)
 
 
-def fitting(services: Iterable[str], name: str | None) -> list[Profile]:
-    """Return the profiles that fit what a device advertises, best first: by its name, else by its services."""
+def matching_profiles(
+    services: Iterable[str], name: str | None, profiles: Mapping[str, Profile] = PROFILES
+) -> list[Profile]:
+    """Return the profiles that fit what a device advertises, best first: by name, else by services."""
     advertised = {service.lower() for service in services}
-    served = [profile for profile in PROFILES.values() if not advertised.isdisjoint(profile.services)]
-    named = [profile for profile in PROFILES.values() if name and name.startswith(profile.prefixes)]
-    return sorted(named, key=lambda profile: profile not in served) if named else served
+    by_service = [profile for profile in profiles.values() if not advertised.isdisjoint(profile.services)]
+    by_name = [profile for profile in profiles.values() if name and name.startswith(profile.name_prefixes)]
+    return sorted(by_name, key=lambda profile: profile not in by_service) if by_name else by_service

@@ -12,7 +12,7 @@ import re
 import numpy as np
 
 from edgehar.devices.profile import NORDIC_UART_NOTIFY, NORDIC_UART_WRITE, Profile, Write
-from edgehar.devices.reader import MILLI_G, SensorReader, Ticks, scales
+from edgehar.devices.reader import MILLI_G, DeviceCounter, SensorReader, scales
 from edgehar.types import ACCELERATION, Packet
 
 RATE_HZ = 50
@@ -39,11 +39,11 @@ _CHUNK = 20
 
 
 class BangleReader(SensorReader):
-    """Lines to packets, however notifications cut them; lines that are no samples are passed over."""
+    """A reader of lines, however notifications cut them; lines that are no samples are passed over."""
 
     def __init__(self, device: str) -> None:
         super().__init__(device)
-        self._ticks = Ticks(1000, 16, _PERIOD_US)
+        self._counter = DeviceCounter(1000, 16, _PERIOD_US)
         self._rest = b""
 
     def _read(self, body: bytes) -> list[Packet]:
@@ -60,18 +60,18 @@ class BangleReader(SensorReader):
         if (sample := _LINE.fullmatch(line)) is None:
             self.malformed += 1
             return None
-        at, *values = map(int, sample.groups())
-        if at > 0xFFFF or max(map(abs, values)) > 0x7FFF:
+        ms, *values = map(int, sample.groups())
+        if ms > 0xFFFF or max(map(abs, values)) > 0x7FFF:
             self.malformed += 1
             return None
-        ticks, lost = self._ticks.push(at, 1)
+        ticks, lost = self._counter.push(ms, 1)
         self.lost += lost
         counts = np.array([values], np.int16)
         return Packet(self._device, None, ticks, _PERIOD_US, ACCELERATION, counts, _SCALE)
 
 
-def _typed(code: str) -> tuple[Write, ...]:
-    """Write code as the console takes it: what stood in its line is dropped, and nothing is echoed."""
+def _console_writes(code: str) -> tuple[Write, ...]:
+    """Return the writes that type code into the console: its line is emptied first, nothing is echoed."""
     text = f"\x03\x10if(1){{{code}}}\n".encode()
     return tuple(Write(NORDIC_UART_WRITE, text[at : at + _CHUNK]) for at in range(0, len(text), _CHUNK))
 
@@ -79,12 +79,12 @@ def _typed(code: str) -> tuple[Write, ...]:
 BANGLE = Profile(
     name="bangle",
     title="Bangle.js 1 and 2",
-    # The Nordic UART service is everybody's; a watch is told by its name.
+    # Everybody's devices have the Nordic UART service; a watch is told by its name.
     services=(),
-    prefixes=("Bangle.js",),
+    name_prefixes=("Bangle.js",),
     notify=(NORDIC_UART_NOTIFY,),
     rate_hz=RATE_HZ,
     reader=BangleReader,
-    start=_typed(_START),
-    stop=_typed(_STOP),
+    start=_console_writes(_START),
+    stop=_console_writes(_STOP),
 )

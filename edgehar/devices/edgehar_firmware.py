@@ -17,7 +17,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class EdgeharReader:
-    """Bodies of one sensor to packets, over as many of its lives as it likes; never raises.
+    """A reader of one sensor's bodies, over as many of its lives as it likes; never raises.
 
     Packets carry the id that the sensor describes.
     """
@@ -41,9 +41,9 @@ class EdgeharReader:
         """Packets that came twice; the second is dropped."""
         self.restarts = 0
         """Times the sequence or the device clock began again."""
-        self._described: bytes | None = None
-        self._devices: set[str] = set()
-        self._last: Data | None = None
+        self._description_body: bytes | None = None
+        self._devices_seen: set[str] = set()
+        self._last_data: Data | None = None
         self._scale: FloatArray = np.empty(0, np.float32)
         self._columns: slice | list[int] | None = None
 
@@ -64,8 +64,8 @@ class EdgeharReader:
         }
 
     def push(self, body: bytes) -> list[Packet]:
-        """Return the packet in a body that is whole, new and described; nothing for an answer to a command."""
-        if body == self._described or is_answer(body):
+        """Return the packet in a body that is whole, new and described; none for an answer to a command."""
+        if body == self._description_body or is_answer(body):
             return []
         try:
             item = decode(body)
@@ -74,7 +74,7 @@ class EdgeharReader:
             _LOGGER.debug("dropped a packet: %s", error)
             return []
         if isinstance(item, Description):
-            self._described = body
+            self._description_body = body
             self._describe(item)
             return []
         if (d := self.description) is None:
@@ -91,10 +91,10 @@ class EdgeharReader:
     def _describe(self, description: Description) -> None:
         former, self.description = self.description, description
         if former is None or former.device != description.device:
-            self._last = None
-        if former is not None and description.device not in self._devices:
+            self._last_data = None
+        if former is not None and description.device not in self._devices_seen:
             _LOGGER.warning("the link of device %s now also brings %s", former.device, description.device)
-        self._devices.add(description.device)
+        self._devices_seen.add(description.device)
         columns = [IMU_CHANNELS.index(name) for name in description.channels]
         first, end = columns[0], columns[-1] + 1
         self._columns = slice(first, end) if len(columns) == end - first else columns
@@ -104,7 +104,7 @@ class EdgeharReader:
 
     def _repeats(self, data: Data, description: Description) -> bool:
         """Tell whether this is the last packet once more; if not, count what is missing between the two."""
-        last, self._last = self._last, data
+        last, self._last_data = self._last_data, data
         if last is None:
             return False
         step = (data.sequence - last.sequence) & 0xFFFF
@@ -124,7 +124,7 @@ EDGEHAR_FIRMWARE = Profile(
     name="edgehar",
     title="sensor with edgehar's firmware",
     services=(NORDIC_UART,),
-    prefixes=("edgehar",),
+    name_prefixes=("edgehar",),
     notify=(NORDIC_UART_NOTIFY,),
     rate_hz=50.0,
     command=NORDIC_UART_WRITE,

@@ -31,12 +31,12 @@ _GYR_SCALE = scales(DEGREE / 16.4)
 
 
 class Chip(Struct, frozen=True):
-    """What differs between the boards' two sensing elements."""
+    """Settings and registers in which the boards' two sensing elements differ."""
 
     acc_settings: tuple[int, int]
-    """50 Hz, ±16 g."""
+    """Acceleration at 50 Hz, ±16 g."""
     gyr_settings: tuple[int, int]
-    """50 Hz, ±2000 degree/s."""
+    """Angular rate at 50 Hz, ±2000 degree/s."""
     acc: tuple[int, int]
     """Registers that send acceleration, one sample and three."""
     gyr: tuple[int, int]
@@ -48,29 +48,29 @@ BMI270 = Chip(acc_settings=(0xA7, 0x03), gyr_settings=(0x27, 0x00), acc=(0x04, 0
 
 
 class MetaMotionReader(SensorReader):
-    """Gives packets of acceleration and packets of angular rate."""
+    """A reader that gives packets of acceleration and packets of angular rate."""
 
     def __init__(self, device: str, chip: Chip) -> None:
         super().__init__(device)
         acc, gyr = (ACCELERATION, _ACC_SCALE), (ANGULAR_RATE, _GYR_SCALE)
-        self._kinds: Mapping[bytes, tuple[tuple[str, ...], FloatArray]] = {
+        self._channels_and_scales: Mapping[bytes, tuple[tuple[str, ...], FloatArray]] = {
             bytes((_ACC_MODULE, register)): acc for register in chip.acc
         } | {bytes((_GYR_MODULE, register)): gyr for register in chip.gyr}
 
     def _read(self, body: bytes) -> list[Packet]:
-        kind = self._kinds.get(body[:2])
-        if kind is None:
+        channels_and_scale = self._channels_and_scales.get(body[:2])
+        if channels_and_scale is None:
             # One of the board's other modules, a switch perhaps.
             return []
         if len(body) not in {8, 20}:
             raise FrameError(f"{len(body)} bytes")
-        channels, scale = kind
+        channels, scale = channels_and_scale
         values = np.frombuffer(body, "<i2", offset=2).reshape(-1, 3).astype(np.int16)
         return [Packet(self._device, None, None, 1_000_000 // RATE_HZ, channels, values, scale)]
 
 
 def _commands(module: int, packed: int, *, on: bool) -> tuple[bytes, ...]:
-    """Return report, sample and power in the order in which they are switched on; off goes the other way."""
+    """Return the switches of report, sample and power: on in this order, off in the other."""
     report = bytes((module, packed, on))
     sample = bytes((module, _SAMPLING, on, not on))
     power = bytes((module, _POWER, on))
@@ -91,7 +91,7 @@ def _profile(name: str, title: str, chip: Chip, prefixes: tuple[str, ...]) -> Pr
         name=name,
         title=title,
         services=(SERVICE,),
-        prefixes=prefixes,
+        name_prefixes=prefixes,
         notify=(NOTIFY,),
         rate_hz=RATE_HZ,
         reader=partial(MetaMotionReader, chip=chip),

@@ -8,7 +8,7 @@ import struct
 from functools import partial
 
 from edgehar.devices.profile import Profile, Write
-from edgehar.devices.reader import DEGREE, Layout, LayoutReader, scales
+from edgehar.devices.reader import DEGREE, SampleLayout, SampleLayoutReader, scales
 from edgehar.types import IMU_CHANNELS
 
 _UUID = "1517{:04x}-4947-11e9-8646-d663bd873d93"
@@ -22,14 +22,14 @@ RATE_QUANTITIES = 21
 """Payload mode: acceleration and angular rate, as measured."""
 
 # u32 µs, acceleration in m/s², angular rate in degree/s; the characteristic has room for 40 bytes.
-_LAYOUT = Layout(
+_LAYOUT = SampleLayout(
     sizes=range(28, 41),
-    at=4,
-    kind="<f4",
+    offset=4,
+    dtype="<f4",
     channels=IMU_CHANNELS,
     scale=scales(1.0, DEGREE),
     period_us=1_000_000 // RATE_HZ,
-    counter="<I",
+    clock_format="<I",
 )
 
 # Only the field that byte 0 names is taken over: the output rate, at 24.
@@ -44,10 +44,10 @@ MOVELLA_DOT = Profile(
     name="movella_dot",
     title="Movella DOT (Xsens DOT)",
     services=(CONFIGURATION, MEASUREMENT),
-    prefixes=("Movella DOT", "Xsens DOT"),
+    name_prefixes=("Movella DOT", "Xsens DOT"),
     notify=(MEDIUM,),
     rate_hz=RATE_HZ,
-    reader=partial(LayoutReader, layout=_LAYOUT),
+    reader=partial(SampleLayoutReader, layout=_LAYOUT),
     # A rate is refused while it measures.
     start=(_measure(on=False), Write(SETTINGS, _SET_RATE, response=True), _measure(on=True)),
     stop=(_measure(on=False),),

@@ -11,7 +11,7 @@ import logging
 import numpy as np
 
 from edgehar.devices.profile import Profile, Write
-from edgehar.devices.reader import DEGREE, SensorReader, Ticks, plausible, scales
+from edgehar.devices.reader import DEGREE, DeviceCounter, SensorReader, require_measurable, scales
 from edgehar.errors import FrameError
 from edgehar.types import IMU_CHANNELS, Packet
 
@@ -27,7 +27,7 @@ _PERIOD_US = round(1_000_000 / RATE_HZ)
 _SUBSCRIBE, _UNSUBSCRIBE = 1, 2
 _ANSWER, _SAMPLES, _CONTINUED = 1, 2, 3
 _REFERENCE = 99
-"""The client's own number of a subscription, not 0."""
+"""Number of the subscription, which the client chooses; not 0."""
 
 _HEAD = 4
 _SAMPLE = 24
@@ -39,37 +39,37 @@ _ONES = np.ones(6, np.float32)
 
 
 class MovesenseReader(SensorReader):
-    """Joins a packet that a small MTU cut in two."""
+    """A reader that joins a packet which a small MTU cut in two."""
 
     def __init__(self, device: str) -> None:
         super().__init__(device)
-        self._ticks = Ticks(1000, 32, _PERIOD_US)
-        self._part = b""
+        self._counter = DeviceCounter(1000, 32, _PERIOD_US)
+        self._first_half = b""
 
     def _read(self, body: bytes) -> list[Packet]:
         kind, reference, content = body[0], body[1:2], body[2:]
         if kind not in {_ANSWER, _SAMPLES, _CONTINUED}:
             raise FrameError(f"kind {kind}")
         if kind == _ANSWER:
-            self._answered(content)
+            self._warn_of_refusal(content)
             return []
         if reference != bytes((_REFERENCE,)):
             raise FrameError(f"samples of subscription {reference.hex()}")
-        part, self._part = self._part, b""
+        first_half, self._first_half = self._first_half, b""
         if kind == _CONTINUED:
-            if not part:
+            if not first_half:
                 raise FrameError("the end of a packet whose beginning is missing")
-            return [self._packet(part + content)]
-        if part:
+            return [self._packet(first_half + content)]
+        if first_half:
             # Its end was lost; this one is sound.
             self.malformed += 1
         if len(content) > _HEAD and (len(content) - _HEAD) % _SAMPLE and len(content) <= _LONGEST:
-            self._part = content
+            self._first_half = content
             return []
         return [self._packet(content)]
 
-    def _answered(self, content: bytes) -> None:
-        """Warn of a refusal. Statuses are HTTP's; the order of their bytes is disputed, and none reads as two."""
+    def _warn_of_refusal(self, content: bytes) -> None:
+        """Warn of a refusal. Statuses are HTTP's; their byte order is disputed, and none reads as two."""
         statuses = {int.from_bytes(content[:2], "little"), int.from_bytes(content[:2], "big")}
         if refused := statuses & set(range(400, 600)):
             _LOGGER.warning("Movesense %s refuses a command with status %s", self._device, *refused)
@@ -78,22 +78,22 @@ class MovesenseReader(SensorReader):
         samples, rest = divmod(len(content) - _HEAD, _SAMPLE)
         if samples < 1 or rest:
             raise FrameError(f"{len(content)} bytes of samples")
-        raw = plausible(np.frombuffer(content, "<f4", offset=_HEAD)).reshape(2, samples, 3)
+        raw = require_measurable(np.frombuffer(content, "<f4", offset=_HEAD)).reshape(2, samples, 3)
         values = np.concatenate(list(raw), axis=1).astype(np.float32) * _SCALE
-        ticks, lost = self._ticks.push(int.from_bytes(content[:_HEAD], "little"), samples)
+        ticks, lost = self._counter.push(int.from_bytes(content[:_HEAD], "little"), samples)
         self.lost += lost
         return Packet(self._device, None, ticks, _PERIOD_US, IMU_CHANNELS, values, _ONES)
 
 
-def _command(kind: int, text: str = "") -> Write:
-    return Write(COMMAND, bytes((kind, _REFERENCE)) + text.encode(), response=True)
+def _command(kind: int, path: str = "") -> Write:
+    return Write(COMMAND, bytes((kind, _REFERENCE)) + path.encode(), response=True)
 
 
 MOVESENSE = Profile(
     name="movesense",
     title="Movesense",
     services=(SERVICE,),
-    prefixes=("Movesense",),
+    name_prefixes=("Movesense",),
     notify=(DATA,),
     rate_hz=RATE_HZ,
     reader=MovesenseReader,

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from edgehar.devices.profile import Profile
-from edgehar.devices.reader import Layout, LayoutReader
+from edgehar.devices.reader import SampleLayout, SampleLayoutReader
 from edgehar.types import ACCELERATION, STANDARD_GRAVITY
 
 SERVICE = "00030000-78fc-48fe-8e23-433b3a1942d0"
@@ -23,10 +23,10 @@ _COUNT = STANDARD_GRAVITY / 1024
 # the three axes are left-handed as they are sent. With z turned they are right-handed, z out of the face.
 _SCALE = np.array([_COUNT, _COUNT, -_COUNT], np.float32)
 
-_LAYOUT = Layout(
+_LAYOUT = SampleLayout(
     sizes=range(6, 7),
-    at=0,
-    kind="<i2",
+    offset=0,
+    dtype="<i2",
     channels=ACCELERATION,
     scale=_SCALE,
     period_us=1_000_000 // RATE_HZ,
@@ -36,10 +36,10 @@ PINETIME = Profile(
     name="pinetime",
     title="PineTime with InfiniTime",
     services=(SERVICE,),
-    prefixes=("InfiniTime",),
+    name_prefixes=("InfiniTime",),
     notify=(MOTION,),
     rate_hz=RATE_HZ,
-    reader=partial(LayoutReader, layout=_LAYOUT),
+    reader=partial(SampleLayoutReader, layout=_LAYOUT),
     # A watch on the table has nothing new to say.
     silence_s=600.0,
 )

@@ -46,32 +46,32 @@ _MOST_SAMPLES = 1000
 """Far more than a notification can hold of anything but zeros."""
 
 _TOLERANCE = 0.2
-"""By how much a true period may differ from the nominal one."""
+"""Share by which a true period may differ from the nominal one."""
 
 
-class _Kind(Struct, frozen=True):
-    """How the frames of one measurement are read."""
+class _FrameKind(Struct, frozen=True):
+    """The layout and unit of one measurement's frames."""
 
     channels: tuple[str, ...]
     unit: float
     """SI units of one count times the factor."""
-    default: float | None
-    """Factor, if the device has told none; None: it always tells one."""
-    size: int
+    default_factor: float | None
+    """Factor of a device that has told none; None: it always tells one."""
+    value_size: int
     """Bytes of a value; 0 in a compressed frame."""
 
 
 # By measurement and frame type.
-_KINDS: Mapping[tuple[int, int], _Kind] = {
-    (_ACC, 0x00): _Kind(ACCELERATION, MILLI_G, 1.0, 1),
-    (_ACC, 0x01): _Kind(ACCELERATION, MILLI_G, 1.0, 2),
-    (_ACC, 0x80): _Kind(ACCELERATION, STANDARD_GRAVITY, None, 0),
-    (_ACC, 0x81): _Kind(ACCELERATION, MILLI_G, 1.0, 0),
-    (_GYR, 0x80): _Kind(ANGULAR_RATE, DEGREE, None, 0),
+_KINDS: Mapping[tuple[int, int], _FrameKind] = {
+    (_ACC, 0x00): _FrameKind(ACCELERATION, MILLI_G, 1.0, 1),
+    (_ACC, 0x01): _FrameKind(ACCELERATION, MILLI_G, 1.0, 2),
+    (_ACC, 0x80): _FrameKind(ACCELERATION, STANDARD_GRAVITY, None, 0),
+    (_ACC, 0x81): _FrameKind(ACCELERATION, MILLI_G, 1.0, 0),
+    (_GYR, 0x80): _FrameKind(ANGULAR_RATE, DEGREE, None, 0),
 }
 
 
-def _unpacked(block: bytes, width: int, count: int) -> NDArray[np.int64]:
+def _unpack_differences(block: bytes, width: int, count: int) -> NDArray[np.int64]:
     """Return (count, 3) two's complement numbers of so many bits, least significant bit first."""
     if width > _WIDEST or len(block) < (width * count * 3 + 7) // 8:
         raise FrameError(f"{count} differences of {width} bits in {len(block)} bytes")
@@ -95,7 +95,7 @@ def decompress(content: bytes) -> NDArray[np.int16]:
         if not count or samples > _MOST_SAMPLES:
             raise FrameError(f"a block of {count} differences")
         end = at + 2 + (width * count * 3 + 7) // 8
-        parts.append(_unpacked(content[at + 2 : end], width, count))
+        parts.append(_unpack_differences(content[at + 2 : end], width, count))
         at = end
     values = np.concatenate(parts).cumsum(axis=0)
     if np.abs(values).max() > 0x7FFF:
@@ -103,40 +103,40 @@ def decompress(content: bytes) -> NDArray[np.int16]:
     return values.astype(np.int16)
 
 
-def _plain(content: bytes, size: int) -> NDArray[np.int16]:
-    if not content or len(content) % (3 * size):
+def _uncompressed(content: bytes, value_size: int) -> NDArray[np.int16]:
+    if not content or len(content) % (3 * value_size):
         raise FrameError(f"{len(content)} bytes of samples")
-    return np.frombuffer(content, f"<i{size}").reshape(-1, 3).astype(np.int16)
+    return np.frombuffer(content, f"<i{value_size}").reshape(-1, 3).astype(np.int16)
 
 
 class PolarReader(SensorReader):
-    """Answers and data, told apart by their characteristics, to packets of acceleration and of angular rate."""
+    """A reader of answers and data, told apart by characteristic; one packet for each measurement."""
 
     def __init__(self, device: str, rate_hz: int) -> None:
         super().__init__(device)
         self._period_us = round(1_000_000 / rate_hz)
         self._factors: dict[int, float] = {}
-        self._stamps: dict[int, int] = {}
+        self._last_us: dict[int, int] = {}
 
     def _read(self, body: bytes) -> list[Packet]:
         characteristic, payload = body[0], body[1:]
         if characteristic == _ANSWERS:
-            self._answered(payload)
+            self._take_factor(payload)
             return []
         if characteristic != _DATA or len(payload) <= _HEAD.size:
             raise FrameError(f"{len(payload)} bytes from characteristic {characteristic}")
         measurement, stamp_ns, frame = _HEAD.unpack_from(payload)
         if (kind := _KINDS.get((measurement, frame))) is None:
             raise FrameError(f"measurement {measurement} in a frame of type {frame:#x}")
-        if (factor := self._factors.get(measurement, kind.default)) is None:
+        if (factor := self._factors.get(measurement, kind.default_factor)) is None:
             raise FrameError("samples whose factor was not told")
         content = payload[_HEAD.size :]
-        counts = _plain(content, kind.size) if kind.size else decompress(content)
+        counts = _uncompressed(content, kind.value_size) if kind.value_size else decompress(content)
         return [
             Packet(
                 device=self._device,
                 sequence=None,
-                ticks_us=self._first(measurement, stamp_ns // 1000, len(counts)),
+                ticks_us=self._first_ticks(measurement, stamp_ns // 1000, len(counts)),
                 period_us=self._period_us,
                 channels=kind.channels,
                 values=counts,
@@ -144,17 +144,17 @@ class PolarReader(SensorReader):
             )
         ]
 
-    def _first(self, measurement: int, last_us: int, samples: int) -> int:
-        """Return the ticks of the first sample. The samples fill the time since the frame before, if it was the one before."""
-        elapsed = last_us - self._stamps.get(measurement, last_us)
-        self._stamps[measurement] = last_us
+    def _first_ticks(self, measurement: int, last_us: int, samples: int) -> int:
+        """Return the first sample's ticks; samples fill the time since the frame before, if none was lost."""
+        elapsed = last_us - self._last_us.get(measurement, last_us)
+        self._last_us[measurement] = last_us
         nominal = samples * self._period_us
         self.lost += packets_missing(elapsed, samples, self._period_us)
         span = elapsed if abs(elapsed - nominal) < _TOLERANCE * nominal else nominal
         return last_us - span * (samples - 1) // samples & 0xFFFFFFFF
 
-    def _answered(self, payload: bytes) -> None:
-        """Take the factor from what answers a start."""
+    def _take_factor(self, payload: bytes) -> None:
+        """Take the factor from the answer to a start; warn of a refusal."""
         if len(payload) < 4 or payload[0] != _ANSWER:
             raise FrameError(f"an answer of {len(payload)} bytes")
         _, command, measurement, status = payload[:4]
@@ -164,12 +164,12 @@ class PolarReader(SensorReader):
             _LOGGER.warning("Polar %s refuses %s: %d", self._device, _NAMES[measurement], status)
             return
         # Byte 4 tells whether more follows.
-        factor = _factor(payload[5:])
+        factor = _read_factor(payload[5:])
         if factor is not None:
             self._factors[measurement] = factor
 
 
-def _factor(settings: bytes) -> float | None:
+def _read_factor(settings: bytes) -> float | None:
     """Read the factor from settings: each is a kind, a number of values, and the values; None without one."""
     at = 0
     while at + 2 <= len(settings):
@@ -202,7 +202,7 @@ H10 = Profile(
     name="polar_h10",
     title="Polar H10",
     services=(SERVICE,),
-    prefixes=("Polar H10",),
+    name_prefixes=("Polar H10",),
     notify=(CONTROL, DATA),
     rate_hz=H10_RATE_HZ,
     reader=partial(PolarReader, rate_hz=H10_RATE_HZ),
@@ -213,7 +213,7 @@ VERITY = Profile(
     name="polar_verity",
     title="Polar Verity Sense",
     services=(SERVICE,),
-    prefixes=("Polar Sense",),
+    name_prefixes=("Polar Sense",),
     notify=(CONTROL, DATA),
     rate_hz=VERITY_RATE_HZ,
     reader=partial(PolarReader, rate_hz=VERITY_RATE_HZ),

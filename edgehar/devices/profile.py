@@ -1,4 +1,4 @@
-"""What is to be known of a kind of sensor: how it is recognized, asked to send, and read."""
+"""A kind of sensor: how it is recognized, asked to send, and read; `devices.PROFILES` registers each."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -16,7 +16,7 @@ BATTERY_LEVEL = "00002a19-0000-1000-8000-00805f9b34fb"
 
 
 class Reader(Protocol):
-    """Bodies of one sensor to packets, over as many of its lives as it likes.
+    """A reader of one sensor's bodies, which makes packets of them over as many of its lives as it likes.
 
     A body is what one notification, frame or message brought; of a profile with several characteristics
     it begins with the number of the one that brought it: which of `notify`. It never raises, whatever
@@ -59,30 +59,30 @@ class Write(Struct, frozen=True):
     """UUID."""
     payload: bytes
     response: bool | None = None
-    """Whether to ask for a response; None: as the characteristic offers."""
+    """True to ask for a response; None: as the characteristic offers."""
 
 
 class Profile(Struct, frozen=True):
     """One kind of sensor. All UUIDs are in lower case."""
 
     name: str
-    """As in the configuration."""
+    """Name in the configuration."""
     title: str
-    """For people."""
+    """Name for people."""
     services: tuple[str, ...]
     """Services by which it is recognized: UUIDs that no other kind of device has."""
-    prefixes: tuple[str, ...]
+    name_prefixes: tuple[str, ...]
     """Beginnings of the names it advertises."""
     notify: tuple[str, ...]
     """Characteristics to subscribe to, in order."""
     rate_hz: float
     """Samples per second once `start` was written."""
     reader: Callable[[str], Reader]
-    """Takes what its packets shall say of the device, and makes a fresh reader."""
+    """Factory of a fresh reader, which takes the device that its packets shall name."""
     start: tuple[Write, ...] = ()
-    """To be written in order, after all of `notify` were subscribed to. May be repeated while it sends."""
+    """Writes in their order, after all of `notify` were subscribed to. May be repeated while it sends."""
     stop: tuple[Write, ...] = ()
-    """To be written in order before the link is closed."""
+    """Writes in their order, before the link is closed."""
     command: str | None = None
     """Characteristic that takes the commands of `commands`."""
     battery: str = BATTERY_LEVEL
@@ -92,6 +92,6 @@ class Profile(Struct, frozen=True):
     pause_s: float = 0.0
     """Time to let pass after each of `start`, s."""
 
-    def prefix(self, characteristic: int) -> bytes:
-        """Return what bodies from that one of `notify` begin with: its number, where there are several."""
+    def body_prefix(self, characteristic: int) -> bytes:
+        """Return the first bytes of bodies from that one of `notify`: its number, where there are several."""
         return bytes((characteristic,)) if len(self.notify) > 1 else b""

@@ -24,17 +24,18 @@ from msgspec import Struct
 
 from edgehar.devices.reader import SensorReader
 from edgehar.devices.sensor_logger_json import GYROSCOPE, LINEAR, LONGEST, TOTAL, UNCALIBRATED, parse
-from edgehar.devices.timestamped import Stamped, StampedChannels
+from edgehar.devices.timestamped import TimestampedChannels, TimestampedSample
 from edgehar.errors import FrameError
 from edgehar.types import ACCELERATION, ANGULAR_RATE, STANDARD_GRAVITY, Packet
+from edgehar.warn_once import WarnOnce
 
 _LOGGER = logging.getLogger(__name__)
 
 _SET_BACK_NS = 5_000_000_000
-"""Messages in their order whose times lie so far back: the phone's clock was set."""
+"""Step back in time, of messages in their order, that shows that the phone's clock was set."""
 
 _MOST_AHEAD = 1
-"""Messages that wait for one before them. Each costs a push interval, and the grid waits for 1.2 s."""
+"""Messages that wait for another before them. Each costs a push interval, and the grid waits for 1.2 s."""
 _MOST_WAITING = 32
 """Parts of messages that wait."""
 
@@ -43,16 +44,16 @@ _WITHOUT_GRAVITY = 3
 
 
 class _Batch(Struct, frozen=True):
-    """What a reader needs of one message."""
+    """The parts of one message that a reader needs."""
 
     session: str
     number: int | None
     more: bool
-    samples: Mapping[str, Sequence[Stamped]]
+    samples: Mapping[str, Sequence[TimestampedSample]]
 
 
 class _Order:
-    """Messages into the order in which they were sent, as far as waiting briefly does it."""
+    """A queue that brings messages into the order of their sending, as far as waiting briefly does it."""
 
     def __init__(self) -> None:
         self.lost = 0
@@ -62,7 +63,7 @@ class _Order:
         self._waiting: list[tuple[int, _Batch]] = []
 
     def push(self, batch: _Batch) -> list[tuple[_Batch, bool]]:
-        """What can be used now, and whether it is in order: what is not came late or twice."""
+        """Return the batches that can be used now, each with True if in order; others came late or twice."""
         number = batch.number
         if number is None:
             return [(batch, True)]
@@ -95,33 +96,33 @@ class _Order:
         return ready
 
 
-class _Unit:
-    """Tells g of a phone that reads -1 upwards from m/s² of one that reads +9.81, by most of the lengths."""
+class _UnitOfForce:
+    """The unit of force, told by most of the lengths: g, of a phone that reads -1 upwards, or m/s²."""
 
     _EDGE = math.sqrt(STANDARD_GRAVITY)
     _SURE, _MOST = 10, 100
 
     def __init__(self) -> None:
         self._balance = 0
-        self._waiting: list[Stamped] = []
+        self._waiting: list[TimestampedSample] = []
         self._scale: float | None = None
 
-    def push(self, samples: Sequence[Stamped]) -> list[Stamped]:
-        """Specific force, m/s²; samples wait until the unit is clear."""
+    def push(self, samples: Sequence[TimestampedSample]) -> list[TimestampedSample]:
+        """Return specific force, m/s²; samples wait until the unit is clear."""
         for _, x, y, z in samples:
             step = 1 if math.hypot(x, y, z) > self._EDGE else -1
             self._balance = min(max(self._balance + step, -self._MOST), self._MOST)
         if abs(self._balance) >= self._SURE:
             self._scale = 1.0 if self._balance > 0 else -STANDARD_GRAVITY
-        known = [*self._waiting, *samples]
-        self._waiting = known[-self._MOST :] if self._scale is None else []
+        waiting = [*self._waiting, *samples]
+        self._waiting = waiting[-self._MOST :] if self._scale is None else []
         if (scale := self._scale) is None:
             return []
-        return [(time_ns, scale * x, scale * y, scale * z) for time_ns, x, y, z in known]
+        return [(time_ns, scale * x, scale * y, scale * z) for time_ns, x, y, z in waiting]
 
 
 class SensorLoggerReader(SensorReader):
-    """Messages to packets of acceleration and packets of angular rate.
+    """A reader of messages, which gives packets of acceleration and packets of angular rate.
 
     Lost are messages, by their numbers. Angular rate is held back while no acceleration with gravity
     comes: alone it would be taken for a sensor that has nothing else.
@@ -130,20 +131,20 @@ class SensorLoggerReader(SensorReader):
     def __init__(self, device: str) -> None:
         super().__init__(device)
         self._order = _Order()
-        self._force = StampedChannels(device, ACCELERATION)
-        self._rate = StampedChannels(device, ANGULAR_RATE)
-        self._is_warned = False
-        self._begin("")
+        self._force = TimestampedChannels(device, ACCELERATION)
+        self._rate = TimestampedChannels(device, ANGULAR_RATE)
+        self._warn = WarnOnce(_LOGGER)
+        self._begin_recording("")
 
     @property
     def stale(self) -> int:
         """Samples dropped, because they came twice or behind a newer one."""
         return self._force.stale + self._rate.stale
 
-    def _begin(self, session: str) -> None:
-        """A new recording: it may be of another phone, or with other switches."""
+    def _begin_recording(self, session: str) -> None:
+        """Begin a new recording: it may be of another phone, or with other switches."""
         self._session = session
-        self._unit = _Unit()
+        self._unit = _UnitOfForce()
         self._has_total = self._has_force = False
         self._without_gravity = 0
 
@@ -151,7 +152,7 @@ class SensorLoggerReader(SensorReader):
         if len(body) > LONGEST:
             raise FrameError(f"{len(body)} bytes")
         message, named = parse(body)
-        samples: dict[str, list[Stamped]] = {}
+        samples: dict[str, list[TimestampedSample]] = {}
         for name, sample in named:
             samples.setdefault(name, []).append(sample)
         batch = _Batch(message.session_id, message.message_id, message.more, samples)
@@ -163,7 +164,7 @@ class SensorLoggerReader(SensorReader):
 
     def _take(self, batch: _Batch, *, in_order: bool) -> list[Packet]:
         if in_order and batch.session != self._session:
-            self._begin(batch.session)
+            self._begin_recording(batch.session)
         force, rate = self._specific_force(batch), batch.samples.get(GYROSCOPE, ())
         packets = []
         for channels, samples in ((self._force, force), (self._rate, rate if self._has_force else ())):
@@ -172,7 +173,7 @@ class SensorLoggerReader(SensorReader):
             packets += channels.push(samples)
         return packets
 
-    def _specific_force(self, batch: _Batch) -> Sequence[Stamped]:
+    def _specific_force(self, batch: _Batch) -> Sequence[TimestampedSample]:
         samples = batch.samples
         if total := samples.get(TOTAL):
             self._has_total = self._has_force = True
@@ -184,15 +185,15 @@ class SensorLoggerReader(SensorReader):
             self._has_force = self._has_force or bool(force)
             return force
         if LINEAR in samples and not self._has_force:
-            self._miss_gravity()
+            self._count_missing_gravity()
         return ()
 
-    def _miss_gravity(self) -> None:
+    def _count_missing_gravity(self) -> None:
         self._without_gravity += 1
-        if self._without_gravity < _WITHOUT_GRAVITY or self._is_warned:
+        if self._without_gravity < _WITHOUT_GRAVITY:
             return
-        self._is_warned = True
-        _LOGGER.warning(
+        self._warn(
+            "gravity",
             "Sensor Logger %s sends acceleration without gravity, which tells neither posture nor fall: switch on "
             "Settings > Sensor Configuration > Uncalibrated Values in the app, then start its recording anew",
             self._device,

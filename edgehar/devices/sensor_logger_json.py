@@ -1,4 +1,4 @@
-"""The messages of the app Sensor Logger: what of them is used, and large ones as several small ones.
+"""The messages of the app Sensor Logger: the parts that are used, and large messages as several small ones.
 
 Form: tszheichoi/awesome-sensor-logger, PUSHING.md ("Typescript Payload Schema"). `sensor_logger` says what
 the values mean.
@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from edgehar.devices.timestamped import Stamped, stamped
+from edgehar.devices.timestamped import TimestampedSample, timestamped_sample
 from edgehar.errors import FrameError
 
 TOTAL, UNCALIBRATED, LINEAR = "totalacceleration", "accelerometeruncalibrated", "accelerometer"
@@ -72,7 +72,7 @@ class Push(Struct, frozen=True):
 
 
 def cut(raw: bytes, most: int = LONGEST) -> Push:
-    """A message as messages of at most `most` bytes, at least 2,048; FrameError if it is none.
+    """Return a message as messages of at most `most` bytes, at least 2,048; FrameError if it is none.
 
     Places, sounds and pictures, which the app may send along, are left out.
     """
@@ -99,8 +99,8 @@ def _part(message: Message, payload: list[Raw], *, more: bool) -> _Part:
     return _Part(message.message_id, message.session_id, message.device_id, payload, more)
 
 
-def parse(raw: bytes) -> tuple[Message, list[tuple[str, Stamped]]]:
-    """A message, and of its samples those that are used, by the name of their sensor; FrameError if it is none."""
+def parse(raw: bytes) -> tuple[Message, list[tuple[str, TimestampedSample]]]:
+    """Return a message and its samples that are used, with their sensors' names; FrameError if it is none."""
     try:
         message = _decoder.decode(raw)
         used = [
@@ -111,6 +111,6 @@ def parse(raw: bytes) -> tuple[Message, list[tuple[str, Stamped]]]:
     except (ValueError, RecursionError) as error:
         raise FrameError(f"no message of Sensor Logger: {error}") from error
     return message, [
-        (name, stamped(-1 if time is None else time, (values.x, values.y, values.z)))
+        (name, timestamped_sample(-1 if time is None else time, (values.x, values.y, values.z)))
         for name, time, values in used
     ]

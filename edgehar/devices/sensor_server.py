@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from edgehar.devices.reader import SensorReader
-from edgehar.devices.timestamped import StampedChannels, stamped
+from edgehar.devices.timestamped import TimestampedChannels, timestamped_sample
 from edgehar.errors import FrameError
 from edgehar.types import ACCELERATION, ANGULAR_RATE, Packet
 
@@ -19,7 +19,7 @@ LONGEST = 65_535
 """Bytes of a message, far more than one sample needs; what a recording holds."""
 
 _SET_BACK_NS = 5_000_000_000
-"""The link keeps the order: a time so far back is that of a phone that was started anew."""
+"""Step back in time that a phone makes when it was started anew; the link keeps the order."""
 
 
 class _Event(Struct):
@@ -34,7 +34,7 @@ _decoder = msgspec.json.Decoder(_Event)
 
 
 class SensorServerReader(SensorReader):
-    """Messages to packets of acceleration and packets of angular rate.
+    """A reader of messages, which gives packets of acceleration and packets of angular rate.
 
     Samples lost are told by the times. Other sensors' messages are passed over.
     """
@@ -42,8 +42,8 @@ class SensorServerReader(SensorReader):
     def __init__(self, device: str) -> None:
         super().__init__(device)
         self._channels = {
-            ACCELEROMETER: StampedChannels(device, ACCELERATION),
-            GYROSCOPE: StampedChannels(device, ANGULAR_RATE),
+            ACCELEROMETER: TimestampedChannels(device, ACCELERATION),
+            GYROSCOPE: TimestampedChannels(device, ANGULAR_RATE),
         }
 
     @property
@@ -60,7 +60,7 @@ class SensorServerReader(SensorReader):
             raise FrameError(f"no message of SensorServer: {error}") from error
         if (channels := self._channels.get(event.type)) is None:
             return []
-        sample = stamped(event.timestamp, event.values)
+        sample = timestamped_sample(event.timestamp, event.values)
         if channels.newest - sample[0] > _SET_BACK_NS:
             channels.restart()
         packets = channels.push([sample])

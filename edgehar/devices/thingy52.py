@@ -8,7 +8,7 @@ import struct
 from functools import partial
 
 from edgehar.devices.profile import Profile, Write
-from edgehar.devices.reader import DEGREE, Layout, LayoutReader, scales
+from edgehar.devices.reader import DEGREE, SampleLayout, SampleLayoutReader, scales
 from edgehar.types import IMU_CHANNELS, STANDARD_GRAVITY
 
 _UUID = "ef68{:04x}-9b35-4933-9b10-52ffa9740042"
@@ -19,10 +19,10 @@ RATE_HZ = 50
 # 6 and 11 integer bits of 16 are left; the magnetometer that follows is not read.
 _ACC, _GYR = STANDARD_GRAVITY / 1024, DEGREE / 32
 
-_LAYOUT = Layout(
+_LAYOUT = SampleLayout(
     sizes=range(18, 19),
-    at=0,
-    kind="<i2",
+    offset=0,
+    dtype="<i2",
     channels=IMU_CHANNELS,
     scale=scales(_ACC, _GYR),
     period_us=1_000_000 // RATE_HZ,
@@ -35,10 +35,10 @@ THINGY52 = Profile(
     name="thingy52",
     title="Nordic Thingy:52",
     services=(ADVERTISED, SERVICE),
-    prefixes=("Thingy",),
+    name_prefixes=("Thingy",),
     notify=(RAW,),
     rate_hz=RATE_HZ,
-    reader=partial(LayoutReader, layout=_LAYOUT),
+    reader=partial(SampleLayoutReader, layout=_LAYOUT),
     # Subscribing alone starts the stream, and unsubscribing ends it.
     start=(Write(CONFIGURATION, _SETTINGS, response=True),),
 )

@@ -13,44 +13,44 @@ from statistics import median
 
 import numpy as np
 
-from edgehar.devices.reader import LARGEST, packets_missing
+from edgehar.devices.reader import LARGEST_VALUE, packets_missing
 from edgehar.errors import FrameError
 from edgehar.types import Packet
 
-Stamped = tuple[int, float, float, float]
+TimestampedSample = tuple[int, float, float, float]
 """Time by the phone's clock, ns, and three values in SI units."""
 
 _SPACINGS = 10
-"""So many tell the period; the samples until then wait for it."""
+"""Spacings that tell the period; the samples until then wait for it."""
 
 _KEPT_NS = 200_000_000
-"""Of what waited for the period. A `Clock` that first sees what is old believes that the link is slow."""
+"""Time kept of what waited: a `Clock` that first sees what is old believes that the link is slow."""
 
 _LONGEST_NS = 200_000_000
-"""Of a packet: samples that came in one burst then step towards their arrival by less than `Clock` takes
-for a wrong time stamp."""
+"""Length of a packet at most: samples that came in one burst then step towards their arrival by less than
+`Clock` takes for a wrong time stamp."""
 
 _LATEST_NS = 1 << 63
 
 
-def stamped(time_ns: float, values: Sequence[float]) -> Stamped:
-    """The sample; FrameError if it cannot have been measured."""
+def timestamped_sample(time_ns: float, values: Sequence[float]) -> TimestampedSample:
+    """Return the sample; FrameError if it cannot have been measured."""
     if not 0 <= time_ns < _LATEST_NS:
         raise FrameError(f"time {time_ns!r:.30}")
-    if len(values) < 3 or not all(-LARGEST <= value <= LARGEST for value in values[:3]):
+    if len(values) < 3 or not all(-LARGEST_VALUE <= value <= LARGEST_VALUE for value in values[:3]):
         raise FrameError("a value that no sensor measures")
     x, y, z = values[:3]
     return int(time_ns), x, y, z
 
 
-class StampedChannels:
-    """Channels that come together. Times of its packets strictly increase until `restart`."""
+class TimestampedChannels:
+    """Channels whose samples come together. Times of its packets strictly increase until `restart`."""
 
     def __init__(self, device: str, channels: tuple[str, ...]) -> None:
         self._device, self._channels = device, channels
         self._scale = np.ones(len(channels), np.float32)
         self._period_us: int | None = None
-        self._waiting: list[Stamped] = []
+        self._waiting: list[TimestampedSample] = []
         self.newest = -1
         """Time of the newest sample, ns; -1 before the first."""
         self.stale = 0
@@ -59,12 +59,12 @@ class StampedChannels:
         """Samples that are missing between two that came, by their times."""
 
     def restart(self) -> None:
-        """The phone's clock was set back: take older times again."""
+        """Take older times again: the phone's clock was set back."""
         self.newest = -1
         self._waiting.clear()
 
-    def push(self, samples: Iterable[Stamped]) -> list[Packet]:
-        """Packets of these samples, in any order, and of those that waited for the period."""
+    def push(self, samples: Iterable[TimestampedSample]) -> list[Packet]:
+        """Return the packets of these samples, in any order, and of those that waited for the period."""
         fresh = []
         for sample in sorted(samples):
             time_ns = sample[0]
@@ -80,11 +80,11 @@ class StampedChannels:
             if len(self._waiting) <= _SPACINGS:
                 return []
             waited, self._waiting = self._waiting, []
-            self._period_us = _period_us(waited)
+            self._period_us = _median_spacing_us(waited)
             fresh = [sample for sample in waited if sample[0] > self.newest - _KEPT_NS]
-        return [self._packet(run, self._period_us) for run in _runs(fresh, self._period_us * 1000)]
+        return [self._packet(run, self._period_us) for run in _even_runs(fresh, self._period_us * 1000)]
 
-    def _packet(self, run: Sequence[Stamped], period_us: int) -> Packet:
+    def _packet(self, run: Sequence[TimestampedSample], period_us: int) -> Packet:
         return Packet(
             device=self._device,
             sequence=None,
@@ -96,13 +96,13 @@ class StampedChannels:
         )
 
 
-def _period_us(samples: Sequence[Stamped]) -> int:
+def _median_spacing_us(samples: Sequence[TimestampedSample]) -> int:
     spacings = [after[0] - before[0] for before, after in pairwise(samples)]
     return max(1, round(median(spacings) / 1000))
 
 
-def _runs(samples: Sequence[Stamped], period_ns: int) -> Iterator[Sequence[Stamped]]:
-    """The samples cut where they leave the even spacing, or a packet would become too long."""
+def _even_runs(samples: Sequence[TimestampedSample], period_ns: int) -> Iterator[Sequence[TimestampedSample]]:
+    """Yield the samples, cut where they leave the even spacing or a packet would become too long."""
     most, tolerance_ns = max(1, _LONGEST_NS // period_ns), period_ns // 8
     first = 0
     for i, (time_ns, *_) in enumerate(samples):

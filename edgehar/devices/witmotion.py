@@ -1,4 +1,4 @@
-"""WitMotion WT901BLE, WT9011DCL and kin: frames of 20 bytes, several to a notification, no clock, no checksum.
+"""WitMotion WT901BLE, WT9011DCL and kin: frames of 20 bytes, several a notification; no clock, no checksum.
 
 Frames, scales and commands: WITMOTION/WitBluetooth_BWT901BLE5_0, Python/BWT901BLE5.0_python_sdk/
 device_model.py; UUIDs of dual-mode units: DualUUID.java there; rates: WITMOTION/WitStandardProtocol_JY901,
@@ -31,18 +31,18 @@ _UNLOCKED, _CODE_OF_50_HZ = 0xB588, 0x08
 
 
 def command(register: int, value: int) -> bytes:
-    """What sets a register; it is taken over only within moments of the one that unlocks."""
+    """Return the bytes that set a register; they are taken over only within moments of those that unlock."""
     return bytes((0xFF, 0xAA, register)) + value.to_bytes(2, "little")
 
 
 UNLOCK = command(_KEY, _UNLOCKED)
 SET_RATE = command(_RATE, _CODE_OF_50_HZ)
 SAVE = command(_SAVE, 0)
-"""Keeps settings through power-off. Not part of a start: it writes flash, and the rate is asked each time."""
+"""Keeping of settings through power-off. No part of a start: it writes flash; the rate is set each time."""
 
 
 class WitMotionReader(SensorReader):
-    """Finds frames wherever notifications cut them; samples of one notification make one packet."""
+    """A reader of frames wherever notifications cut them; samples of one notification make one packet."""
 
     def __init__(self, device: str) -> None:
         super().__init__(device)
@@ -74,7 +74,7 @@ def _profile(name: str, title: str, services: tuple[str, ...], notify: str, writ
         name=name,
         title=title,
         services=services,
-        prefixes=("WT",),
+        name_prefixes=("WT",),
         notify=(notify,),
         rate_hz=RATE_HZ,
         reader=WitMotionReader,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edgehar.errors import RecordingError
 from edgehar.evaluation import datasets as sets, plan as rows
 from edgehar.evaluation.metrics import score
-from edgehar.motion.imu import any_turns
+from edgehar.motion.imu import random_rotations
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.training import export, fit as fitting
 from edgehar.training.recipe import Recipe
@@ -93,7 +93,7 @@ def _case(
     for index, trial in enumerate(trials):
         if trial.activity not in labels or not set(worn) <= set(trial.tracks):
             continue
-        turns = any_turns(np.random.default_rng((_SEED, index)), len(worn))
+        turns = random_rotations(np.random.default_rng((_SEED, index)), len(worn))
         for window in sets.windows(
             spec,
             {placement: trial.tracks[placement] for placement in worn},

@@ -16,7 +16,7 @@ from edgehar.evaluation.datasets import Trial, read_set
 from edgehar.evaluation.events import report
 from edgehar.evaluation.plan import offered, taken
 from edgehar.pipeline.decision_settings import Settings
-from edgehar.pipeline.fall_confirmation import Aftermath
+from edgehar.pipeline.fall_confirmation import FallConfirmation
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.types import ACCELERATION, FALLING, Prediction, Samples
@@ -137,7 +137,7 @@ def raised_by(spec: ModelSpec, predictions: Sequence[Prediction]) -> dict[str, l
     raised = {}
     column, window_s, hop_s = spec.labels.index(FALLING), spec.window / spec.rate_hz, spec.hop / spec.rate_hz
     for name, settings in variants(spec.decision).items():
-        aftermath = Aftermath(column, window_s, hop_s, settings)
+        aftermath = FallConfirmation(column, window_s, hop_s, settings)
         raised[name] = [p.t for p in predictions if aftermath.push(p)]
     for threshold in THRESHOLDS:
         raised[f"{_ALONE} {threshold:g}"] = [

@@ -18,7 +18,7 @@ from edgehar.errors import ModelError
 from edgehar.evaluation.dataset_windows import Channels, windows
 from edgehar.evaluation.datasets import Trial
 from edgehar.evaluation.results import TURNED
-from edgehar.motion.imu import any_turns
+from edgehar.motion.imu import random_rotations
 from edgehar.pipeline.decision import Decision
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
@@ -241,7 +241,7 @@ def _of_trial(
 ) -> Iterator[tuple[str, Prediction, str]]:
     """Truth, answer and state of each scored window."""
     spec, rng = recognizer.spec, np.random.default_rng((_SEED, index))
-    turns = any_turns(rng, len(run.placements))
+    turns = random_rotations(rng, len(run.placements))
     hop_s = spec.hop / spec.rate_hz if run.is_decided else HOP_S
     every = round(HOP_S / hop_s)
     cut = windows(

@@ -1,1 +1,1 @@
-"""A body that moves: skeleton, activities, virtual sensors, and a wearer who performs them."""
+"""Simulated body: skeleton, activities, virtual IMUs, a wearer who performs; recorded bodies (`capture`)."""

@@ -1,12 +1,12 @@
-"""How an impact on one segment of the body reaches the others."""
+"""Propagation of impacts: how a shock on one segment of the body reaches the others."""
 
 from functools import cache
 
 from edgehar.motion.skeleton import Array, Pose
 
-# What is left of a strike on its way up from the shank: own leg, other leg. That shocks fade towards the
+# Shares of a strike on its way up from the shank: same leg, other leg. That shocks fade towards the
 # head is in Lafortune, Lake and Hennig, J. Biomechanics 29 (1996); the shares are round numbers.
-_SHARE = {
+_STRIKE_SHARE = {
     "foot": (1.1, 0.15),
     "shank": (1.0, 0.15),
     "thigh": (0.6, 0.2),
@@ -17,8 +17,8 @@ _SHARE = {
     "forearm": (0.08, 0.08),
 }
 
-_PASSED_ON = 0.4
-"""What of a hit goes over one joint; a round number, as above."""
+_SHARE_PER_JOINT = 0.4
+"""Share of a hit that passes one joint; a round number, as above."""
 
 _INWARD = {
     "foot": "shank",
@@ -31,29 +31,29 @@ _INWARD = {
 }
 
 
-def impact(segment: str, jolt: Array, pose: Pose) -> list[Array | float]:
-    """Acceleration along x, y and z of the heading's frame, m/s², that a pose's strikes and hits make on a segment.
+def impact_acceleration(segment: str, gain: Array, pose: Pose) -> list[Array | float]:
+    """Return a segment's acceleration by a pose's strikes and hits, m/s²: x, y, z of the heading's frame.
 
     Args:
         segment: where it is felt.
-        jolt: (3,), direction and size of what reaches a sensor there of a strike; of a hit only its size.
+        gain: (3,), direction and size of what reaches a sensor there of a strike; of a hit only its size.
         pose: whose `strike_*` and `hit_*` count.
     """
-    name, side = _named(segment)
-    own, other = _SHARE[name]
+    name, side = _split_side(segment)
+    same, other = _STRIKE_SHARE[name]
     left, right = (pose.get(f"strike_{foot}", 0.0) for foot in ("left", "right"))
-    strike = own * right + other * left if side == "right" else own * left + other * right
-    total: list[Array | float] = [strike * part for part in jolt]
+    strike = same * right + other * left if side == "right" else same * left + other * right
+    acceleration: list[Array | float] = [strike * part for part in gain]
     for key, value in pose.items():
         if key.startswith("hit_"):
             _, axis, where = key.split("_", 2)
-            share = jolt[2] * _PASSED_ON ** _joints(where, segment)
-            total["xyz".index(axis)] = total["xyz".index(axis)] + share * value
-    return total
+            share = gain[2] * _SHARE_PER_JOINT ** _joints_between(where, segment)
+            acceleration["xyz".index(axis)] = acceleration["xyz".index(axis)] + share * value
+    return acceleration
 
 
-def _named(segment: str) -> tuple[str, str]:
-    """A segment's kind and side."""
+def _split_side(segment: str) -> tuple[str, str]:
+    """Split a segment's name into its kind and side."""
     for side in ("left", "right"):
         if segment.endswith(f"_{side}"):
             return segment.removesuffix(f"_{side}"), side
@@ -61,17 +61,17 @@ def _named(segment: str) -> tuple[str, str]:
 
 
 @cache
-def _joints(one: str, other: str) -> int:
-    """How many joints lie between two segments."""
-    ways = [_inward(one), _inward(other)]
-    return len(set(ways[0]) ^ set(ways[1]))
+def _joints_between(segment: str, other: str) -> int:
+    """Count the joints that lie between two segments."""
+    paths = [_path_to_thorax(segment), _path_to_thorax(other)]
+    return len(set(paths[0]) ^ set(paths[1]))
 
 
-def _inward(segment: str) -> list[str]:
-    """The segments from this one to the thorax."""
-    name, side = _named(segment)
-    way = [segment]
+def _path_to_thorax(segment: str) -> list[str]:
+    """Return the segments from this one to the thorax."""
+    name, side = _split_side(segment)
+    path = [segment]
     while name in _INWARD:
         name = _INWARD[name]
-        way.append(name if name in {"pelvis", "thorax"} else f"{name}_{side}")
-    return way
+        path.append(name if name in {"pelvis", "thorax"} else f"{name}_{side}")
+    return path

@@ -1,4 +1,4 @@
-"""Virtual sensors: from segments over time to what an IMU on the limb's surface reads.
+"""Virtual IMUs: from segments over time to the signals of a sensor on the limb's surface.
 
 Specific force is f = Rt (p'' - g), angular rate the rotation vector from one row to the next but one.
 In between stand the strap or pocket that holds the device, and the device itself.
@@ -9,8 +9,9 @@ from collections.abc import Mapping
 import numpy as np
 from msgspec import Struct
 
-from edgehar.motion.impacts import impact
-from edgehar.motion.skeleton import Array, Body, Pose, Segments, about
+from edgehar.motion.draws import draw_log_uniform
+from edgehar.motion.impacts import impact_acceleration
+from edgehar.motion.skeleton import Array, Body, Pose, SegmentLengths, rotation_about
 from edgehar.types import STANDARD_GRAVITY
 
 RATE = 200.0
@@ -20,30 +21,30 @@ _KERNEL_ROWS = 80
 
 
 class Site(Struct, frozen=True):
-    """Where on a body a sensor may sit, and what holds it there."""
+    """Place on the body where a sensor may sit, and the mounting that holds it there."""
 
     segment: str
-    """Of `skeleton`; `*` stands for the side."""
+    """Segment of `skeleton`; `*` stands for the side."""
     along: tuple[float, float]
-    """Below the proximal joint, in lengths of the segment; in m above the hips on pelvis and thorax, above the
-    base of the neck on the head, before the ankle on the foot."""
+    """Distance below the proximal joint, in lengths of the segment; in m above the hips on pelvis and thorax,
+    above the base of the neck on the head, before the ankle on the foot."""
     radius: tuple[float, float]
-    """From the segment's axis to the sensor, m."""
+    """Distance from the segment's axis to the sensor, m."""
     azimuth: tuple[float, float]
-    """Of the outward normal, degrees: 0 in front (on top of the foot), 90 outward."""
-    hertz: tuple[float, float]
+    """Azimuth of the outward normal, degrees: 0 in front (on top of the foot), 90 outward."""
+    natural_hz: tuple[float, float]
     """Natural frequency of device and tissue on the bone, Hz."""
     damping: tuple[float, float]
     """Share of critical damping."""
-    wobble: float
-    """How far it tips, rad per m/s² at the natural frequency."""
-    jolt: tuple[float, float] = (0.5, 1.3)
-    """What of an impact on the bone reaches the device: a loose phone slaps, a tight strap damps."""
-    touch: tuple[float, float] = (0.0, 0.0)
-    """What of the bone's quick motion reaches the device past spring and damper: it lies against the limb."""
-    free: float = 0.1
+    tip_gain: float
+    """Tipping of the device, rad per m/s² at the natural frequency."""
+    impact_gain: tuple[float, float] = (0.5, 1.3)
+    """Share of an impact on the bone that reaches the device: a loose phone slaps, a tight strap damps."""
+    contact: tuple[float, float] = (0.0, 0.0)
+    """Share of the bone's quick motion that reaches the device past spring and damper: it touches the limb."""
+    any_orientation: float = 0.1
     """Share of wearers who mount it in any orientation at all."""
-    portrait: float = 0.5
+    lengthwise: float = 0.5
     """Share of the others who mount its long axis along the limb."""
 
 
@@ -51,7 +52,7 @@ class Site(Struct, frozen=True):
 # does; a strapped band follows the skin, whose wobble lies at 8 to 20 Hz.
 SITES: Mapping[str, Site] = {
     "wrist": Site(
-        "forearm_*", (0.82, 0.98), (0.025, 0.04), (60, 120), (10, 22), (0.25, 0.6), 0.0005, portrait=0.15
+        "forearm_*", (0.82, 0.98), (0.025, 0.04), (60, 120), (10, 22), (0.25, 0.6), 0.0005, lengthwise=0.15
     ),
     "trouser_pocket": Site(
         "thigh_*",
@@ -61,10 +62,10 @@ SITES: Mapping[str, Site] = {
         (2.8, 7),
         (0.06, 0.3),
         0.004,
-        jolt=(1.1, 4.2),
-        touch=(0.2, 1.8),
-        free=0.08,
-        portrait=0.93,
+        impact_gain=(1.1, 4.2),
+        contact=(0.2, 1.8),
+        any_orientation=0.08,
+        lengthwise=0.93,
     ),
     "waist": Site("pelvis", (-0.05, 0.12), (0.1, 0.15), (-180, 180), (6, 14), (0.2, 0.5), 0.0015),
     "chest": Site("thorax", (0.28, 0.42), (0.09, 0.13), (-25, 25), (8, 18), (0.25, 0.6), 0.0008),
@@ -78,8 +79,8 @@ SITES: Mapping[str, Site] = {
 }
 
 
-class Placed(Struct, frozen=True, eq=False):
-    """A sensor as one wearer wears it."""
+class PlacedSensor(Struct, frozen=True, eq=False):
+    """Sensor as one wearer wears it."""
 
     segment: str
     offset: Array
@@ -87,51 +88,56 @@ class Placed(Struct, frozen=True, eq=False):
     axes: Array
     """(3, 3), sensor (x right, y up along the limb, z out of the body) to segment."""
     kernels: Array
-    """(3, rows), what the mounting makes of the bone's motion on each axis."""
-    tip: Array
-    """(3, rows), rad per m/s²: what tips the device about each axis."""
-    jolt: Array
-    """(3,), direction of an impact in the world, about upward."""
+    """(3, rows), impulse response of the mounting to the bone's motion on each axis."""
+    tip_kernels: Array
+    """(3, rows), rad per m/s²: impulse response of the device's tipping about each axis."""
+    impact_gain: Array
+    """(3,), direction and gain of an impact in the world, about upward."""
 
 
-def surface(site: Site, side: str, lengths: Segments, rng: np.random.Generator) -> Placed:
+def place_sensor(site: Site, side: str, lengths: SegmentLengths, rng: np.random.Generator) -> PlacedSensor:
     """Put a sensor somewhere within the site's ranges."""
     segment = site.segment.replace("*", side)
     name = site.segment.removesuffix("_*")
     left = -1.0 if side == "right" and "*" in site.segment else 1.0
     along, angle = rng.uniform(*site.along), left * np.deg2rad(rng.uniform(*site.azimuth))
-    height = along * _downward(name, lengths)
+    height = along * _metres_upward(name, lengths)
     radius = rng.uniform(*site.radius)
     normal = np.array([np.cos(angle), np.sin(angle), 0.0])
     axes = np.stack([np.cross([0.0, 0.0, 1.0], normal), [0.0, 0.0, 1.0], normal], axis=1)
-    hertz = np.exp(rng.uniform(np.log(site.hertz[0]), np.log(site.hertz[1]), 3))
+    hertz = np.exp(rng.uniform(np.log(site.natural_hz[0]), np.log(site.natural_hz[1]), 3))
     damping = rng.uniform(*site.damping, size=3)
-    tip = rng.normal(0.0, site.wobble, 3)
+    tip = rng.normal(0.0, site.tip_gain, 3)
     # The foot's long axis points forward.
-    limb = about(1, -0.5 * np.pi, 1)[0] if name == "foot" else np.eye(3)
-    touch = rng.uniform(*site.touch)
-    kernels = np.stack([_follow(h, d) - touch * _follow(h, 0.7) for h, d in zip(hertz, damping, strict=True)])
-    kernels[:, 0] += touch
-    return Placed(
+    limb = rotation_about(1, -0.5 * np.pi, 1)[0] if name == "foot" else np.eye(3)
+    contact = rng.uniform(*site.contact)
+    kernels = np.stack(
+        [
+            _mounting_response(h, d) - contact * _mounting_response(h, 0.7)
+            for h, d in zip(hertz, damping, strict=True)
+        ]
+    )
+    kernels[:, 0] += contact
+    return PlacedSensor(
         segment=segment,
         offset=limb @ (radius * normal + np.array([0.0, 0.0, height])),
-        axes=limb @ axes @ small_turns(rng, 6.0, 1)[0],
+        axes=limb @ axes @ small_rotations(rng, 6.0, 1)[0],
         kernels=kernels,
-        tip=tip[:, None] * kernels,
-        jolt=np.exp(rng.uniform(np.log(site.jolt[0]), np.log(site.jolt[1])))
+        tip_kernels=tip[:, None] * kernels,
+        impact_gain=draw_log_uniform(rng, *site.impact_gain)
         * np.array([rng.normal(-0.2, 0.3), rng.normal(0.0, 0.2), 1.0]),
     )
 
 
-def _downward(name: str, lengths: Segments) -> float:
-    """What 1 of `Site.along` is upward on this segment, m."""
+def _metres_upward(name: str, lengths: SegmentLengths) -> float:
+    """Return how far upward 1 of `Site.along` is on this segment, m."""
     limbs = {"thigh": lengths.thigh, "shank": lengths.shank, "upper_arm": lengths.upper_arm}
     limbs |= {"forearm": lengths.forearm, "foot": 1.0}
     return -limbs.get(name, -1.0)
 
 
-def _follow(hertz: float, damping: float) -> Array:
-    """Impulse response of a mass that rides on spring and damper on a moving base; sums to 1."""
+def _mounting_response(hertz: float, damping: float) -> Array:
+    """Return the impulse response of a mass that rides on spring and damper on a moving base; sums to 1."""
     t = np.arange(_KERNEL_ROWS) / RATE
     natural = 2.0 * np.pi * hertz
     ring = natural * np.sqrt(1.0 - damping**2)
@@ -141,8 +147,8 @@ def _follow(hertz: float, damping: float) -> Array:
     return np.asarray(kernel / kernel.sum())
 
 
-def kinematics(position: Array, rotation: Array, rate: float) -> tuple[Array, Array]:
-    """(rows, 3) m and (rows, 3, 3) at `rate` Hz -> specific force m/s² and angular rate rad/s, two rows less."""
+def inertial_signals(position: Array, rotation: Array, rate: float) -> tuple[Array, Array]:
+    """Turn (rows, 3) m, (rows, 3, 3) at `rate` Hz into specific force m/s², angular rate rad/s; 2 rows less."""
     acceleration = (position[2:] - 2.0 * position[1:-1] + position[:-2]) * rate**2
     acceleration[:, 2] += STANDARD_GRAVITY
     force = np.einsum("nji,nj->ni", rotation[1:-1], acceleration)
@@ -150,7 +156,7 @@ def kinematics(position: Array, rotation: Array, rate: float) -> tuple[Array, Ar
 
 
 def _rotation_vectors(r: Array) -> Array:
-    """Log map: (n, 3, 3) -> (n, 3), rad; for turns well below half a circle."""
+    """Take the log map: (n, 3, 3) -> (n, 3), rad; for turns well below half a circle."""
     axis = np.stack([r[:, 2, 1] - r[:, 1, 2], r[:, 0, 2] - r[:, 2, 0], r[:, 1, 0] - r[:, 0, 1]], axis=1)
     # |axis| = 2 sin(angle) keeps small angles exact, where the trace alone would round them away.
     sine = 0.5 * np.sqrt(np.sum(axis**2, axis=1))
@@ -158,73 +164,82 @@ def _rotation_vectors(r: Array) -> Array:
     return np.asarray(axis * (0.5 * angle / np.maximum(sine, 1e-12))[:, None])
 
 
-def read(body: Body, pose: Pose, placed: Placed) -> tuple[Array, Array]:
-    """Specific force and angular rate in the sensor's frame, two rows less than the pose."""
+def read_sensor(body: Body, pose: Pose, placed: PlacedSensor) -> tuple[Array, Array]:
+    """Return specific force and angular rate in the sensor's frame, two rows less than the pose."""
     frame = body.frame(placed.segment)
     rotation = frame.rotation @ placed.axes
     position = frame.origin + frame.rotation @ placed.offset
     if "unworn" in pose:
         root = body.frame("pelvis").origin
         position = root + (1.0 - np.reshape(pose["unworn"], (-1, 1))) * (position - root)
-    force, rate = kinematics(position, rotation, RATE)
-    felt = (np.zeros(len(rotation)) + part for part in impact(placed.segment, placed.jolt, pose))
-    extra = _pushes(pose, len(rotation)) + _ahead(pose, *felt)
+    force, rate = inertial_signals(position, rotation, RATE)
+    shock = (
+        np.zeros(len(rotation)) + part
+        for part in impact_acceleration(placed.segment, placed.impact_gain, pose)
+    )
+    extra = _pelvis_acceleration(pose, len(rotation)) + _heading_to_world(pose, *shock)
     force += np.einsum("nji,nj->ni", rotation, extra)[1:-1]
-    return _held(force, rate, placed)
+    return _through_mounting(force, rate, placed)
 
 
-def _pushes(pose: Pose, rows: int) -> Array:
-    """Acceleration of the pelvis beyond its modelled path, in the world, m/s²."""
+def _pelvis_acceleration(pose: Pose, rows: int) -> Array:
+    """Return the acceleration of the pelvis beyond its modelled path, in the world, m/s²."""
     zero = np.zeros(rows)
-    return _ahead(pose, *(zero + pose.get(f"push_{axis}", 0.0) for axis in "xyz"))
+    return _heading_to_world(pose, *(zero + pose.get(f"push_{axis}", 0.0) for axis in "xyz"))
 
 
-def _ahead(pose: Pose, x: Array, y: Array, z: Array) -> Array:
-    """(rows, 3) from the heading's frame to the world's."""
+def _heading_to_world(pose: Pose, x: Array, y: Array, z: Array) -> Array:
+    """Turn (rows, 3) from the heading's frame to the world's."""
     yaw = pose.get("yaw", 0.0)
     c, s = np.cos(yaw), np.sin(yaw)
     return np.stack([c * x - s * y, s * x + c * y, z], axis=1)
 
 
-def _held(force: Array, rate: Array, placed: Placed) -> tuple[Array, Array]:
-    """What strap, pocket and soft tissue make of it: each axis rings, and the device tips."""
-    ringing = _filtered(force, placed.kernels)
+def _through_mounting(force: Array, rate: Array, placed: PlacedSensor) -> tuple[Array, Array]:
+    """Pass the signals through strap, pocket and soft tissue: each axis rings, and the device tips."""
+    ringing = _filter(force, placed.kernels)
     # A force along the limb tips the device about x and z, one across it about y.
-    tip = 0.6 * np.tanh(_filtered((ringing - force)[:, [1, 0, 1]], placed.tip) / 0.6)
+    tip = 0.6 * np.tanh(_filter((ringing - force)[:, [1, 0, 1]], placed.tip_kernels) / 0.6)
     tipping = np.gradient(tip, 1.0 / RATE, axis=0)
     return ringing + np.cross(ringing, tip), rate + np.cross(rate, tip) + tipping
 
 
-def _filtered(x: Array, kernels: Array) -> Array:
-    """Each column by a causal kernel of its own; the first rows see only a part of it."""
+def _filter(x: Array, kernels: Array) -> Array:
+    """Filter each column by a causal kernel of its own; the first rows see only a part of it."""
     columns = [np.convolve(column, kernel)[: len(x)] for column, kernel in zip(x.T, kernels, strict=True)]
     return np.stack(columns, axis=1)
 
 
-def small_turns(rng: np.random.Generator, degrees: float, count: int) -> Array:
-    """(count, 3, 3) rotations by about `degrees` about chance axes."""
+def small_rotations(rng: np.random.Generator, degrees: float, count: int) -> Array:
+    """Draw (count, 3, 3) rotations by about `degrees` about random axes."""
     angles = rng.normal(0.0, np.deg2rad(degrees), (3, count))
-    return about(0, angles[0], count) @ about(1, angles[1], count) @ about(2, angles[2], count)
+    return (
+        rotation_about(0, angles[0], count)
+        @ rotation_about(1, angles[1], count)
+        @ rotation_about(2, angles[2], count)
+    )
 
 
-def any_turns(rng: np.random.Generator, count: int) -> Array:
-    """(count, 3, 3) rotations, uniform over all orientations (Haar)."""
+def random_rotations(rng: np.random.Generator, count: int) -> Array:
+    """Draw (count, 3, 3) rotations, uniform over all orientations (Haar)."""
     q, r = np.linalg.qr(rng.standard_normal((count, 3, 3)))
     q = q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
     return np.asarray(q * np.linalg.det(q)[:, None, None])
 
 
-def mountings(site: Site, rng: np.random.Generator, count: int) -> Array:
-    """(count, 3, 3), device to sensor axes of `Placed`: flat on the limb, any side up, mostly lengthwise."""
+def draw_mountings(site: Site, rng: np.random.Generator, count: int) -> Array:
+    """Draw (count, 3, 3), device to `PlacedSensor` axes: flat on the limb, any side up, mostly lengthwise."""
     upside_down, inside_out = np.pi * rng.integers(0, 2, count), np.pi * rng.integers(0, 2, count)
-    across = 0.5 * np.pi * (rng.random(count) > site.portrait)
-    flat = about(1, inside_out, count) @ about(2, upside_down + across, count)
-    tilted = small_turns(rng, 7.0, count) @ about(2, rng.normal(0.0, 0.17, count), count) @ flat
-    return np.where((rng.random(count) < site.free)[:, None, None], any_turns(rng, count), tilted)
+    across = 0.5 * np.pi * (rng.random(count) > site.lengthwise)
+    flat = rotation_about(1, inside_out, count) @ rotation_about(2, upside_down + across, count)
+    tilted = small_rotations(rng, 7.0, count) @ rotation_about(2, rng.normal(0.0, 0.17, count), count) @ flat
+    return np.where(
+        (rng.random(count) < site.any_orientation)[:, None, None], random_rotations(rng, count), tilted
+    )
 
 
 class Hardware(Struct, frozen=True, eq=False):
-    """One device's own errors."""
+    """Errors of one device: bias, gain, noise, range and resolution."""
 
     bias: Array
     """(6,), m/s² and rad/s."""
@@ -236,14 +251,14 @@ class Hardware(Struct, frozen=True, eq=False):
     """(6,), full scale, m/s² and rad/s; 16 bit."""
 
     def measure(self, x: Array, rng: np.random.Generator) -> Array:
-        """What the device reports of the true (rows, 6)."""
+        """Return what the device reports of the true (rows, 6)."""
         noisy = x * self.gain + self.bias + rng.standard_normal(x.shape) * self.noise
         step = self.limit / 32768.0
         return np.asarray(np.clip(np.round(noisy / step), -32768, 32767) * step)
 
 
-def hardware(rng: np.random.Generator) -> Hardware:
-    """Draw a current MEMS part: 100 to 600 µg/rtHz and 0.005 to 0.017 deg/s/rtHz in 25 Hz, as data sheets have it."""
+def draw_hardware(rng: np.random.Generator) -> Hardware:
+    """Draw a current MEMS part: 100 to 600 µg/rtHz, 0.005 to 0.017 deg/s/rtHz in 25 Hz, as in data sheets."""
     acc, gyr = rng.uniform(0.005, 0.03), rng.uniform(0.0004, 0.0015)
     return Hardware(
         bias=np.concatenate([rng.normal(0.0, 0.12, 3), rng.normal(0.0, 0.012, 3)]),

@@ -1,4 +1,4 @@
-"""A linked skeleton: segment lengths from body height, positions and rotations from joint angles.
+"""Linked skeleton: segment lengths from body height, positions and rotations from joint angles.
 
 World and segment frames: x forward, y left, z up, metres. With every angle zero the body stands
 upright, arms hanging, and all segment frames coincide with the world's.
@@ -15,8 +15,9 @@ Array = NDArray[np.float64]
 Pose = Mapping[str, Array | float]
 """Angles in rad (flexion and abduction positive, forward lean positive), `root_*` in m,
 `push_*` (acceleration of the pelvis in its heading's frame), `strike_*` (of a foot) and `hit_x_*`,
-`hit_y_*`, `hit_z_*` (what knocks a segment, in the heading's frame) in m/s², `unworn` from 0 (on the
-body) to 1 (every sensor is at the root, no body between them); a name that is missing is zero. Names of paired joints end in `_left` or `_right`."""
+`hit_y_*`, `hit_z_*` (of what strikes a segment, in the heading's frame) in m/s², `unworn` from 0 (on the
+body) to 1 (every sensor is at the root, no body between them);
+a name that is missing is zero. Names of paired joints end in `_left` or `_right`."""
 
 Movement = Callable[[Array], dict[str, Array]]
 """Times in s -> a `Pose` over these times."""
@@ -24,8 +25,8 @@ Movement = Callable[[Array], dict[str, Array]]
 SIDES = ("left", "right")
 
 
-class Segments(Struct, frozen=True):
-    """Lengths, m. Fractions of body height: Drillis and Contini 1966, as in Winter, "Biomechanics"."""
+class SegmentLengths(Struct, frozen=True):
+    """Segment lengths, m. Fractions of body height: Drillis and Contini 1966, as in Winter, "Biomechanics"."""
 
     thigh: float
     shank: float
@@ -36,9 +37,9 @@ class Segments(Struct, frozen=True):
     shoulder_half: float
 
 
-def segments(height: float) -> Segments:
-    """Segment lengths for a body height in m."""
-    return Segments(
+def segment_lengths(height: float) -> SegmentLengths:
+    """Return the segment lengths of a body of this height in m."""
+    return SegmentLengths(
         thigh=0.245 * height,
         shank=0.246 * height,
         trunk=0.288 * height,
@@ -50,8 +51,8 @@ def segments(height: float) -> Segments:
     )
 
 
-def about(axis: int, angle: NDArray[np.floating[Any]] | float, rows: int) -> Array:
-    """Rotations (rows, 3, 3) by `angle` rad about coordinate axis 0, 1 or 2."""
+def rotation_about(axis: int, angle: NDArray[np.floating[Any]] | float, rows: int) -> Array:
+    """Return rotations (rows, 3, 3) by `angle` rad about coordinate axis 0, 1 or 2."""
     r = np.zeros((rows, 3, 3))
     c, s = np.cos(angle), np.sin(angle)
     j, k = (axis + 1) % 3, (axis + 2) % 3
@@ -62,7 +63,7 @@ def about(axis: int, angle: NDArray[np.floating[Any]] | float, rows: int) -> Arr
 
 
 class Frame(Struct, frozen=True, eq=False):
-    """One segment over time."""
+    """Position and orientation of one segment over time."""
 
     origin: Array
     """(rows, 3), its proximal joint (the mid-hip for pelvis and thorax, the base of the neck for the head), m."""
@@ -71,27 +72,27 @@ class Frame(Struct, frozen=True, eq=False):
 
 
 class Body(Protocol):
-    """Anything whose segments can be looked up: a modelled `Figure`, or a recorded one (`track.Track`)."""
+    """Body whose segments can be looked up: a modelled `Figure`, or a recorded one (`track.Track`)."""
 
     def frame(self, segment: str) -> Frame:
-        """Of a segment of this module, such as `pelvis` or `forearm_left`."""
+        """Return the frame of a segment of this module, such as `pelvis` or `forearm_left`."""
         ...
 
 
-def _along(rotation: Array, offset: tuple[float, float, float]) -> Array:
+def _in_world(rotation: Array, offset: tuple[float, float, float]) -> Array:
     return np.asarray(rotation @ np.asarray(offset), dtype=np.float64)
 
 
 class Figure:
-    """The skeleton in a pose over time; works out only the segments that are asked for."""
+    """Modelled skeleton in a pose over time; works out only the segments that are wanted."""
 
-    def __init__(self, lengths: Segments, pose: Pose, rows: int) -> None:
+    def __init__(self, lengths: SegmentLengths, pose: Pose, rows: int) -> None:
         self._lengths, self._pose, self._rows = lengths, pose, rows
-        self._known: dict[str, Frame] = {}
+        self._frames: dict[str, Frame] = {}
 
     def frame(self, segment: str) -> Frame:
-        """`pelvis`, `thorax`, `head`, or `thigh`, `shank`, `foot`, `upper_arm`, `forearm` with `_left` or `_right`."""
-        if segment not in self._known:
+        """Return pelvis, thorax, head; or thigh, shank, foot, upper_arm, forearm with `_left`, `_right`."""
+        if segment not in self._frames:
             name, _, side = segment.rpartition("_")
             single = {"pelvis": self._pelvis, "thorax": self._thorax, "head": self._head}
             paired = {
@@ -102,57 +103,71 @@ class Figure:
                 "forearm": self._forearm,
             }
             if segment in single:
-                self._known[segment] = single[segment]()
+                self._frames[segment] = single[segment]()
             else:
-                self._known[segment] = paired[name](side, 1.0 if side == "left" else -1.0)
-        return self._known[segment]
+                self._frames[segment] = paired[name](side, 1.0 if side == "left" else -1.0)
+        return self._frames[segment]
 
-    def _turn(self, axis: int, name: str, sign: float = 1.0) -> Array:
-        return about(axis, sign * self._pose.get(name, 0.0), self._rows)
+    def _joint_rotation(self, axis: int, name: str, sign: float = 1.0) -> Array:
+        return rotation_about(axis, sign * self._pose.get(name, 0.0), self._rows)
 
     def _pelvis(self) -> Frame:
         origin = np.empty((self._rows, 3))
         for axis, name in enumerate(("root_x", "root_y", "root_z")):
             origin[:, axis] = self._pose.get(name, 0.0)
-        upright = self._turn(2, "yaw") @ self._turn(1, "tilt") @ self._turn(0, "roll")
-        return Frame(origin, upright @ self._turn(2, "turn"))
+        upright = (
+            self._joint_rotation(2, "yaw") @ self._joint_rotation(1, "tilt") @ self._joint_rotation(0, "roll")
+        )
+        return Frame(origin, upright @ self._joint_rotation(2, "turn"))
 
     def _thorax(self) -> Frame:
         pelvis = self.frame("pelvis")
-        bend = self._turn(1, "lean") @ self._turn(0, "bend") @ self._turn(2, "twist")
+        bend = (
+            self._joint_rotation(1, "lean")
+            @ self._joint_rotation(0, "bend")
+            @ self._joint_rotation(2, "twist")
+        )
         return Frame(pelvis.origin, pelvis.rotation @ bend)
 
     def _head(self) -> Frame:
         thorax = self.frame("thorax")
-        neck = thorax.origin + _along(thorax.rotation, (0.0, 0.0, self._lengths.trunk))
-        turned = self._turn(2, "head_turn") @ self._turn(1, "nod") @ self._turn(0, "head_bend")
+        neck = thorax.origin + _in_world(thorax.rotation, (0.0, 0.0, self._lengths.trunk))
+        turned = (
+            self._joint_rotation(2, "head_turn")
+            @ self._joint_rotation(1, "nod")
+            @ self._joint_rotation(0, "head_bend")
+        )
         return Frame(neck, thorax.rotation @ turned)
 
     def _thigh(self, side: str, left: float) -> Frame:
         pelvis = self.frame("pelvis")
-        joint = pelvis.origin + _along(pelvis.rotation, (0.0, left * self._lengths.hip_half, 0.0))
-        out = self._turn(0, f"hip_out_{side}", left) @ self._turn(2, f"hip_turn_{side}", left)
-        return Frame(joint, pelvis.rotation @ self._turn(1, f"hip_{side}", -1.0) @ out)
+        joint = pelvis.origin + _in_world(pelvis.rotation, (0.0, left * self._lengths.hip_half, 0.0))
+        out = self._joint_rotation(0, f"hip_out_{side}", left) @ self._joint_rotation(
+            2, f"hip_turn_{side}", left
+        )
+        return Frame(joint, pelvis.rotation @ self._joint_rotation(1, f"hip_{side}", -1.0) @ out)
 
     def _shank(self, side: str, _left: float) -> Frame:
         thigh = self.frame(f"thigh_{side}")
-        joint = thigh.origin + _along(thigh.rotation, (0.0, 0.0, -self._lengths.thigh))
-        return Frame(joint, thigh.rotation @ self._turn(1, f"knee_{side}"))
+        joint = thigh.origin + _in_world(thigh.rotation, (0.0, 0.0, -self._lengths.thigh))
+        return Frame(joint, thigh.rotation @ self._joint_rotation(1, f"knee_{side}"))
 
     def _foot(self, side: str, _left: float) -> Frame:
         shank = self.frame(f"shank_{side}")
-        joint = shank.origin + _along(shank.rotation, (0.0, 0.0, -self._lengths.shank))
-        return Frame(joint, shank.rotation @ self._turn(1, f"ankle_{side}", -1.0))
+        joint = shank.origin + _in_world(shank.rotation, (0.0, 0.0, -self._lengths.shank))
+        return Frame(joint, shank.rotation @ self._joint_rotation(1, f"ankle_{side}", -1.0))
 
     def _arm(self, side: str, left: float) -> Frame:
         thorax = self.frame("thorax")
         lengths = self._lengths
-        joint = thorax.origin + _along(thorax.rotation, (0.0, left * lengths.shoulder_half, lengths.trunk))
-        out = self._turn(0, f"arm_out_{side}", left) @ self._turn(2, f"arm_turn_{side}", left)
-        return Frame(joint, thorax.rotation @ self._turn(1, f"arm_{side}", -1.0) @ out)
+        joint = thorax.origin + _in_world(thorax.rotation, (0.0, left * lengths.shoulder_half, lengths.trunk))
+        out = self._joint_rotation(0, f"arm_out_{side}", left) @ self._joint_rotation(
+            2, f"arm_turn_{side}", left
+        )
+        return Frame(joint, thorax.rotation @ self._joint_rotation(1, f"arm_{side}", -1.0) @ out)
 
     def _forearm(self, side: str, left: float) -> Frame:
         arm = self.frame(f"upper_arm_{side}")
-        joint = arm.origin + _along(arm.rotation, (0.0, 0.0, -self._lengths.upper_arm))
-        bent = self._turn(1, f"elbow_{side}", -1.0) @ self._turn(2, f"palm_{side}", left)
+        joint = arm.origin + _in_world(arm.rotation, (0.0, 0.0, -self._lengths.upper_arm))
+        bent = self._joint_rotation(1, f"elbow_{side}", -1.0) @ self._joint_rotation(2, f"palm_{side}", left)
         return Frame(joint, arm.rotation @ bent)

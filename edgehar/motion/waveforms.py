@@ -1,4 +1,4 @@
-"""What movements are made of: smooth chance, curves over a cycle, ground reaction and impacts.
+"""Building blocks of movement: smooth noise, cyclic curves, ground reaction force, impacts, repetitions.
 
 Everything is a pure function of time, so a stretch of movement is the same however it is cut.
 """
@@ -15,7 +15,7 @@ _KNOTS = 512
 
 
 class Drift:
-    """Smooth noise: a cubic B-spline over random knots; repeats only after 512 of them."""
+    """Smooth noise of zero mean: a cubic B-spline over random knots; repeats only after 512 of them."""
 
     def __init__(self, rng: np.random.Generator, seconds: float, deviation: float) -> None:
         # A cubic B-spline of white knots has 0.4794 of their variance.
@@ -23,7 +23,7 @@ class Drift:
         self._seconds = seconds
 
     def __call__(self, t: Array) -> Array:
-        """Value at times t, s."""
+        """Return the value at times t, s."""
         whole = np.floor(t / self._seconds)
         u = t / self._seconds - whole
         first = whole.astype(np.int64)
@@ -33,8 +33,8 @@ class Drift:
         return np.asarray(value / 6.0)
 
 
-class Bumps:
-    """Now and then a smooth move away and back: one chance in every slot of time."""
+class OccasionalShifts:
+    """Smooth moves away and back now and then: one chance in every slot of time."""
 
     def __init__(
         self, rng: np.random.Generator, every: float, length: tuple[float, float], size: float
@@ -45,16 +45,15 @@ class Bumps:
         self._size = rng.normal(0.0, size, _KNOTS) * (rng.random(_KNOTS) < 0.6)
 
     def __call__(self, t: Array) -> Array:
-        """Value at times t, s."""
+        """Return the value at times t, s."""
         slot = np.floor(t / self._slot).astype(np.int64) % _KNOTS
         start = self._at[slot] * (self._slot - self._length[slot])
-        u = np.clip((t % self._slot - start) / self._length[slot], 0.0, 1.0)
-        # (u(1-u))³ has a continuous second derivative at both ends.
-        return np.asarray(self._size[slot] * 64.0 * (u * (1.0 - u)) ** 3)
+        u = (t % self._slot - start) / self._length[slot]
+        return np.asarray(self._size[slot] * bump(u))
 
 
 class Cycle:
-    """A curve over one cycle, given at points and kept as its first harmonics."""
+    """Curve over one cycle, given at points (percent, degrees) and kept as its first harmonics."""
 
     def __init__(self, points: Sequence[tuple[float, float]], harmonics: int = 6) -> None:
         at, value = np.asarray(points, dtype=np.float64).T
@@ -64,18 +63,18 @@ class Cycle:
         self.weights: tuple[complex, ...] = tuple(2.0 * spectrum[1:])
 
     def personal(self, rng: np.random.Generator, size: float, shape: float) -> "Cycle":
-        """The curve of one person: deviation from its mean times `size`, harmonics bent by `shape`."""
-        own = Cycle(((0.0, 0.0), (50.0, 0.0)), 1)
-        own.mean = self.mean
+        """Draw the curve of one person: deviation from its mean times `size`, harmonics bent by `shape`."""
+        curve = Cycle(((0.0, 0.0), (50.0, 0.0)), 1)
+        curve.mean = self.mean
         largest = abs(self.weights[0])
         noise = rng.normal(0.0, shape, (len(self.weights), 2)) / (1.0 + np.arange(len(self.weights)))[:, None]
-        own.weights = tuple(
+        curve.weights = tuple(
             size * (w + largest * complex(*n)) for w, n in zip(self.weights, noise, strict=True)
         )
-        return own
+        return curve
 
     def __call__(self, phase: Array) -> Array:
-        """Value at phases in cycles, rad."""
+        """Return the value at phases in cycles, rad."""
         turn = np.exp(2j * np.pi * phase)
         total = np.zeros(phase.shape, dtype=np.complex128)
         for weight in reversed(self.weights):
@@ -84,19 +83,19 @@ class Cycle:
 
 
 class Harmonics:
-    """A rhythm of chance form: per harmonic of the cycle, an amplitude up to that of `most` at any phase."""
+    """Rhythm of random shape: per harmonic of the cycle, an amplitude up to that of `most` at any phase."""
 
     def __init__(self, rng: np.random.Generator, *most: float) -> None:
         self._weights = [rng.uniform(0.0, size) * np.exp(2j * np.pi * rng.random()) for size in most]
 
     def __call__(self, phase: Array) -> Array:
-        """Value at phases in cycles."""
+        """Return the value at phases in cycles."""
         waves = (w * np.exp(2j * np.pi * k * phase) for k, w in enumerate(self._weights, start=1))
         return np.asarray(sum(wave.real for wave in waves))
 
 
-class Untidy:
-    """What nobody keeps still: trunk and limbs turn a little, by chance, out of the plane of a movement.
+class OutOfPlane:
+    """Small random turns of trunk and limbs out of the plane of a movement; nobody keeps them still.
 
     `degrees` is the range of the thorax's twist among people; hips, arms and palms have their share of it.
     """
@@ -112,12 +111,12 @@ class Untidy:
         }
 
     def __call__(self, t: Array, pose: dict[str, Array]) -> dict[str, Array]:
-        """The pose with it."""
+        """Return the pose with these turns added."""
         return pose | {name: np.asarray(pose.get(name, 0.0) + turn(t)) for name, turn in self._turns.items()}
 
 
 def ground_force(phase: Array, duty: float, dip: float, early: float) -> Array:
-    """Vertical force of one foot in body weights, averaging 1/2; on the ground for `duty` of its cycle.
+    """Return one foot's vertical force in body weights, averaging 1/2; on the ground for `duty` of its cycle.
 
     Alexander and Jayes 1980: F ~ cos(pi tau) - q cos(3 pi tau), q = `dip`; `early` moves load from push-off
     to landing.
@@ -129,8 +128,8 @@ def ground_force(phase: Array, duty: float, dip: float, early: float) -> Array:
     return np.asarray(np.where(u < duty, peak * wave, 0.0))
 
 
-class Strikes:
-    """What the skeleton feels of each foot strike: damped oscillations that start at whole phases.
+class FootStrikes:
+    """Shocks of foot strikes on the skeleton: damped oscillations that start at whole phases.
 
     `peak` is the height of the first swing, m/s², `spread` how far strikes differ from it.
     """
@@ -144,7 +143,7 @@ class Strikes:
         self._hertz, self._decay = hertz, decay
 
     def __call__(self, phase: Array, rate: float) -> Array:
-        """Acceleration, m/s², at phases in cycles of about `rate` cycles per second."""
+        """Return the acceleration, m/s², at phases in cycles of about `rate` cycles per second."""
         count = np.floor(phase)
         total = np.zeros(phase.shape)
         for back in (0, 1):
@@ -154,51 +153,62 @@ class Strikes:
         return total
 
 
-def smooth(t: Array, start: float, seconds: float) -> Array:
-    """From 0 to 1 between start and start + seconds with least jerk (Flash and Hogan, J. Neuroscience 5, 1985)."""
+def minimum_jerk(t: Array, start: float, seconds: float) -> Array:
+    """Go from 0 to 1 within `seconds` of start with least jerk (Flash and Hogan, J. Neuroscience 5, 1985)."""
     u = np.clip((t - start) / seconds, 0.0, 1.0)
     return np.asarray(u**3 * (10.0 - 15.0 * u + 6.0 * u**2))
 
 
-def there_and_back(u: Array, up: float, down: float) -> Array:
-    """From 0 to 1 in the first `up` of 0..1, and back in its last `down`."""
-    return smooth(u, 0.0, up) - smooth(u, 1.0 - down, down)
+def rise_and_fall(t: Array, rise: tuple[float, float], fall: tuple[float, float]) -> Array:
+    """Go from 0 to 1 with least jerk, and back; `rise` and `fall`: start and duration, in the unit of t."""
+    return minimum_jerk(t, *rise) - minimum_jerk(t, *fall)
 
 
-def knock(since: Array, seconds: float) -> Array:
-    """A pulse of about `seconds` that dies away and peaks at 1; zero before."""
+def bump(u: Array) -> Array:
+    """Go from 0 to 1 and back as u goes from 0 to 1; the second derivative is continuous at both ends."""
+    u = np.clip(u, 0.0, 1.0)
+    return np.asarray(64.0 * (u * (1.0 - u)) ** 3)
+
+
+def impact_pulse(since: Array, seconds: float) -> Array:
+    """Return a pulse of about `seconds` that dies away and peaks at 1; zero before."""
     u = np.maximum(since, 0.0) / seconds
     # 0.6377 is the highest point of exp(-u) sin(pi u).
     return np.asarray(np.exp(-u) * np.sin(np.pi * u) / 0.6377)
 
 
-def accelerate(path: Callable[[Array], Array], t: Array) -> Array:
-    """Second derivative of a smooth path at times t, per s²."""
+def second_derivative(path: Callable[[Array], Array], t: Array) -> Array:
+    """Return the second derivative of a smooth path at times t, per s²."""
     step = 0.005
     return np.asarray((path(t + step) - 2.0 * path(t) + path(t - step)) / step**2)
 
 
-class Beat(Struct, frozen=True, eq=False):
-    """Where in a repetition one is."""
+class RepetitionState(Struct, frozen=True, eq=False):
+    """Progress through an action that is done again and again."""
 
     u: Array
-    """From 0 to 1 while it is done, then 1 until the next."""
+    """Share done, from 0 to 1, then 1 until the next."""
     since: Array
     """s since it began."""
-    move: Array
-    """s that it takes."""
-    count: NDArray[np.int64]
-    """Which one it is; 0..511, then again."""
+    duration: Array
+    """s that the repetition takes."""
+    index: NDArray[np.int64]
+    """Number of the repetition; 0..511, then again."""
     size: Array
-    """About 1, one for each."""
+    """About 1, drawn for each repetition."""
+
+    @property
+    def elapsed(self) -> Array:
+        """Seconds since it began; its duration while it rests."""
+        return np.where(self.u < 1.0, self.since, self.duration)
 
 
-class Repeats:
-    """An action done again and again, none quite like the last, with pauses or without.
+class Repetitions:
+    """Action done again and again, none quite like the last, with pauses or without.
 
     Args:
         rng: where chance comes from.
-        move: s that one takes.
+        seconds: duration of one, s.
         pause: range of rests after it, s.
         spread: of their durations, as a share.
         first: s at which the first begins; somewhere in the middle of them if None.
@@ -207,38 +217,40 @@ class Repeats:
     def __init__(
         self,
         rng: np.random.Generator,
-        move: float,
+        seconds: float,
         pause: tuple[float, float] = (0.0, 0.0),
         spread: float = 0.05,
         first: float | None = None,
     ) -> None:
-        self._move = move * np.exp(rng.normal(0.0, spread, _KNOTS)) if spread else np.full(_KNOTS, move)
-        self._at = np.concatenate([[0.0], np.cumsum(self._move + rng.uniform(*pause, _KNOTS))])
-        self._size = np.exp(rng.normal(0.0, 0.08, _KNOTS))
-        self._first = -rng.uniform(0.0, self._at[-1]) if first is None else first
+        self._durations = (
+            seconds * np.exp(rng.normal(0.0, spread, _KNOTS)) if spread else np.full(_KNOTS, seconds)
+        )
+        self._starts = np.concatenate([[0.0], np.cumsum(self._durations + rng.uniform(*pause, _KNOTS))])
+        self._sizes = np.exp(rng.normal(0.0, 0.08, _KNOTS))
+        self._first = -rng.uniform(0.0, self._starts[-1]) if first is None else first
 
-    def __call__(self, t: Array) -> Beat:
-        """Where one is at times t, s."""
-        t = (t - self._first) % self._at[-1]
-        count = np.clip(np.searchsorted(self._at, t, side="right") - 1, 0, _KNOTS - 1)
-        since, move = t - self._at[count], self._move[count]
-        return Beat(np.minimum(since / move, 1.0), since, move, count, self._size[count])
+    def __call__(self, t: Array) -> RepetitionState:
+        """Return the progress at times t, s."""
+        t = (t - self._first) % self._starts[-1]
+        index = np.clip(np.searchsorted(self._starts, t, side="right") - 1, 0, _KNOTS - 1)
+        since, duration = t - self._starts[index], self._durations[index]
+        return RepetitionState(np.minimum(since / duration, 1.0), since, duration, index, self._sizes[index])
 
 
-class Hops:
-    """From one chance value to the next, each reached in one beat."""
+class RandomTargets:
+    """Random values, each reached from the last within one repetition."""
 
     def __init__(self, rng: np.random.Generator, low: float, high: float) -> None:
         self._values = rng.uniform(low, high, _KNOTS)
 
-    def __call__(self, beat: Beat) -> Array:
-        """Value at these beats."""
-        old, new = self._values[beat.count - 1], self._values[beat.count]
-        return np.asarray(old + (new - old) * smooth(beat.u, 0.0, 1.0))
+    def __call__(self, rep: RepetitionState) -> Array:
+        """Return the value at this progress."""
+        old, new = self._values[rep.index - 1], self._values[rep.index]
+        return np.asarray(old + (new - old) * minimum_jerk(rep.u, 0.0, 1.0))
 
 
-class Landing:
-    """From 0 to 1 as something falls: ever faster, stopped by a half sine of force, a small bounce.
+class FallProfile:
+    """Share of a fall that is behind, 0 to 1: ever faster, stopped by a half sine of force, a small bounce.
 
     Args:
         end: s, the middle of the impact.
@@ -252,17 +264,17 @@ class Landing:
         self.start = end - 0.5 * width - seconds
         self._ramp, self._free, self._width = ramp * seconds, (1.0 - ramp) * seconds, width
         self._rebound = rebound
-        square, straight = _way(ramp, width, rebound)
+        square, straight = _distance_coefficients(ramp, width, rebound)
         self._pull = 1.0 / (square * seconds**2 + straight * seconds)
 
     @staticmethod
-    def seconds(drop: float, pull: float, ramp: float, width: float, rebound: float) -> float:
-        """How long it takes to fall `drop` m where the pull grows to `pull` m/s²."""
-        square, straight = _way(ramp, width, rebound)
+    def fall_time(drop: float, pull: float, ramp: float, width: float, rebound: float) -> float:
+        """Return how long it takes, s, to fall `drop` m where the pull grows to `pull` m/s²."""
+        square, straight = _distance_coefficients(ramp, width, rebound)
         return float((np.sqrt(straight**2 + 4.0 * square * drop / pull) - straight) / (2.0 * square))
 
     def __call__(self, t: Array) -> Array:
-        """How far it is at times t, s."""
+        """Return the share at times t, s."""
         r, free, w, a, e = self._ramp, self._free, self._width, self._pull, self._rebound
         since = t - self.start
         s = np.clip(since, 0.0, r)
@@ -277,8 +289,8 @@ class Landing:
         return np.asarray(way - e * speed * s * np.exp(-0.5 * a / (max(e, 0.01) * speed) * s))
 
 
-def _way(ramp: float, width: float, rebound: float) -> tuple[float, float]:
-    """What a unit of pull makes of the time fallen, squared and straight."""
+def _distance_coefficients(ramp: float, width: float, rebound: float) -> tuple[float, float]:
+    """Return the distance per unit of pull: factors of the fall's time squared, and of the time."""
     free = 1.0 - ramp
     square = ramp**2 * (0.25 - 1.0 / np.pi**2) + 0.5 * ramp * free + 0.5 * free**2
     return float(square), 0.5 * (0.5 * ramp + free) * width * (1.0 - rebound)

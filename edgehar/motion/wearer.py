@@ -1,4 +1,4 @@
-"""A wearer: one body with its own habits and sensors, performing one activity after another."""
+"""The wearer: one body with its own habits and sensors, performing one activity after another."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,19 @@ import numpy as np
 from msgspec import Struct
 
 from edgehar.motion.activities.catalogue import CATALOGUE
-from edgehar.motion.imu import RATE, SITES, Hardware, Placed, hardware, mountings, read, surface
-from edgehar.motion.skeleton import SIDES, Array, Figure, Movement, segments
+from edgehar.motion.imu import (
+    RATE,
+    SITES,
+    Hardware,
+    PlacedSensor,
+    draw_hardware,
+    draw_mountings,
+    place_sensor,
+    read_sensor,
+)
+from edgehar.motion.poses import interpolate
+from edgehar.motion.skeleton import SIDES, Array, Figure, Movement, segment_lengths
+from edgehar.motion.waveforms import minimum_jerk
 from edgehar.types import IMU_CHANNELS, Samples
 
 # The longest memory of a mounting's ringing is 0.4 s; twice filtered.
@@ -15,42 +26,41 @@ _PAST = 160
 _AHEAD = 12
 
 
-def body_height(rng: np.random.Generator) -> float:
-    """m; adults of both sexes."""
+def draw_body_height(rng: np.random.Generator) -> float:
+    """Draw the height of an adult of either sex, m."""
     return float(np.clip(rng.normal(1.70, 0.10), 1.45, 2.0))
 
 
 def blend(before: Movement, after: Movement, start: float, seconds: float) -> Movement:
-    """Go from one movement into another between start and start + seconds, smooth to the second derivative."""
+    """Go from one movement into another within `seconds` of start, smooth to the second derivative."""
 
     def movement(t: Array) -> dict[str, Array]:
         u = np.clip((t - start) / seconds, 0.0, 1.0)
         if u[0] == 1.0:
             return after(t)
-        old = before(t)
         if u[-1] == 0.0:
-            return old
-        new = after(t)
-        share = u**3 * (10.0 - 15.0 * u + 6.0 * u**2)
-        return {name: (1.0 - share) * old.get(name, 0.0) + share * new.get(name, 0.0) for name in old | new}
+            return before(t)
+        return interpolate(before(t), after(t), minimum_jerk(u, 0.0, 1.0))
 
     return movement
 
 
-def _later(movement: Movement, start: float) -> Movement:
-    """A movement begins at its own time 0: let it begin at `start`."""
+def _starting_at(movement: Movement, start: float) -> Movement:
+    """Let a movement, whose own time begins at 0, begin at `start`."""
     return lambda t: movement(t - start)
 
 
 class _Sensor(Struct, frozen=True, eq=False):
-    placed: Placed
+    """Worn sensor: its place, mounting, hardware and noise."""
+
+    placed: PlacedSensor
     mounting: Array
     device: Hardware
     noise: np.random.Generator
 
 
 class Wearer:
-    """A person wearing sensors at the given placements, all determined by the seed.
+    """Person wearing sensors at the given placements, all determined by the seed.
 
     Args:
         seed: the same seed gives the same bytes.
@@ -63,23 +73,23 @@ class Wearer:
         self, seed: int, placements: Sequence[str], rate_hz: float = 50.0, height: float | None = None
     ) -> None:
         self._rng = np.random.default_rng(seed)
-        self._lengths = segments(body_height(self._rng) if height is None else height)
+        self._lengths = segment_lengths(draw_body_height(self._rng) if height is None else height)
         self._rate, self._next = rate_hz, 0
-        self._sensors = {placement: self._wear(placement) for placement in placements}
+        self._sensors = {placement: self._attach(placement) for placement in placements}
         self._activity: str | None = None
         self._settled = 0.0
         self._movement = self._current = CATALOGUE["standing"](self._lengths, self._rng)
 
-    def _wear(self, placement: str) -> _Sensor:
+    def _attach(self, placement: str) -> _Sensor:
         name, side = placement, SIDES[self._rng.integers(2)]
-        for known in SIDES:
-            if placement.endswith(f"_{known}"):
-                name, side = placement.removesuffix(f"_{known}"), known
+        for candidate in SIDES:
+            if placement.endswith(f"_{candidate}"):
+                name, side = placement.removesuffix(f"_{candidate}"), candidate
         site = SITES[_SITE_OF.get(name, name)]
         return _Sensor(
-            placed=surface(site, side, self._lengths, self._rng),
-            mounting=mountings(site, self._rng, 1)[0],
-            device=hardware(self._rng),
+            placed=place_sensor(site, side, self._lengths, self._rng),
+            mounting=draw_mountings(site, self._rng, 1)[0],
+            device=draw_hardware(self._rng),
             noise=self._rng.spawn(1)[0],
         )
 
@@ -89,7 +99,7 @@ class Wearer:
         return self._next / self._rate
 
     def perform(self, activity: str, seconds: float) -> list[Samples]:
-        """Do it for that long and return what each sensor measured, in SI units.
+        """Do an activity for so many seconds and return what each sensor measured, in SI units.
 
         Going on with the activity of the last call is one stretch; a new one begins with a transition.
 
@@ -107,7 +117,7 @@ class Wearer:
         return self._measure(t) if count else []
 
     def _begin(self, activity: str) -> None:
-        new = _later(CATALOGUE[activity](self._lengths, self._rng), self.t)
+        new = _starting_at(CATALOGUE[activity](self._lengths, self._rng), self.t)
         before = self._current if self.t - _PAST / RATE > self._settled else self._movement
         seconds = 2.5 if "lying" in {activity, self._activity} else 1.2
         if self._activity is None:
@@ -125,7 +135,8 @@ class Wearer:
         samples = []
         for placement, sensor in self._sensors.items():
             truth = (
-                np.concatenate(read(figure, pose, sensor.placed), axis=1).reshape(-1, 2, 3) @ sensor.mounting
+                np.concatenate(read_sensor(figure, pose, sensor.placed), axis=1).reshape(-1, 2, 3)
+                @ sensor.mounting
             )
             # The inner band ends well below half the rate; a straight line between rows is enough.
             even = [np.interp(t, fine[1:-1], column) for column in truth.reshape(-1, 6).T]

@@ -71,11 +71,12 @@ class Envelope:
         self._late_since = 0.0
 
     def _open_bin(self, d: float, offset: float, tilt: float) -> None:
-        self._bin_d, self._bin_offset, self._bin_tilt = d, offset, tilt
+        # Device time, offset and tilt, the offset less what the slope explains, of the bin's minimum.
+        self._lowest = (d, offset, tilt)
         self._bin_end = (d // _BIN_S + 1.0) * _BIN_S
 
     def under(self, d: float, offset: float, t: float) -> float:
-        """Offset to add to device time `d`, s, never above `offset` = arrival `t` - `d`."""
+        """Return the offset to add to device time `d`, s, never above `offset` = arrival `t` - `d`."""
         tilt = offset - self.slope * (d - self._origin)
         lateness = tilt - self._level
         if lateness < -_LIMIT_S:
@@ -94,8 +95,8 @@ class Envelope:
                 return offset
             tilt = offset - self.slope * (d - self._origin)
             self._open_bin(d, offset, tilt)
-        elif tilt < self._bin_tilt:
-            self._bin_d, self._bin_offset, self._bin_tilt = d, offset, tilt
+        elif tilt < self._lowest[2]:
+            self._lowest = (d, offset, tilt)
         return min(offset, self._level + offset - tilt)
 
     def _jump(self, d: float, offset: float) -> None:
@@ -112,7 +113,7 @@ class Envelope:
         return self._late >= _LATE_BINS and t - self._late_since >= _LATE_S
 
     def _close_bin(self, d: float, t: float) -> None:
-        late = self.fitted and self._bin_tilt - self._level > _LIMIT_S
+        late = self.fitted and self._lowest[2] - self._level > _LIMIT_S
         if late and not self._late:
             self._late_since = t
         self._late = self._late + 1 if late else 0
@@ -129,13 +130,13 @@ class Envelope:
             n = self._last - self._first
             points[:, :n] = points[:, self._first :]
             self._first, self._last = 0, n
-        points[1, self._last], points[2, self._last] = self._bin_d, self._bin_offset
+        points[1, self._last], points[2, self._last], _ = self._lowest
         self._last += 1
         while self._first < self._last and points[1, self._first] < d - _SPAN_S:
             self._first += 1
 
     def _fit(self) -> None:
-        """Least squares, then again on the lower half of what is left over."""
+        """Fit by least squares, then again to the lower half of what is left over."""
         points = self._points[:, self._first : self._last].copy()
         _, origin, level = points[:, -1].tolist()
         points[1] -= origin
@@ -175,7 +176,7 @@ class Clock:
 
     @property
     def skew_ppm(self) -> float | None:
-        """How much the device clock runs fast against the host's, ppm; None before a line was fitted."""
+        """Excess of the device clock's rate over the host's, ppm; None before a line was fitted."""
         envelope = self._envelope
         return (1.0 / (1.0 + envelope.slope) - 1.0) * 1e6 if envelope.fitted else None
 
@@ -185,7 +186,7 @@ class Clock:
         return self._began_anew + self._envelope.jumps
 
     def push(self, t: float, packet: Packet) -> Samples:
-        """The packet, arrived at stream time `t`, with a time for each sample."""
+        """Return the packet, arrived at stream time `t`, with a time for each sample."""
         values = packet.values
         n = len(values)
         elapsed = t - self._arrival
@@ -221,7 +222,7 @@ class Clock:
         return times
 
     def _meet(self, t: float, packet: Packet) -> None:
-        """Another sensor than before: nothing learnt holds."""
+        """Begin with another sensor than before: nothing learnt holds."""
         if self._identity is not None:
             self._began_anew += 1
         self._envelope.slope = 0.0
@@ -230,7 +231,7 @@ class Clock:
         self._begin(t, packet)
 
     def _begin(self, t: float, packet: Packet) -> None:
-        """Device time 0 is the first sample of this packet."""
+        """Set device time 0 to the first sample of this packet."""
         self._d = 0.0
         end = (len(packet.values) - 1) * self._period
         if packet.ticks_us is None:
@@ -240,17 +241,17 @@ class Clock:
             self._envelope.restart(end, t - end, _BINS_CLOCK, _STEEPEST_CLOCK)
 
     def _device_step(self, elapsed: float, packet: Packet) -> float | None:
-        """Device time since the last packet's first sample, s; None if the clock or count began anew."""
+        """Return the device time since the last packet's first sample, s; None if the clock or count began anew."""
         sequence, ticks, lost = packet.sequence, packet.ticks_us, 0
         if sequence is not None and self._sequence is not None:
             lost = (sequence - self._sequence - 1) & 0xFFFF
         if ticks is None or self._ticks is None:
             return self._count(elapsed, lost)
         step = ticks - self._ticks
-        missing = elapsed * 1e6 - step
-        if not -_HALF_WRAP_US <= missing <= _HALF_WRAP_US:
+        unexplained = elapsed * 1e6 - step
+        if not -_HALF_WRAP_US <= unexplained <= _HALF_WRAP_US:
             # The wrap, or several of them in a long silence: as the arrival says.
-            step += _WRAP_US * round(missing / _WRAP_US)
+            step += _WRAP_US * round(unexplained / _WRAP_US)
         if step <= -packet.period_us:
             # Less is a packet that came twice, of a clock whose time for the first sample is an estimate.
             return None
@@ -266,7 +267,7 @@ class Clock:
         return seconds if -_AHEAD_S < unexplained < limit else None
 
     def _learn_period(self, measured: float) -> None:
-        """An oscillator of the sensing element may differ from the clock that stamps its samples."""
+        """Follow the sensing element, whose oscillator may differ from the clock that stamps its samples."""
         error, bound = measured - self._period, _PERIOD_TOLERANCE * self._period
         if -bound < error < bound:
             self._period += _PERIOD_GAIN * error

@@ -1,4 +1,4 @@
-"""What of a decision can be set, each key with its unit, its bounds and a sentence."""
+"""The settings of a decision, each key with its unit, its bounds and a sentence."""
 
 from typing import Annotated
 
@@ -71,7 +71,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check(settings: Settings, hop_s: float) -> None:
-    """ConfigError if they contradict one another, or the model's hop, s."""
+    """Refuse settings that contradict one another, or the model's hop, s, by a ConfigError."""
     stay, enter, after_s = settings.stay, settings.enter, settings.no_signal_after_s
     if stay >= enter:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Whether what looked like a fall was one: what came after it tells.
+"""Confirmation of a suspected fall by what came after it.
 
 A window of some seconds shows the losing of balance and the impact, and so do running, sitting down
 hard and hitting a table. Who fell lies there: the sensor was hit, then lies still, and points
@@ -16,14 +16,15 @@ from edgehar.errors import ConfigError
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.types import HopAcceleration, Prediction
 
-_FALLS_S = 0.6
+_FALL_S = 0.6
 """Before the impact, s: from standing it takes 0.7 s (Hsiao and Robinovitch 1998), part of it in the impact's hop."""
 _BEFORE_S = 2.0
 """For so long before the fall the direction is averaged, s; a round number, about two strides."""
 _STILL_S = 1.2
 """How long a sensor has to lie still, s; a round number."""
 
-Force = tuple[float, float, float]
+Vector = tuple[float, float, float]
+"""Specific force along a sensor's axes, m/s²."""
 
 
 class Fall(Struct, frozen=True):
@@ -47,12 +48,12 @@ class _Hit(Struct, frozen=True):
     t: float
     """End of its hop, s."""
     peak: float
-    before: Force
+    before: Vector
     probability: float
 
 
-class Aftermath:
-    """Of one wearer; a sensor without accelerometer proves nothing.
+class FallConfirmation:
+    """Watches the sensors of one wearer; one without accelerometer proves nothing.
 
     Args:
         label: index of the label that is suspected.
@@ -73,14 +74,14 @@ class Aftermath:
                 f"decision: fall_within_s = {settings.fall_within_s:g} must be 0 or at least {least_s:g}, the "
                 "time to be hit and lie still; change it"
             )
-        self._kept = ceil((window_s + _FALLS_S + _BEFORE_S) / hop_s) + self._still_hops
+        self._hops_kept = ceil((window_s + _FALL_S + _BEFORE_S) / hop_s) + self._still_hops
         self.reset()
 
     def reset(self) -> None:
         """Forget everything."""
-        self._hops: deque[tuple[float, Mapping[int, HopAcceleration]]] = deque(maxlen=self._kept)
+        self._hops: deque[tuple[float, Mapping[int, HopAcceleration]]] = deque(maxlen=self._hops_kept)
         self._hits: dict[int, _Hit] = {}
-        self._told_at = -inf
+        self._confirmed_at = -inf
 
     @property
     def suspected(self) -> tuple[int, float] | None:
@@ -89,7 +90,7 @@ class Aftermath:
         return (sensor, peak) if self._hits else None
 
     def push(self, prediction: Prediction) -> list[Fall]:
-        """The fall that this window shows to have been one; never two of one impact."""
+        """Return the fall that this window confirms, if it does; never two of one impact."""
         p = prediction
         self._hops.append((p.t, p.hop_accelerations))
         last = p.t - self._settings.fall_within_s - 0.5 * self._hop_s
@@ -97,56 +98,56 @@ class Aftermath:
         if p.probabilities is not None:
             probability = float(p.probabilities[self._label])
             if probability >= self._settings.fall_suspicion:
-                for sensor in {sensor for _, felt in self._hops for sensor in felt}:
+                for sensor in {sensor for _, accelerations in self._hops for sensor in accelerations}:
                     self._suspect(sensor, probability, p.t)
         for sensor, hit in self._hits.items():
-            turn_deg = self._turned(sensor, hit)
+            turn_deg = self._turn_deg(sensor, hit)
             if turn_deg is not None and turn_deg >= self._settings.fall_turn_deg:
-                self._hits, self._told_at = {}, p.t
+                self._hits, self._confirmed_at = {}, p.t
                 return [Fall(hit.t - 0.5 * self._hop_s, sensor, hit.probability, hit.peak, turn_deg)]
         return []
 
     def _suspect(self, sensor: int, probability: float, t: float) -> None:
         """Take the hardest hit of the window, unless a harder one is waited for or nothing is known before it."""
-        hops = self._of(sensor)
-        since = max(t - self._window_s, self._told_at) + 0.5 * self._hop_s
-        hits = [(felt.peak, u) for u, felt in hops if u > since and felt.peak >= self._settings.fall_peak]
-        known = self._hits.get(sensor)
-        if known:
-            probability = max(probability, known.probability)
-            hits.append((known.peak, known.t))
+        hops = self._hops_of(sensor)
+        since = max(t - self._window_s, self._confirmed_at) + 0.5 * self._hop_s
+        hits = [(hop.peak, u) for u, hop in hops if u > since and hop.peak >= self._settings.fall_peak]
+        awaited = self._hits.get(sensor)
+        if awaited:
+            probability = max(probability, awaited.probability)
+            hits.append((awaited.peak, awaited.t))
         if not hits:
             return
         peak, at = max(hits)
-        end = at - self._hop_s - _FALLS_S
-        before = [felt.mean for u, felt in hops if end - _BEFORE_S < u <= end]
-        if known and known.t == at:
-            self._hits[sensor] = replace(known, probability=probability)
+        end = at - self._hop_s - _FALL_S
+        before = [hop.mean for u, hop in hops if end - _BEFORE_S < u <= end]
+        if awaited and awaited.t == at:
+            self._hits[sensor] = replace(awaited, probability=probability)
         elif before or hops[0][0] < at:
             self._hits[sensor] = _Hit(at, peak, _mean(before or [hops[0][1].mean]), probability)
 
-    def _turned(self, sensor: int, hit: _Hit) -> float | None:
-        """By how much the sensor points elsewhere, degrees; None as long as it does not lie still."""
-        hops = self._of(sensor)[-self._still_hops :]
+    def _turn_deg(self, sensor: int, hit: _Hit) -> float | None:
+        """Return by how much the sensor points elsewhere, degrees; None as long as it does not lie still."""
+        hops = self._hops_of(sensor)[-self._still_hops :]
         if len(hops) < self._still_hops or hops[0][0] <= hit.t:
             return None
-        forces, most = [felt.mean for _, felt in hops], self._settings.fall_still_swing
+        means, most = [hop.mean for _, hop in hops], self._settings.fall_still_swing
         has_gap = hops[-1][0] - hops[0][0] > (self._still_hops - 0.5) * self._hop_s
-        moves = max(felt.peak_to_peak for _, felt in hops) > most
-        drifts = any(max(axis) - min(axis) > most for axis in zip(*forces, strict=True))
-        return None if has_gap or moves or drifts else _between(hit.before, _mean(forces))
+        moves = max(hop.peak_to_peak for _, hop in hops) > most
+        drifts = any(max(axis) - min(axis) > most for axis in zip(*means, strict=True))
+        return None if has_gap or moves or drifts else _angle_deg(hit.before, _mean(means))
 
-    def _of(self, sensor: int) -> list[tuple[float, HopAcceleration]]:
-        return [(t, felt[sensor]) for t, felt in self._hops if sensor in felt]
+    def _hops_of(self, sensor: int) -> list[tuple[float, HopAcceleration]]:
+        return [(t, accelerations[sensor]) for t, accelerations in self._hops if sensor in accelerations]
 
 
-def _mean(forces: Sequence[Force]) -> Force:
-    x, y, z = (sum(axis) / len(forces) for axis in zip(*forces, strict=True))
+def _mean(vectors: Sequence[Vector]) -> Vector:
+    x, y, z = (sum(axis) / len(vectors) for axis in zip(*vectors, strict=True))
     return x, y, z
 
 
-def _between(a: Force, b: Force) -> float:
-    """Degrees; 0 if one of them is zero."""
+def _angle_deg(a: Vector, b: Vector) -> float:
+    """Return the angle between two vectors, degrees; 0 if one of them is zero."""
     size = hypot(*a) * hypot(*b)
     along = sum(p * q for p, q in zip(a, b, strict=True))
     return degrees(acos(min(1.0, max(-1.0, along / size)))) if size else 0.0

@@ -1,4 +1,4 @@
-"""What an accelerometer feels while it lies still, against what it has to: one g.
+"""A check of every accelerometer: while it lies still it must read one g.
 
 A profile may be wrong about a sensor's unit, range or axes, and makers' own libraries have been. What
 comes out then looks like motion and is none. A second of stillness tells it, wherever it is worn.
@@ -17,7 +17,7 @@ _LONGEST_S = 30.0
 
 _STILL_SHARE = 0.05
 _STILL = 0.49
-"""Still is what swings by less, of what it feels or in m/s²: a wrong unit shrinks or swells noise as well."""
+"""Still is what varies by less, as a share of what it reads or in m/s²: a wrong unit shrinks or swells noise as well."""
 
 _TOLERANCE = 0.15
 """Offset and scale error of cheap chips stay below (LSM6DS3: 40 mg, MPU6050: 80 mg and 3 %, data sheets)."""
@@ -25,7 +25,7 @@ _TOLERANCE = 0.15
 _NOTHING = 0.1 * STANDARD_GRAVITY
 
 
-class RestCheck:
+class GravityCheck:
     """Looks for a still second after each start of one sensor."""
 
     def __init__(self) -> None:
@@ -33,13 +33,13 @@ class RestCheck:
         self._seconds = 0.0
         self._heard = self._began = -np.inf
         self._done = False
-        self.felt: float | None = None
-        """Length of what was felt in the newest still second that was judged, m/s²; None: there was none."""
+        self.at_rest: float | None = None
+        """Length of the specific force in the newest still second that was judged, m/s²; None: there was none."""
         self.misfit: str | None = None
-        """What that second showed to be wrong, in words."""
+        """The fault that this second showed, in words."""
 
     def push(self, t: float, packet: Packet) -> str | None:
-        """Take a packet that arrived at `t`, s; what is wrong, in words, once it has shown after a start."""
+        """Take a packet that arrived at `t`, s; return what is wrong, in words, once it has shown after a start."""
         if t - self._heard > _PAUSE_S:
             self._done = False
             self._begin()
@@ -55,22 +55,22 @@ class RestCheck:
             return None
         force = np.concatenate(self._held)
         self._begin()
-        felt = float(np.linalg.norm(force.mean(0)))
-        if np.ptp(force, 0).max() > max(_STILL_SHARE * felt, _STILL):
+        at_rest = float(np.linalg.norm(force.mean(0)))
+        if np.ptp(force, 0).max() > max(_STILL_SHARE * at_rest, _STILL):
             return None
-        self._done, self.felt, self.misfit = True, felt, _misfit(felt)
+        self._done, self.at_rest, self.misfit = True, at_rest, _misfit(at_rest)
         return self.misfit
 
     def _begin(self) -> None:
         self._held, self._seconds = [], 0.0
 
 
-def _misfit(felt: float) -> str | None:
-    """What is wrong with a sensor that feels so many m/s² at rest; None if nothing is."""
-    if abs(felt - STANDARD_GRAVITY) <= _TOLERANCE * STANDARD_GRAVITY:
+def _misfit(at_rest: float) -> str | None:
+    """Say what is wrong with a sensor that reads so many m/s² at rest; None if nothing is."""
+    if abs(at_rest - STANDARD_GRAVITY) <= _TOLERANCE * STANDARD_GRAVITY:
         return None
-    if felt < _NOTHING:
+    if at_rest < _NOTHING:
         what = "it sends acceleration without gravity, or in another unit"
     else:
-        what = f"its unit or range is another by a factor of {felt / STANDARD_GRAVITY:.2g}"
-    return f"lies still and feels {felt:.2f} m/s² where gravity is {STANDARD_GRAVITY:.2f}: {what}"
+        what = f"its unit or range is another by a factor of {at_rest / STANDARD_GRAVITY:.2g}"
+    return f"lies still and feels {at_rest:.2f} m/s² where gravity is {STANDARD_GRAVITY:.2f}: {what}"

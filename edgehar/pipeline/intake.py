@@ -3,9 +3,9 @@
 import logging
 from typing import Any
 
-from edgehar.devices import reader_of
+from edgehar.devices import make_reader
 from edgehar.pipeline.clock import Clock
-from edgehar.pipeline.gravity_check import RestCheck
+from edgehar.pipeline.gravity_check import GravityCheck
 from edgehar.types import Samples, Stream
 from edgehar.warn_once import WarnOnce
 
@@ -16,19 +16,19 @@ class Intake:
     """Reads one stream. Channels that come apart were not sampled together: each kind has a clock of its own."""
 
     def __init__(self, stream: Stream, wearer: str = "") -> None:
-        """ConfigError if no sensor has the stream's profile; the log names the wearer."""
+        """Make the stream's reader; ConfigError if no sensor has its profile. The log names the wearer."""
         self.placement = stream.placement
         self._name = f"{wearer}/{stream.placement}" if wearer else stream.placement
-        self.reader = reader_of(stream.profile, stream.placement)
+        self.reader = make_reader(stream.profile, stream.placement)
         self.clocks: dict[tuple[str, ...], Clock] = {}
-        self.rest = RestCheck()
+        self.gravity = GravityCheck()
         self._warn = WarnOnce(_LOGGER)
 
     def push(self, t: float, body: bytes) -> list[Samples]:
         """Return the samples that a body of at least one byte completes, which arrived at stream time `t`, s."""
         samples = []
         for packet in self.reader.push(body):
-            if (misfit := self.rest.push(t, packet)) is not None:
+            if (misfit := self.gravity.push(t, packet)) is not None:
                 self._warn("misfit", "%s: %s", self._name, misfit)
             clock = self.clocks.get(packet.channels) or self._clock(packet.channels)
             samples.append(clock.push(t, packet))
@@ -45,5 +45,5 @@ class Intake:
             "clock_restarts": sum(clock.restarts for clock in clocks),
             "skew_ppm": clocks[0].skew_ppm if clocks else None,
             "battery": self.reader.battery,
-            "misfit": self.rest.misfit,
+            "misfit": self.gravity.misfit,
         }

@@ -8,7 +8,8 @@ the same bytes give the same answers to the bit. `advance(t)` says that stream t
 
 from collections.abc import Iterable, Sequence
 
-from edgehar.pipeline.decision import Decision, Settings
+from edgehar.pipeline.decision import Decision
+from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.intake import Intake
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.resample import Grid
@@ -31,7 +32,7 @@ class Pipeline:
         *,
         epoch: float = 0.0,
     ) -> None:
-        """Stream `i` of `push` is `streams[i]`; `epoch` is Unix time at stream time 0, s.
+        """Wire the stages. Stream `i` of `push` is `streams[i]`; `epoch` is Unix time at stream time 0, s.
 
         OperatorError if the model has no place for a sensor, or nothing reads its profile.
         """

@@ -1,4 +1,4 @@
-"""The manifest of a model: all that is known of a network without loading it.
+"""The manifest of a model: what the run time learns of a network without loading it.
 
 A model is a pair: `name.tflite`, the network, and `name.json`, the manifest, which says what the
 network wants and what its outputs mean. Training writes it, the run time reads it.
@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edgehar.errors import ModelError
-from edgehar.pipeline.decision import Settings
+from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.mounting import Frame
 from edgehar.types import IMU_CHANNELS, NoAnswer
 from edgehar.validation import Misfit, explain, shown
@@ -81,11 +81,11 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     """Of the `.tflite` file."""
     decision: Settings
-    """What the decision starts from."""
+    """Settings that the decision starts from."""
     provenance: dict[str, Any]
     """Where the weights come from."""
     metrics: dict[str, Any]
-    """How good it was found to be."""
+    """Scores on people."""
     frames: Annotated[tuple[Frame, ...], Meta(min_length=1)] = ("device",)
     """In which axes the network sees all channels of a sensor, one after the other."""
 
@@ -100,7 +100,7 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
         return f"{self.name}@{self.version}"
 
     def slots(self, placements: Iterable[str]) -> tuple[str | None, ...]:
-        """For each sensor of the model, which of the worn `placements` fills it; ModelError if one fills none."""
+        """Return for each sensor of the model which of the worn `placements` fills it; ModelError if one fills none."""
         filled: list[str | None] = [None] * len(self.sensors)
         for placement in placements:
             fitting = [i for i, sensor in enumerate(self.sensors) if placement in sensor.placements]
@@ -117,18 +117,18 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(filled)
 
     def tells(self, sensor: int, label: str) -> bool:
-        """Whether a sensor (index) can tell a label on its own."""
+        """Tell whether a sensor (index) can tell a label on its own."""
         return label in (self.sensors[sensor].labels or self.labels)
 
     def offered(self, sensors: Iterable[int]) -> tuple[int, ...]:
-        """Indices of the labels that these sensors (indices) can tell apart together; of none given, all."""
-        known = [set(self.sensors[i].labels or self.labels) for i in sensors] or [set(self.labels)]
-        union = set().union(*known)
+        """Return the indices of the labels that these sensors (indices) can tell apart together; of none given, all."""
+        of_each = [set(self.sensors[i].labels or self.labels) for i in sensors] or [set(self.labels)]
+        union = set().union(*of_each)
         return tuple(i for i, label in enumerate(self.labels) if label in union)
 
 
 def read(path: Path | str) -> ModelSpec:
-    """The manifest of a pair, without loading its network; ModelError says what does not fit."""
+    """Read the manifest of a pair, without loading its network; ModelError says what does not fit."""
     file = file_of(path, ".json")
     content = content_of(file)
     mend = "mend the manifest or export the pair again"
@@ -150,12 +150,12 @@ def read(path: Path | str) -> ModelSpec:
 
 
 def available() -> list[Path]:
-    """The manifests of the models that ship with edgehar, by name."""
+    """List the manifests of the models that ship with edgehar, by name."""
     return sorted(path for path in _shipped().glob("*.json") if path.with_suffix(".tflite").is_file())
 
 
 def find(name_or_path: Path | str) -> Path:
-    """The manifest of a shipped model, or of a pair given by its path; ModelError says what there is."""
+    """Return the path of a shipped model's manifest, or of a pair's by its path; ModelError says what there is."""
     given = file_of(name_or_path, ".json")
     is_name = str(name_or_path) == given.stem
     for file in (_shipped() / given, given) if is_name else (given,):
@@ -168,19 +168,19 @@ def find(name_or_path: Path | str) -> Path:
 
 
 def _shipped() -> Path:
-    """The package's own models; in a checkout they lie beside the package."""
+    """Return the folder of the package's own models; in a checkout they lie beside the package."""
     package = Path(__file__).resolve().parents[1]
     inside = package / "models"
     return inside if inside.is_dir() else package.parent / "models"
 
 
 def file_of(path: Path | str, suffix: str) -> Path:
-    """The pair's file with `suffix`, whichever of the pair `path` names."""
+    """Return the pair's file with `suffix`, whichever of the pair `path` names."""
     return Path(str(path).removesuffix(".json").removesuffix(".tflite") + suffix)
 
 
 def content_of(file: Path) -> bytes:
-    """What is in a file of a pair; ModelError if it cannot be read."""
+    """Read a file of a pair; ModelError if it cannot be read."""
     try:
         return file.read_bytes()
     except OSError as error:
@@ -201,7 +201,7 @@ def _why(misfit: Misfit) -> str:
 
 
 def _misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
-    """Field, what was expected and what came, of all that a type cannot say."""
+    """List the field, what was expected and what came, of all that a type cannot say."""
     reserved = get_args(NoAnswer)
     unknown = {label for sensor in spec.sensors for label in sensor.labels} - set(spec.labels)
     number, decision = spec.quantization, spec.decision

@@ -19,7 +19,7 @@ _NOTHING = 1e-9
 
 
 def level(x: FloatArray) -> FloatArray:
-    """One sensor's window in level axes: (rows, 6), m/s² and rad/s."""
+    """Turn one sensor's window, (rows, 6), m/s² and rad/s, into level axes."""
     force = x[:, :3]
     mean = np.add.reduce(force) / np.float32(len(x))
     varies = force - mean
@@ -28,7 +28,7 @@ def level(x: FloatArray) -> FloatArray:
 
 
 def level_all(x: FloatArray) -> FloatArray:
-    """The same of many: (n, sensors, 2, rows, 3), force before rate."""
+    """Turn many windows, (n, sensors, 2, rows, 3), force before rate, into level axes."""
     force = x[:, :, 0]
     mean = force.mean(axis=2)
     varies = force - mean[:, :, None]
@@ -38,7 +38,7 @@ def level_all(x: FloatArray) -> FloatArray:
 
 
 def _axes(mean: Any, scatter: Any, m: Any, atan2: Any) -> tuple[tuple[Any, Any, Any], ...]:
-    """The three axes in those of the device; `m` is the module that calculates with numbers, or with arrays.
+    """Return the three axes in those of the device; `m` is the module that calculates with numbers, or with arrays.
 
     Without any force there is no up, and the other two are the device's x and y.
     """

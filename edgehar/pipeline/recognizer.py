@@ -37,20 +37,22 @@ class Recognizer:
         self._offered: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[int, ...]] = {}
 
     def slots(self, placements: Iterable[str]) -> tuple[str | None, ...]:
-        """As `ModelSpec.slots`."""
+        """Return the worn placement in each place of the model, as `ModelSpec.slots`."""
         return self.spec.slots(placements)
 
     def push(self, window: Window) -> list[Prediction]:
-        """Judge one window by the sensors that are not missing; without probabilities if all are."""
-        w, missing = window, window.excluded_sensors
+        """Judge one window by the sensors that are not excluded; without probabilities if all are."""
+        w, excluded = window, window.excluded_sensors
         coverage, probabilities, embedding = max(w.coverage, default=0.0), None, None
-        if len(missing) < len(w.coverage):
-            # Whatever is missing has less than whatever is not.
-            coverage = sorted(w.coverage)[len(missing)]
-            probabilities, embedding = self._judge(w.x, w.worn, tuple(missing))
-        felt = self.fall_evidence(w)
+        if len(excluded) < len(w.coverage):
+            # Whatever is excluded has less than whatever is not.
+            coverage = sorted(w.coverage)[len(excluded)]
+            probabilities, embedding = self._judge(w.x, w.worn, tuple(excluded))
+        hops = self.fall_evidence(w)
         return [
-            Prediction(w.t_end, probabilities, embedding, coverage, w.peak_to_peak, missing, w.is_fresh, felt)
+            Prediction(
+                w.t_end, probabilities, embedding, coverage, w.peak_to_peak, excluded, w.is_fresh, hops
+            )
         ]
 
     def fall_evidence(self, window: Window) -> dict[int, HopAcceleration]:
@@ -59,43 +61,43 @@ class Recognizer:
         return {i: acceleration for i, acceleration in newest.items() if self.spec.tells(i, FALLING)}
 
     def _judge(
-        self, x: FloatArray, worn: tuple[int, ...], missing: tuple[int, ...]
+        self, x: FloatArray, worn: tuple[int, ...], excluded: tuple[int, ...]
     ) -> tuple[FloatArray | None, FloatArray | None]:
         rows = self._x[0]
-        np.minimum(self._shown(x, worn, missing), self._high, out=rows)
+        np.minimum(self._shown(x, worn, excluded), self._high, out=rows)
         np.maximum(rows, self._low, out=rows)
         np.multiply(rows, self._gain, out=rows)
         interpreter = self._interpreter
         interpreter.set_tensor(self._input, self._x)
         interpreter.invoke()
         logits = interpreter.get_tensor(self._logits)[0].tolist()
-        probabilities = _softmax(logits, self.spec.temperature, self._labels_of(worn, missing))
+        probabilities = _softmax(logits, self.spec.temperature, self._labels_of(worn, excluded))
         embedding = None if self._embedding is None else interpreter.get_tensor(self._embedding)[0]
         return probabilities, embedding
 
-    def _shown(self, x: FloatArray, worn: tuple[int, ...], missing: tuple[int, ...]) -> FloatArray:
-        """All frames of the sensors in use, side by side; zeros for the others, as training shows them."""
-        if self.spec.frames == ("device",) and not missing:
+    def _shown(self, x: FloatArray, worn: tuple[int, ...], excluded: tuple[int, ...]) -> FloatArray:
+        """Return all frames of the sensors in use, side by side; zeros for the others, as training shows them."""
+        if self.spec.frames == ("device",) and not excluded:
             return x
         shown = np.zeros((len(x), len(self.spec.sensors), len(self.spec.frames), _WIDTH), np.float32)
         for sensor in worn or range(len(self.spec.sensors)):
-            if sensor not in missing:
-                own = x[:, sensor * _WIDTH : (sensor + 1) * _WIDTH]
+            if sensor not in excluded:
+                channels = x[:, sensor * _WIDTH : (sensor + 1) * _WIDTH]
                 for i, frame in enumerate(self.spec.frames):
-                    shown[:, sensor, i] = own if frame == "device" else level(own)
+                    shown[:, sensor, i] = channels if frame == "device" else level(channels)
         return shown.reshape(len(x), -1)
 
-    def _labels_of(self, worn: tuple[int, ...], missing: tuple[int, ...]) -> tuple[int, ...]:
-        """Indices of the labels that the sensors in use can tell apart."""
-        known = self._offered.get((worn, missing))
-        if known is None:
-            known = self.spec.offered([sensor for sensor in worn if sensor not in missing])
-            self._offered[worn, missing] = known
-        return known
+    def _labels_of(self, worn: tuple[int, ...], excluded: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the indices of the labels that the sensors in use can tell apart."""
+        labels = self._offered.get((worn, excluded))
+        if labels is None:
+            labels = self.spec.offered([sensor for sensor in worn if sensor not in excluded])
+            self._offered[worn, excluded] = labels
+        return labels
 
 
 def load(path: Path | str) -> Recognizer:
-    """The model of one pair, named by either file or without suffix; ModelError says what does not fit."""
+    """Load the model of one pair, named by either file or without suffix; ModelError says what does not fit."""
     spec = read(path)
     file = file_of(path, ".tflite")
     content = content_of(file)
@@ -143,7 +145,7 @@ def _interpreter_class() -> Callable[..., Any]:
 
 
 def _tensors(spec: ModelSpec, interpreter: Any) -> tuple[int, int, int | None]:
-    """Indices of input, logits and embedding; ModelError if the network has others than the manifest says."""
+    """Return the indices of input, logits and embedding; ModelError if the network has others than the manifest says."""
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     wanted = f"float32 (1, {spec.window}, {spec.width})"
     if [_form(tensor) for tensor in inputs] != [wanted]:
@@ -168,7 +170,8 @@ def _forms(tensors: Iterable[dict[str, Any]]) -> str:
 
 
 def _softmax(logits: list[float], temperature: float, offered: tuple[int, ...]) -> FloatArray | None:
-    """Probabilities, 0 for what is not offered; None if a logit is no number. Plain floats: quicker than NumPy."""
+    """Return probabilities, 0 for what is not offered; None if a logit is no number."""
+    # Plain floats: quicker than NumPy.
     top = max([logits[i] for i in offered])
     powers = [0.0] * len(logits)
     for i in offered:

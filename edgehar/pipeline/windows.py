@@ -45,7 +45,7 @@ class Windows:
         self._end = 0
 
     def push(self, block: Block) -> list[Window]:
-        """Add a block's rows; returns the window that they complete, or nothing yet."""
+        """Add a block's rows; return the window that they complete, or nothing yet."""
         self._add(block)
         length, end = self._length, self._end
         first = end - length
@@ -54,18 +54,19 @@ class Windows:
         # As bytes: Python counts so few of them faster than numpy.
         present = self._present
         coverage = tuple([present[i, first:end].tobytes().count(1) / length for i in self._worn])
-        missing: Mapping[int, float] = _NONE
+        excluded: Mapping[int, float] = _NONE
         if coverage and min(coverage) < self._min_coverage:
             shares = zip(self._worn, coverage, strict=True)
-            missing = {i: share for i, share in shares if share < self._min_coverage}
+            excluded = {i: share for i, share in shares if share < self._min_coverage}
         n = len(block.x)
         # With more present rows than there are older ones there is no need to look.
         is_fresh = (max(coverage) if coverage else 0.0) * length > length - n or self._is_fresh(n)
-        x, swing, felt = self._rows[first:end], *self._feel(block.x, missing)
-        return [Window(block.t_end, x, coverage, swing, missing, is_fresh, self._worn, felt)]
+        x = self._rows[first:end]
+        peak_to_peak, hops = self._newest_hop(block.x, excluded)
+        return [Window(block.t_end, x, coverage, peak_to_peak, excluded, is_fresh, self._worn, hops)]
 
     def _is_fresh(self, n: int) -> bool:
-        """Whether any of the newest `n` rows rests on samples of a worn sensor."""
+        """Tell whether any of the newest `n` rows rests on samples of a worn sensor."""
         newest = self._present[:, self._end - n : self._end]
         return any(newest[i].any() for i in self._worn)
 
@@ -93,23 +94,26 @@ class Windows:
             present[:, :kept] = self._present[:, self._end - kept : self._end]
         self._rows, self._present, self._end = rows, present, kept
 
-    def _feel(self, x: FloatArray, missing: Mapping[int, float]) -> tuple[float, dict[int, HopAcceleration]]:
-        """Swing of all sensors in use over the rows of a block, and what each sensor felt that is wholly there."""
+    def _newest_hop(
+        self, x: FloatArray, excluded: Mapping[int, float]
+    ) -> tuple[float, dict[int, HopAcceleration]]:
+        """Return the largest peak-to-peak of the sensors in use over a block's rows, and each one's without a gap."""
         n, begin = len(x), self._end - len(x)
         # From the first worn sensor to the last: the fewer columns, the faster.
         x = x[:, self._between]
         top = np.maximum.reduce(x)
         tops, spread = top.tolist(), (top - np.minimum.reduce(x)).tolist()
         sums, squares = np.add.reduce(x).tolist(), np.maximum.reduce(x * x @ self._of_sensor).tolist()
-        largest, felt = -1.0, {}
+        largest, hops = -1.0, {}
         for (i, at), square in zip(self._accelerations.items(), squares, strict=True):
-            swing = max(spread[at])
+            peak_to_peak = max(spread[at])
             # Gravity is never zero: who reads nothing but zeros has no accelerometer.
-            if not (swing or any(tops[at])):
+            if not (peak_to_peak or any(tops[at])):
                 continue
-            if i not in missing:
-                largest = max(largest, swing)
+            if i not in excluded:
+                largest = max(largest, peak_to_peak)
             if self._present[i, begin : self._end].tobytes().count(1) == n:
                 x_sum, y_sum, z_sum = sums[at]
-                felt[i] = HopAcceleration(sqrt(square), swing, (x_sum / n, y_sum / n, z_sum / n))
-        return largest if largest >= 0.0 else inf, felt
+                mean = (x_sum / n, y_sum / n, z_sum / n)
+                hops[i] = HopAcceleration(sqrt(square), peak_to_peak, mean)
+        return largest if largest >= 0.0 else inf, hops

@@ -1,4 +1,4 @@
-"""Publishers: they tell the world what the pipeline found, and never hold it up."""
+"""Publishers: activities and events go out into the world, and the pipeline never waits for that."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from edgehar.types import Activity, Event
 
 
 class Publisher(Protocol):
-    """Takes what the pipeline found, one item at a time, in the event loop's thread."""
+    """Taker of the pipeline's answers, one item at a time, in the event loop's thread."""
 
     def push(self, item: Activity | Event) -> None:
         """Take one item at once: never waits for a reader, never fails because one is away."""

@@ -1,7 +1,7 @@
-"""JSON lines on a stream: one object per line, told apart by `type` (`activity` or `event`).
+"""JSON lines on a stream: one object per line, of `type` `activity` or `event`.
 
-A reader may be slow, be stopped or go away; none of that may hold up who pushes, so a thread of
-the publisher's own writes, from a queue that drops its oldest lines.
+A reader may be slow, be stopped or go away; none of that may hold up who pushes, so the publisher has
+a thread that writes, from a queue that drops its oldest lines.
 """
 
 import contextlib
@@ -18,40 +18,53 @@ from edgehar.types import Activity, Event
 
 _LOGGER = logging.getLogger(__name__)
 
-LINES = 1000
+QUEUE_LINES = 1000
 """So many lines wait for a reader before the oldest is dropped."""
 
-PATIENCE_S = 0.05
+PUSH_WAIT_S = 0.05
 """A push waits at most this long for room, s; after a wait in vain none does until a line was taken."""
 
-GOODBYE_S = 2.0
-"""How long an end waits for a reader to take the rest, s."""
+CLOSE_S = 2.0
+"""A close waits at most this long for a reader to take the rest, s."""
 
 
 class JsonLines:
-    """Writes events, and states when they change, to a text stream.
+    """Writer of events, and of states when they change, to a text stream.
 
-    A reader that has closed its end is told of once, and nothing is written from then on.
+    A reader that has closed its end gets one warning, and nothing is written from then on.
     """
 
     def __init__(
-        self, stream: TextIO, wall: payloads.Wall = payloads.this_host, *, every: bool = False
+        self,
+        stream: TextIO,
+        to_unix: payloads.ToUnixTime = payloads.monotonic_to_unix,
+        *,
+        every: bool = False,
+        push_wait_s: float = PUSH_WAIT_S,
     ) -> None:
-        """`every`: also states that did not change, one line for every window."""
+        """Start the thread that writes.
+
+        Args:
+            stream: Gets the lines; it stays open at the end.
+            to_unix: Turns times of the stream into Unix time.
+            every: Also states that did not change, one line for every window.
+            push_wait_s: A push waits at most this long for room, s.
+        """
         self.dropped = 0
         """Lines that no reader took in time."""
         self._stream = stream
-        self._wall = wall
-        self._news = payloads.News(0.0 if every else math.inf)
-        self._lines: deque[str] = deque(maxlen=LINES)
+        self._to_unix = to_unix
+        self._states = payloads.StateFilter(0.0 if every else math.inf)
+        self._room_s = push_wait_s
+        self._lines: deque[str] = deque(maxlen=QUEUE_LINES)
         self._changed = threading.Condition()
         self._is_read = True
         self._has_ended = False
-        self._thread = threading.Thread(target=self._write, args=(_opened_again(stream),), daemon=True)
+        self._thread = threading.Thread(target=self._write, args=(_reopen(stream),), daemon=True)
         self._thread.start()
 
     def __enter__(self) -> Self:
-        """Nothing is opened: the stream is the caller's."""
+        """Open nothing: the stream is the caller's."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -61,22 +74,22 @@ class JsonLines:
     def push(self, item: Activity | Event) -> None:
         """Have one line written at once; an unchanged state is none, and after the end nothing is.
 
-        Never raises and never waits, but for a queue filled in a burst: up to `PATIENCE_S`, and
+        Never raises and never waits, but for a queue filled in a burst: up to `push_wait_s`, and
         only as long as the reader takes lines.
         """
-        if self._has_ended or not (isinstance(item, Event) or self._news.is_new(item)):
+        if self._has_ended or not (isinstance(item, Event) or self._states.passes(item)):
             return
-        line = payloads.line(item, self._wall)
+        line = payloads.json_line(item, self._to_unix)
         with self._changed:
             if self._is_full() and self._is_read:
-                self._is_read = self._changed.wait_for(lambda: not self._is_full(), PATIENCE_S)
+                self._is_read = self._changed.wait_for(lambda: not self._is_full(), self._room_s)
             if self._has_ended:
                 return
             self.dropped += self._is_full()
             self._lines.append(line)
             self._changed.notify()
 
-    def close(self, timeout_s: float = GOODBYE_S) -> None:
+    def close(self, timeout_s: float = CLOSE_S) -> None:
         """Take no more lines, and wait at most `timeout_s` until the others are written; not the stream's end."""
         with self._changed:
             self._has_ended = True
@@ -89,18 +102,18 @@ class JsonLines:
             _LOGGER.warning("stdout was not read in time: %d JSON lines were dropped", self.dropped)
 
     def _is_full(self) -> bool:
-        return len(self._lines) == LINES
+        return len(self._lines) == QUEUE_LINES
 
     def _write(self, opened: AbstractContextManager[TextIO]) -> None:
         with opened as stream:
             try:
-                while line := self._next():
+                while line := self._next_line():
                     stream.write(line)
                     stream.flush()
             except (OSError, ValueError) as error:
                 self._give_up(stream, error)
 
-    def _next(self) -> str | None:
+    def _next_line(self) -> str | None:
         """Wait for a line; None at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._lines or self._has_ended)
@@ -121,8 +134,8 @@ class JsonLines:
                 os.dup2(nowhere.fileno(), broken.fileno())
 
 
-def _opened_again(stream: TextIO) -> AbstractContextManager[TextIO]:
-    """The same file with a buffer of its own: an interpreter that ends waits for the lock of stdout's."""
+def _reopen(stream: TextIO) -> AbstractContextManager[TextIO]:
+    """Return the same file with another buffer: an interpreter that ends waits for the lock of stdout's."""
     try:
         return open(os.dup(stream.fileno()), "w", encoding="utf-8")  # noqa: PTH123 - a descriptor
     except (OSError, ValueError):

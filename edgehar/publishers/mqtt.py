@@ -1,42 +1,39 @@
 """Activities and events to an MQTT broker, without ever holding up the pipeline.
 
-Every new connection is told `online` first, then all retained topics, then the events that wait:
-a broker that forgot everything knows everything again. Messages go with QoS 1 and are kept until
+Every new connection carries `online` first, then all retained topics, then the events that wait:
+a broker that forgot everything has everything again. Messages go with QoS 1 and are kept until
 they are acknowledged, so a broker that dies with events on the way gets them once more, under the
 same id: some may come twice, none is lost. The session is always a clean one, for nothing is
 subscribed to.
+
+Reconnecting with back-off is `mqtt_reconnect`, what waits and what is on its way `outbox`, one
+connection and its keep-alive `brokers.mqtt`.
 """
 
 import asyncio
 import logging
-import random
 import re
-import time
 from typing import Any
 
-from paho.mqtt.client import Client
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edgehar.brokers.mqtt import NAMES, Link, RefusedError, Tls, Version, VersionError, new_client
+from edgehar.backoff import Delays
+from edgehar.brokers.mqtt import ANSWER_S, Link, Tls, Version
 from edgehar.publishers import payloads
+from edgehar.publishers.mqtt_reconnect import Broker
 from edgehar.publishers.outbox import Outbox
 from edgehar.publishers.payloads import Message
 from edgehar.types import Activity, Event
+from edgehar.warn_once import WarnOnce
 
 _LOGGER = logging.getLogger(__name__)
-
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-"""The pause before a new attempt is drawn from 0 to a limit that doubles from the first to the last, s."""
-
-STABLE_S = 30.0
-"""A connection that held for this long starts the pauses anew, s."""
 
 STOP_S = 2.0
 """A clean stop waits so long for the broker to take what is left, s."""
 
 
 class Mqtt:
-    """Publishes to one broker; `run` lives as a task beside the pipeline, in the same thread."""
+    """Publisher to one broker; `run` lives as a task beside the pipeline, in the same thread."""
 
     def __init__(  # noqa: PLR0913  # one keyword for each setting of the broker
         self,
@@ -51,29 +48,38 @@ class Mqtt:
         version: Version = 5,
         heartbeat_s: float = 60.0,
         queue: int = 1000,
-        wall: payloads.Wall = payloads.this_host,
+        to_unix: payloads.ToUnixTime = payloads.monotonic_to_unix,
+        delays: Delays = Delays(),  # noqa: B008  # it is frozen
+        answer_s: float = ANSWER_S,
+        stop_s: float = STOP_S,
     ) -> None:
-        """Connects to nothing yet; ConfigError if the files of `tls` cannot be used.
+        """Connect to nothing yet; ConfigError if the files of `tls` cannot be used.
 
-        Version 5 falls back to 4 where the broker does not speak it. An unchanged state is told
+        Version 5 falls back to 4 where the broker does not speak it. An unchanged state is published
         again after `heartbeat_s`; at most `queue` events wait.
         """
-        self.base = f"{prefix}/{gateway}"
-        self._host, self._port = host, port
-        # Some brokers take neither dots nor spaces in it.
-        self._client_id = re.sub(r"[^A-Za-z0-9_-]", "-", f"{prefix}-{gateway}")
-        self._username, self._password = username, password
-        self._tls = tls.load() if tls else None
-        self._version = self._newest = version
-        self._wall = wall
-        self._news = payloads.News(heartbeat_s)
+        self._root = f"{prefix}/{gateway}"
+        self._broker = Broker(
+            host=host,
+            port=port,
+            # Some brokers take neither dots nor spaces in it.
+            client_id=re.sub(r"[^A-Za-z0-9_-]", "-", self._root),
+            will=self._offline,
+            username=username,
+            password=password,
+            tls=tls.load() if tls else None,
+            version=version,
+            delays=delays,
+            answer_s=answer_s,
+        )
+        self._stop_s = stop_s
+        self._to_unix = to_unix
+        self._states = payloads.StateFilter(heartbeat_s)
         self._outbox = Outbox(queue)
-        self._empty = asyncio.Event()
+        self._is_drained = asyncio.Event()
         self._link: Link | None = None
-        self._complained: set[bool] = set()
-        self._refused: set[str] = set()
-        self._told_dropped = 0
-        self._is_dropping = False
+        self._warn_of_refusal = WarnOnce(_LOGGER, most=1000)  # topics, a few for each wearer
+        self._dropped_before, self._is_dropping = 0, False
         self.retain("status", "online")
 
     @property
@@ -91,146 +97,100 @@ class Mqtt:
         """Events that the broker has not acknowledged."""
         return self._outbox.events
 
+    @property
+    def _offline(self) -> Message:
+        return Message(f"{self._root}/status", b"offline", retain=True)
+
     def push(self, item: Activity | Event) -> None:
-        """Publish an event, or a state if it changed or was not told for long; returns at once."""
-        if isinstance(item, Event) or self._news.is_new(item):
-            for message in payloads.messages(item, self.base, self._wall):
+        """Publish an event, or a state if it changed or was not published for long; return at once."""
+        if isinstance(item, Event) or self._states.passes(item):
+            for message in payloads.mqtt_messages(item, self._root, self._to_unix):
                 self._outbox.push(message)
-            self._tell_of_drops()
-            self._pump()
+            self._warn_of_drops()
+            self._send_due()
 
     def retain(self, suffix: str, payload: str) -> None:
-        """Publish `payload` retained on the topic `<prefix>/<gateway>/<suffix>`; returns at once."""
-        self._outbox.push(Message(f"{self.base}/{suffix}", payload.encode(), retain=True))
-        self._pump()
+        """Publish `payload` retained on the topic `<prefix>/<gateway>/<suffix>`; return at once."""
+        self._outbox.push(Message(f"{self._root}/{suffix}", payload.encode(), retain=True))
+        self._send_due()
 
     async def drained(self, timeout_s: float = 10.0) -> bool:
         """Wait until the broker has acknowledged everything; False if it had not within `timeout_s`."""
         try:
             async with asyncio.timeout(timeout_s):
-                await self._empty.wait()
+                await self._is_drained.wait()
         except TimeoutError:
             return False
         return True
 
     async def run(self) -> None:
-        """Stay connected until cancelled; then hand over what waits, say `offline` and disconnect."""
-        attempts = 0
+        """Stay connected until cancelled; then hand over what waits, publish `offline` and disconnect."""
         try:
-            while True:
-                began = time.monotonic()
-                try:
-                    await self._live()
-                except (OSError, UnicodeError) as error:
-                    if isinstance(error, VersionError) and self._falls_back():
-                        continue
-                    self._complain(error)
-                    attempts = 1 if time.monotonic() - began > STABLE_S else attempts + 1
-                    await asyncio.sleep(_pause_s(error, attempts))
+            await self._broker.keep_connected(self._use, self._acknowledged)
         finally:
             if self.waiting + self.dropped:
                 _LOGGER.warning("%d events did not reach the MQTT broker", self.waiting + self.dropped)
 
-    async def _live(self) -> None:
-        """One connection, from the first packet until it is lost, which raises OSError or UnicodeError."""
-        link = Link(self._client(), on_acknowledged=self._acknowledged)
+    async def _use(self, link: Link) -> None:
+        """Send over one connection until it is lost, which raises ConnectionError."""
+        self._is_dropping = False
+        self._link = link
         try:
-            await link.open(self._host, self._port)
-            _LOGGER.info("MQTT broker %s:%d connected, %s", self._host, self._port, NAMES[self._version])
-            self._complained.clear()
-            self._is_dropping = False
-            self._link = link
-            self._pump()
-            await link.stay()
+            self._send_due()
+            await link.keep_alive()
         except asyncio.CancelledError:
-            if self._link:
-                await self._say_goodbye(link)
+            await self._stop(link)
             raise
         finally:
             self._link = None
-            self._outbox.restart()
-            self._pump()
-            link.drop()
+            self._outbox.requeue()
+            self._send_due()
 
-    def _client(self) -> Client:
-        client = new_client(self._client_id, self._version, self._username, self._password, self._tls)
-        client.will_set(f"{self.base}/status", "offline", qos=1, retain=True)
-        # The outbox keeps to the window; a second one in paho costs a search per message.
-        client.max_inflight_messages_set(0)
-        return client
-
-    def _pump(self) -> None:
+    def _send_due(self) -> None:
         """Send as much as may be on its way at once."""
         link, outbox = self._link, self._outbox
-        while link and outbox.in_flight < link.window and (message := outbox.take()):
-            outbox.sent(_send(link, message), message)
+        while link and outbox.in_flight < link.max_in_flight and (message := outbox.take()):
+            outbox.mark_sent(_send(link, message), message)
         if outbox.is_empty:
-            self._empty.set()
+            self._is_drained.set()
         else:
-            self._empty.clear()
+            self._is_drained.clear()
 
-    def _tell_of_drops(self) -> None:
-        """Say the first loss of an outage; the health message counts them all."""
-        if self._outbox.dropped > self._told_dropped and not self._is_dropping:
+    def _warn_of_drops(self) -> None:
+        """Warn of the first loss of an outage; the health message counts them all."""
+        if self._outbox.dropped > self._dropped_before and not self._is_dropping:
             self._is_dropping = True
-            _LOGGER.warning(
-                "MQTT broker %s:%d is away and the queue is full: the oldest events are dropped",
-                self._host,
-                self._port,
-            )
-        self._told_dropped = self._outbox.dropped
+            _LOGGER.warning("%s is away and the queue is full: the oldest events are dropped", self._broker)
+        self._dropped_before = self._outbox.dropped
 
     def _acknowledged(self, number: int, reason: ReasonCode) -> None:
-        message = self._outbox.acknowledged(number)
+        message = self._outbox.acknowledge(number)
         if message and reason.is_failure:
-            self._refuse(message, reason)
-        self._pump()
+            self._give_up(message, reason)
+        self._send_due()
 
-    def _refuse(self, message: Message, reason: ReasonCode) -> None:
-        """Give a message up: sent again, it would be refused again."""
+    def _give_up(self, message: Message, reason: ReasonCode) -> None:
+        """Count a refused message: sent again, it would be refused again."""
         self._outbox.dropped += not message.retain
-        if message.topic not in self._refused:
-            self._refused.add(message.topic)
-            _LOGGER.warning("MQTT broker %s:%d refuses %s: %s", self._host, self._port, message.topic, reason)
+        self._warn_of_refusal(message.topic, "%s refuses %s: %s", self._broker, message.topic, reason)
 
-    async def _say_goodbye(self, link: Link) -> None:
-        """Hand over what waits and say `offline`; if that does not work the last will says it."""
-        saying = asyncio.create_task(self._say_offline(link))
-        either: tuple[asyncio.Future[Any], ...] = (saying, link.lost)
-        await asyncio.wait(either, timeout=STOP_S, return_when=asyncio.FIRST_COMPLETED)
-        if saying.done():
-            await link.say_goodbye(STOP_S)
+    async def _stop(self, link: Link) -> None:
+        """Hand over what waits and publish `offline`; if that does not work the last will does."""
+        leaving = asyncio.create_task(self._publish_offline(link))
+        either: tuple[asyncio.Future[Any], ...] = (leaving, link.lost)
+        await asyncio.wait(either, timeout=self._stop_s, return_when=asyncio.FIRST_COMPLETED)
+        if leaving.done():
+            await link.disconnect(self._stop_s)
         else:
-            saying.cancel()
-            await asyncio.wait([saying])
+            leaving.cancel()
+            await asyncio.wait([leaving])
 
-    async def _say_offline(self, link: Link) -> None:
-        await self._empty.wait()
-        offline = Message(f"{self.base}/status", b"offline", retain=True)
-        self._outbox.sent(_send(link, offline), offline)
-        self._empty.clear()
-        await self._empty.wait()
-
-    def _complain(self, error: Exception) -> None:
-        """Warn of a failure once until the next success, and of a refusal, which needs the operator, once more."""
-        refused = isinstance(error, RefusedError)
-        level = logging.DEBUG if refused in self._complained else logging.WARNING
-        self._complained.add(refused)
-        _LOGGER.log(level, "MQTT broker %s:%d: %s; trying again", self._host, self._port, error)
-
-    def _falls_back(self) -> bool:
-        """After an attempt that found no common version, take the other one; True if it is worth trying at once."""
-        older = self._version == 5
-        self._version = 4 if older else self._newest
-        return older
+    async def _publish_offline(self, link: Link) -> None:
+        await self._is_drained.wait()
+        self._outbox.mark_sent(_send(link, self._offline), self._offline)
+        self._is_drained.clear()
+        await self._is_drained.wait()
 
 
 def _send(link: Link, message: Message) -> int:
     return link.publish(message.topic, message.payload, retain=message.retain)
-
-
-def _pause_s(error: Exception, attempts: int) -> float:
-    """How long to wait before the next attempt, s: drawn, so that many gateways do not come back as one."""
-    if isinstance(error, RefusedError):
-        return random.uniform(LONGEST_PAUSE_S / 2, LONGEST_PAUSE_S)  # noqa: S311  # no secret
-    return random.uniform(0.0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(attempts - 1, 10)))  # noqa: S311  # nor here

@@ -1,4 +1,4 @@
-"""What a broker has yet to acknowledge; sans-I/O, so that every order of events can be tested."""
+"""The messages that a broker has yet to acknowledge; sans-I/O, so that every order of events can be tested."""
 
 from collections import deque
 
@@ -14,6 +14,7 @@ class Outbox:
 
     def __init__(self, limit: int) -> None:
         self.dropped = 0
+        """Events that were lost: too many waited, or whoever sends them gave them up."""
         self._limit = limit
         self._retained: dict[str, Message] = {}
         self._due: dict[str, None] = {}
@@ -52,16 +53,16 @@ class Outbox:
             return self._retained[topic]
         return self._events.popleft() if self._events else None
 
-    def sent(self, number: int, message: Message) -> None:
+    def mark_sent(self, number: int, message: Message) -> None:
         """Hold a message until `number` is acknowledged."""
         self._sent[number] = message
 
-    def acknowledged(self, number: int) -> Message | None:
+    def acknowledge(self, number: int) -> Message | None:
         """Let go of a message that the broker has; None if `number` was never sent."""
         return self._sent.pop(number, None)
 
-    def restart(self) -> None:
-        """The connection is gone: every retained topic is due, and what was on its way goes again first."""
+    def requeue(self) -> None:
+        """Have all sent again on a new connection: every retained topic, then what was on its way, then the rest."""
         self._due = dict.fromkeys(self._retained)
         self._events.extendleft(message for message in reversed(self._sent.values()) if not message.retain)
         self._sent.clear()

@@ -37,19 +37,21 @@ _VERSION = 1
 _NAME = b"edgehar"
 _MAGIC = _NAME + bytes((_VERSION,))
 _MARKER = b"\xe4R"
-_LEAD = struct.Struct("<2sI")
-_REST = struct.Struct("<HBd")
-_MIN_RECORD = _LEAD.size + _REST.size
+_MARKER_AND_CRC = struct.Struct("<2sI")
+_LENGTH_STREAM_TIME = struct.Struct("<HBd")
+_MIN_RECORD = _MARKER_AND_CRC.size + _LENGTH_STREAM_TIME.size
 _MAX_RECORD = _MIN_RECORD + 0xFFFF
-_HEADER = 255
-_CHUNK = 1 << 18
+_HEADER_STREAM = 255
+CHUNK = 1 << 18
+"""Bytes that are read at once, and buffered before a write."""
+
 _FLUSH_S = 1.0
 # A machine without a battery-backed clock may believe that decades lie between two parts.
 _MAX_PAUSE_S = 60.0
 
 
 class Header(Struct, frozen=True):
-    """What a recording is of."""
+    """The wearer and the streams of a recording."""
 
     wearer: str
     streams: tuple[Stream, ...]
@@ -57,32 +59,32 @@ class Header(Struct, frozen=True):
     epoch: float
     """Unix time at stream time 0, s."""
     created: str = ""
-    """By what and when, for people."""
+    """Program and time that made it, for people."""
 
 
 class Writer:
-    """Appends packets to a file, a new one or a recording of the same wearer and streams.
+    """A writer that appends packets to a file, a new one or a recording of the same wearer and streams.
 
     RecordingError if the file is anything else or the disk refuses. A file object that is handed
     over is written from where it stands, and stays open.
     """
 
     def __init__(self, target: Path | BinaryIO, header: Header) -> None:
-        if len(header.streams) > _HEADER:
-            raise ValueError(f"{len(header.streams)} streams; at most {_HEADER} fit")
+        if len(header.streams) > _HEADER_STREAM:
+            raise ValueError(f"{len(header.streams)} streams; at most {_HEADER_STREAM} fit")
         self._owned = isinstance(target, Path)
         self._name = str(target)
         self._file = _open_to_append(target, header) if isinstance(target, Path) else target
         self._streams = len(header.streams)
         self._flush_at = float("-inf")
         magic = b"" if self._owned and self._file.tell() else _MAGIC
-        self._write(magic + _encode(0.0, _HEADER, msgspec.json.encode(header)), flush=True)
+        self._write(magic + _encode_record(0.0, _HEADER_STREAM, msgspec.json.encode(header)), flush=True)
 
     def push(self, t: float, stream: int, body: bytes) -> None:
         """Append one packet that arrived at stream time t, s."""
         if not 0 <= stream < self._streams:
             raise ValueError(f"stream {stream} of {self._streams}")
-        self._write(_encode(t, stream, body), flush=t >= self._flush_at)
+        self._write(_encode_record(t, stream, body), flush=t >= self._flush_at)
         if t >= self._flush_at:
             self._flush_at = t + _FLUSH_S
 
@@ -120,24 +122,24 @@ class Recording:
 
     def __init__(self, path: Path) -> None:
         self.header = _first_header(path)
-        """Of the file's first part."""
+        """Header of the file's first part."""
         self._path = path
-        self._scan: _Scan | None = None
+        self._records: _Records | None = None
 
     @property
     def torn(self) -> int:
         """Bytes that the latest iteration met so far and that are no record."""
-        return 0 if self._scan is None else self._scan.torn
+        return 0 if self._records is None else self._records.torn
 
     def __iter__(self) -> Iterator[Item]:
-        with _reading(self._path) as file:
-            self._scan = _Scan(file)
-            part = _Part()
-            for t, stream, body in self._scan:
-                if stream == _HEADER:
-                    part.begin(_parse_header(self._path, body).epoch - self.header.epoch)
+        with _open_to_read(self._path) as file:
+            self._records = _Records(file)
+            timeline = _Timeline()
+            for t, stream, body in self._records:
+                if stream == _HEADER_STREAM:
+                    timeline.begin_part(_parse_header(self._path, body).epoch - self.header.epoch)
                 elif stream < len(self.header.streams):
-                    yield part.place(t), stream, body
+                    yield timeline.recording_time(t), stream, body
                 else:
                     raise RecordingError(f"{self._path}: a packet of stream {stream}, which its header lacks")
 
@@ -147,47 +149,48 @@ def read(path: Path) -> Recording:
     return Recording(path)
 
 
-class _Part:
-    """Moves the times of what a later writer added behind what was there."""
+class _Timeline:
+    """The times of a recording: those of a later writer are moved behind the packets before it."""
 
     def __init__(self) -> None:
         self._last: float | None = None
         self._floor = float("-inf")
         self._shift = 0.0
-        self._begins: float | None = None
+        self._new_shift: float | None = None
 
-    def begin(self, shift: float) -> None:
-        """A writer began, whose stream time 0 lies this much after the first writer's, s."""
+    def begin_part(self, shift: float) -> None:
+        """Begin the part of a writer whose stream time 0 lies this much after the first writer's, s."""
         if self._last is not None:
-            self._floor, self._begins = self._last, shift
+            self._floor, self._new_shift = self._last, shift
 
-    def place(self, t: float) -> float:
-        """The recording's time for a writer's, s; the first writer's own to the bit."""
-        if self._begins is not None:
+    def recording_time(self, t: float) -> float:
+        """Return the recording's time for a writer's, s; for the first writer's the same to the bit."""
+        if self._new_shift is not None:
             earliest = self._floor - t
-            self._shift = min(max(self._begins, earliest), earliest + _MAX_PAUSE_S)
-            self._begins = None
+            self._shift = min(max(self._new_shift, earliest), earliest + _MAX_PAUSE_S)
+            self._new_shift = None
         # A sum may fall short of the floor by rounding.
         self._last = max(t + self._shift, self._floor) if self._shift else t
         return self._last
 
 
-class _Scan:
-    """The records of an open file in their order; skips and counts the bytes that are none."""
+class _Records:
+    """The records of an open file in their order; bytes that are none are skipped and counted."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.torn = 0
+        """Bytes that are no record, so far."""
         self._file = file
 
     def __iter__(self) -> Iterator[Item]:
         buffer, at, more = b"", 0, True
         while True:
             if more and len(buffer) - at < _MAX_RECORD:
-                chunk = self._file.read(_CHUNK)
-                buffer, at, more = buffer[at:] + chunk, 0, len(chunk) == _CHUNK
+                chunk = self._file.read(CHUNK)
+                buffer, at, more = buffer[at:] + chunk, 0, len(chunk) == CHUNK
             if at == len(buffer):
                 return
-            item, end = _decode(buffer, at)
+            item, end = _decode_record(buffer, at)
             if item is not None:
                 yield item
             else:
@@ -195,26 +198,26 @@ class _Scan:
             at = end
 
 
-def _encode(t: float, stream: int, body: bytes) -> bytes:
-    rest = _REST.pack(len(body), stream, t) + body
-    return _LEAD.pack(_MARKER, zlib.crc32(rest)) + rest
+def _encode_record(t: float, stream: int, body: bytes) -> bytes:
+    rest = _LENGTH_STREAM_TIME.pack(len(body), stream, t) + body
+    return _MARKER_AND_CRC.pack(_MARKER, zlib.crc32(rest)) + rest
 
 
-def _decode(buffer: bytes, at: int) -> tuple[Item | None, int]:
-    """The record at this offset and its end; without one, None and where to look next."""
-    start = at + _LEAD.size
+def _decode_record(buffer: bytes, at: int) -> tuple[Item | None, int]:
+    """Return the record at this offset and its end; without one, None and where to look next."""
+    start = at + _MARKER_AND_CRC.size
     if len(buffer) - at >= _MIN_RECORD and buffer.startswith(_MARKER, at):
-        length, stream, t = _REST.unpack_from(buffer, start)
+        length, stream, t = _LENGTH_STREAM_TIME.unpack_from(buffer, start)
         end = at + _MIN_RECORD + length
-        if end <= len(buffer) and zlib.crc32(buffer[start:end]) == _LEAD.unpack_from(buffer, at)[1]:
-            return (t, stream, buffer[start + _REST.size : end]), end
-    found = buffer.find(_MARKER, at + 1)
+        if end <= len(buffer) and zlib.crc32(buffer[start:end]) == _MARKER_AND_CRC.unpack_from(buffer, at)[1]:
+            return (t, stream, buffer[start + _LENGTH_STREAM_TIME.size : end]), end
+    marker = buffer.find(_MARKER, at + 1)
     # The last byte is looked at again: it may be the first half of a marker.
-    return None, found if found >= 0 else max(at + 1, len(buffer) - 1)
+    return None, marker if marker >= 0 else max(at + 1, len(buffer) - 1)
 
 
-def _reading(path: Path) -> BinaryIO:
-    """The file, open behind its magic; RecordingError if it cannot be read or has another."""
+def _open_to_read(path: Path) -> BinaryIO:
+    """Open the file behind its magic; RecordingError if it cannot be read or has another."""
     try:
         file = path.open("rb")
         magic = file.read(len(_MAGIC))
@@ -229,9 +232,9 @@ def _reading(path: Path) -> BinaryIO:
 
 
 def _first_header(path: Path) -> Header:
-    with _reading(path) as file:
-        for _, stream, body in _Scan(file):
-            if stream != _HEADER:
+    with _open_to_read(path) as file:
+        for _, stream, body in _Records(file):
+            if stream != _HEADER_STREAM:
                 break
             return _parse_header(path, body)
     raise RecordingError(f"{path}: no recording: its first record is no readable header")
@@ -245,9 +248,9 @@ def _parse_header(path: Path, body: bytes) -> Header:
 
 
 def _open_to_append(path: Path, header: Header) -> BinaryIO:
-    """The file at its end; RecordingError if it holds anything but a recording of the same streams."""
+    """Open the file at its end; RecordingError if it holds anything but a recording of the same streams."""
     try:
-        file = path.open("ab", buffering=_CHUNK)
+        file = path.open("ab", buffering=CHUNK)
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror}") from error
     try:
@@ -263,16 +266,18 @@ def _open_to_append(path: Path, header: Header) -> BinaryIO:
 
 
 def _holds_nothing(path: Path) -> bool:
-    """Whether the file is empty, or a power cut spoilt the very first write to it."""
+    """Tell whether the file is empty, or a power cut spoilt the very first write to it."""
     with path.open("rb") as file:
-        return _MAGIC.startswith(file.read(len(_MAGIC))) and next(iter(_Scan(file)), None) is None
+        return _MAGIC.startswith(file.read(len(_MAGIC))) and next(iter(_Records(file)), None) is None
 
 
 def _require_same_streams(path: Path, header: Header) -> None:
-    there = _first_header(path)
-    if (there.wearer, there.streams) != (header.wearer, header.streams):
-        raise RecordingError(f"{path}: holds {_what(there)}; cannot append {_what(header)}")
+    recorded = _first_header(path)
+    if (recorded.wearer, recorded.streams) != (header.wearer, header.streams):
+        raise RecordingError(
+            f"{path}: holds {_wearer_and_placements(recorded)}; cannot append {_wearer_and_placements(header)}"
+        )
 
 
-def _what(header: Header) -> str:
+def _wearer_and_placements(header: Header) -> str:
     return f"{', '.join(stream.placement for stream in header.streams)} of {header.wearer}"

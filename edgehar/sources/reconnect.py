@@ -1,9 +1,4 @@
-"""Open a source again and again until it has come to its own end.
-
-The pause before a new attempt is drawn evenly from 0 to a ceiling that doubles with every failure
-("full jitter": M. Brooker, Exponential Backoff And Jitter, AWS Architecture Blog, 2015), so that
-many sensors behind one hub that lost power do not all come back in the same instant.
-"""
+"""Open a source again and again, with back-off, until it has come to its own end."""
 
 import asyncio
 import logging
@@ -11,8 +6,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
-from msgspec import Struct
-
+from edgehar.backoff import Delays
 from edgehar.errors import SourceLostError
 from edgehar.sources import Deliver, LinkState, Source
 
@@ -21,20 +15,6 @@ _LOGGER = logging.getLogger(__name__)
 STEADY_S = 10.0
 """A life in which packets came for less belongs to the outage before it, s: a link that comes and goes every
 second would else be tried every second, and fill the log."""
-
-
-class Delays(Struct, frozen=True):
-    """Ceilings of the pauses, and how they grow."""
-
-    first_s: float = 0.5
-    """Ceiling after the first failure, s."""
-    longest_s: float = 30.0
-    """The ceiling never grows beyond this, s."""
-
-    def ceiling_s(self, failures: int) -> float:
-        """Return the ceiling of the pause after the `failures`-th failure in a row (1, 2, ...), s."""
-        # 2**32 times anything sensible is past `longest_s`; without a limit the float overflows in a week.
-        return min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 32))
 
 
 class _Availability:

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct, field
 from edgehar.errors import ConfigError
 from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.motion.imu import SITES
-from edgehar.pipeline.decision import Settings
+from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.manifest import Normalization
 from edgehar.training.frames import FRAMES
 from edgehar.training.tcn import Network

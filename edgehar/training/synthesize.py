@@ -11,9 +11,17 @@ from numpy.typing import NDArray
 
 from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.motion.activities.falls import IMPACT_S
-from edgehar.motion.imu import RATE, SITES, any_turns, hardware, mountings, read, surface
-from edgehar.motion.skeleton import SIDES, Array, Figure, segments
-from edgehar.motion.wearer import body_height
+from edgehar.motion.imu import (
+    RATE,
+    SITES,
+    draw_hardware,
+    draw_mountings,
+    place_sensor,
+    random_rotations,
+    read_sensor,
+)
+from edgehar.motion.skeleton import SIDES, Array, Figure, segment_lengths
+from edgehar.motion.wearer import draw_body_height
 from edgehar.pipeline.resample import Grid
 from edgehar.pipeline.windows import Windows
 from edgehar.training import cache as work
@@ -60,7 +68,7 @@ class Bout(Struct, frozen=True, eq=False):
 def bout(recipe: Recipe, activity: str, seed: int) -> Bout:
     """One new person does `activity` for a while."""
     rng = np.random.default_rng((recipe.seed, seed))
-    lengths = segments(body_height(rng))
+    lengths = segment_lengths(draw_body_height(rng))
     start = _LEAD / RATE
     event = _EVENTS.get(activity)
     # What has an event is watched from its beginning, all else from anywhere.
@@ -71,8 +79,8 @@ def bout(recipe: Recipe, activity: str, seed: int) -> Bout:
     site = tuple(int(rng.integers(len(sensor.sites))) for sensor in recipe.sensors)
     tracks = []
     for sensor, which, side in zip(recipe.sensors, site, _sides(recipe, rng), strict=True):
-        placed = surface(SITES[sensor.sites[which]], SIDES[side], lengths, rng)
-        truth = np.concatenate(read(figure, pose, placed), axis=1)[_LEAD - 1 :]
+        placed = place_sensor(SITES[sensor.sites[which]], SIDES[side], lengths, rng)
+        truth = np.concatenate(read_sensor(figure, pose, placed), axis=1)[_LEAD - 1 :]
         tracks.append(_sampled(truth, recipe.synthesis, sensor.name, rng))
     at = None if event is None else event - begin - start
     windows = [window.x for window in cut(recipe, tracks, rng) if at is None or _shows(recipe, window, at)]
@@ -108,7 +116,7 @@ def _sampled(truth: Array, synthesis: Synthesis, name: str, rng: np.random.Gener
         )
     t = rng.uniform(0.0, 1.0 / rate) + np.arange(int(len(truth) / RATE * rate) - 1) / rate
     x = np.stack([np.interp(t, np.arange(len(truth)) / RATE, column) for column in truth.T], axis=1)
-    return Samples(name, t, hardware(rng).measure(x, rng).astype(np.float32), IMU_CHANNELS)
+    return Samples(name, t, draw_hardware(rng).measure(x, rng).astype(np.float32), IMU_CHANNELS)
 
 
 def cut(recipe: Recipe, tracks: Sequence[Samples], rng: np.random.Generator) -> list[Window]:
@@ -249,9 +257,9 @@ class Views:
         for i, sensor in enumerate(self._recipe.sensors):
             for which, name in enumerate(sensor.sites):
                 here = site[:, i] == which
-                turns[here, i] = mountings(SITES[name], self._rng, int(here.sum()))
+                turns[here, i] = draw_mountings(SITES[name], self._rng, int(here.sum()))
         free = self._rng.random(site.shape) < self._recipe.views.free
-        turns[free] = any_turns(self._rng, int(free.sum()))
+        turns[free] = random_rotations(self._rng, int(free.sum()))
         return turns
 
     def _worn(self, activity: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

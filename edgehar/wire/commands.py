@@ -1,4 +1,4 @@
-"""What a gateway asks of a sensor, and what the sensor answers: bytes, without I/O.
+"""Commands of a gateway to a sensor, and the sensor's answers: bytes, without I/O.
 
 Both are bodies, on the wire as `protocol` carries all bodies; `firmware_bridge/README.md`
 specifies every byte.
@@ -22,7 +22,7 @@ _ANSWER_LAYOUT = struct.Struct("<BBBBII")
 
 
 class Kind(IntEnum):
-    """What a sensor can be asked for; `value` and `more` are the arguments of `encode_command`."""
+    """Kinds of command; `value` and `more` are the arguments of `encode_command`."""
 
     START = 0x01
     """Send data."""
@@ -56,7 +56,7 @@ _BOUNDS = {
 
 
 class Result(IntEnum):
-    """What became of a command."""
+    """Outcome of a command."""
 
     ACCEPTED = 0
     REFUSED = 1
@@ -80,13 +80,13 @@ class Answer(Struct, frozen=True):
 
 
 def encode_command(number: int, kind: int, value: int = 0, more: int = 0) -> bytes:
-    """Body of a command, 9 bytes; ValueError where an argument is out of its kind's bounds.
+    """Return the body of a command, 9 bytes; ValueError where an argument is out of its kind's bounds.
 
     Args:
-        number: Of the gateway's own choice, taken modulo 256; the answer brings it back.
+        number: The gateway's own choice, taken modulo 256; the answer brings it back.
         kind: A `Kind`, or one of OWN_KINDS.
-        value: As its kind says.
-        more: As its kind says.
+        value: First argument of its kind.
+        more: Second argument of its kind.
     """
     if kind not in _BOUNDS:
         raise ValueError(
@@ -102,7 +102,7 @@ def encode_command(number: int, kind: int, value: int = 0, more: int = 0) -> byt
 
 
 def is_answer(body: bytes) -> bool:
-    """Whether a body is an answer that keeps to the format."""
+    """Tell whether a body is an answer that keeps to the format."""
     return len(body) == _ANSWER_LAYOUT.size and body[0] == _ANSWER and body[3] <= max(Result)
 
 

@@ -10,7 +10,7 @@ _CODES = [bytes((code,)) for code in range(_MAX_FRAME + 1)]
 
 
 def frame(body: bytes) -> bytes:
-    """A body as a byte stream carries it; ValueError over 235 bytes."""
+    """Return a body as a byte stream carries it; ValueError over 235 bytes."""
     if not 0 < len(body) <= MAX_BODY:
         raise ValueError(f"a body of {len(body)} bytes; 1..{MAX_BODY} expected")
     groups = (body + crc_hqx(body, 0xFFFF).to_bytes(2, "little")).split(b"\0")
@@ -18,7 +18,7 @@ def frame(body: bytes) -> bytes:
 
 
 def _unframe(stuffed: bytes) -> bytes | None:
-    """The body of what stood between two 0x00; None if COBS or CRC say that it is damaged."""
+    """Return the body from the bytes between two 0x00; None if COBS or CRC say that it is damaged."""
     end, at = len(stuffed), 0
     if not 3 < end <= _MAX_FRAME:
         return None
@@ -34,7 +34,7 @@ def _unframe(stuffed: bytes) -> bytes | None:
 
 
 class Deframer:
-    """Finds the bodies in one life of a byte stream, however it is cut; drops and counts what is damaged."""
+    """A finder of bodies in one life of a byte stream, however cut; drops and counts what is damaged."""
 
     def __init__(self) -> None:
         self.damaged = 0
@@ -43,7 +43,7 @@ class Deframer:
         self._overrun = False
 
     def push(self, chunk: bytes) -> list[bytes]:
-        """The bodies that this chunk completes. What it keeps never exceeds one frame."""
+        """Return the bodies that this chunk completes. What it keeps never exceeds one frame."""
         parts = chunk.split(b"\0")
         parts[0] = self._rest + parts[0]
         self._rest = parts.pop()

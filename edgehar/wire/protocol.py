@@ -50,7 +50,7 @@ class Data(Struct, frozen=True, eq=False):
 
 
 class Description(Struct, frozen=True):
-    """What is constant of a sensor; sent at its start and every second."""
+    """A sensor's constants; sent at its start and every second."""
 
     device: str
     """The sensor's own id, 12 hexadecimal digits."""
@@ -65,19 +65,19 @@ class Description(Struct, frozen=True):
     battery: int | None = None
     """Charge, percent; None if unknown."""
     has_clock: bool = True
-    """Whether the ticks of data packets mean anything."""
+    """True where the ticks of data packets mean anything."""
     firmware: tuple[int, int] = (0, 0)
     """Version, major and minor, each 0..255."""
 
     def scale(self) -> FloatArray:
-        """SI units per count, (channels,): m/s² and rad/s."""
+        """Return SI units per count, (channels,): m/s² and rad/s."""
         acc = self.acc_range_g * STANDARD_GRAVITY / FULL_SCALE
         gyr = math.radians(self.gyr_range_dps) / FULL_SCALE
         return np.array([acc if name in ACCELERATION else gyr for name in self.channels], np.float32)
 
 
 def encode_data(sequence: int, ticks_us: int, counts: Counts) -> bytes:
-    """Body of a data packet of 1..19 samples, (n, 6); both numbers are taken modulo their width."""
+    """Return a data packet's body, of 1..19 samples, (n, 6); both numbers are taken modulo their width."""
     if counts.ndim != 2 or counts.shape[1] != len(IMU_CHANNELS) or not 0 < len(counts) <= MAX_SAMPLES:
         raise ValueError(f"counts of shape {counts.shape}; (1..{MAX_SAMPLES}, 6) expected")
     head = _DATA_LAYOUT.pack(_DATA, sequence & 0xFFFF, ticks_us & 0xFFFFFFFF)
@@ -85,7 +85,7 @@ def encode_data(sequence: int, ticks_us: int, counts: Counts) -> bytes:
 
 
 def encode_description(description: Description) -> bytes:
-    """Body of a description, 20 bytes; ValueError where a field is out of its bounds."""
+    """Return the body of a description, 20 bytes; ValueError where a field is out of its bounds."""
     if (fault := _fault(description)) is not None:
         raise ValueError(fault)
     major, minor = description.firmware
@@ -142,7 +142,7 @@ def _decode_description(body: bytes) -> Description:
 
 
 def _fault(description: Description) -> str | None:
-    """What makes a description unusable, in words; None if nothing does."""
+    """Say in words what makes a description unusable; None if nothing does."""
     names, period, battery = description.channels, description.period_us, description.battery
     acc, gyr = (not set(names).isdisjoint(kind) for kind in (ACCELERATION, ANGULAR_RATE))
     in_order = tuple(name for name in IMU_CHANNELS if name in names)

@@ -16,7 +16,7 @@ import system
 from air import PACKET_S, Adapter, Air, Sensor, Stranger
 from gateway import Gateway, Journal
 
-from edgehar.devices import PROFILES, fitting
+from edgehar.devices import PROFILES, matching_profiles
 from edgehar.sources.bluetooth.ble import Ble
 from edgehar.sources.bluetooth.radio import Radio, Sighting
 from edgehar.sources.reconnect import STEADY_S, keep_open
@@ -184,7 +184,9 @@ async def scan(stage: Stage) -> None:
     """Listen to all who advertise."""
     heard: dict[str, Sighting] = {}
     await stage.radio.listen(lambda sighting: heard.update({sighting.address: sighting}), SCAN_S)
-    fit = {sighting.name for sighting in heard.values() if fitting(sighting.services, sighting.name)}
+    fit = {
+        sighting.name for sighting in heard.values() if matching_profiles(sighting.services, sighting.name)
+    }
     say(f"scan, {SCAN_S:.0f} s: {len(heard)} devices; of a profile: {', '.join(sorted(map(str, fit)))}")
     assert fit == {stage.wrist.name, stage.ankle.name}
     assert stage.stranger.address in heard

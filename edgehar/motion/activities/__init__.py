@@ -1,1 +1,1 @@
-"""What the simulated body does, one kind of activity a module."""
+"""Activities of the simulated body, one kind a module: each draws one person's way, poses over time."""

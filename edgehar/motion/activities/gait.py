@@ -1,4 +1,4 @@
-"""Going on foot: walking, running, stairs, each person with a way of their own.
+"""Gait: walking on the level and on slopes, running, stairs, each person with a way of their own.
 
 Curves are angles of the thigh against the vertical, of the knee and of the ankle, degrees at percent of the
 stride from foot strike, rounded after the ones in: walking, Winter, "Biomechanics and Motor Control of Human Gait"
@@ -15,15 +15,14 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edgehar.motion.skeleton import SIDES, Array, Movement, Pose, Segments
-from edgehar.motion.waveforms import Cycle, Drift, Harmonics, Strikes, ground_force
+from edgehar.motion.draws import Range, draw_angle, draw_log_uniform
+from edgehar.motion.skeleton import SIDES, Array, Movement, Pose, SegmentLengths
+from edgehar.motion.waveforms import Cycle, Drift, FootStrikes, Harmonics, ground_force
 from edgehar.types import STANDARD_GRAVITY
-
-Range = tuple[float, float]
 
 
 class Stride(Struct, frozen=True):
-    """One way of going on foot; ranges are wide ones around healthy adults at their own pace.
+    """Gait of one kind; ranges are wide ones around healthy adults at their own pace.
 
     Where recordings of the people decided on (models/README.md) lay outside, they were widened to hold them.
     """
@@ -63,14 +62,14 @@ WALKING = Stride(
     cadence=(0.66, 1.1), size=(0.7, 1.3), duty=(0.57, 0.64), dip=(0.15, 0.4), early=(0.0, 0.1), brake=(0.05, 0.15),
     strike=(10.0, 54.0), load=(0.5, 5.0), lean=(0.0, 7.0), swing=(2.0, 20.0), elbow=(10.0, 35.0),
 )  # fmt: skip
-_UPHILL = replace(
+UPHILL = replace(
     WALKING,
     thigh=((0, 46), (10, 42), (20, 31), (30, 17), (40, 4), (50, -7), (55, -11), (60, -8), (70, 12), (80, 38), (87, 50), (95, 50)),
     knee=((0, 34), (10, 37), (20, 30), (30, 20), (40, 12), (50, 10), (60, 25), (70, 58), (76, 66), (83, 58), (90, 43), (96, 35)),
     ankle=((0, 6), (10, 8), (20, 13), (40, 19), (50, 16), (60, -2), (66, -12), (75, 2), (90, 6)),
     lean=(5.0, 18.0),
 )  # fmt: skip
-_DOWNHILL = replace(
+DOWNHILL = replace(
     WALKING,
     thigh=((0, 14), (10, 12), (20, 8), (30, 3), (40, -3), (50, -8), (55, -6), (60, 2), (70, 18), (80, 25), (87, 23), (95, 16)),
     knee=((0, 7), (8, 22), (15, 32), (25, 33), (35, 34), (45, 42), (55, 58), (65, 72), (72, 70), (80, 48), (90, 16), (96, 6)),
@@ -100,29 +99,25 @@ STAIRS_DOWN = Stride(
 )  # fmt: skip
 
 
-def _degrees(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.deg2rad(rng.uniform(low, high)))
-
-
 def _drift(rng: np.random.Generator, seconds: float, degrees: float) -> Drift:
     return Drift(rng, seconds, float(np.deg2rad(degrees)))
 
 
-def _clock(rng: np.random.Generator, rate: float, unsteady: float) -> Movement:
-    """Phase of a rhythm that breathes by about `unsteady` of its rate."""
+def _stride_phase(rng: np.random.Generator, rate: float, unsteady: float) -> Movement:
+    """Return the phase, in strides, of a rhythm that breathes by about `unsteady` of its rate."""
     sway = Drift(rng, 1.7, unsteady * rate * 1.7 / 3.0)
     start = rng.random()
     return lambda t: {"phase": start + rate * t + sway(t)}
 
 
-def walking(body: Segments, rng: np.random.Generator) -> Movement:
-    """On the level; some uphill, fewer downhill, on slopes of up to 15 degrees."""
+def walking(body: SegmentLengths, rng: np.random.Generator) -> Movement:
+    """Walk on the level; some uphill, fewer downhill, on slopes of up to 15 degrees."""
     steep = rng.choice(3, p=(0.7, 0.2, 0.1))
-    return on_foot(_between(WALKING, (WALKING, _UPHILL, _DOWNHILL)[steep], rng.random()), body, rng)
+    return on_foot(interpolate_strides(WALKING, (WALKING, UPHILL, DOWNHILL)[steep], rng.random()), body, rng)
 
 
-def _between(level: Stride, steep: Stride, share: float) -> Stride:
-    """The legs and the lean of one stride, taken by `share` (0 to 1) toward another's."""
+def interpolate_strides(level: Stride, steep: Stride, share: float) -> Stride:
+    """Take the legs and the lean of one stride by `share` (0 to 1) toward another's."""
     at = np.arange(0.0, 100.0, 2.0)
 
     def along(curve: tuple[tuple[float, float], ...]) -> Array:
@@ -137,29 +132,29 @@ def _between(level: Stride, steep: Stride, share: float) -> Stride:
     return replace(level, thigh=curve("thigh"), knee=curve("knee"), ankle=curve("ankle"), lean=(low, high))
 
 
-def on_foot(stride: Stride, body: Segments, rng: np.random.Generator) -> Movement:
-    """Walking, running and stairs: legs on their curves, the pelvis pushed by both feet."""
+def on_foot(stride: Stride, body: SegmentLengths, rng: np.random.Generator) -> Movement:
+    """Walk, run or climb: legs on their curves, the pelvis pushed by both feet."""
     rate = rng.uniform(*stride.cadence) * float(np.sqrt(0.4165 / body.thigh))
-    clock = _clock(rng, rate, 0.03)
+    clock = _stride_phase(rng, rate, 0.03)
     size, ankle = rng.uniform(*stride.size), Cycle(stride.ankle)
     thigh = Cycle(stride.thigh).personal(rng, size, 0.13)
     knee = Cycle(stride.knee).personal(rng, size, 0.08)
-    thigh.mean += _degrees(rng, -6.0, 6.0)
-    live = Drift(rng, 0.8, 0.05)
-    aside = _aside(rng)
-    push = _pushes(stride, rng)
+    thigh.mean += draw_angle(rng, -6.0, 6.0)
+    drift = Drift(rng, 0.8, 0.05)
+    aside = _hip_rotation(rng)
+    push = _pelvis_pushes(stride, rng)
     upper, held = _upper_body(stride, rng)
-    strikes = _strikes(stride, rng, rate)
+    strikes = _foot_strikes(stride, rng, rate)
     offset = 0.5 + rng.normal(0.0, 0.012)
 
     def movement(t: Array) -> dict[str, Array]:
         phase = clock(t)["phase"]
         pose = upper(t, phase)
-        grow = 1.0 + live(t)
-        for side, own in (("left", phase), ("right", phase + offset)):
-            pose[f"hip_{side}"] = thigh.mean + grow * (thigh(own) - thigh.mean) + pose["tilt"]
-            pose[f"knee_{side}"], pose[f"ankle_{side}"] = knee(own), ankle(own)
-            pose |= aside(side, t, own)
+        grow = 1.0 + drift(t)
+        for side, foot_phase in (("left", phase), ("right", phase + offset)):
+            pose[f"hip_{side}"] = thigh.mean + grow * (thigh(foot_phase) - thigh.mean) + pose["tilt"]
+            pose[f"knee_{side}"], pose[f"ankle_{side}"] = knee(foot_phase), ankle(foot_phase)
+            pose |= aside(side, t, foot_phase)
         pose |= push(phase, phase + offset) | strikes(phase, phase + offset)
         pose["push_z"] = pose["push_z"] + pose.pop("load")
         pose |= held(pose)
@@ -169,24 +164,24 @@ def on_foot(stride: Stride, body: Segments, rng: np.random.Generator) -> Movemen
     return movement
 
 
-def _aside(rng: np.random.Generator) -> Callable[[str, Array, Array], dict[str, Array]]:
-    """The thigh turns and swings out as it goes: about 10 degrees each (Perry and Burnfield), far from alike."""
+def _hip_rotation(rng: np.random.Generator) -> Callable[[str, Array, Array], dict[str, Array]]:
+    """Turn the thigh and swing it out as it goes: some 10 degrees each (Perry and Burnfield), unlike."""
     twist = Harmonics(rng, *np.deg2rad((8.0, 5.0, 2.5)))
     out = Harmonics(rng, *np.deg2rad((5.0, 3.0, 1.5)))
-    toes, wide = _degrees(rng, -5.0, 15.0), _degrees(rng, -3.0, 6.0)
-    live = _drift(rng, 0.7, 1.5)
+    toes, wide = draw_angle(rng, -5.0, 15.0), draw_angle(rng, -3.0, 6.0)
+    drift = _drift(rng, 0.7, 1.5)
 
     def aside(side: str, t: Array, phase: Array) -> dict[str, Array]:
         return {
-            f"hip_turn_{side}": toes + live(t) + twist(phase),
+            f"hip_turn_{side}": toes + drift(t) + twist(phase),
             f"hip_out_{side}": wide + out(phase),
         }
 
     return aside
 
 
-def _pushes(stride: Stride, rng: np.random.Generator) -> Callable[[Array, Array], dict[str, Array]]:
-    """Acceleration of the pelvis from both feet's ground forces, in body weights times g."""
+def _pelvis_pushes(stride: Stride, rng: np.random.Generator) -> Callable[[Array, Array], dict[str, Array]]:
+    """Return the acceleration of the pelvis from both feet's ground forces, in body weights times g."""
     duty, dip, early = rng.uniform(*stride.duty), rng.uniform(*stride.dip), rng.uniform(*stride.early)
     brake, aside = rng.uniform(*stride.brake), rng.uniform(0.02, 0.07)
 
@@ -205,16 +200,16 @@ def _pushes(stride: Stride, rng: np.random.Generator) -> Callable[[Array, Array]
     return push
 
 
-def _strikes(
+def _foot_strikes(
     stride: Stride, rng: np.random.Generator, rate: float
 ) -> Callable[[Array, Array], dict[str, Array]]:
-    """Heel strikes, the lesser jolt when the leg is whipped forward, and the body's weight coming down."""
-    peak, load = (float(np.exp(rng.uniform(*np.log(span)))) for span in (stride.strike, stride.load))
+    """Strike with the heel, jolt as the leg is whipped forward, load the leg with the body's weight."""
+    peak, load = (draw_log_uniform(rng, *span) for span in (stride.strike, stride.load))
     # Shocks of the heel have most of their power at 10 to 20 Hz; what tissue makes of them lies below.
-    hertz, decay = np.exp(rng.uniform(*np.log((4.5, 25.0)))), rng.uniform(0.02, 0.07)
-    heel = {side: Strikes(rng, peak, hertz, decay, 0.2) for side in SIDES}
-    whip = Strikes(rng, peak * rng.uniform(-0.6, 0.6), rng.uniform(4.0, 9.0), 0.06, 0.2)
-    weight = Strikes(rng, load, rng.uniform(2.0, 4.0), rng.uniform(0.06, 0.12), 0.15)
+    hertz, decay = draw_log_uniform(rng, 4.5, 25.0), rng.uniform(0.02, 0.07)
+    heel = {side: FootStrikes(rng, peak, hertz, decay, 0.2) for side in SIDES}
+    whip = FootStrikes(rng, peak * rng.uniform(-0.6, 0.6), rng.uniform(4.0, 9.0), 0.06, 0.2)
+    weight = FootStrikes(rng, load, rng.uniform(2.0, 4.0), rng.uniform(0.06, 0.12), 0.15)
     leave = rng.uniform(*stride.duty) - rng.uniform(0.0, 0.1)
     return lambda left, right: {
         "strike_left": heel["left"](left, rate) + whip(left - leave, rate),
@@ -226,9 +221,9 @@ def _strikes(
 def _upper_body(
     stride: Stride, rng: np.random.Generator
 ) -> tuple[Callable[[Array, Array], dict[str, Array]], Callable[[Pose], dict[str, Array]]]:
-    """Pelvis, trunk and arms, which swing against the legs; and what keeps a hand back that holds on to a thing."""
-    lean, swing = _degrees(rng, *stride.lean), _degrees(rng, *stride.swing)
-    rock, yaw = (_degrees(rng, *r) for r in ((2.0, 6.0), (3.0, 9.0)))
+    """Swing pelvis, trunk and arms against the legs; and keep a hand back that holds on to a thing."""
+    lean, swing = draw_angle(rng, *stride.lean), draw_angle(rng, *stride.swing)
+    rock, yaw = (draw_angle(rng, *r) for r in ((2.0, 6.0), (3.0, 9.0)))
     heading, sway = _drift(rng, 4.0, rng.uniform(5.0, 60.0)), _drift(rng, 1.0, 1.0)
     # Nobody's trunk moves like a pendulum: all angles have parts of the steps' rhythm and its multiples.
     tilt = Harmonics(rng, *np.deg2rad((0.3, 1.1, 0.2, 0.3)))
@@ -262,17 +257,17 @@ def _upper_body(
 
 
 _HANDS = (0.7, 0.14, 0.16)
-"""Shares of free hands, of quiet ones (a bag, a pocket), and of those held in front (a phone, a pram, a rail)."""
+"""Shares of free hands, quiet ones (a bag, a pocket), and those held in front (a phone, a pram, a rail)."""
 
 
 def _arm(
     stride: Stride, rng: np.random.Generator, swing: float, kind: int
 ) -> Callable[[str, Array, Array], dict[str, Array]]:
-    """One arm, of a kind as in `_HANDS`."""
+    """Swing one arm, of a kind as in `_HANDS`."""
     swing *= (1.0, 0.3, 0.2)[kind] * rng.uniform(0.8, 1.2)
-    elbow = _degrees(rng, *(stride.elbow if kind < 2 else (30.0, 100.0)))
-    mean = _degrees(rng, -6.0, 6.0) if kind < 2 else _degrees(rng, 10.0, 50.0)
-    out, palm = _degrees(rng, 3.0, 15.0), _degrees(rng, *((-40.0, 60.0) if kind < 2 else (-120.0, 0.0)))
+    elbow = draw_angle(rng, *(stride.elbow if kind < 2 else (30.0, 100.0)))
+    mean = draw_angle(rng, -6.0, 6.0) if kind < 2 else draw_angle(rng, 10.0, 50.0)
+    out, palm = draw_angle(rng, 3.0, 15.0), draw_angle(rng, *((-40.0, 60.0) if kind < 2 else (-120.0, 0.0)))
     late, bend = rng.uniform(-0.06, 0.06), rng.uniform(0.1, 0.6)
     wander, second = _drift(rng, 1.2, 3.0), rng.uniform(-0.15, 0.15)
     # The arm also turns about itself and swings across; nobody's swing is flat.

@@ -1,11 +1,12 @@
-"""Keeping still, as far as people do: sitting, standing, lying, with sway, fidgets and busy hands."""
+"""Static postures, as still as people are: sitting, standing, lying, with sway, fidgets and busy hands."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from edgehar.motion.skeleton import SIDES, Array, Movement, Segments
-from edgehar.motion.waveforms import Bumps, Drift
+from edgehar.motion.draws import Ranges, draw_angle, draw_angles
+from edgehar.motion.skeleton import SIDES, Array, Movement, SegmentLengths
+from edgehar.motion.waveforms import Drift, OccasionalShifts
 
 # Ranges in degrees, by common sense: a chair tilts the thigh less than a sofa. Quiet standing sways by
 # some tenths of a degree about the ankle (Winter, Gait & Posture 3, 1995).
@@ -46,85 +47,87 @@ _ARMS = {
 }
 
 
-def _pick(rng: np.random.Generator, ranges: Mapping[str, tuple[float, float]], side: str) -> dict[str, float]:
-    return {f"{name}_{side}": float(np.deg2rad(rng.uniform(*span))) for name, span in ranges.items()}
+def _draw_side(rng: np.random.Generator, ranges: Ranges, side: str) -> dict[str, float]:
+    return {f"{name}_{side}": angle for name, angle in draw_angles(rng, ranges).items()}
 
 
-def _arms(rng: np.random.Generator, kinds: tuple[str, ...]) -> tuple[dict[str, float], bool]:
-    """Both arms, mostly alike; and whether the hands are at work."""
+def _draw_arms(rng: np.random.Generator, kinds: tuple[str, ...]) -> tuple[dict[str, float], bool]:
+    """Draw both arms, mostly alike; and whether the hands are at work."""
     first = kinds[rng.integers(len(kinds))]
     second = first if rng.random() < 0.7 else kinds[rng.integers(len(kinds))]
     busy = first in {"phone", "table", "lap"} and rng.random() < 0.5
-    return _pick(rng, _ARMS[first], "left") | _pick(rng, _ARMS[second], "right"), bool(busy)
+    return _draw_side(rng, _ARMS[first], "left") | _draw_side(rng, _ARMS[second], "right"), bool(busy)
 
 
-def _alive(
+def _with_sway(
     rng: np.random.Generator, still: Mapping[str, float], sizes: Mapping[str, float], fidget: float
 ) -> Movement:
-    """A still pose with drift of `sizes` degrees per angle, and fidgets `fidget` times as large."""
-    live = {name: Drift(rng, rng.uniform(0.8, 3.0), float(np.deg2rad(size))) for name, size in sizes.items()}
+    """Keep a pose with drift of `sizes` degrees per angle, and fidgets `fidget` times as large."""
+    drifts = {
+        name: Drift(rng, rng.uniform(0.8, 3.0), float(np.deg2rad(size))) for name, size in sizes.items()
+    }
     moves = {
-        name: Bumps(rng, rng.uniform(6.0, 25.0), (0.6, 2.5), float(np.deg2rad(size * fidget)))
+        name: OccasionalShifts(rng, rng.uniform(6.0, 25.0), (0.6, 2.5), float(np.deg2rad(size * fidget)))
         for name, size in sizes.items()
     }
 
     def movement(t: Array) -> dict[str, Array]:
         pose = {name: np.full(t.shape, value) for name, value in still.items()}
-        for name, drift in live.items():
+        for name, drift in drifts.items():
             pose[name] = pose.get(name, 0.0) + drift(t) + moves[name](t)
         return pose
 
     return movement
 
 
-def _hands(rng: np.random.Generator, *, busy: bool) -> dict[str, float]:
-    """Drift of the arms' angles, degrees."""
+def _hand_drift_degrees(rng: np.random.Generator, *, busy: bool) -> dict[str, float]:
+    """Draw the drift of the arms' angles, degrees."""
     size = rng.uniform(0.3, 1.2) * (3.0 if busy else 1.0)
     sizes = {"arm": 0.5 * size, "elbow": size, "palm": 1.5 * size}
     return {f"{name}_{side}": value for name, value in sizes.items() for side in SIDES}
 
 
-def standing(body: Segments, rng: np.random.Generator) -> Movement:
-    """Upright on both feet, shifting weight now and then."""
-    arms, busy = _arms(rng, ("hanging", "hanging", "hanging", "pocket", "crossed", "phone"))
-    still = arms | {"tilt": np.deg2rad(rng.normal(0.0, 3.0)), "lean": np.deg2rad(rng.uniform(-3.0, 8.0))}
+def standing(body: SegmentLengths, rng: np.random.Generator) -> Movement:
+    """Stand upright on both feet, shifting weight now and then."""
+    arms, busy = _draw_arms(rng, ("hanging", "hanging", "hanging", "pocket", "crossed", "phone"))
+    still = arms | {"tilt": np.deg2rad(rng.normal(0.0, 3.0)), "lean": draw_angle(rng, -3.0, 8.0)}
     for side in SIDES:
         slack = float(np.deg2rad(abs(rng.normal(0.0, 5.0))))
         still |= {
             f"hip_{side}": 0.5 * slack + still["tilt"] + np.deg2rad(rng.normal(0.0, 3.0)),
             f"knee_{side}": slack,
         }
-        still |= {f"hip_out_{side}": float(np.deg2rad(rng.uniform(0.0, 8.0)))}
+        still |= {f"hip_out_{side}": draw_angle(rng, 0.0, 8.0)}
     still["root_z"] = body.thigh + body.shank
     sway = rng.uniform(0.2, 0.8)
     sizes = dict.fromkeys(("tilt", "roll", "lean", "bend", "twist"), sway) | {"yaw": 2.0 * sway}
     sizes |= {f"hip_{side}": 0.8 * sway for side in SIDES} | {f"knee_{side}": sway for side in SIDES}
-    return _alive(rng, still, sizes | _hands(rng, busy=busy), rng.uniform(1.0, 8.0))
+    return _with_sway(rng, still, sizes | _hand_drift_degrees(rng, busy=busy), rng.uniform(1.0, 8.0))
 
 
-def sitting(body: Segments, rng: np.random.Generator) -> Movement:
-    """On a chair or a sofa; sometimes a leg bounces."""
-    arms, busy = _arms(rng, ("lap", "lap", "table", "phone", "crossed", "hanging"))
+def sitting(body: SegmentLengths, rng: np.random.Generator) -> Movement:
+    """Sit on a chair or a sofa; sometimes a leg bounces."""
+    arms, busy = _draw_arms(rng, ("lap", "lap", "table", "phone", "crossed", "hanging"))
     tilt = rng.uniform(-25.0, 8.0)
-    still = arms | {"tilt": np.deg2rad(tilt), "lean": np.deg2rad(rng.uniform(-8.0, 20.0))}
+    still = arms | {"tilt": np.deg2rad(tilt), "lean": draw_angle(rng, -8.0, 20.0)}
     rise = rng.normal(0.0, 8.0)
     for side in SIDES:
         level = rise + rng.normal(0.0, 4.0)
         knee = level + rng.uniform(60.0, 110.0)
         still |= {f"hip_{side}": np.deg2rad(90.0 + level + tilt), f"knee_{side}": np.deg2rad(knee)}
-        still |= {f"hip_out_{side}": float(np.deg2rad(rng.uniform(-3.0, 20.0)))}
+        still |= {f"hip_out_{side}": draw_angle(rng, -3.0, 20.0)}
     still["root_z"] = 0.95 * body.shank
     sway = rng.uniform(0.1, 0.6)
     sizes = {"tilt": 0.3 * sway, "lean": sway, "bend": sway, "twist": sway}
     sizes |= {f"{name}_{side}": 0.5 * sway for name in ("hip", "hip_out", "knee") for side in SIDES}
-    seated = _alive(rng, still, sizes | _hands(rng, busy=busy), rng.uniform(1.0, 10.0))
+    seated = _with_sway(rng, still, sizes | _hand_drift_degrees(rng, busy=busy), rng.uniform(1.0, 10.0))
     return _bouncing(seated, rng) if rng.random() < 0.1 else seated
 
 
 def _bouncing(seated: Movement, rng: np.random.Generator) -> Movement:
-    """The heel of one leg bounces: knee and thigh at 4 to 6 Hz."""
+    """Bounce the heel of one leg: knee and thigh at 4 to 6 Hz."""
     side, rate = SIDES[rng.integers(2)], rng.uniform(4.0, 6.0)
-    size, strength = np.deg2rad(rng.uniform(0.5, 2.0)), Drift(rng, 3.0, 0.7)
+    size, strength = draw_angle(rng, 0.5, 2.0), Drift(rng, 3.0, 0.7)
 
     def movement(t: Array) -> dict[str, Array]:
         pose = seated(t)
@@ -134,15 +137,15 @@ def _bouncing(seated: Movement, rng: np.random.Generator) -> Movement:
     return movement
 
 
-def lying(_body: Segments, rng: np.random.Generator) -> Movement:
-    """On the back, either side, or the belly."""
+def lying(_body: SegmentLengths, rng: np.random.Generator) -> Movement:
+    """Lie on the back, either side, or the belly."""
     return lying_on(int(rng.choice(4, p=(0.45, 0.2, 0.2, 0.15))), rng)
 
 
 def lying_on(kind: int, rng: np.random.Generator) -> Movement:
-    """On the back (0), the left (1) or right (2) side, or the belly (3)."""
+    """Lie on the back (0), the left (1) or right (2) side, or the belly (3)."""
     turn = (0.0, 90.0, -90.0, 180.0)[kind] + rng.normal(0.0, 10.0)
-    arms, _ = _arms(rng, ("flat", "flat", "belly", "head") if kind == 0 else ("flat", "head", "lap"))
+    arms, _ = _draw_arms(rng, ("flat", "flat", "belly", "head") if kind == 0 else ("flat", "head", "lap"))
     still = arms | {"tilt": np.deg2rad(-90.0 + rng.normal(0.0, 5.0)), "turn": np.deg2rad(turn)}
     still |= {
         "lean": np.deg2rad(rng.uniform(0.0, 25.0) if kind == 0 else rng.normal(5.0, 8.0)),
@@ -155,37 +158,9 @@ def lying_on(kind: int, rng: np.random.Generator) -> Movement:
             f"hip_{side}": np.deg2rad(hip),
             f"knee_{side}": np.deg2rad(hip * rng.uniform(1.0, 2.0) if drawn else 5.0),
         }
-        still |= {f"hip_out_{side}": float(np.deg2rad(rng.uniform(0.0, 12.0)))}
-        still |= {f"hip_turn_{side}": float(np.deg2rad(rng.uniform(0.0, 30.0)))}
+        still |= {f"hip_out_{side}": draw_angle(rng, 0.0, 12.0)}
+        still |= {f"hip_turn_{side}": draw_angle(rng, 0.0, 30.0)}
     sway = rng.uniform(0.05, 0.3)
     # Breath lifts the chest by about a degree, 12 to 20 times a minute.
     sizes = {"turn": sway, "lean": 0.5} | {f"hip_{side}": sway for side in SIDES}
-    return _alive(rng, still, sizes | _hands(rng, busy=False), rng.uniform(0.5, 6.0))
-
-
-def aim(rng: np.random.Generator, ranges: Mapping[str, tuple[float, float]]) -> dict[str, float]:
-    """One value of each range of degrees, rad."""
-    return {name: float(np.deg2rad(rng.uniform(*span))) for name, span in ranges.items()}
-
-
-def toward(pose: dict[str, Array], target: Mapping[str, float], share: Array | float, side: str = "") -> None:
-    """Bring the pose by `share` (0 to 1) to the target's angles, of one side if their names lack it."""
-    for name, value in target.items():
-        full = f"{name}_{side}" if side else name
-        old = pose.get(full, 0.0)
-        pose[full] = np.asarray(old + share * (value - old))
-
-
-def mixed(old: Mapping[str, Array], new: Mapping[str, Array], share: Array) -> dict[str, Array]:
-    """Between two poses: the old one at share 0, the new one at 1."""
-    names = dict.fromkeys((*old, *new))
-    return {name: (1.0 - share) * old.get(name, 0.0) + share * new.get(name, 0.0) for name in names}
-
-
-def planted(body: Segments, thigh: Array, knee: Array) -> tuple[Array, Array]:
-    """Where the hip is, before and above an ankle that stays; angle of the thigh against the vertical, rad."""
-    shank = knee - thigh
-    return (
-        body.shank * np.sin(shank) - body.thigh * np.sin(thigh),
-        body.thigh * np.cos(thigh) + body.shank * np.cos(shank),
-    )
+    return _with_sway(rng, still, sizes | _hand_drift_degrees(rng, busy=False), rng.uniform(0.5, 6.0))

@@ -1,1 +1,1 @@
-"""Recorded movement of people, whatever it was recorded with, as a body to put sensors on."""
+"""Motion capture: readers of recorded movement, whatever recorded it, as a body to put sensors on."""

@@ -13,8 +13,8 @@ from msgspec import Struct
 from edgehar.errors import RecordingError
 from edgehar.motion.capture.bvh import read_text
 from edgehar.motion.capture.clip import Motion
-from edgehar.motion.capture.rig import Recorded, Rig, animate
-from edgehar.motion.skeleton import Array, about
+from edgehar.motion.capture.rig import Rig, RigMotion, forward_kinematics
+from edgehar.motion.skeleton import Array, rotation_about
 
 INCH = 0.0254
 """m; lengths in the files are inches times `units length`, for CMU 0.45 (mocap.cs.cmu.edu, questions and answers)."""
@@ -27,7 +27,7 @@ _DOF = {*_PLACE, "rx", "ry", "rz", "l"}
 
 
 class _Bone(Struct):
-    """One bone as it is read; the root is one without length."""
+    """Bone as it is read; the root is one without length."""
 
     name: str
     direction: tuple[float, ...] = (0.0, 0.0, 0.0)
@@ -39,7 +39,7 @@ class _Bone(Struct):
 
 
 class _Skeleton(Struct):
-    """An ASF file; the root is the first bone and parents stand before their children."""
+    """Content of an ASF file; the root is the first bone and parents stand before their children."""
 
     bones: list[_Bone]
     metres: float
@@ -48,7 +48,7 @@ class _Skeleton(Struct):
 
 
 def read_amc(asf: Path, amc: Path, rate: float = CMU_RATE) -> Motion:
-    """One take and the skeleton it belongs to, each plain or `.gz`; y is up, as in all such files we know.
+    """Read one take and the skeleton it belongs to, each plain or `.gz`; y is up, as in all known files.
 
     Raises:
         RecordingError: if a file is broken, they do not belong together, or joints of a body are missing.
@@ -60,18 +60,18 @@ def read_amc(asf: Path, amc: Path, rate: float = CMU_RATE) -> Motion:
     turns = [
         np.broadcast_to(np.eye(3), (rows, 3, 3))
         if bone is None
-        else _turn(bone, frames.get(bone.name), rows, skeleton)
+        else _bone_rotation(bone, frames.get(bone.name), rows, skeleton)
         for bone in owners
     ]
     root = skeleton.bones[0]
     place = frames[root.name][:, [root.dof.index(name) for name in _PLACE]]
-    return animate(
-        rig, Recorded(np.arange(rows) / rate, place, turns.__getitem__, skeleton.metres, "y", amc.name)
+    return forward_kinematics(
+        rig, RigMotion(np.arange(rows) / rate, place, turns.__getitem__, skeleton.metres, "y", amc.name)
     )
 
 
 def _rig(skeleton: _Skeleton) -> tuple[Rig, list[_Bone | None]]:
-    """Joints where bones begin, and where the last ones end; with each the bone that begins there."""
+    """Place joints where bones begin and the last ones end; with each goes the bone that begins there."""
     names, parents, offsets = [], [], []
     owners: list[_Bone | None] = []
     at = {bone.name: i for i, bone in enumerate(skeleton.bones)}
@@ -90,21 +90,21 @@ def _rig(skeleton: _Skeleton) -> tuple[Rig, list[_Bone | None]]:
     return Rig(tuple(names), tuple(parents), np.stack(offsets)), owners
 
 
-def _turned(order: str, angles: Array) -> Array:
-    """(rows, 3, 3) about fixed axes one after the other."""
+def _rotation_sequence(order: str, angles: Array) -> Array:
+    """Return (rows, 3, 3): turns about fixed axes one after the other."""
     total = np.broadcast_to(np.eye(3), (len(angles), 3, 3))
     for axis, angle in zip(order, angles.T, strict=True):
-        total = about(_AXES[axis], angle, len(angles)) @ total
+        total = rotation_about(_AXES[axis], angle, len(angles)) @ total
     return np.asarray(total)
 
 
-def _turn(bone: _Bone, values: Array | None, rows: int, skeleton: _Skeleton) -> Array:
-    frame = _turned(bone.order, np.array([bone.axis]) * skeleton.radians)[0]
+def _bone_rotation(bone: _Bone, values: Array | None, rows: int, skeleton: _Skeleton) -> Array:
+    frame = _rotation_sequence(bone.order, np.array([bone.axis]) * skeleton.radians)[0]
     if values is None:
         return np.broadcast_to(np.eye(3), (rows, 3, 3))
     columns = [i for i, name in enumerate(bone.dof) if name[0] == "r"]
     order = "".join(bone.dof[i][1] for i in columns)
-    return np.asarray(frame @ _turned(order, values[:, columns] * skeleton.radians) @ frame.T)
+    return np.asarray(frame @ _rotation_sequence(order, values[:, columns] * skeleton.radians) @ frame.T)
 
 
 def _skeleton(text: str, path: Path) -> _Skeleton:
@@ -121,7 +121,7 @@ def _skeleton(text: str, path: Path) -> _Skeleton:
             f"{path}: expected :root, :bonedata and :hierarchy as an ASF file has them: {error!r}"
         ) from error
     for bone in skeleton.bones:
-        _check(bone, path)
+        _check_bone(bone, path)
     missing = set(_PLACE) - set(skeleton.bones[0].dof)
     if missing:
         raise RecordingError(
@@ -131,7 +131,7 @@ def _skeleton(text: str, path: Path) -> _Skeleton:
     return skeleton
 
 
-def _check(bone: _Bone, path: Path) -> None:
+def _check_bone(bone: _Bone, path: Path) -> None:
     if sorted(bone.order) != sorted(_AXES):
         raise RecordingError(
             f"{path}: {bone.name}: expected X, Y and Z, each once, as the order of `axis`, got "
@@ -162,12 +162,12 @@ def _numbers(words: list[str]) -> tuple[float, ...]:
 
 
 def _root(lines: list[list[str]]) -> _Bone:
-    told = {words[0].lower(): words[1:] for words in lines}
+    entries = {words[0].lower(): words[1:] for words in lines}
     return _Bone(
         name="root",
-        axis=_numbers(told.get("orientation", ["0", "0", "0"])),
-        order=told.get("axis", ["xyz"])[0].lower(),
-        dof=tuple(word.lower() for word in told["order"]),
+        axis=_numbers(entries.get("orientation", ["0", "0", "0"])),
+        order=entries.get("axis", ["xyz"])[0].lower(),
+        dof=tuple(word.lower() for word in entries["order"]),
     )
 
 
@@ -191,14 +191,14 @@ def _bones(lines: list[list[str]]) -> list[_Bone]:
 
 
 def _hierarchy(bones: list[_Bone], lines: list[list[str]]) -> list[_Bone]:
-    """The bones in an order in which parents come first."""
-    known = {bone.name: bone for bone in bones}
+    """Set each bone's parent, and order the bones so that parents come first."""
+    by_name = {bone.name: bone for bone in bones}
     ordered = [bones[0]]
     for words in lines:
         if words[0] not in {"begin", "end"}:
             for name in words[1:]:
-                known[name].parent = words[0]
-                ordered.append(known[name])
+                by_name[name].parent = words[0]
+                ordered.append(by_name[name])
     places = {bone.name: i for i, bone in enumerate(ordered)}
     if any(places[bone.parent] >= places[bone.name] for bone in ordered[1:]):
         raise ValueError("a bone stands before its parent in :hierarchy")
@@ -206,9 +206,9 @@ def _hierarchy(bones: list[_Bone], lines: list[list[str]]) -> list[_Bone]:
 
 
 def _frames(text: str, skeleton: _Skeleton, path: Path) -> dict[str, Array]:
-    """(rows, numbers) of each bone that moves."""
+    """Read (rows, numbers) of each bone that moves."""
     widths = {bone.name: len(bone.dof) for bone in skeleton.bones}
-    found: dict[str, list[list[str]]] = {}
+    angles: dict[str, list[list[str]]] = {}
     rows = 0
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
@@ -222,14 +222,14 @@ def _frames(text: str, skeleton: _Skeleton, path: Path) -> dict[str, Array]:
                 f"{widths.get(words[0], 'no such bone')}; does this AMC belong to that ASF?"
             )
         else:
-            found.setdefault(words[0], []).append(words[1:])
-    short = [name for name, lines in found.items() if len(lines) != rows]
-    if not rows or "root" not in found or short:
+            angles.setdefault(words[0], []).append(words[1:])
+    short = [name for name, lines in angles.items() if len(lines) != rows]
+    if not rows or "root" not in angles or short:
         raise RecordingError(
             f"{path}: {rows} frames, but not all of them hold {short or 'root'}; is the file cut off?"
         )
     try:
-        frames = {name: np.array(lines, dtype=np.float64) for name, lines in found.items()}
+        frames = {name: np.array(lines, dtype=np.float64) for name, lines in angles.items()}
     except ValueError as error:
         raise RecordingError(f"{path}: {error}") from error
     for name, values in frames.items():

@@ -11,25 +11,25 @@ from msgspec import Struct
 
 from edgehar.errors import RecordingError
 from edgehar.motion.capture.clip import Motion
-from edgehar.motion.capture.rig import Recorded, Rig, Up, animate
-from edgehar.motion.skeleton import Array, about
+from edgehar.motion.capture.rig import Rig, RigMotion, Up, forward_kinematics
+from edgehar.motion.skeleton import Array, rotation_about
 
 _AXES = {"x": 0, "y": 1, "z": 2}
 _CHANNELS = {axis + kind for axis in _AXES for kind in ("position", "rotation")}
 
 
 class _Joint(Struct):
-    """One joint as it is read."""
+    """Joint as it is read."""
 
     name: str
     parent: int
     offset: tuple[float, ...] = (0.0, 0.0, 0.0)
     channels: tuple[str, ...] = ()
-    """In lower case."""
+    """Names in lower case."""
 
 
 def read_text(path: Path) -> str:
-    """A text file, unpacked if it ends in `.gz`.
+    """Read a text file, unpacked if it ends in `.gz`.
 
     Raises:
         RecordingError: if it is missing, broken or no text.
@@ -42,7 +42,7 @@ def read_text(path: Path) -> str:
 
 
 def read_bvh(path: Path, metres: float = 0.01, up: Up = "y") -> Motion:
-    """One clip.
+    """Read one clip.
 
     Args:
         path: of a `.bvh` or `.bvh.gz` file.
@@ -57,11 +57,13 @@ def read_bvh(path: Path, metres: float = 0.01, up: Up = "y") -> Motion:
         raise RecordingError(f"{path}: expected HIERARCHY ... MOTION as a BVH file has them; is it one?")
     joints = _hierarchy(head.split(), path)
     frame, values = _frames(tail, sum(len(joint.channels) for joint in joints), path)
-    turns = partial(_turn, joints, values)
+    turns = partial(_joint_rotation, joints, values)
     offsets: Array = np.array([joint.offset for joint in joints], dtype=np.float64)
     rig = Rig(tuple(j.name for j in joints), tuple(j.parent for j in joints), offsets)
     t: Array = frame * np.arange(len(values), dtype=np.float64)
-    return animate(rig, Recorded(t, _places(joints, values) + offsets[0], turns, metres, up, path.name))
+    return forward_kinematics(
+        rig, RigMotion(t, _root_positions(joints, values) + offsets[0], turns, metres, up, path.name)
+    )
 
 
 def _hierarchy(words: list[str], path: Path) -> list[_Joint]:
@@ -73,7 +75,7 @@ def _hierarchy(words: list[str], path: Path) -> list[_Joint]:
 
 
 def _tree(words: list[str]) -> list[_Joint]:
-    """In the file's order, in which parents come first."""
+    """Read the joints in the file's order, in which parents come first."""
     joints: list[_Joint] = []
     unclosed: list[int] = []
     at = 1
@@ -114,10 +116,10 @@ def _channels(joint: str, count: int, words: list[str]) -> tuple[str, ...]:
 
 
 def _frames(text: str, columns: int, path: Path) -> tuple[float, Array]:
-    """Seconds per frame and (rows, columns)."""
+    """Read the seconds per frame and (rows, columns)."""
     try:
-        _, rows_told, _, _, frame_told, numbers = text.split(maxsplit=5)
-        rows, frame = int(rows_told), float(frame_told)
+        _, row_count, _, _, frame_time, numbers = text.split(maxsplit=5)
+        rows, frame = int(row_count), float(frame_time)
         with warnings.catch_warnings():
             # What is no number is only warned of.
             warnings.simplefilter("error")
@@ -132,8 +134,8 @@ def _frames(text: str, columns: int, path: Path) -> tuple[float, Array]:
     return frame, values.reshape(rows, columns)
 
 
-def _places(joints: list[_Joint], values: Array) -> Array:
-    """(rows, 3) of the root."""
+def _root_positions(joints: list[_Joint], values: Array) -> Array:
+    """Return (rows, 3), the position of the root."""
     root = np.zeros((len(values), 3))
     for column, channel in enumerate(joints[0].channels):
         if channel.endswith("position"):
@@ -141,11 +143,11 @@ def _places(joints: list[_Joint], values: Array) -> Array:
     return root
 
 
-def _turn(joints: list[_Joint], values: Array, index: int) -> Array:
-    """(rows, 3, 3) of one joint: its channels' turns, in their order, each in the turned axes."""
+def _joint_rotation(joints: list[_Joint], values: Array, index: int) -> Array:
+    """Return (rows, 3, 3) of one joint: its channels' turns, in their order, each in the turned axes."""
     column = sum(len(joint.channels) for joint in joints[:index])
     total = np.broadcast_to(np.eye(3), (len(values), 3, 3))
     for channel, degrees in zip(joints[index].channels, values[:, column:].T, strict=False):
         if channel.endswith("rotation"):
-            total = total @ about(_AXES[channel[0]], np.deg2rad(degrees), len(values))
+            total = total @ rotation_about(_AXES[channel[0]], np.deg2rad(degrees), len(values))
     return np.asarray(total)

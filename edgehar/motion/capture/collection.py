@@ -1,4 +1,4 @@
-"""The folder of recorded motion as labelled clips: CMU's and other takes as BVH, and DeepMimic's archive.
+"""Collection of recorded motion as labelled clips: CMU's and other takes as BVH, and DeepMimic's archive.
 
 `index.csv` names each BVH file's content, unit and up axis, and labels of frames. CMU's takes are those of
 mocap.cs.cmu.edu (funded by NSF EIA-0196217). Takes that stand there twice are given once, and takes of one
@@ -18,10 +18,10 @@ from edgehar.errors import RecordingError
 from edgehar.motion.capture.bvh import read_bvh, read_text
 from edgehar.motion.capture.clip import Motion, Span
 from edgehar.motion.capture.deepmimic import read_archive
-from edgehar.motion.capture.pieces import part, unbroken
+from edgehar.motion.capture.gaps import slice_rows, split_at_jumps
 
 LABELS = ("walking", "running", "jumping", "punching", "waving", "clapping", "standing", "other")
-"""What a recorded clip can be called. Nobody in the present collection waves or claps."""
+"""Labels of recorded clips. Nobody in the present collection waves or claps."""
 
 _METRES = {"cm": 0.01, "m": 1.0}
 _ARCHIVE = "deepmimic_humanoid3d.npz"
@@ -56,8 +56,8 @@ _TAKES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 _CONTENT_OF = {take: content for content, takes in _TAKES.items() for take in takes}
 
-# Found by comparing all takes' knee and elbow angles over time: these stand in another file as well.
-_AGAIN = frozenset(
+# Seen by comparing all takes' knee and elbow angles over time: these stand in another file as well.
+_DUPLICATES = frozenset(
     [
         "train_walking_1",
         "train_walking_3",
@@ -71,7 +71,7 @@ _AGAIN = frozenset(
         "humanoid3d_stealthy_walk",
     ]
 )
-_AGAIN_PATTERN = re.compile(
+_DUPLICATE_PATTERN = re.compile(
     r"sie_humanoid3d_(run_right|run_forward\d[13579]$)|(02|10|11)_\d\d$|13_11|13_39|49_02"
 )
 
@@ -95,11 +95,11 @@ _GROUPS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 
-class Clip(Struct, frozen=True, eq=False):
-    """One take, or a part of one, and what its source says of it."""
+class Take(Struct, frozen=True, eq=False):
+    """Take, or a part of one, with its source's words for it."""
 
     content: str
-    """In the source's words."""
+    """Content in the source's words."""
     label: str
     """One of LABELS."""
     group: str
@@ -107,8 +107,8 @@ class Clip(Struct, frozen=True, eq=False):
     motion: Motion
 
 
-def read_collection(folder: Path) -> Iterator[Clip]:
-    """Every take once, as recorded: with its rest pose, jumps and spans. Takes of unknown content are left out.
+def read_collection(folder: Path) -> Iterator[Take]:
+    """Read every take of known content once, as recorded: with its rest pose, jumps and spans.
 
     Raises:
         RecordingError: if the folder lacks its index or a file of it, or one cannot be read.
@@ -116,27 +116,27 @@ def read_collection(folder: Path) -> Iterator[Clip]:
     for row in _index(folder / "index.csv"):
         path = folder / row["file"]
         name = path.name.partition(".")[0]
-        if name not in _AGAIN:
+        if name not in _DUPLICATES:
             motion = read_bvh(path, _METRES[row["unit"]], "z" if row["up_axis"] == "z" else "y")
             spans = _spans(row["frame_labels"], float(np.median(np.diff(motion.t))), folder)
             motion = replace(motion, source=row["file"], spans=spans)
-            yield Clip(row["content"], _LABEL_OF.get(row["content"], "other"), _group(row["file"]), motion)
+            yield Take(row["content"], _LABEL_OF.get(row["content"], "other"), _group(row["file"]), motion)
     if (folder / _ARCHIVE).exists():
         yield from _archive(folder / _ARCHIVE)
 
 
-def _archive(path: Path) -> Iterator[Clip]:
+def _archive(path: Path) -> Iterator[Take]:
     seen: set[str] = set()
     for motion in read_archive(path):
         name = Path(motion.source).stem
         content = _content(name)
-        if content and name not in seen | _AGAIN and not _AGAIN_PATTERN.search(name):
+        if content and name not in seen | _DUPLICATES and not _DUPLICATE_PATTERN.search(name):
             seen.add(name)
-            yield Clip(content, _LABEL_OF.get(content, "other"), _group(name), motion)
+            yield Take(content, _LABEL_OF.get(content, "other"), _group(name), motion)
 
 
 def _content(name: str) -> str | None:
-    """Of a clip in DeepMimic's archive; None if nothing says it."""
+    """Return the content of a clip in DeepMimic's archive; None if nothing says it."""
     if re.fullmatch(r"\d+_\d+", name):
         return _CONTENT_OF.get(name)
     return re.sub(r"^(sie_)?humanoid3d_(long_)?|\d+$|_\d+$", "", name)
@@ -164,20 +164,20 @@ def _index(path: Path) -> list[dict[str, str]]:
 
 
 def _spans(text: str, frame: float, folder: Path) -> tuple[Span, ...]:
-    """From `name@first-last;...`, in frames."""
+    """Read spans from `name@first-last;...`, in frames."""
     spans = []
     for piece in filter(None, text.split(";")):
-        found = re.fullmatch(r"(.+)@(\d+)-(\d+)", piece.strip())
-        if found is None:
+        match = re.fullmatch(r"(.+)@(\d+)-(\d+)", piece.strip())
+        if match is None:
             raise RecordingError(
                 f"{folder / 'index.csv'}: expected name@from-to in frame_labels, got {piece!r}"
             )
-        spans.append(Span(found[1], int(found[2]) * frame, int(found[3]) * frame))
+        spans.append(Span(match[1], int(match[2]) * frame, int(match[3]) * frame))
     return tuple(spans)
 
 
 def _group(name: str) -> str:
-    """Whom one sees, as far as known."""
+    """Return the group of the person or people one sees, as far as known."""
     folder, _, last = name.rpartition("/")
     last = last.partition(".")[0]
     if folder == "cmu_dance_martial":
@@ -192,19 +192,21 @@ def _group(name: str) -> str:
     return f"cmu-{last.partition('_')[0]}"
 
 
-def labelled(folder: Path, shortest: float = 1.0) -> Iterator[tuple[str, str, Motion]]:
-    """(label, group, clip), each without jumps, of one content and at least `shortest` s; ready for `Track`.
+def labelled_clips(folder: Path, shortest: float = 1.0) -> Iterator[tuple[str, str, Motion]]:
+    """Give (label, group, clip) without jumps, of one content and at least `shortest` s; ready for `Track`.
 
     A take with labelled spans gives one clip for each of them.
     """
-    for clip in read_collection(folder):
-        for motion in unbroken(clip.motion, shortest):
+    for take in read_collection(folder):
+        for motion in split_at_jumps(take.motion, shortest):
             if not motion.spans:
-                yield clip.label, clip.group, motion
+                yield take.label, take.group, motion
             for span in motion.spans:
                 first, last = np.searchsorted(motion.t, (span.start - _ROUNDING, span.end - _ROUNDING))
                 if span.end - span.start >= shortest:
                     piece = replace(
-                        part(motion, int(first), int(last)), spans=(), source=f"{motion.source}#{span.label}"
+                        slice_rows(motion, int(first), int(last)),
+                        spans=(),
+                        source=f"{motion.source}#{span.label}",
                     )
-                    yield _LABEL_OF.get(span.label, "other"), clip.group, piece
+                    yield _LABEL_OF.get(span.label, "other"), take.group, piece

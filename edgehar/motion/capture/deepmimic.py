@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from edgehar.errors import RecordingError
+from edgehar.motion.capture.array_files import read_npz
 from edgehar.motion.capture.clip import Motion
-from edgehar.motion.capture.rig import Recorded, Rig, animate
-from edgehar.motion.capture.stored import npz
-from edgehar.motion.skeleton import Array, about
+from edgehar.motion.capture.rig import Rig, RigMotion, forward_kinematics
+from edgehar.motion.skeleton import Array, rotation_about
 
 COLUMNS = 44
 
@@ -47,8 +47,8 @@ _RIG = Rig(
 )
 
 
-def from_quaternions(q: Array) -> Array:
-    """(rows, 4), w first, of any length but zero -> (rows, 3, 3)."""
+def rotations_from_quaternions(q: Array) -> Array:
+    """Convert quaternions (rows, 4), w first, of any length but zero, to (rows, 3, 3)."""
     w, x, y, z = (q / np.linalg.norm(q, axis=1, keepdims=True)).T
     rows = (
         (1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - w * z), 2.0 * (x * z + w * y)),
@@ -59,7 +59,7 @@ def from_quaternions(q: Array) -> Array:
 
 
 def read_deepmimic(frames: Array, source: str = "") -> Motion:
-    """One clip.
+    """Read one clip.
 
     Args:
         frames: (rows, 44).
@@ -76,31 +76,31 @@ def read_deepmimic(frames: Array, source: str = "") -> Motion:
     if not np.isfinite(x).all() or (x[:-1, 0] <= 0.0).any():
         raise RecordingError(f"{source}: a number is not finite, or a frame (column 0) lasts no time")
     t = np.concatenate([[0.0], np.cumsum(x[:-1, 0])])
-    return animate(_RIG, Recorded(t, x[:, 1:4], _turns(x, source).__getitem__, 1.0, "y", source))
+    return forward_kinematics(_RIG, RigMotion(t, x[:, 1:4], _turns(x, source).__getitem__, 1.0, "y", source))
 
 
 def _turns(x: Array, source: str) -> list[Array]:
     column, turns = 4, []
     for name, _, _, count in _BODY:
-        part = x[:, column : column + count]
+        numbers = x[:, column : column + count]
         column += count
         if count == 4:
             # Published clips stray from length 1 by up to 0.42.
-            if (np.abs(np.linalg.norm(part, axis=1) - 1.0) > 0.5).any():
+            if (np.abs(np.linalg.norm(numbers, axis=1) - 1.0) > 0.5).any():
                 raise RecordingError(f"{source}: columns of {name} hold no quaternions of about length 1")
-            turns.append(from_quaternions(part))
+            turns.append(rotations_from_quaternions(numbers))
         else:
-            turns.append(about(2, part[:, 0] if count else 0.0, len(x)))
+            turns.append(rotation_about(2, numbers[:, 0] if count else 0.0, len(x)))
     return turns
 
 
 def read_archive(path: Path) -> Iterator[Motion]:
-    """All clips of an `.npz` with `frames` (rows, 44) end to end, `n` rows of each and `path`, their names.
+    """Read all clips of an `.npz`: `frames` (rows, 44) end to end, `n` rows of each and `path`, their names.
 
     Raises:
         RecordingError: if the file is no such archive.
     """
-    frames, counts, names = npz(path, "frames", "n", "path").values()
+    frames, counts, names = read_npz(path, "frames", "n", "path").values()
     if (
         counts.ndim != 1
         or not counts.size

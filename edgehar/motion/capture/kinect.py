@@ -11,20 +11,21 @@ import numpy as np
 from scipy.signal import butter, sosfiltfilt
 
 from edgehar.errors import RecordingError
+from edgehar.motion.capture.array_files import read_matlab
 from edgehar.motion.capture.bvh import read_text
-from edgehar.motion.capture.clip import JOINTS, Motion, sighted
+from edgehar.motion.capture.clip import JOINTS, Motion
+from edgehar.motion.capture.gaps import split_at_gaps
 from edgehar.motion.capture.orient import orient
-from edgehar.motion.capture.stored import matlab
 from edgehar.motion.skeleton import SIDES, Array
 
-V1 = (
+V1_JOINTS = (
     "head", "neck", "spine", "pelvis",
     *(f"{joint}_{side}" for side in SIDES for joint in ("shoulder", "elbow", "wrist", "hand")),
     *(f"{joint}_{side}" for side in SIDES for joint in ("hip", "knee", "ankle", "toe")),
 )  # fmt: skip
 """The 20 joints of Kinect v1 in the order of UTD-MHAD (Chen et al. 2015)."""
 
-V2 = (
+V2_JOINTS = (
     "pelvis", "spine", "throat", "head",
     *(f"{joint}_{side}" for side in SIDES for joint in ("shoulder", "elbow", "wrist", "hand")),
     *(f"{joint}_{side}" for side in SIDES for joint in ("hip", "knee", "ankle", "toe")),
@@ -32,13 +33,13 @@ V2 = (
 )  # fmt: skip
 """The first 21 of the 25 joints of Kinect v2, as in NTU RGB+D (Shahroudy et al. 2016); fingers follow."""
 
-OPENNI = (
+OPENNI_JOINTS = (
     "head", "neck", "spine", "shoulder_left", "elbow_left", "shoulder_right", "elbow_right",
     "hip_left", "knee_left", "hip_right", "knee_right", "wrist_left", "wrist_right", "ankle_left", "ankle_right",
 )  # fmt: skip
 """The 15 joints of CAD-60 (Sung et al. 2012); its hands and feet end the forearm and the shank."""
 
-_V2_JOINTS = 25
+_V2_JOINT_COUNT = 25
 
 UTD_RATE, NTU_RATE, CAD60_RATE = 18.7, 30.0, 30.0
 """Hz. The first is what UTD-MHAD's skeletons come to beside its inertial recordings; their paper says 30."""
@@ -47,35 +48,35 @@ SMOOTH_HZ = 3.5
 """Zero-phase low-pass for joints of a depth camera. Of 2 to 7 Hz it keeps the acceleration of wrists and knees
 best (40 CMU clips at 18.7 and 30 Hz with 8 to 15 mm of white noise; the optimum lies at 3 to 4 Hz)."""
 
-_MOST_LOST = 100_000
+_LONGEST_FRAME_GAP = 100_000
 """Frames; about an hour. A number that leaps further is no frame's."""
 
-_TURNED = 11
+_ORIENTED_JOINTS = 11
 """Joints of CAD-60 with an orientation in front of their position."""
 
 
 def from_camera(
     positions: Mapping[str, Array], t: Array, source: str = "", *, smooth_hz: float | None = SMOOTH_HZ
 ) -> Motion:
-    """Joints (rows, 3) in the camera's frame, m, at times `t`, without gaps.
+    """Turn joints (rows, 3) in the camera's frame, m, at times `t`, without gaps, into a clip.
 
     The world's x points to the camera. What `clip.JOINTS` does not have is dropped. `smooth_hz` None
     leaves the jitter as it is.
     """
-    joints = {name: _turned(x) for name, x in positions.items() if name in JOINTS}
+    joints = {name: _camera_to_world(x) for name, x in positions.items() if name in JOINTS}
     if smooth_hz is not None:
-        joints = {name: _smooth(x, t, smooth_hz) for name, x in joints.items()}
+        joints = {name: _low_pass(x, t, smooth_hz) for name, x in joints.items()}
     if "hip_left" in joints and "hip_right" in joints:
         # A depth camera's own centre of the hips sits at the navel.
         joints["pelvis"] = 0.5 * (joints["hip_left"] + joints["hip_right"])
     return Motion(t, joints, orient(joints), source=source)
 
 
-def _turned(x: Array) -> Array:
+def _camera_to_world(x: Array) -> Array:
     return np.stack([-x[:, 2], -x[:, 0], x[:, 1]], axis=1).astype(np.float64)
 
 
-def _smooth(x: Array, t: Array, hertz: float) -> Array:
+def _low_pass(x: Array, t: Array, hertz: float) -> Array:
     rate = (len(t) - 1) / (t[-1] - t[0]) if len(t) > 1 else 0.0
     # Shorter than the filter's own padding, or slower than it can cut: as it is.
     if len(t) < 10 or rate <= 2.0 * hertz:
@@ -84,138 +85,140 @@ def _smooth(x: Array, t: Array, hertz: float) -> Array:
 
 
 def read_utd(path: Path) -> Motion:
-    """A skeleton file of UTD-MHAD: `d_skel` (20, 3, frames), m. RecordingError if it has another form."""
-    x = matlab(path, "d_skel")["d_skel"]
-    if x.ndim != 3 or x.shape[:2] != (len(V1), 3) or x.shape[2] < 2 or not np.isfinite(x).all():
+    """Read a skeleton file of UTD-MHAD: `d_skel` (20, 3, frames), m. RecordingError for another form."""
+    x = read_matlab(path, "d_skel")["d_skel"]
+    if x.ndim != 3 or x.shape[:2] != (len(V1_JOINTS), 3) or x.shape[2] < 2 or not np.isfinite(x).all():
         raise RecordingError(
-            f"{path}: d_skel has shape {x.shape}; ({len(V1)}, 3, frames) finite values expected"
+            f"{path}: d_skel has shape {x.shape}; ({len(V1_JOINTS)}, 3, frames) finite values expected"
         )
-    return from_camera(_named(V1, np.moveaxis(x, 2, 0)), np.arange(x.shape[2]) / UTD_RATE, path.name)
+    return from_camera(
+        _by_joint(V1_JOINTS, np.moveaxis(x, 2, 0)), np.arange(x.shape[2]) / UTD_RATE, path.name
+    )
 
 
-class _Lines:
-    """The lines of a text file, read as numbers; RecordingError with file and line where they are not."""
+class _LineReader:
+    """Lines of a text file, read as numbers; RecordingError with file and line where they are not."""
 
     def __init__(self, path: Path) -> None:
         self._lines = read_text(path).splitlines()
         self._path, self._next = path, 0
 
-    def wrong(self, what: str) -> RecordingError:
-        """Of the line read last."""
+    def error(self, what: str) -> RecordingError:
+        """Return an error about the line read last."""
         return RecordingError(f"{self._path}, line {self._next}: {what}")
 
-    def text(self, what: str) -> str:
-        """The next line."""
+    def next_line(self, what: str) -> str:
+        """Return the next line."""
         self._next += 1
         if self._next > len(self._lines):
-            raise self.wrong(f"the file ends where {what} is expected")
+            raise self.error(f"the file ends where {what} is expected")
         return self._lines[self._next - 1].strip()
 
-    def numbers(self, what: str, width: int, text: str | None = None) -> list[float]:
-        """So many numbers of the next line, or of this text of it; commas separate as spaces do."""
-        line = self.text(what) if text is None else text
+    def next_numbers(self, what: str, width: int, text: str | None = None) -> list[float]:
+        """Return so many numbers of the next line, or of this text of it; commas separate as spaces do."""
+        line = self.next_line(what) if text is None else text
         try:
             values = [float(word) for word in line.replace(",", " ").split()]
         except ValueError:
             values = []
         if len(values) != width or not np.isfinite(values).all():
             got = f"{len(values)} numbers" if values else repr(line[:40])
-            raise self.wrong(f"{what} expected ({width} finite numbers), not {got}")
+            raise self.error(f"{what} expected ({width} finite numbers), not {got}")
         return values
 
-    def count(self, what: str) -> int:
-        """The next line as one whole number of at least zero."""
-        value = self.numbers(what, 1)[0]
+    def next_count(self, what: str) -> int:
+        """Return the next line as one whole number of at least zero."""
+        value = self.next_numbers(what, 1)[0]
         if value < 0 or value != int(value):
-            raise self.wrong(f"{what} expected (a whole number), not {value:g}")
+            raise self.error(f"{what} expected (a whole number), not {value:g}")
         return int(value)
 
 
 def read_ntu(path: Path) -> list[Motion]:
-    """A .skeleton file of NTU RGB+D: the body that moves most, cut where it was out of sight.
+    """Read a .skeleton file of NTU RGB+D: the body that moves most, cut where it was out of sight.
 
     RecordingError with file and line if it has another form.
     """
-    lines = _Lines(path)
-    frames = lines.count("the number of frames")
+    lines = _LineReader(path)
+    frames = lines.next_count("the number of frames")
     bodies: dict[str, dict[int, list[list[float]]]] = {}
     for frame in range(frames):
-        for _ in range(lines.count("the number of bodies")):
-            state = lines.text("a body's id and state")
-            lines.numbers("a body's id and state", 10, state)
+        for _ in range(lines.next_count("the number of bodies")):
+            state = lines.next_line("a body's id and state")
+            lines.next_numbers("a body's id and state", 10, state)
             # Ids are larger than a float holds apart.
             body = state.split()[0]
-            found = lines.count("the number of joints")
-            if found != _V2_JOINTS:
-                raise lines.wrong(f"{_V2_JOINTS} joints expected, not {found}")
-            joints = [lines.numbers("a joint", 12) for _ in range(found)]
-            bodies.setdefault(body, {})[frame] = joints[: len(V2)]
+            joint_count = lines.next_count("the number of joints")
+            if joint_count != _V2_JOINT_COUNT:
+                raise lines.error(f"{_V2_JOINT_COUNT} joints expected, not {joint_count}")
+            joints = [lines.next_numbers("a joint", 12) for _ in range(joint_count)]
+            bodies.setdefault(body, {})[frame] = joints[: len(V2_JOINTS)]
     if not bodies:
         raise RecordingError(f"{path}: nobody in any of its {frames} frames")
-    tracks = [_tracked(rows, frames) for rows in bodies.values()]
-    return _cut(V2, max(tracks, key=_travel), NTU_RATE, path.name)
+    tracks = [_tracked_positions(rows, frames) for rows in bodies.values()]
+    return _split_into_clips(V2_JOINTS, max(tracks, key=_distance_travelled), NTU_RATE, path.name)
 
 
-def _tracked(rows: Mapping[int, list[list[float]]], frames: int) -> Array:
-    """(frames, 21, 3), m, NaN where the body or a joint was not seen (state 0, the last of its numbers)."""
-    x = np.full((frames, len(V2), 12), np.nan)
+def _tracked_positions(rows: Mapping[int, list[list[float]]], frames: int) -> Array:
+    """Return (frames, 21, 3), m, NaN where body or joint was not seen (state 0, the last of its numbers)."""
+    x = np.full((frames, len(V2_JOINTS), 12), np.nan)
     x[list(rows)] = list(rows.values())
     return np.where(x[:, :, 11:] > 0.0, x[:, :, :3], np.nan)
 
 
-def _travel(x: Array) -> float:
-    """How far all joints go together, m; a wrongly seen chair stands still."""
+def _distance_travelled(x: Array) -> float:
+    """Return how far all joints go together, m; a wrongly seen chair stands still."""
     return float(np.nansum(np.linalg.norm(np.diff(x, axis=0), axis=2)))
 
 
-def _cut(joints: Sequence[str], x: Array, rate: float, source: str) -> list[Motion]:
-    """Clips of (rows, joints, 3), NaN where a joint was not seen."""
-    clips = sighted(_named(joints, x), np.arange(len(x)) / rate)
+def _split_into_clips(joints: Sequence[str], x: Array, rate: float, source: str) -> list[Motion]:
+    """Cut clips out of (rows, joints, 3), NaN where a joint was not seen."""
+    clips = split_at_gaps(_by_joint(joints, x), np.arange(len(x)) / rate)
     return [from_camera(points, t, source) for t, points in clips]
 
 
-def _named(joints: Sequence[str], x: Array) -> dict[str, Array]:
+def _by_joint(joints: Sequence[str], x: Array) -> dict[str, Array]:
     return dict(zip(joints, np.moveaxis(x, 1, 0), strict=True))
 
 
 def read_cad60(path: Path) -> list[Motion]:
-    """A skeleton text file of CAD-60, positions in mm, cut where a joint had no confidence.
+    """Read a skeleton text file of CAD-60, positions in mm, cut where a joint had no confidence.
 
     A line has a frame's number, 11 joints with orientation (9 numbers and confidence) and position
     (3 and confidence), and 4 with position alone; the last line is END. RecordingError with file and
     line if it has another form.
     """
-    lines = _Lines(path)
-    width = 1 + 14 * _TURNED + 4 * (len(OPENNI) - _TURNED)
+    lines = _LineReader(path)
+    width = 1 + 14 * _ORIENTED_JOINTS + 4 * (len(OPENNI_JOINTS) - _ORIENTED_JOINTS)
     rows: dict[int, list[float]] = {}
     last = 0
-    while not (text := lines.text("a frame or END")).startswith("END"):
-        values = lines.numbers("a frame", width, text)
-        if rows and not last < values[0] <= last + _MOST_LOST:
-            raise lines.wrong(f"frame {values[0]:g} does not follow frame {last}")
+    while not (text := lines.next_line("a frame or END")).startswith("END"):
+        values = lines.next_numbers("a frame", width, text)
+        if rows and not last < values[0] <= last + _LONGEST_FRAME_GAP:
+            raise lines.error(f"frame {values[0]:g} does not follow frame {last}")
         last = int(values[0])
         rows[last] = values[1:]
     if len(rows) < 2:
-        raise lines.wrong("fewer than two frames")
-    x = np.full((max(rows) - min(rows) + 1, len(OPENNI), 3), np.nan)
+        raise lines.error("fewer than two frames")
+    x = np.full((max(rows) - min(rows) + 1, len(OPENNI_JOINTS), 3), np.nan)
     x[np.array(list(rows)) - min(rows)] = _positions(np.array(list(rows.values())))
-    return _cut(OPENNI, _facing(x / 1000.0), CAD60_RATE, path.name)
+    return _split_into_clips(OPENNI_JOINTS, _unmirror(x / 1000.0), CAD60_RATE, path.name)
 
 
 def _positions(frames: Array) -> Array:
-    """(frames, 15, 3), mm, NaN where the tracker had no confidence, of the lines' numbers."""
-    turned = frames[:, : 14 * _TURNED].reshape(len(frames), _TURNED, 14)[:, :, 10:]
-    plain = frames[:, 14 * _TURNED :].reshape(len(frames), -1, 4)
+    """Return (frames, 15, 3), mm, NaN where the tracker had no confidence, of the lines' numbers."""
+    turned = frames[:, : 14 * _ORIENTED_JOINTS].reshape(len(frames), _ORIENTED_JOINTS, 14)[:, :, 10:]
+    plain = frames[:, 14 * _ORIENTED_JOINTS :].reshape(len(frames), -1, 4)
     located = np.concatenate([turned, plain], axis=1)
     return np.where(located[:, :, 3:] > 0.0, located[:, :, :3], np.nan)
 
 
-def _facing(x: Array) -> Array:
-    """With x to the person's right: OpenNI's axis may point either way, and people face the camera.
+def _unmirror(x: Array) -> Array:
+    """Point x to the person's right: OpenNI's axis may point either way, and people face the camera.
 
     A mirrored body would bend its knees backward.
     """
-    left, right = (OPENNI.index(f"shoulder_{side}") for side in SIDES)
+    left, right = (OPENNI_JOINTS.index(f"shoulder_{side}") for side in SIDES)
     across = x[:, left, 0] - x[:, right, 0]
     is_mirrored = np.count_nonzero(across > 0.0) > np.count_nonzero(across < 0.0)
     return x * np.array([-1.0, 1.0, 1.0]) if is_mirrored else x

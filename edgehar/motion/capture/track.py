@@ -1,4 +1,4 @@
-"""A recorded clip as a body to put sensors on: smoothed as its own noise asks for, at the simulation's rate.
+"""Recorded clips as bodies to put sensors on: smoothed as their own noise asks for, at the simulation's rate.
 
 Every joint and every rotation is fitted by a quintic smoothing spline whose residual equals the noise found
 in it. Such a spline minimizes squared residual + lambda * squared third derivative (Woltring, Adv. Eng. Softw. 8,
@@ -15,12 +15,13 @@ from scipy.linalg import LinAlgError, solveh_banded
 from scipy.spatial.transform import Rotation
 
 from edgehar.errors import RecordingError
-from edgehar.motion.capture.clip import LONGEST_GAP, Motion
+from edgehar.motion.capture.clip import Motion
+from edgehar.motion.capture.gaps import LONGEST_GAP
 from edgehar.motion.imu import RATE
-from edgehar.motion.skeleton import SIDES, Array, Frame, Segments, segments
+from edgehar.motion.skeleton import SIDES, Array, Frame, SegmentLengths, segment_lengths
 
 LEAST_ROWS = 12
-"""A quintic spline and its noise are not to be had from less."""
+"""Rows that a quintic spline and an estimate of its noise need."""
 
 _ORDERS = (3, 4, 5, 6)
 _MEDIAN_CHI2 = 2.366
@@ -38,8 +39,8 @@ _PROXIMAL = {
 }  # fmt: skip
 
 
-def noise(x: Array) -> float:
-    """Standard deviation per axis of the white noise in evenly sampled (rows, 3 or 4), the same unit.
+def noise_level(x: Array) -> float:
+    """Estimate the standard deviation per axis of the white noise in evenly sampled (rows, 3 or 4).
 
     From differences of order k, in which white noise has the variance C(2k, k) sigma²; a smooth movement
     leaves ever less in higher orders, so the smallest of the estimates is the nearest. Of the median, to
@@ -54,8 +55,8 @@ def noise(x: Array) -> float:
     )
 
 
-def _roughness(t: Array) -> Array:
-    """(4, rows) upper bands of DᵀD; D takes third differences, divided ones where rows are uneven."""
+def _roughness_bands(t: Array) -> Array:
+    """Return (4, rows), upper bands of DᵀD; D takes third differences, divided ones where rows are uneven."""
     rows, usual = len(t), float(np.median(np.diff(t)))
     window = np.lib.stride_tricks.sliding_window_view(t / usual, 4)
     apart = window[:, :, None] - window[:, None, :] + np.eye(4)
@@ -67,35 +68,35 @@ def _roughness(t: Array) -> Array:
     return bands
 
 
-def smoothed(t: Array, x: Array, sigma: float) -> Array:
-    """(rows, columns) of x with so much taken out that the residual per degree of freedom is sigma."""
+def smooth_by_noise(t: Array, x: Array, sigma: float) -> Array:
+    """Take so much out of x (rows, columns) that the residual per degree of freedom is sigma."""
     if sigma <= 1e-9 * float(np.abs(x - x.mean(axis=0)).max() + 1e-9):
         return x
-    bands = _roughness(t)
+    bands = _roughness_bands(t)
     target = 3.0 * sigma**2 * len(t)
 
-    def solved(exponent: float) -> Array:
+    def solve(exponent: float) -> Array:
         system = np.exp(exponent) * bands
         system[3] += 1.0
         return np.asarray(solveh_banded(system, x, check_finite=False))
 
-    most = 6.0 * float(np.log(1.0 / (2.0 * np.pi * _SLOWEST * np.median(np.diff(t)))))
-    low, high = -12.0, max(most, -11.0)
-    best = solved(high)
+    highest = 6.0 * float(np.log(1.0 / (2.0 * np.pi * _SLOWEST * np.median(np.diff(t)))))
+    low, high = -12.0, max(highest, -11.0)
+    best = solve(high)
     if np.sum((best - x) ** 2) > target:
         # The residual grows with lambda; 12 halvings leave 1 % of f0.
         for _ in range(14):
             middle = 0.5 * (low + high)
-            best = solved(middle)
+            best = solve(middle)
             low, high = (middle, high) if np.sum((best - x) ** 2) < target else (low, middle)
     return best
 
 
 class Track:
-    """One clip's segments over time, as `skeleton.Body` wants them; works out only those that are asked for.
+    """Segments of one clip over time, as `skeleton.Body` wants them; works out only those that are wanted.
 
     Args:
-        motion: a clip without jumps or gaps, see `pieces.unbroken`.
+        motion: a clip without jumps or gaps, see `gaps.split_at_jumps`.
         rate: rows per second.
 
     Raises:
@@ -107,32 +108,32 @@ class Track:
         self._motion = motion
         self.t: Array = np.arange(int((motion.t[-1] - motion.t[0]) * rate + 1e-6) + 1) / rate
         """(rows,), s from the clip's start."""
-        self.lengths = lengths(motion)
+        self.lengths = measure_lengths(motion)
         self._joints: dict[str, Array] = {}
-        self._known: dict[str, Frame] = {}
+        self._frames: dict[str, Frame] = {}
 
     def frame(self, segment: str) -> Frame:
-        """Of a segment of `clip.SEGMENTS`; the thorax's origin lies a trunk's length below the neck."""
-        if segment not in self._known:
+        """Return a segment of `clip.SEGMENTS`; the thorax's origin lies a trunk's length below the neck."""
+        if segment not in self._frames:
             rotation = self._rotation(segment)
             if segment == "thorax":
                 origin = self._joint("neck", segment) - rotation @ np.array([0.0, 0.0, self.lengths.trunk])
             else:
                 origin = self._joint(_PROXIMAL[segment], segment)
-            self._known[segment] = Frame(origin, rotation)
-        return self._known[segment]
+            self._frames[segment] = Frame(origin, rotation)
+        return self._frames[segment]
 
     def _joint(self, joint: str, segment: str) -> Array:
         if joint not in self._joints:
             if joint not in self._motion.joints:
-                raise _missing(self._motion, f"joint {joint}", segment, sorted(self._motion.joints))
+                raise _missing_error(self._motion, f"joint {joint}", segment, sorted(self._motion.joints))
             x = self._motion.joints[joint]
             self._joints[joint] = self._fit(x - x[0]) + x[0]
         return self._joints[joint]
 
     def _rotation(self, segment: str) -> Array:
         if segment not in self._motion.rotations:
-            raise _missing(self._motion, f"segment {segment}", segment, sorted(self._motion.rotations))
+            raise _missing_error(self._motion, f"segment {segment}", segment, sorted(self._motion.rotations))
         q = Rotation.from_matrix(self._motion.rotations[segment]).as_quat()
         # q and -q are the same rotation; go on with the nearer one.
         turned = np.cumprod(np.where(np.sum(q[1:] * q[:-1], axis=1) < 0.0, -1.0, 1.0))
@@ -142,7 +143,7 @@ class Track:
     def _fit(self, x: Array) -> Array:
         t = self._motion.t - self._motion.t[0]
         try:
-            spline = make_interp_spline(t, smoothed(t, x, noise(x)), k=5)
+            spline = make_interp_spline(t, smooth_by_noise(t, x, noise_level(x)), k=5)
         except (LinAlgError, ValueError) as error:
             raise RecordingError(f"{self._motion.source}: cannot be smoothed: {error}") from error
         return np.asarray(spline(self.t))
@@ -159,12 +160,14 @@ def _check(motion: Motion) -> None:
     if not (step > 0.0).all() or step.max() > LONGEST_GAP:
         raise RecordingError(
             f"{motion.source}: rows are {step.min():.3f} to {step.max():.3f} s apart; expected more than 0 and "
-            f"at most {LONGEST_GAP}. Cut the clip there (edgehar.motion.capture.pieces.unbroken)"
+            f"at most {LONGEST_GAP}. Cut the clip there (edgehar.motion.capture.gaps.split_at_jumps)"
         )
 
 
-def _missing(motion: Motion, what: str, segment: str, there: list[str]) -> RecordingError:
-    return RecordingError(f"{motion.source}: no {what}, which {segment} needs; there are {', '.join(there)}")
+def _missing_error(motion: Motion, what: str, segment: str, recorded: list[str]) -> RecordingError:
+    return RecordingError(
+        f"{motion.source}: no {what}, which {segment} needs; there are {', '.join(recorded)}"
+    )
 
 
 _BONES = {
@@ -178,26 +181,26 @@ _BONES = {
 }
 
 
-def lengths(motion: Motion) -> Segments:
-    """Medians over the clip, both sides' mean; what was not recorded is filled in in proportion.
+def measure_lengths(motion: Motion) -> SegmentLengths:
+    """Measure medians over the clip, both sides' mean; what was not recorded is filled in in proportion.
 
     Raises:
         RecordingError: if no bone at all was recorded.
     """
-    found: dict[str, float] = {}
+    measured: dict[str, float] = {}
     for name, pairs in _BONES.items():
-        known = [
+        bones = [
             (motion.joints[a], motion.joints[b])
             for a, b in pairs
             if a in motion.joints and b in motion.joints
         ]
-        if known:
-            size = float(np.mean([np.median(np.linalg.norm(a - b, axis=1)) for a, b in known]))
-            found[name] = 0.5 * size if name.endswith("half") else size
-    if not found:
+        if bones:
+            size = float(np.mean([np.median(np.linalg.norm(a - b, axis=1)) for a, b in bones]))
+            measured[name] = 0.5 * size if name.endswith("half") else size
+    if not measured:
         raise RecordingError(
             f"{motion.source}: no two joints that a bone connects; there are {sorted(motion.joints)}"
         )
-    usual = segments(1.0)
-    height = float(np.median([size / getattr(usual, name) for name, size in found.items()]))
-    return Segments(**{name: found.get(name, height * getattr(usual, name)) for name in _BONES})
+    usual = segment_lengths(1.0)
+    height = float(np.median([size / getattr(usual, name) for name, size in measured.items()]))
+    return SegmentLengths(**{name: measured.get(name, height * getattr(usual, name)) for name in _BONES})

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from bleak import BleakClient
 from bleak.backends.characteristic import BleakGATTCharacteristic
 
-from edgehar.devices import Profile, fitting
+from edgehar.devices import Profile, matching_profiles
 from edgehar.errors import SourceLostError
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.bluetooth.errors import BLUETOOTH_ERRORS
@@ -142,7 +142,7 @@ class Ble:
             return sighting.name == self._name
         if sighting.name in self.radio.claimed_names:
             return False
-        return self.profile.name in {p.name for p in fitting(sighting.services, sighting.name)}
+        return self.profile.name in {p.name for p in matching_profiles(sighting.services, sighting.name)}
 
     async def _start(self, client: BleakClient, inbox: "_Inbox") -> None:
         """Subscribe first and ask then: what a start command is answered with must be heard."""
@@ -150,7 +150,7 @@ class Ble:
         with self.radio.errors_as_source_lost(f"starting the {profile.title} {client.address}"):
             async with asyncio.timeout(START_S):
                 for characteristic, uuid in enumerate(profile.notify):
-                    callback = inbox.slot(profile.prefix(characteristic))
+                    callback = inbox.slot(profile.body_prefix(characteristic))
                     await client.start_notify(uuid, callback, bluez={"use_start_notify": True})
                 for write in profile.start:
                     await client.write_gatt_char(write.characteristic, write.payload, response=write.response)

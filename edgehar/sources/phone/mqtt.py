@@ -12,7 +12,7 @@ from functools import partial
 
 import msgspec
 
-from edgehar.brokers.mqtt import NAMES, Link, Tls, Version, VersionError, new_client
+from edgehar.brokers.mqtt import VERSION_NAMES, Link, Tls, Version, VersionError, new_client
 from edgehar.devices.sensor_logger_json import cut
 from edgehar.errors import ConfigError, FrameError, SourceLostError
 from edgehar.sources import Deliver, LinkState
@@ -86,24 +86,24 @@ class SensorLoggerMqtt:
         client = new_client(name, version, self._username, self._password, self._tls)
         link = Link(client, on_message=partial(self._take, receiver))
         try:
-            await link.open(self._host, self._port)
+            await link.connect(self._host, self._port)
             await link.subscribe(self.topic)
             _LOGGER.info(
-                "topic %s: waiting for what Sensor Logger publishes (%s)", self.topic, NAMES[version]
+                "topic %s: waiting for what Sensor Logger publishes (%s)", self.topic, VERSION_NAMES[version]
             )
             await self._listen(link, receiver)
         finally:
-            link.drop()
+            link.close()
 
     async def _listen(self, link: Link, receiver: PushReceiver) -> None:
-        staying = asyncio.ensure_future(link.stay())
+        staying = asyncio.ensure_future(link.keep_alive())
         # It ends by itself only with an error.
         staying.add_done_callback(lambda ended: None if ended.cancelled() else receiver.end(_error_of(ended)))
         try:
             await receiver.wait()
         finally:
             staying.cancel()
-            await link.say_goodbye(GOODBYE_S)
+            await link.disconnect(GOODBYE_S)
 
     def _take(self, receiver: PushReceiver, payload: bytes) -> None:
         try:

@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from edgehar.backoff import Delays
 from edgehar.errors import ConfigError
-from edgehar.sources.reconnect import Delays, keep_open
+from edgehar.sources.reconnect import keep_open
 from edgehar.sources.simulated.faults import wire
 from edgehar.sources.simulated.simulator import Simulator
 

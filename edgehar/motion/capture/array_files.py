@@ -1,4 +1,4 @@
-"""Arrays by their names, out of npz and MATLAB files."""
+"""Named arrays out of npz and MATLAB files."""
 
 import tokenize
 import zipfile
@@ -16,11 +16,11 @@ from edgehar.errors import RecordingError
 Arrays = dict[str, NDArray[Any]]
 
 _FAULTS = (ValueError, TypeError, AttributeError, EOFError, KeyError, IndexError, RuntimeError)
-"""What NumPy and SciPy raise, among other things, of a damaged file."""
+"""Errors that NumPy and SciPy raise, among others, of a damaged file."""
 
 
-def npz(path: Path, *names: str) -> Arrays:
-    """These arrays; RecordingError if the file is none, or lacks one."""
+def read_npz(path: Path, *names: str) -> Arrays:
+    """Read these arrays; RecordingError if the file is none, or lacks one."""
     try:
         # NumPy leaves a file open that it opened itself and cannot read.
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
@@ -32,20 +32,20 @@ def npz(path: Path, *names: str) -> Arrays:
         raise RecordingError(f"{path}: no npz file, or a damaged one: {error}") from error
 
 
-def matlab(path: Path, *names: str) -> Arrays:
-    """These variables of a .mat file up to version 7; RecordingError if the file is none, or lacks one."""
+def read_matlab(path: Path, *names: str) -> Arrays:
+    """Read these variables of a .mat file up to version 7; RecordingError if it is none, or lacks one."""
     try:
-        found = scipy.io.loadmat(str(path), appendmat=False)
+        content = scipy.io.loadmat(str(path), appendmat=False)
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror or error}") from error
     except (*_FAULTS, scipy.io.matlab.MatReadError, zlib.error) as error:
         raise RecordingError(f"{path}: no MATLAB file, or a damaged one: {error}") from error
-    there = {name: value for name, value in found.items() if not name.startswith("__")}
-    _require(path, there, names)
-    return {name: np.asarray(there[name]) for name in names}
+    variables = {name: value for name, value in content.items() if not name.startswith("__")}
+    _require(path, variables, names)
+    return {name: np.asarray(variables[name]) for name in names}
 
 
-def _require(path: Path, there: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    missing = [name for name in names if name not in there]
+def _require(path: Path, arrays: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    missing = [name for name in names if name not in arrays]
     if missing:
-        raise RecordingError(f"{path}: lacks {', '.join(missing)}; it holds {', '.join(there) or 'nothing'}")
+        raise RecordingError(f"{path}: lacks {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")

@@ -1,0 +1,59 @@
+"""The activity that runs, told as an event when it starts and as another one when it ends."""
+
+from msgspec.structs import replace
+
+from edgehar.types import Event, Prediction
+
+
+class Episode:
+    """One wearer's events. `epoch` is Unix time at stream time 0, s: with it ids are unique over restarts."""
+
+    def __init__(self, wearer: str, model: str, epoch: float) -> None:
+        self._wearer, self._model, self._epoch = wearer, model, epoch
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what runs, without an event."""
+        self.is_running = False
+        """True between a start and its end."""
+        self._started: Event | None = None
+        self._sum, self._windows = 0.0, 0
+
+    def start(self, label: str, previous: str, at: float, confidence: float, p: Prediction) -> Event:
+        """Return the event of a label that began at `at`, s, as the window of `p` showed."""
+        self.is_running = True
+        self._sum, self._windows = confidence, 1
+        self._started = Event(
+            # Of the detection: two onsets can fall on one moment, two detections cannot.
+            id=f"{self._wearer}-{round((self._epoch + p.t) * 1e6):x}",
+            kind="activity_started",
+            wearer=self._wearer,
+            label=label,
+            previous=previous,
+            confidence=confidence,
+            started_at=at,
+            detected_at=p.t,
+            ended_at=None,
+            coverage=p.coverage,
+            model=self._model,
+        )
+        return self._started
+
+    def add(self, confidence: float) -> None:
+        """Count one more window of what runs."""
+        self._sum += confidence
+        self._windows += 1
+
+    def end(self, at: float, p: Prediction) -> Event:
+        """Return the event of what ran until `at`, s; something must run."""
+        assert self._started
+        event = replace(
+            self._started,
+            kind="activity_ended",
+            ended_at=at,
+            detected_at=p.t,
+            confidence=self._sum / self._windows,
+            coverage=p.coverage,
+        )
+        self.reset()
+        return event
