@@ -158,8 +158,9 @@ async def test_a_disconnect_loses_the_source_and_the_rest_comes_in_the_next_life
     assert (gaps > 1.5).sum() == lives - 1
 
 
+@pytest.mark.usefixtures("leaping_clock")
 async def test_out_of_reach_it_cannot_be_opened_and_what_was_sent_meanwhile_is_lost() -> None:
-    speed, loop = 100, asyncio.get_running_loop()
+    speed, loop = 40, asyncio.get_running_loop()
     faults = Faults(disconnect_every_s=20.0, disconnect_for_s=10.0)
     simulator = Simulator(placements=["wrist"], script=[("walking", 100.0)], faults=faults, speed=speed)
     messages: list[str] = []
