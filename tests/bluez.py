@@ -33,9 +33,9 @@ class Bluetoothd:
         self._life: Life | None = None
         self._is_powered = self._is_plugged = True
         self.forget_after_s: float | None = None
-        """How long after a search what was found, but not connected to, is forgotten; None: never."""
+        """Time after a search at which what was found, but not connected to, is forgotten, s; None: never."""
         self.troubles: list[Trouble] = []
-        """Of the next searches, in order."""
+        """Troubles of the next searches, in order."""
 
     def add(self, *peripherals: Peripheral) -> None:
         """Bring sensors near."""

@@ -1,4 +1,4 @@
-"""Who listens to a source while it runs, and the fixture `nothing_left`."""
+"""A listener to a source that runs, and the fixture `nothing_left`."""
 
 import asyncio
 import contextlib

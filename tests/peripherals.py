@@ -10,7 +10,7 @@ from edgehar.devices.profile import NORDIC_UART, Profile, Write
 
 
 class Sensor(Peripheral):
-    """Sends at its rate from when its profile's start was written, all of it, after all was subscribed to.
+    """A sensor that sends at its rate once all was subscribed to and then all of its start was written.
 
     Its clock runs from when it was switched on, whether it sends or not.
     """

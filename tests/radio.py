@@ -22,13 +22,13 @@ class Characteristic:
     flags: Sequence[str] = ("read", "notify")
     value: bytes = b""
     on_write: Callable[[bytes], int | None] = lambda _: None
-    """Told what was written; what it returns is the ATT error of the refusal."""
+    """Callback that takes what was written; what it returns is the ATT error of the refusal."""
     written: list[bytes] = field(default_factory=list)
     """Payloads that were written and not refused, in order."""
 
 
 class Host(Protocol):
-    """Who the peripheral may be connected to."""
+    """A host that the peripheral may be connected to."""
 
     def drop(self, peripheral: "Peripheral") -> None:
         """Notice that its link is gone."""

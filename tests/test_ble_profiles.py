@@ -15,7 +15,7 @@ from edgehar.sources.bluetooth.radio import Radio
 from edgehar.types import ACCELERATION, Stream
 
 SECONDS = 6.0
-"""Of all sensors at once: a heart belt sends every 0.7 s."""
+"""Time for which all sensors are heard at once, s: a heart belt sends every 0.7 s."""
 
 
 class Heard(Trial):

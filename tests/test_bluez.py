@@ -1,4 +1,4 @@
-"""What bleak makes of what may happen to BlueZ, to its bus, to the adapter and to a sensor."""
+"""Bleak and what may happen to BlueZ, to its bus, to the adapter and to a sensor."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -24,7 +24,7 @@ every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFIL
 
 
 class Ear:
-    """Connected to a sensor; reads what it sends."""
+    """A client that is connected to a sensor and reads what it sends."""
 
     def __init__(self, client: BleakClient, profile: Profile) -> None:
         self.client, self.profile = client, profile

@@ -18,7 +18,7 @@ STEADY = "steady"
 
 
 class Scripted:
-    """Each life is a list of what happens in it; a life without LOST ends by itself."""
+    """A source whose lives are lists of what happens in each; one without LOST ends by itself."""
 
     def __init__(self, *lives: list[str], clock: "Clock | None" = None) -> None:
         self.link = LinkState()

@@ -1,4 +1,4 @@
-"""What the configuration says is worn, as sources, each loaded by who has one."""
+"""Sources for what the configuration says is worn, each loaded by who has one."""
 
 import subprocess
 import sys

@@ -32,10 +32,10 @@ from edgehar.types import Activity, Event
 _LOGGER = logging.getLogger(__name__)
 
 WATCH_S = 5.0
-"""How often the watchdog is fed and systemd's status line renewed, s."""
+"""Period at which the watchdog is fed and systemd's status line renewed, s."""
 
 HEALTH_S = 60.0
-"""How often health is published, s."""
+"""Period at which health is published, s."""
 
 DRAIN_S = 10.0
 """A replay that ended waits for so long for the broker to take its events, s."""

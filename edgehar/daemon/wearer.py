@@ -17,7 +17,7 @@ from edgehar.sources.reconnect import keep_open
 from edgehar.types import Activity, Event
 
 TICK_S = 0.25
-"""How often silence is looked at, s; a fraction of a hop, so that it adds little to no_signal's delay."""
+"""Period of looking for silence, s; a fraction of a hop, so that it adds little to no_signal's delay."""
 
 STANDING_S = 30.0
 """A state that no window renews is handed to the publishers again, for their heartbeats, s."""

@@ -25,9 +25,9 @@ class SharedLinks(Struct, frozen=True):
     radio: "Radio | None" = None
     """The Bluetooth adapter; None where nobody wears a sensor over it."""
     broker: Mqtt | None = None
-    """Where phones publish, if they do."""
+    """The broker to which phones publish, if they do."""
     push_servers: "Mapping[str, PushServer]" = {}
-    """By the `listen` of the phones that post to them."""
+    """Servers by the `listen` of the phones that post to them."""
 
 
 def make_shared_links(config: Config) -> SharedLinks:

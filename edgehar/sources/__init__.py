@@ -1,4 +1,4 @@
-"""Where packets come from: a serial port, Bluetooth, a phone, a recording or a simulated wearer.
+"""Sources of packets: a serial port, Bluetooth, a phone, a recording or a simulated wearer.
 
 A source has one verb, `run(deliver)`, and it is one life of one link: it opens the link, hands on
 every packet as it arrives, and cleans up after itself however it ends.
@@ -26,7 +26,7 @@ class LinkState(Struct, kw_only=True):
     silence_s: float = math.inf
     """A life that brings nothing for longer is a dead one, s; inf where silence is as good as packets."""
     heard_at: float = 0.0
-    """When the newest packet came, host monotonic s; set before it is delivered, 0 before the first."""
+    """Arrival of the newest packet, host monotonic s; set before it is delivered, 0 before the first."""
     damaged: int = 0
     """Frames or messages dropped as damaged; 0 where a link has none."""
     battery: int | None = None

@@ -5,7 +5,7 @@ import math
 from collections.abc import Awaitable, Callable
 
 TURN_S = 0.005
-"""Without pauses of its own, everything else in the loop gets a turn this often, s."""
+"""Period at which everything else in the loop gets a turn where there are no pauses, s."""
 
 
 class Pace:

@@ -49,7 +49,7 @@ def open_recording(
 
 
 class Replay:
-    """Delivers a recording's packets with their recorded times; finite, so `run` returns."""
+    """A recording's packets, delivered with their recorded times; finite, so `run` returns."""
 
     def __init__(self, recording: Iterable[Item] | Path, *, speed: float = 1.0) -> None:
         """Open what is to be replayed.

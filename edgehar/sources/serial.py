@@ -42,7 +42,7 @@ QUIET_S = 5.0
 """A port that is open and has given no packet by then is worth a warning, s."""
 
 SILENCE_S = 30.0
-"""Without a packet for so long the link counts as lost, s: a sensor at rest describes itself every 10 s."""
+"""Time without a packet until the link counts as lost, s: a sensor at rest describes itself every 10 s."""
 
 _CHUNK = 65536
 _SCHEMES = ("socket", "rfc2217", "loop", "spy", "hwgrep", "alt", "cp2110")  # what pyserial can open

@@ -1,4 +1,4 @@
-"""What happens to BLE links in practice, before a real bluetoothd and kernel; `run` starts it in the guest.
+"""Troubles of BLE links in practice, before a real bluetoothd and kernel; `run` starts it in the guest.
 
 Each fault is one line: how long until both sensors were heard again. Below it stands what edgehar logged. At the
 end, every packet of every life of a link must have come once, in order and intact.
@@ -25,9 +25,9 @@ PATIENCE_S = 120.0
 """Nothing takes so long, unless it fails."""
 SCAN_S = 3.0
 STREAM_S = 20.0
-"""How long nothing is broken."""
+"""Time for which nothing is broken, s."""
 DOWN_S = 3.0
-"""How long what was broken stays so."""
+"""Time for which what was broken stays so, s."""
 UNREACHABLE_S = 20.0
 """Longer than the source tries to connect."""
 

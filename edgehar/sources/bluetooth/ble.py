@@ -26,10 +26,10 @@ SEARCH_S = 20.0
 """A sensor that nobody heard for so long is not there, s. Between two searches the radio belongs to the others."""
 
 START_S = 15.0
-"""For subscribing and all start commands, s."""
+"""Time for subscribing and all start commands, s."""
 
 BATTERY_S = 600.0
-"""How often the charge is read, s."""
+"""Period at which the charge is read, s."""
 
 _WAITING = 10_000
 """Notifications that wait for the loop at most: more than a minute of a fast sensor."""

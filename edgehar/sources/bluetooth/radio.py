@@ -30,13 +30,13 @@ STALL_S = 10.0
 """A scanner that has heard nobody for so long is started anew, s: that of a bluetoothd which died hears nothing more."""
 
 ANSWER_S = 5.0
-"""For what bluetoothd does by itself, s."""
+"""Time for what bluetoothd does by itself, s."""
 
 PARTING_S = 3.0
-"""For a farewell, and again for closing the link, s."""
+"""Time for a farewell, and again for closing the link, s."""
 
 _LOOK_S = 1.0
-"""Who listens looks so often whether the scanner is still on: whoever connects switches it off, s."""
+"""Period at which who listens looks whether the scanner is still on, s: whoever connects switches it off."""
 _UNMEASURED = -127  # bleak's word for it, dBm
 # The Bluetooth SIG's own, which devices have and need not have, and those of the profiles.
 _SERVICES = ["1800", "1801", *(service for profile in PROFILES.values() for service in profile.services)]

@@ -51,7 +51,7 @@ class SensorServer:
         self.url = url
         self.link = LinkState(silence_s=silence_s)
         self.full_url = _full_url(url)
-        """With the port, the path and the sensors that are wanted."""
+        """The URL with the port, the path and the sensors that are wanted."""
         self._connect_s, self._heartbeat_s = connect_s, heartbeat_s
 
     async def run(self, deliver: Deliver) -> None:

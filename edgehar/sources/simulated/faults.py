@@ -43,21 +43,21 @@ class Faults(Struct, frozen=True):
     connection_interval_s: float = 0.0
     """Packets wait for the next multiple of this and then come together, s; 0: they come at once."""
     drift_ppm: float = 0.0
-    """How much too fast the device clock runs, ppm; too slow by as much in every second stream."""
+    """Rate by which the device clock is too fast, ppm; too slow by as much in every second stream."""
     disconnect_every_s: float | None = None
     """Mean time for which the link holds, s; None: for ever."""
     disconnect_for_s: float = 5.0
-    """How long it is then gone, s."""
+    """Time for which it is then gone, s."""
     corrupt: float = 0.0
     """Share of frames damaged on a byte stream, 0..1; a radio link drops such packets itself."""
     battery: int | None = None
     """Charge at the start, percent; None: what the descriptions say. At 0 the sensor falls silent."""
     battery_drain: float = 0.0
-    """What it loses, percent per hour."""
+    """Charge that it loses, percent per hour."""
     reboot_every_s: float | None = None
     """Mean time between restarts of a device, s; sequence and clock begin again. None: never."""
     boot_s: float = 1.5
-    """How long a restart takes, s."""
+    """Time that a restart takes, s."""
     seed: int = 0
     """Same seed, same faults."""
 

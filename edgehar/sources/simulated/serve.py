@@ -103,7 +103,7 @@ async def _feed(simulator: Simulator, ports: Sequence[_Port]) -> None:
 
 
 class TcpClients:
-    """Everyone who is connected to one sensor's TCP port."""
+    """Clients that are connected to one sensor's TCP port."""
 
     def __init__(self) -> None:
         self.connected: set[asyncio.WriteTransport] = set()
