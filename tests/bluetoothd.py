@@ -1,4 +1,4 @@
-"""What bluetoothd answers and tells while it runs; what concerns one sensor is in `links`.
+"""Answers and news of a bluetoothd that runs; what concerns one sensor is in `links`.
 
 Which, and in which order, is as in bluez/bluez, src/adapter.c.
 """
@@ -16,7 +16,7 @@ _ADVERTISE_S = 0.02
 
 
 class Trouble(NamedTuple):
-    """What a search meets: its answer comes late, or is a refusal."""
+    """Trouble that a search meets: its answer comes late, or is a refusal."""
 
     delay_s: float = 0.0
     refusal: str = ""

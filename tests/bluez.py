@@ -33,9 +33,9 @@ class Bluetoothd:
         self._life: Life | None = None
         self._is_powered = self._is_plugged = True
         self.forget_after_s: float | None = None
-        """How long after a search what was found, but not connected to, is forgotten; None: never."""
+        """Time after a search at which what was found, but not connected to, is forgotten, s; None: never."""
         self.troubles: list[Trouble] = []
-        """Of the next searches, in order."""
+        """Troubles of the next searches, in order."""
 
     def add(self, *peripherals: Peripheral) -> None:
         """Bring sensors near."""
@@ -76,32 +76,32 @@ class Bluetoothd:
         await self._connection.call("RequestName", "su", NAME, 0)
 
     async def kill(self) -> None:
-        """SIGKILL, if it runs: links go down, and nobody is told."""
+        """Kill it as SIGKILL does, if it runs: links go down, and nobody is told."""
         self._die()
         await self._until_names(lambda names: NAME not in names)
 
     @property
     def verbs(self) -> dict[tuple[str, str], Verb]:
-        """What it answers to, by interface and method, while it runs."""
+        """Its methods, by interface and method, while it runs."""
         assert self._life is not None
         return self._life.verbs
 
     def is_connected(self, peripheral: Peripheral) -> bool:
-        """Whether it has a link to a sensor."""
+        """Tell whether it has a link to a sensor."""
         return self._life is not None and self._life.links.is_connected(peripheral)
 
     def freeze(self) -> None:
-        """SIGSTOP: nobody is answered or told anything, and its name stays on the bus."""
+        """Freeze as under SIGSTOP: nobody is answered or told anything, and its name stays on the bus."""
         assert self._connection is not None
         self._connection.freeze()
 
     def thaw(self) -> None:
-        """SIGCONT: it answers what was asked meanwhile."""
+        """Go on as after SIGCONT: it answers what was asked meanwhile."""
         assert self._connection is not None
         self._connection.thaw()
 
     async def stop(self) -> None:
-        """SIGTERM: it takes its leave."""
+        """Stop as SIGTERM stops it: it takes its leave."""
         assert self._life is not None
         assert self._connection is not None
         if self._is_plugged:
@@ -142,6 +142,11 @@ class Bluetoothd:
         """Return when so many others are on the bus: bleak has a connection of its own, and one for each client."""
         await self._until_names(lambda names: sum(name.startswith(":") for name in names) == number)
 
+    @property
+    def strangers(self) -> list[Peripheral]:
+        """Sensors that it knows and that nobody has ever tried to connect to."""
+        return self._life.links.strangers() if self._life else []
+
     async def _until_names(self, is_so: Callable[[set[str]], bool]) -> None:
         """Return when the names on the bus, beside those of who asks and of the daemon, are so."""
         if not self.bus.is_running:
@@ -172,7 +177,7 @@ async def _dismiss_bleak() -> None:
 
 @pytest.fixture
 async def bluez(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bluetoothd]:
-    """One that runs. Every `BleakClient` that was ever connected must have been disconnected by its user."""
+    """Run one. Every `BleakClient` that was ever connected must have been disconnected by its user."""
     # Or bleak asks the machine's own bluetoothctl.
     monkeypatch.setattr(BlueZFeatures, "checked_bluez_version", True)
     with Bus() as bus:

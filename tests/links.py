@@ -1,4 +1,4 @@
-"""What bluetoothd knows of the sensors around, and does for who wants to talk to them.
+"""Sensors around, as bluetoothd knows them, and what it does for who wants to talk to them.
 
 What it answers and tells, and in which order, is as in bluez/bluez, src/device.c and gatt-client.c.
 """
@@ -23,7 +23,7 @@ Verb = Callable[[Message], Awaitable[Answer]]
 
 
 def refused(name: str, text: str) -> RefusedError:
-    """One of bluetoothd's own errors."""
+    """Make one of bluetoothd's own errors."""
     return RefusedError(f"{NAME}.Error.{name}", text)
 
 
@@ -45,7 +45,7 @@ def _path(peripheral: Peripheral) -> str:
 
 
 def _attributes(peripheral: Peripheral) -> Iterator[tuple[str, Interfaces, Characteristic | None]]:
-    """Objects of its services and characteristics; a path ends with the attribute's handle."""
+    """Return objects of its services and characteristics; a path ends with the attribute's handle."""
     handle = 0x000A
     for uuid, items in peripheral.gatt.items():
         path = f"{_path(peripheral)}/service{handle:04x}"
@@ -97,16 +97,16 @@ class Links:
         self._objects.change(path, DEVICE, {"RSSI": Variant("n", rssi)})
 
     def rest(self) -> None:
-        """Nobody searches any more: signal strengths are out of date."""
+        """Forget signal strengths: nobody searches any more, and they are out of date."""
         for path in self._known:
             self._objects.change(path, DEVICE, {}, "RSSI")
 
     def strangers(self) -> list[Peripheral]:
-        """Known ones that nobody has ever tried to connect to."""
+        """Return known ones that nobody has ever tried to connect to."""
         return [peripheral for path, peripheral in self._known.items() if path not in self._kept]
 
     def is_connected(self, peripheral: Peripheral) -> bool:
-        """Whether a link is up."""
+        """Tell whether a link is up."""
         return self._objects.flag(_path(peripheral), DEVICE, "Connected")
 
     def drop(self, peripheral: Peripheral) -> None:
@@ -125,19 +125,19 @@ class Links:
             self.forget(peripheral)
 
     def forget(self, peripheral: Peripheral) -> None:
-        """Know it no longer; a link that is up ends unsaid."""
+        """Forget it; a link that is up ends unsaid."""
         path = _path(peripheral)
         self._cancel(path)
         self._kept.discard(path)
         self._known.pop(path, None)
         peripheral.unlink()
-        for known in [known for known in self._attributes if known.startswith(path)]:
-            del self._attributes[known]
-            self._subscribers.pop(known, None)
+        for attribute in [attribute for attribute in self._attributes if attribute.startswith(path)]:
+            del self._attributes[attribute]
+            self._subscribers.pop(attribute, None)
         self._objects.remove(path)
 
     def forget_all(self) -> None:
-        """The same for all."""
+        """Forget all."""
         for peripheral in list(self._known.values()):
             self.forget(peripheral)
 
@@ -211,7 +211,7 @@ class Links:
     # Attributes.
 
     def subscribed(self, peripheral: Peripheral, uuid: str) -> bool:
-        """Whether somebody is connected and has subscribed."""
+        """Tell whether somebody is connected and has subscribed."""
         return self.is_connected(peripheral) and bool(self._subscribers.get(self._find(peripheral, uuid)))
 
     def notify(self, peripheral: Peripheral, uuid: str) -> None:

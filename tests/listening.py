@@ -1,4 +1,4 @@
-"""Who listens to a source while it runs, and the fixture `nothing_left`."""
+"""A listener to a source that runs, and the fixture `nothing_left`."""
 
 import asyncio
 import contextlib
@@ -74,7 +74,7 @@ def open_sockets() -> set[str]:
 
 @pytest.fixture
 async def nothing_left() -> AsyncIterator[None]:
-    """Neither a socket nor a task outlives the test."""
+    """Check that neither a socket nor a task outlives the test."""
     before, tasks = open_sockets(), asyncio.all_tasks()
     yield
     await until(lambda: open_sockets() <= before)

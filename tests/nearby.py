@@ -15,7 +15,7 @@ AROUND = {"edgehar": -48, "movella_dot": -57, "witmotion": -61, "polar_h10": -72
 
 
 async def main(arguments: list[str]) -> int:
-    """The verb's exit code."""
+    """Return the verb's exit code."""
     with Bus() as bus:
         bluetoothd = Bluetoothd(bus)
         await bluetoothd.start()

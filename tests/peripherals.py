@@ -10,13 +10,13 @@ from edgehar.devices.profile import NORDIC_UART, Profile, Write
 
 
 class Sensor(Peripheral):
-    """Sends at its rate from when its profile's start was written, all of it, after all was subscribed to.
+    """A sensor that sends at its rate once all was subscribed to and then all of its start was written.
 
     Its clock runs from when it was switched on, whether it sends or not.
     """
 
     def __init__(self, profile: Profile, number: int = 1) -> None:
-        """The number tells it from others: it ends its address and its name."""
+        """Number it, to tell it from others: the number ends its address and its name."""
         self.profile = profile
         written = (write.characteristic for write in (*profile.start, *profile.stop))
         uuids = dict.fromkeys((*profile.notify, *written))
@@ -60,7 +60,7 @@ class Sensor(Peripheral):
         return bool(wanted) and self._written[-len(wanted) :] == wanted
 
     def unlink(self) -> None:
-        """Without a link it stops, and has forgotten what was written."""
+        """Stop, for there is no link, and forget what was written."""
         self._written.clear()
         self.is_started = not self.profile.start
 
@@ -77,5 +77,5 @@ class Sensor(Peripheral):
 
 
 def sensor(name: str, number: int = 1) -> Sensor:
-    """One that fits the profile of this name."""
+    """Make one that fits the profile of this name."""
     return Sensor(PROFILES[name], number)

@@ -1,4 +1,4 @@
-"""What phones send, built independently of the readers; constructed, unless a test names a source."""
+"""Messages of phones, built independently of the readers; constructed, unless a test names a source."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ FACE_UP: Vector = (0.0, 0.0, 9.80665)
 TURNING: Vector = (0.1, -0.2, 0.5)
 
 ANDROID = {"totalacceleration": FACE_UP, "gyroscope": TURNING}
-"""What an Android phone's motion sensors read, by the names that Sensor Logger gives them there."""
+"""Readings of an Android phone's motion sensors, by the names that Sensor Logger gives them there."""
 
 
 def reading(name: str, time_ns: int, values: Any) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def reading(name: str, time_ns: int, values: Any) -> dict[str, Any]:
 
 
 def push(number: int, readings: Iterable[dict[str, Any]], session: str = "s", device: str = IPHONE) -> bytes:
-    """One message of Sensor Logger."""
+    """Return one message of Sensor Logger."""
     return json.dumps(
         {"messageId": number, "sessionId": session, "deviceId": device, "payload": list(readings)}
     ).encode()
@@ -43,7 +43,7 @@ def recording(
     device: str = IPHONE,
     begin_ns: int = BEGIN_NS,
 ) -> list[bytes]:
-    """Pushes of a phone whose sensors read the same all the time."""
+    """Return pushes of a phone whose sensors read the same all the time."""
     messages = []
     for number in range(pushes):
         readings = [
@@ -56,5 +56,5 @@ def recording(
 
 
 def event(kind: str, time_ns: int, values: Sequence[float]) -> bytes:
-    """One message of SensorServer."""
+    """Return one message of SensorServer."""
     return json.dumps({"values": list(values), "timestamp": time_ns, "accuracy": 3, "type": kind}).encode()

@@ -22,22 +22,22 @@ class Characteristic:
     flags: Sequence[str] = ("read", "notify")
     value: bytes = b""
     on_write: Callable[[bytes], int | None] = lambda _: None
-    """Told what was written; what it returns is the ATT error of the refusal."""
+    """Callback that takes what was written; what it returns is the ATT error of the refusal."""
     written: list[bytes] = field(default_factory=list)
-    """What was written and not refused, in order."""
+    """Payloads that were written and not refused, in order."""
 
 
 class Host(Protocol):
-    """Who the peripheral may be connected to."""
+    """A host that the peripheral may be connected to."""
 
     def drop(self, peripheral: "Peripheral") -> None:
         """Notice that its link is gone."""
 
     def forget(self, peripheral: "Peripheral") -> None:
-        """Know it no longer; a link that is up ends unsaid."""
+        """Forget it; a link that is up ends unsaid."""
 
     def subscribed(self, peripheral: "Peripheral", uuid: str) -> bool:
-        """Whether somebody is connected and has subscribed."""
+        """Tell whether somebody is connected and has subscribed."""
         ...
 
     def notify(self, peripheral: "Peripheral", uuid: str) -> None:
@@ -77,7 +77,7 @@ class Peripheral:
         self.in_reach.set()
         self.connect_delay_s = 0.0
         self.resolves = True
-        """Whether its services are ever discovered."""
+        """False: its services are never discovered."""
         self.mtu = 247
         self.refusals: list[tuple[str, str]] = []
         """Name and text of the errors that the next attempts to connect meet."""
@@ -107,7 +107,7 @@ class Peripheral:
             self.host.forget(self)
 
     def is_subscribed(self, uuid: str) -> bool:
-        """Whether notifications of this characteristic go anywhere."""
+        """Tell whether notifications of this characteristic go anywhere."""
         return self.host is not None and self.host.subscribed(self, uuid)
 
     def notify(self, uuid: str, payload: bytes) -> bool:
@@ -119,13 +119,13 @@ class Peripheral:
         return True
 
     def unlink(self) -> None:
-        """Told by the host that the link is down."""
+        """Take it that the link is down; the host says so."""
 
     async def live(self) -> None:
-        """What it does by itself from when it is brought near."""
+        """Do what it does by itself from when it is brought near."""
 
     async def stream(self, uuid: str, payload_of: Callable[[int], bytes], period_s: float) -> None:
-        """For ever: the i-th notification i periods after the start; one that nobody has subscribed to is lost."""
+        """Send for ever, the i-th notification i periods after the start; one that nobody has subscribed to is lost."""
         loop = asyncio.get_running_loop()
         start, i = loop.time(), 0
         while True:

@@ -83,11 +83,11 @@ class Bus:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has been started and not killed."""
+        """True from when it was started until it was killed."""
         return self._process is not None
 
     def kill(self) -> None:
-        """SIGKILL, if it runs."""
+        """Kill it as SIGKILL does, if it runs."""
         if self._process is not None:
             assert self._process.stdout is not None
             self._process.kill()
@@ -115,7 +115,7 @@ class Connection:
 
     @classmethod
     async def open(cls, path: Path) -> Self:
-        """Authenticated, and known to the bus."""
+        """Connect: authenticated, and known to the bus."""
         reader, writer = await asyncio.open_unix_connection(path)
         writer.write(b"\0AUTH EXTERNAL " + str(os.getuid()).encode().hex().encode() + b"\r\n")
         answer = await reader.readline()
@@ -137,7 +137,7 @@ class Connection:
         return self._serial
 
     def freeze(self) -> None:
-        """Neither hear nor send, as a process under SIGSTOP; the bus keeps what comes."""
+        """Stop hearing and sending, as a process under SIGSTOP; the bus keeps what comes."""
         self._going.clear()
 
     def thaw(self) -> None:
@@ -172,7 +172,7 @@ class Connection:
                     self.hear(message)
 
     async def _read(self) -> Message:
-        """A message's head ends with the length of its fields, which are filled up to eight bytes."""
+        """Return how long a message is: its head ends with the length of its fields, which are filled up to eight bytes."""
         head = await self._reader.readexactly(16)
         order: Literal["little", "big"] = "little" if head[:1] == b"l" else "big"
         body, fields = (int.from_bytes(head[at : at + 4], order) for at in (4, 12))
@@ -184,12 +184,12 @@ class Connection:
 
 
 def flags(**values: bool) -> Properties:
-    """Properties that are true or false."""
+    """Return properties that are true or false."""
     return {name: Variant("b", value) for name, value in values.items()}
 
 
 class Objects:
-    """What a daemon exports: told to who asks, and every change to everybody."""
+    """Objects that a daemon exports: told to who asks, and every change to everybody."""
 
     def __init__(self, send: Callable[[Message], int]) -> None:
         self._send = send
@@ -206,23 +206,23 @@ class Objects:
 
     def remove(self, path: str) -> None:
         """Export it and what is below it no longer."""
-        for known in [known for known in self.tree if known.startswith(f"{path}/")]:
-            self.remove(known)
+        for child in [child for child in self.tree if child.startswith(f"{path}/")]:
+            self.remove(child)
         if path in self.tree:
             interfaces = list(self.tree.pop(path))
             self._signal("/", OBJECT_MANAGER, "InterfacesRemoved", "oas", path, interfaces)
 
     def flag(self, path: str, interface: str, name: str) -> bool:
-        """A property that is true or false; False without it."""
-        found = self.tree.get(path, {}).get(interface, {}).get(name)
-        return found is not None and found.value is True
+        """Return a property that is true or false; False without it."""
+        value = self.tree.get(path, {}).get(interface, {}).get(name)
+        return value is not None and value.value is True
 
     def change(self, path: str, interface: str, properties: Properties, *gone: str) -> None:
         """Set properties, and take away those that are `gone`."""
-        known = self.tree[path][interface]
-        known.update(properties)
+        exported = self.tree[path][interface]
+        exported.update(properties)
         for name in gone:
-            known.pop(name, None)
+            exported.pop(name, None)
         body = interface, dict(properties), list(gone)
         self._signal(path, _PROPERTIES, "PropertiesChanged", "sa{sv}as", *body)
 

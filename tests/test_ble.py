@@ -22,9 +22,8 @@ from edgehar.devices import PROFILES, Profile, Write
 from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART_WRITE
 from edgehar.errors import SourceLostError
-from edgehar.sources.bluetooth import ble, radio as radio_module
 from edgehar.sources.bluetooth.ble import Ble
-from edgehar.sources.bluetooth.radio import Radio, Sighting
+from edgehar.sources.bluetooth.radio import Radio, sighting_of
 from edgehar.sources.reconnect import keep_open
 from edgehar.wire.protocol import Data, Description, decode, encode_data, encode_description
 
@@ -35,10 +34,19 @@ OWN = replace(PROFILES["edgehar"], silence_s=0.6)
 """Our own firmware, of which silence is noticed sooner than a test gets tired."""
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ble, "SEARCH_S", 0.4)
-    monkeypatch.setattr(radio_module, "STALL_S", 0.3)
+def new_radio(adapter: str | None = None, *, stall_s: float = 0.3, **periods: float) -> Radio:
+    return Radio(adapter, stall_s=stall_s, **periods)
+
+
+def new_ble(
+    radio: Radio,
+    profile: Profile = OWN,
+    *,
+    address: str | None = None,
+    name: str | None = None,
+    search_s: float = 0.4,
+) -> Ble:
+    return Ble(radio, profile, address=address, name=name, search_s=search_s)
 
 
 class Sensor(Peripheral):
@@ -107,7 +115,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 @asynccontextmanager
 async def running(*listeners: Listener) -> AsyncIterator[None]:
-    """Sources that are kept open; leaves nothing behind."""
+    """Keep sources open; leaves nothing behind."""
     opened = [asyncio.create_task(listener.run()) for listener in listeners]
     try:
         yield
@@ -116,22 +124,22 @@ async def running(*listeners: Listener) -> AsyncIterator[None]:
             task.cancel()
         ended = await asyncio.gather(*opened, return_exceptions=True)
         assert all(isinstance(end, asyncio.CancelledError) for end in ended), ended
-        await settled({listener.source._radio for listener in listeners})
+        await all_parted()
 
 
-async def settled(radios: set[Radio]) -> None:
-    """Until every client has let go."""
-    await until(lambda: not any(radio._partings for radio in radios))
+async def all_parted() -> None:
+    """Wait until every client has let go."""
+    await until(lambda: not any(task.get_name().startswith("part from") for task in asyncio.all_tasks()))
 
 
 def listener(
     sensor: Peripheral | None = None, profile: Profile = OWN, radio: Radio | None = None
 ) -> Listener:
-    return Listener(Ble(radio or Radio(), profile, address=sensor.address if sensor else None))
+    return Listener(new_ble(radio or new_radio(), profile, address=sensor.address if sensor else None))
 
 
-def said(caplog: pytest.LogCaptureFixture, level: int = logging.WARNING) -> list[str]:
-    """What the log says of sources, without the outages' lengths."""
+def logged(caplog: pytest.LogCaptureFixture, level: int = logging.WARNING) -> list[str]:
+    """Return what the log says of sources, without the outages' lengths."""
     return [
         record.getMessage().partition(" after")[0]
         for record in caplog.records
@@ -147,7 +155,7 @@ async def test_five_sensors_at_a_hundred_notifications_a_second_lose_nothing(blu
     for sensor in sensors:
         sensor.period_s = 0.01
     bluez.add(*sensors)
-    radio = Radio()
+    radio = new_radio()
     listeners = [listener(sensor, radio=radio) for sensor in sensors]
     async with running(*listeners):
         await until(lambda: all(len(each.heard) > 300 for each in listeners))
@@ -161,7 +169,7 @@ async def test_five_sensors_at_a_hundred_notifications_a_second_lose_nothing(blu
 async def test_a_sensor_is_found_by_its_name(bluez: Bluetoothd) -> None:
     other, sensor = Sensor(0, name="edgehar left"), Sensor(1, name="edgehar right")
     bluez.add(other, sensor)
-    made = Listener(Ble(Radio(), OWN, name="edgehar right"))
+    made = Listener(new_ble(new_radio(), OWN, name="edgehar right"))
     async with running(made):
         await made.more()
         assert sensor.sent
@@ -174,25 +182,25 @@ async def test_whatever_fits_is_taken_once_and_then_stays_the_one(
     stranger = Peripheral("C0:FF:EE:00:00:09", "Printer", gatt={})
     sensors = [Sensor(0), Sensor(1)]
     bluez.add(stranger, *sensors)
-    radio = Radio()
+    radio = new_radio()
     made = [listener(None, radio=radio) for _ in sensors]
     with caplog.at_level(logging.INFO):
         async with running(*made):
             await until(lambda: all(each.heard for each in made))
-            chosen = [each.source._address for each in made]
+            chosen = [each.source.address for each in made]
             assert set(chosen) == {sensor.address for sensor in sensors}
             sensors[0].drop()
             sensors[1].drop()
             await made[0].more()
             await made[1].more()
-            assert [each.source._address for each in made] == chosen
-    assert sum("is the one" in line for line in said(caplog, logging.INFO)) == 2
+            assert [each.source.address for each in made] == chosen
+    assert sum("is the one" in line for line in logged(caplog, logging.INFO)) == 2
 
 
 async def test_one_by_its_name_may_change_its_address(bluez: Bluetoothd) -> None:
     sensor = Sensor(0, name="edgehar left")
     bluez.add(sensor)
-    made = Listener(Ble(Radio(), OWN, name="edgehar left"))
+    made = Listener(new_ble(new_radio(), OWN, name="edgehar left"))
     async with running(made):
         await made.more()
         sensor.vanish()
@@ -204,8 +212,8 @@ async def test_one_by_its_name_may_change_its_address(bluez: Bluetoothd) -> None
 async def test_the_one_that_another_looks_for_by_name_is_not_taken(bluez: Bluetoothd) -> None:
     sensor, other = Sensor(0, name="edgehar left"), Sensor(1)
     bluez.add(sensor)
-    radio = Radio()
-    Ble(radio, OWN, name="edgehar left")  # configured, not yet found
+    radio = new_radio()
+    new_ble(radio, OWN, name="edgehar left")  # configured, not yet found
     made = listener(None, radio=radio)
     async with running(made):
         await asyncio.sleep(0.2)
@@ -218,28 +226,28 @@ async def test_who_finds_nobody_gives_up_only_what_is_its_own(bluez: Bluetoothd)
     sensor = Sensor(0)
     sensor.refuse(1, "le-connection-abort-by-peer")
     bluez.add(sensor)
-    radio = Radio()
-    unlucky, lucky = Ble(radio, OWN), listener(None, radio=radio)
+    radio = new_radio()
+    unlucky, lucky = new_ble(radio, OWN), listener(None, radio=radio)
     with pytest.raises(SourceLostError, match="le-connection-abort-by-peer"):
         await unlucky.run(lambda *_: None)
     async with running(lucky):
         await lucky.more()
         with pytest.raises(SourceLostError, match="of any name is heard"):
             await unlucky.run(lambda *_: None)
-        assert radio.taken == {sensor.address}
+        assert radio.claimed_addresses == {sensor.address}
 
 
 async def test_the_one_that_another_has_by_address_is_not_taken(bluez: Bluetoothd) -> None:
     sensor, other = Sensor(0), Sensor(1)
     bluez.add(sensor)
-    radio = Radio()
+    radio = new_radio()
     listener(sensor, radio=radio)  # configured, not yet found
     made = listener(None, radio=radio)
     async with running(made):
         await asyncio.sleep(0.2)
         bluez.add(other)
         await made.more()
-        assert made.source._address == other.address
+        assert made.source.address == other.address
 
 
 async def test_battery_is_read(bluez: Bluetoothd) -> None:
@@ -247,7 +255,7 @@ async def test_battery_is_read(bluez: Bluetoothd) -> None:
     bluez.add(sensor)
     made = listener(sensor)
     async with running(made):
-        await until(lambda: made.source.battery == 62)
+        await until(lambda: made.source.link.battery == 62)
 
 
 async def test_a_sensor_of_two_batteries_is_heard_all_the_same(
@@ -297,14 +305,14 @@ async def test_a_source_that_is_cancelled_leaves_the_sensor_free(bluez: Bluetoot
 async def test_what_deliver_raises_leaves_as_it_is(bluez: Bluetoothd) -> None:
     sensor = Sensor(0)
     bluez.add(sensor)
-    source = Ble(Radio(), OWN, address=sensor.address)
+    source = new_ble(new_radio(), OWN, address=sensor.address)
 
     def fail(_t: float, _stream: int, _body: bytes) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await source.run(fail)
-    await settled({source._radio})
+    await all_parted()
 
 
 async def test_several_characteristics_are_told_apart_by_the_first_byte(bluez: Bluetoothd) -> None:
@@ -328,11 +336,13 @@ BACK = "wrist: back"
 
 
 @asynccontextmanager
-async def one(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> AsyncIterator[tuple[Sensor, Listener]]:
-    """A sensor that is heard, and must be heard again in the end."""
+async def heard_sensor(
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture, radio: Radio | None = None
+) -> AsyncIterator[tuple[Sensor, Listener]]:
+    """Yield a sensor that is heard, and must be heard again in the end."""
     sensor = Sensor(0)
     bluez.add(sensor)
-    made = listener(sensor)
+    made = listener(sensor, radio=radio)
     caplog.set_level(logging.INFO)
     caplog.set_level(logging.DEBUG, "edgehar.sources.reconnect")
     async with running(made):
@@ -345,46 +355,46 @@ async def one(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> AsyncItera
 
 
 async def test_a_dropped_link(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
-    async with one(bluez, caplog) as (sensor, _):
+    async with heard_sensor(bluez, caplog) as (sensor, _):
         sensor.drop()
-    assert said(caplog, logging.INFO) == [LOST, BACK]
+    assert logged(caplog, logging.INFO) == [LOST, BACK]
 
 
 async def test_a_sensor_that_vanishes_and_comes_back(
     bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with one(bluez, caplog) as (sensor, _):
+    async with heard_sensor(bluez, caplog) as (sensor, _):
         sensor.vanish()
         await until(lambda: "is heard" in caplog.text)
         sensor.come_back()
-    assert said(caplog, logging.INFO) == [LOST, BACK]
+    assert logged(caplog, logging.INFO) == [LOST, BACK]
 
 
 async def test_a_sensor_that_is_connected_and_says_nothing(
     bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with one(bluez, caplog) as (sensor, made):
+    async with heard_sensor(bluez, caplog) as (sensor, made):
         sensor.is_mute = True
         await until(lambda: not made.states[-1])
         sensor.is_mute = False
-    assert said(caplog, logging.INFO) == [SILENT, BACK]
+    assert logged(caplog, logging.INFO) == [SILENT, BACK]
 
 
 async def test_bluetoothd_killed(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
-    async with one(bluez, caplog) as (_, made):
+    async with heard_sensor(bluez, caplog) as (_, made):
         await bluez.kill()
         await until(lambda: not made.states[-1])
         await bluez.start()
-    assert said(caplog, logging.INFO) == [SILENT, BACK]
+    assert logged(caplog, logging.INFO) == [SILENT, BACK]
 
 
 async def test_bluetoothd_killed_and_back_before_anybody_noticed(
     bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with one(bluez, caplog):
+    async with heard_sensor(bluez, caplog):
         await bluez.kill()
         await bluez.start()
-    assert said(caplog, logging.INFO) == [SILENT, BACK]
+    assert logged(caplog, logging.INFO) == [SILENT, BACK]
 
 
 async def test_bluetoothd_killed_and_found_dead_by_one_is_lost_for_all(
@@ -393,7 +403,7 @@ async def test_bluetoothd_killed_and_found_dead_by_one_is_lost_for_all(
     patient = replace(OWN, silence_s=10 * PATIENCE_S)
     sensor, absent = Sensor(0), Sensor(1)
     bluez.add(sensor)
-    radio = Radio()
+    radio = new_radio()
     made, searching = listener(sensor, patient, radio=radio), listener(absent, patient, radio=radio)
     async with running(made, searching):
         await made.more()
@@ -401,56 +411,56 @@ async def test_bluetoothd_killed_and_found_dead_by_one_is_lost_for_all(
         await until(lambda: not made.states[-1])
         await bluez.start()
         await made.more()
-    assert LOST in said(caplog)
+    assert LOST in logged(caplog)
 
 
 async def test_bluetoothd_stopped(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
-    async with one(bluez, caplog) as (_, made):
+    async with heard_sensor(bluez, caplog) as (_, made):
         await bluez.stop()
         await until(lambda: not made.states[-1])
         await bluez.start()
-    assert said(caplog, logging.INFO) == [LOST, BACK]
+    assert logged(caplog, logging.INFO) == [LOST, BACK]
 
 
 async def test_bluetoothd_killed_while_a_sensor_is_looked_for(
     bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with one(bluez, caplog) as (sensor, _):
+    async with heard_sensor(bluez, caplog) as (sensor, _):
         sensor.leave()
         await until(lambda: "is heard" in caplog.text)
         await bluez.kill()
         await bluez.start()
         sensor.come_back()
-    assert said(caplog, logging.INFO) == [LOST, BACK]
+    assert logged(caplog, logging.INFO) == [LOST, BACK]
 
 
 async def test_the_bus_killed(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
-    async with one(bluez, caplog) as (_, made):
+    async with heard_sensor(bluez, caplog) as (_, made):
         bluez.bus.kill()
         await until(lambda: not made.states[-1])
         bluez.bus.start()
         await bluez.start()
-    assert said(caplog, logging.INFO) == [LOST, BACK]
+    assert logged(caplog, logging.INFO) == [LOST, BACK]
 
 
 async def test_the_adapter_switched_off_and_on(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
-    async with one(bluez, caplog) as (_, made):
+    async with heard_sensor(bluez, caplog) as (_, made):
         caplog.set_level(logging.DEBUG, "edgehar.sources.reconnect")
         bluez.power(on=False)
         await until(lambda: "switched off" in caplog.text)
         bluez.power(on=True)
         await until(lambda: made.states[-1])
-    assert said(caplog, logging.INFO) == [LOST, BACK]
+    assert logged(caplog, logging.INFO) == [LOST, BACK]
 
 
 async def test_the_adapter_pulled_out_and_put_in(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
-    async with one(bluez, caplog) as (_, made):
+    async with heard_sensor(bluez, caplog) as (_, made):
         caplog.set_level(logging.DEBUG, "edgehar.sources.reconnect")
         bluez.unplug()
         await until(lambda: "no Bluetooth adapter" in caplog.text)
         bluez.plug()
         await until(lambda: made.states[-1])
-    assert said(caplog, logging.INFO)[-1] == BACK
+    assert logged(caplog, logging.INFO)[-1] == BACK
 
 
 async def test_a_sensor_that_refuses_at_first(bluez: Bluetoothd, caplog: pytest.LogCaptureFixture) -> None:
@@ -461,7 +471,7 @@ async def test_a_sensor_that_refuses_at_first(bluez: Bluetoothd, caplog: pytest.
     caplog.set_level(logging.INFO)
     async with running(made):
         await made.more()
-    first, back = said(caplog, logging.INFO)
+    first, back = logged(caplog, logging.INFO)
     assert first.startswith("wrist: connecting to C0:FF:EE:00:00:00: ")
     assert "le-connection-abort-by-peer" in first
     assert back == BACK
@@ -477,13 +487,12 @@ async def test_a_connect_that_the_radio_aborts(bluez: Bluetoothd) -> None:
 
 
 async def test_one_that_never_answers_does_not_keep_the_others_waiting_for_ever(
-    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(radio_module, "CONNECT_S", 0.3)
     dead, *sensors = (Sensor(i) for i in range(4))
     dead.resolves = False
     bluez.add(dead, *sensors)
-    radio = Radio()
+    radio = new_radio(connect_s=0.3)
     stuck = listener(dead, radio=radio)
     made = [listener(sensor, radio=radio) for sensor in sensors]
     async with running(stuck, *made):
@@ -491,42 +500,35 @@ async def test_one_that_never_answers_does_not_keep_the_others_waiting_for_ever(
             await each.more()
         await until(lambda: caplog.records)
     assert not stuck.heard
-    assert said(caplog)[0] == (
+    assert logged(caplog)[0] == (
         "wrist: connecting to C0:FF:EE:00:00:00: no answer in time; trying again until it is back"
     )
 
 
-async def test_who_searches_has_its_time_after_another_has_connected(
-    bluez: Bluetoothd, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(radio_module, "CONNECT_S", 0.5)
+async def test_who_searches_has_its_time_after_another_has_connected(bluez: Bluetoothd) -> None:
     dead, sensor = Sensor(0), Sensor(1)
     dead.resolves = False
     bluez.add(dead, sensor)
-    radio = Radio()
-    met = await radio.find(lambda sighting: sighting.address == dead.address, 5.0)
-    assert met is not None
-    connecting = asyncio.create_task(radio.connect(met, lambda: None))
-    await until(radio._turn.locked)
-    found = await radio.find(lambda sighting: sighting.address == sensor.address, 0.3)
-    assert found is not None
+    radio = new_radio(connect_s=0.5)
+    first = await radio.find(lambda sighting: sighting.address == dead.address, 5.0)
+    assert first is not None
+    connecting = asyncio.create_task(radio.connect(first, lambda: None))
+    await until(lambda: bluez.is_connected(dead))
+    second = await radio.find(lambda sighting: sighting.address == sensor.address, 0.3)
+    assert second is not None
     with pytest.raises(SourceLostError):
         await connecting
 
 
-async def test_who_searches_goes_on_as_soon_as_another_has_tried_to_connect(
-    bluez: Bluetoothd, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(radio_module, "STALL_S", 2 * PATIENCE_S)
-    monkeypatch.setattr(ble, "SEARCH_S", 2 * PATIENCE_S)
+async def test_who_searches_goes_on_as_soon_as_another_has_tried_to_connect(bluez: Bluetoothd) -> None:
     dead, sensor = Sensor(0), Sensor(1)
     dead.refuse(1, "le-connection-abort-by-peer")
     bluez.add(dead)
-    radio = Radio()
-    made = listener(sensor, radio=radio)
+    radio = new_radio(stall_s=2 * PATIENCE_S)
+    made = Listener(new_ble(radio, address=sensor.address, search_s=2 * PATIENCE_S))
     async with running(made):
         with pytest.raises(SourceLostError, match="le-connection-abort-by-peer"):
-            await Ble(radio, OWN, address=dead.address).run(lambda *_: None)
+            await new_ble(radio, address=dead.address, search_s=2 * PATIENCE_S).run(lambda *_: None)
         bluez.add(sensor)
         await made.more()
 
@@ -535,7 +537,7 @@ async def test_a_link_does_not_suffer_from_a_search_that_cannot_go_on(bluez: Blu
     sensor, absent = Sensor(0), Sensor(1)
     bluez.troubles += [Trouble(), Trouble(refusal="Failed")]
     bluez.add(sensor)
-    radio = Radio()
+    radio = new_radio()
     made, searching = listener(sensor, radio=radio), listener(absent, radio=radio)
     async with running(made, searching):
         await made.more()
@@ -545,27 +547,22 @@ async def test_a_link_does_not_suffer_from_a_search_that_cannot_go_on(bluez: Blu
 
 
 async def test_a_search_that_begins_late_does_not_bar_the_next(
-    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(radio_module, "_ANSWER_S", 0.2)
     bluez.troubles.append(Trouble(delay_s=0.5))
     sensor = Sensor(0)
     bluez.add(sensor)
-    made = listener(sensor)
+    made = listener(sensor, radio=new_radio(answer_s=0.2))
     async with running(made):
         await made.more()
-    assert said(caplog) == ["wrist: scanning: no answer in time; trying again until it is back"]
+    assert logged(caplog) == ["wrist: scanning: no answer in time; trying again until it is back"]
 
 
-async def test_a_bluetoothd_that_hangs_while_it_connects(
-    bluez: Bluetoothd, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(radio_module, "CONNECT_S", 0.3)
-    monkeypatch.setattr(radio_module, "_ANSWER_S", 0.3)
+async def test_a_bluetoothd_that_hangs_while_it_connects(bluez: Bluetoothd) -> None:
     sensor = Sensor(0)
     sensor.resolves = False
     bluez.add(sensor)
-    made = listener(sensor)
+    made = listener(sensor, radio=new_radio(connect_s=0.3, answer_s=0.3))
     life = asyncio.create_task(made.source.run(made.deliver))
     await until(lambda: sensor.host is not None and made.source.address and bluez.is_connected(sensor))
     bluez.freeze()
@@ -578,18 +575,17 @@ async def test_a_bluetoothd_that_hangs_while_it_connects(
 
 
 async def test_a_bluetoothd_that_hangs_while_it_streams(
-    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    bluez: Bluetoothd, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(radio_module, "_ANSWER_S", 0.2)
-    monkeypatch.setattr(radio_module, "_PARTING_S", 0.2)
-    async with one(bluez, caplog) as (_, made):
+    radio = new_radio(answer_s=0.2, parting_s=0.2)
+    async with heard_sensor(bluez, caplog, radio) as (_, made):
         caplog.set_level(logging.DEBUG, "edgehar.sources.reconnect")
         bluez.freeze()
         await until(lambda: caplog.text.count("scanning: no answer in time") >= 3)
         bluez.thaw()
         await until(lambda: made.states[-1])
-    assert said(caplog, logging.INFO)[0] == SILENT
-    assert said(caplog, logging.INFO)[-1] == BACK
+    assert logged(caplog, logging.INFO)[0] == SILENT
+    assert logged(caplog, logging.INFO)[-1] == BACK
 
 
 async def test_a_bus_that_ends_while_it_is_entered(
@@ -609,7 +605,7 @@ async def test_a_bus_that_ends_while_it_is_entered(
     made = listener(sensor)
     async with running(made):
         await made.more()
-    assert "connection closed during authentication" in said(caplog)[0]
+    assert "connection closed during authentication" in logged(caplog)[0]
 
 
 async def test_a_sensor_that_another_life_left_connected_is_taken_over(bluez: Bluetoothd) -> None:
@@ -619,7 +615,7 @@ async def test_a_sensor_that_another_life_left_connected_is_taken_over(bluez: Bl
     async with running(first):
         await first.more()
         # A radio of its own is all that another process would share.
-        second = listener(sensor, radio=Radio())
+        second = listener(sensor, radio=new_radio())
         async with running(second):
             await second.more()
 
@@ -638,21 +634,24 @@ async def test_a_sensor_that_another_program_connects_to_meanwhile_is_taken_over
             await made.more()
 
 
-def test_a_signal_that_nobody_measured_is_none() -> None:
-    radio, heard = Radio(), list[Sighting]()
-    radio._listeners.append(heard.append)
-    for rssi in (-60, -127):
-        seen = AdvertisementData(None, {}, {}, [], None, rssi, ())
-        radio._on_advertisement(BLEDevice("C0:FF:EE:00:00:00", None, {}), seen)
-    assert [sighting.rssi_dbm for sighting in heard] == [-60, None]
+@pytest.mark.parametrize(("rssi", "rssi_dbm"), [(-60, -60), (-127, None)])
+def test_a_signal_that_nobody_measured_is_none(rssi: int, rssi_dbm: int | None) -> None:
+    advertised = AdvertisementData(None, {}, {}, [], None, rssi, ())
+    assert sighting_of(BLEDevice("C0:FF:EE:00:00:00", None, {}), advertised).rssi_dbm == rssi_dbm
 
 
 # What only a person can mend
 
 
-async def refusal(radio: Radio | None = None, profile: Profile = OWN, **which: str | None) -> str:
+async def refusal(
+    radio: Radio | None = None,
+    profile: Profile = OWN,
+    *,
+    address: str | None = None,
+    name: str | None = None,
+) -> str:
     with pytest.raises(SourceLostError) as caught:
-        await Ble(radio or Radio(), profile, **which).run(lambda *_: None)
+        await new_ble(radio or new_radio(), profile, address=address, name=name).run(lambda *_: None)
     return str(caught.value)
 
 
@@ -687,7 +686,7 @@ async def test_there_is_no_adapter(bluez: Bluetoothd) -> None:
 async def test_there_is_no_adapter_of_this_name(bluez: Bluetoothd) -> None:
     assert bluez
     assert (
-        await refusal(Radio("hci7"))
+        await refusal(new_radio("hci7"))
         == "there is no Bluetooth adapter hci7: `bluetoothctl list` shows which there are"
     )
 
@@ -712,13 +711,13 @@ async def test_a_sensor_that_wants_to_be_paired_with(bluez: Bluetoothd) -> None:
         raise refused("NotPermitted", "Not paired")
 
     bluez.verbs[CHARACTERISTIC, "StartNotify"] = refuse
-    radio = Radio()
+    radio = new_radio()
     line = await refusal(radio, address=sensor.address)
     assert line == (
         "starting the sensor with edgehar's firmware C0:FF:EE:00:00:00: it wants to be paired with: "
         "bluetoothctl pair, then its address"
     )
-    await settled({radio})
+    await all_parted()
 
 
 async def test_there_is_no_bus(bluez: Bluetoothd) -> None:
@@ -729,13 +728,13 @@ async def test_there_is_no_bus(bluez: Bluetoothd) -> None:
 async def test_a_sensor_of_another_kind_is_named(bluez: Bluetoothd) -> None:
     sensor = Sensor(0)
     bluez.add(sensor)
-    radio = Radio()
+    radio = new_radio()
     line = await refusal(radio, PROFILES["bluest"], address=sensor.address)
     assert line == (
         "starting the ST BlueST (SensorTile, SensorTile.box, BlueTile) C0:FF:EE:00:00:00: it has no characteristic "
         "00e00000-0001-11e1-ac36-0002a5d5c51b; is its profile another one?"
     )
-    await settled({radio})
+    await all_parted()
 
 
 # Under load

@@ -15,7 +15,7 @@ from edgehar.sources.bluetooth.radio import Radio
 from edgehar.types import ACCELERATION, Stream
 
 SECONDS = 6.0
-"""Of all sensors at once: a heart belt sends every 0.7 s."""
+"""Time for which all sensors are heard at once, s: a heart belt sends every 0.7 s."""
 
 
 class Heard(Trial):
@@ -37,6 +37,7 @@ class Heard(Trial):
                 self.force += np.linalg.norm(samples.x[:, :3], axis=1).tolist()
 
 
+@pytest.mark.usefixtures("fast_clock")
 async def test_every_profile_starts_and_streams_at_rest(bluez: Bluetoothd) -> None:
     sensors = {name: sensor(name, i) for i, name in enumerate(PROFILES)}
     bluez.add(*sensors.values())

@@ -1,4 +1,4 @@
-"""What bleak makes of what may happen to BlueZ, to its bus, to the adapter and to a sensor."""
+"""Bleak and what may happen to BlueZ, to its bus, to the adapter and to a sensor."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -51,13 +51,13 @@ async def sensor(bluez: Bluetoothd) -> Peripheral:
 
 @pytest.fixture
 async def link(sensor: Peripheral) -> Link:
-    """Connected, and not yet released."""
-    link = Link(await found(sensor))
+    """Connect, and leave releasing to the test."""
+    link = Link(await discovered(sensor))
     await link.client.connect()
     return link
 
 
-async def found(sensor: Peripheral) -> BLEDevice:
+async def discovered(sensor: Peripheral) -> BLEDevice:
     device = await BleakScanner.find_device_by_address(sensor.address, timeout=PATIENCE_S)
     assert device is not None
     return device
@@ -124,8 +124,7 @@ async def test_bluez_reports_only_what_was_searched_for(bluez: Bluetoothd, senso
     async with BleakScanner(service_uuids=[SERVICE]) as scanner:
         await until(lambda: bool(scanner.discovered_devices))
 
-    assert bluez._life is not None
-    assert bluez._life.links.strangers() == [sensor]
+    assert bluez.strangers == [sensor]
 
 
 async def test_its_characteristics_are_read_and_written(sensor: Peripheral, link: Link) -> None:
@@ -238,7 +237,7 @@ async def test_what_was_left_open_is_subscribed_again_on_the_next_link(
     await link.lost()
     assert not sensor.is_subscribed(DATA)
 
-    async with BleakClient(await found(sensor)):
+    async with BleakClient(await discovered(sensor)):
         assert sensor.is_subscribed(DATA)
     await link.client.disconnect()
 
@@ -255,13 +254,13 @@ async def test_a_sensor_that_bluez_forgets_is_lost_and_cannot_be_connected(
     with pytest.raises(BleakDeviceNotFoundError):
         await BleakClient(sensor.address, timeout=0.1).connect()
     sensor.come_back()
-    async with BleakClient(await found(sensor)):
+    async with BleakClient(await discovered(sensor)):
         pass
 
 
 async def test_a_connect_fails_then_succeeds(sensor: Peripheral) -> None:
     sensor.refuse(2, "le-connection-abort-by-peer")
-    client = BleakClient(await found(sensor))
+    client = BleakClient(await discovered(sensor))
 
     for _ in range(2):
         failed = await dbus_error(client.connect())
@@ -272,12 +271,12 @@ async def test_a_connect_fails_then_succeeds(sensor: Peripheral) -> None:
 
 async def test_bleak_itself_tries_again_when_the_radio_aborts(sensor: Peripheral) -> None:
     sensor.refuse(2, ABORTED)
-    async with BleakClient(await found(sensor)):
+    async with BleakClient(await discovered(sensor)):
         assert not sensor.refusals
 
 
 async def test_a_sensor_out_of_reach_cannot_be_connected(bluez: Bluetoothd, sensor: Peripheral) -> None:
-    client = BleakClient(await found(sensor), timeout=0.2)
+    client = BleakClient(await discovered(sensor), timeout=0.2)
     sensor.leave()
 
     with pytest.raises(TimeoutError):
@@ -289,18 +288,18 @@ async def test_a_sensor_out_of_reach_cannot_be_connected(bluez: Bluetoothd, sens
 
 async def test_a_sensor_whose_services_never_come_is_let_go(sensor: Peripheral) -> None:
     sensor.resolves = False
-    client = BleakClient(await found(sensor), timeout=0.2)
+    client = BleakClient(await discovered(sensor), timeout=0.2)
 
     with pytest.raises(TimeoutError):
         await client.connect()
 
     # What the client then says of itself is a matter of chance.
-    await found(sensor)
+    await discovered(sensor)
 
 
 async def test_a_connect_that_is_given_up_leaves_no_link(sensor: Peripheral) -> None:
     sensor.connect_delay_s = 0.2
-    device = await found(sensor)
+    device = await discovered(sensor)
     with pytest.raises(TimeoutError):
         await BleakClient(device, timeout=0.05).connect()
 
@@ -314,11 +313,9 @@ async def test_what_was_found_is_forgotten_some_time_after_a_search(
     await bluez.stop()
     bluez.forget_after_s = 0.05
     await bluez.start()
-    device = await found(sensor)
+    device = await discovered(sensor)
 
-    assert bluez._life is not None
-    links = bluez._life.links
-    await until(lambda: not links.strangers())
+    await until(lambda: not bluez.strangers)
 
     with pytest.raises(BleakError, match="not found"):
         await BleakClient(device).connect()
@@ -351,14 +348,14 @@ async def test_after_a_crash_of_bluetoothd_a_new_search_and_connect_succeed(
 
     name, _ = await dbus_error(link.client.disconnect())
     assert name == "org.freedesktop.DBus.Error.UnknownObject"
-    async with BleakClient(await found(sensor)) as client:
+    async with BleakClient(await discovered(sensor)) as client:
         assert bytes(await client.read_gatt_char(DATA)) == b"hello"
 
 
 async def test_after_a_crash_of_bluetoothd_a_connect_without_a_search_reaches_nothing(
     bluez: Bluetoothd, sensor: Peripheral
 ) -> None:
-    device = await found(sensor)
+    device = await discovered(sensor)
     link = Link(device)
     await link.client.connect()
     await bluez.kill()
@@ -402,7 +399,7 @@ async def test_a_killed_bus_is_told(bluez: Bluetoothd, sensor: Peripheral, link:
     bluez.bus.start()
     assert await dbus_error(BleakScanner.discover(timeout=0.1)) == SERVICE_UNKNOWN
     await bluez.start()
-    async with BleakClient(await found(sensor)) as client:
+    async with BleakClient(await discovered(sensor)) as client:
         assert bytes(await client.read_gatt_char(DATA)) == b"hello"
 
 
@@ -489,7 +486,7 @@ async def until_found(sensor: Peripheral) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
-                await found(sensor)
+                await discovered(sensor)
             except BleakBluetoothNotAvailableError:
                 await asyncio.sleep(0.005)
             else:

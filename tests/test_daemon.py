@@ -36,7 +36,7 @@ cli.main()
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A simulated wearer's recording."""
+    """Write a simulated wearer's recording."""
     path = tmp_path_factory.mktemp("recording") / "wearer.ehr"
     with Writer(path, Header("anna", (Stream("trouser_pocket"),), epoch=1_700_000_000.0)) as writer:
         for item in Simulator(placements=["trouser_pocket"], script=SCRIPT, seed=3).packets():
@@ -123,7 +123,7 @@ async def test_a_killed_broker_costs_no_event_and_gets_its_states_back(
 
 
 async def test_sigterm_is_a_clean_end(tmp_path: Path, recording: Path, broker: Mosquitto) -> None:
-    """What runs is ended, nobody is said to be heard, and the exit code is a success."""
+    # What runs is ended, nobody is said to be heard, and the exit code is a success.
     listener = Listener(broker.port)
     daemon = start(configuration(tmp_path, recording, broker.port, speed=4))
     try:
@@ -146,8 +146,8 @@ async def test_without_a_broker_the_answers_come_as_json_lines(tmp_path: Path, r
     config.write_text(f'[[wearer]]\nid = "anna"\n[wearer.replay]\npath = "{recording}"\nspeed = 0\n')
     out, errors = await finished(start(config, "--stdout"))
     lines = [json.loads(line) for line in out.splitlines()]
-    told = [(line["id"], line["event_type"]) for line in lines if line["type"] == "event"]
-    assert told == expected_events(recording)
+    reported = [(line["id"], line["event_type"]) for line in lines if line["type"] == "event"]
+    assert reported == expected_events(recording)
     assert lines[-1]["activity"] == "no_signal", errors
 
 

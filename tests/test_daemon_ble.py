@@ -7,21 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from bluez import Bluetoothd
-from peripherals import sensor
 from radio import Characteristic, Peripheral
 
-from edgehar.config.schema import Ble, Wearer
-from edgehar.daemon.wearer import Feed
-from edgehar.daemon.wiring import Shared
+from edgehar.apps.record import record_wearer
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY
-from edgehar.pipeline.loop import Pipeline
-from edgehar.pipeline.manifest import find
-from edgehar.pipeline.recognizer import load
-from edgehar.recordings.ehr import Header, Writer, read
-from edgehar.sources.bluetooth.radio import Radio
+from edgehar.recordings.ehr import read
 from edgehar.sources.simulated.simulator import Simulator
-from edgehar.types import Activity, Event, Stream
 
 PLACEMENTS = ("wrist_left", "trouser_pocket")
 SIMULATOR = Simulator(placements=PLACEMENTS, script=[("walking", 120.0)], seed=3)
@@ -61,13 +54,13 @@ class Run:
         )
 
     async def until(self, key: str, value: str) -> dict[str, Any]:
-        """The first line to come that says so."""
+        """Return the first line to come that says so."""
         assert self.process.stdout is not None
         async with asyncio.timeout(60):
             async for line in self.process.stdout:
-                said: dict[str, Any] = json.loads(line)
-                if said.get(key) == value:
-                    return said
+                answer: dict[str, Any] = json.loads(line)
+                if answer.get(key) == value:
+                    return answer
         raise AssertionError(f"it ended without {key} {value}")
 
     async def until_logged(self, beginning: str) -> None:
@@ -118,16 +111,13 @@ async def test_labels_come_out_a_lost_link_comes_back_and_the_end_sets_sensors_f
     assert not any(each.is_subscribed(NORDIC_UART_NOTIFY) for each in worn)
 
 
+@pytest.mark.usefixtures("fast_clock")
 async def test_a_recording_of_bluetooth_sensors_can_be_replayed(bluez: Bluetoothd, tmp_path: Path) -> None:
     worn = [Worn(i) for i in range(2)]
     bluez.add(*worn)
     path = tmp_path / "walk.ehr"
-    record = await Run.begin(
-        "record", str(path), "-c", str(configuration(tmp_path, worn)), "--seconds", "12", "--json"
-    )
-    assert record.process.stdout is not None
-    counted = json.loads(await record.process.stdout.read())
-    await record.process.wait()
+    config = configuration(tmp_path, worn)
+    counted = await record_wearer(path, port=None, placement="", config=config, wearer=None, seconds=12)
     assert counted["packets"] > 100
     assert [(s.placement, s.profile) for s in read(path).header.streams] == [
         (p, "edgehar") for p in PLACEMENTS
@@ -135,32 +125,3 @@ async def test_a_recording_of_bluetooth_sensors_can_be_replayed(bluez: Bluetooth
     replay = await Run.begin("replay", str(path), "--json")
     await replay.until("type", "activity_started")
     await replay.process.communicate()
-
-
-async def test_live_and_the_recording_of_it_agree_to_the_bit(bluez: Bluetoothd, tmp_path: Path) -> None:
-    """With sensors whose channels come apart, from several characteristics, with clocks and without."""
-    worn = {"wrist_left": sensor("polar_verity", 1), "trouser_pocket": sensor("metamotion", 2)}
-    bluez.add(*worn.values())
-    ble = [Ble(placement=p, profile=each.profile.name, address=each.address) for p, each in worn.items()]
-    recognizer = load(find("imu_tcn"))
-    radio = Radio()
-    feed = Feed(Wearer(id="anna", ble=ble), recognizer, recognizer.spec.decision, Shared(radio))
-    path, answers = tmp_path / "rest.ehr", list[Activity | Event]()
-    streams = tuple(Stream(s.placement, s.profile) for s in ble)
-    with Writer(path, Header("anna", streams, epoch=feed.epoch)) as writer:
-        running = asyncio.create_task(feed.run(answers.append, lambda: None, writer.push))
-        async with asyncio.timeout(60):
-            while len(answers) < 12:  # noqa: ASYNC110 - the feed fills it
-                await asyncio.sleep(0.1)
-        running.cancel()
-        await asyncio.wait([running])
-    recorded = read(path)
-    pipeline = Pipeline(
-        "anna", recorded.header.streams, recognizer, recognizer.spec.decision, epoch=feed.epoch
-    )
-    again = [answer for item in recorded for answer in pipeline.push(*item)]
-    assert any(answer.coverage == 1.0 for answer in again)
-    assert again == answers[: len(again)]
-    # What follows is the live run's own end, which ends what runs.
-    assert len(again) >= 12
-    assert all(found["misfit"] is None for found in feed.health()["sensors"].values())

@@ -29,7 +29,7 @@ EVERYTHING = Faults(
 
 
 def ideal(packets: int, streams: int = 1) -> Iterator[Item]:
-    """A packet of 10 samples every 0.2 s on each stream, a description every second."""
+    """Return a packet of 10 samples every 0.2 s on each stream, a description every second."""
     for i in range(packets):
         t = i * PACKET_S
         for stream in range(streams):

@@ -11,7 +11,7 @@ import pytest
 from firmware import BRIDGE, STRICT, run, tool
 
 from edgehar.config.schema import Serial, Wearer
-from edgehar.daemon.wearer import Feed
+from edgehar.daemon.wearer import WearerFeed
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
 from edgehar.types import OTHER, Activity, Event
@@ -73,7 +73,7 @@ class Emulated:
         recognizer = load(find("imu_tcn"))
         self.labels = {*recognizer.spec.labels} - {OTHER}
         wearer = Wearer(id="anna", serial=[Serial(placement=PLACEMENT, port=port)])
-        self.feed = Feed(wearer, recognizer, recognizer.spec.decision)
+        self.feed = WearerFeed(wearer, recognizer, recognizer.spec.decision)
         self.bodies: list[bytes] = []
         self.outputs: list[Activity | Event] = []
         self._number = 0

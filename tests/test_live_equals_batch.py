@@ -1,4 +1,4 @@
-"""Real people's rows through real serial ports: the recording of the run gives the run's own answers."""
+"""Live runs, on a clock that is fast for all: the recording of the run gives the run's own answers."""
 
 import asyncio
 import os
@@ -8,23 +8,30 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from edgehar.config.schema import Serial, Wearer
-from edgehar.daemon.wearer import Feed
+import pytest
+from bluez import Bluetoothd
+from peripherals import sensor
+
+from edgehar.config.schema import Ble, Serial, Wearer
+from edgehar.daemon.wearer import WearerFeed
+from edgehar.daemon.wiring import SharedLinks
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
 from edgehar.recordings.ehr import Header, Writer, read
 from edgehar.recordings.npz import read_npz
+from edgehar.sources.bluetooth.radio import Radio
 from edgehar.types import Activity, Event, Item, Stream
 from edgehar.wire.framing import frame
 
+pytestmark = pytest.mark.usefixtures("fast_clock")
+
 SECONDS = 14.0
-"""Real time: a sensor's clock has to run at its own speed."""
 
 
 @asynccontextmanager
 async def ports(items: Sequence[Item], count: int) -> AsyncIterator[list[str]]:
-    """Pseudo-terminals, one for each stream, on which the packets come as the sensors sent them."""
+    """Yield pseudo-terminals, one for each stream, on which the packets come as the sensors sent them."""
     pairs = [os.openpty() for _ in range(count)]
     for _, end in pairs:
         tty.setraw(end)
@@ -48,12 +55,12 @@ async def ports(items: Sequence[Item], count: int) -> AsyncIterator[list[str]]:
 async def live(
     wearer: str, track: Sequence[Item], placements: Sequence[str], out: Path
 ) -> list[Activity | Event]:
-    """What a daemon's feed answers while it is recorded to `out`."""
+    """Return what a daemon's feed answers while it is recorded to `out`."""
     recognizer = load(find("imu_tcn"))
     answers: list[Activity | Event] = []
     async with ports(track, len(placements)) as names:
         sensors = [Serial(placement=p, port=name) for p, name in zip(placements, names, strict=True)]
-        feed = Feed(Wearer(id=wearer, serial=sensors), recognizer, recognizer.spec.decision)
+        feed = WearerFeed(Wearer(id=wearer, serial=sensors), recognizer, recognizer.spec.decision)
         header = Header(wearer, tuple(Stream(p) for p in placements), epoch=feed.epoch)
         with Writer(out, header) as writer:
             running = asyncio.create_task(feed.run(answers.append, lambda: None, writer.push))
@@ -80,7 +87,7 @@ def batch(path: Path) -> list[Activity | Event]:
 async def test_live_runs_and_the_batches_of_their_recordings_agree_to_the_bit(
     data: Path, tmp_path: Path
 ) -> None:
-    """A phone in a pocket, and three units of one body at once, both at their own pace."""
+    # A phone in a pocket, and three units of one body at once, both at their own pace.
     people = {
         "motionsense": (["trouser_pocket"], ["jogging"]),
         "dsads": (["chest", "wrist_left", "knee_right"], ["walking_treadmill"]),
@@ -98,3 +105,30 @@ async def test_live_runs_and_the_batches_of_their_recordings_agree_to_the_bit(
         judged = [a for a in again if isinstance(a, Activity) and a.coverage == 1.0]
         assert len(judged) > 12
         assert any(answer.label is not None for answer in judged)
+
+
+async def test_live_and_the_recording_of_it_agree_to_the_bit(bluez: Bluetoothd, tmp_path: Path) -> None:
+    # With sensors whose channels come apart, from several characteristics, with clocks and without.
+    peripherals = {"wrist_left": sensor("polar_verity", 1), "trouser_pocket": sensor("metamotion", 2)}
+    bluez.add(*peripherals.values())
+    ble = [
+        Ble(placement=p, profile=each.profile.name, address=each.address) for p, each in peripherals.items()
+    ]
+    recognizer = load(find("imu_tcn"))
+    radio = Radio()
+    feed = WearerFeed(Wearer(id="anna", ble=ble), recognizer, recognizer.spec.decision, SharedLinks(radio))
+    path, answers = tmp_path / "rest.ehr", list[Activity | Event]()
+    streams = tuple(Stream(s.placement, s.profile) for s in ble)
+    with Writer(path, Header("anna", streams, epoch=feed.epoch)) as writer:
+        running = asyncio.create_task(feed.run(answers.append, lambda: None, writer.push))
+        async with asyncio.timeout(60):
+            while len(answers) < 12:  # noqa: ASYNC110 - the feed fills it
+                await asyncio.sleep(0.1)
+        running.cancel()
+        await asyncio.wait([running])
+    again = batch(path)
+    assert any(answer.coverage == 1.0 for answer in again)
+    assert again == answers[: len(again)]
+    # What follows is the live run's own end, which ends what runs.
+    assert len(again) >= 12
+    assert all(sensor["misfit"] is None for sensor in feed.health()["sensors"].values())

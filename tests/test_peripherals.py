@@ -24,7 +24,7 @@ every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFIL
 
 
 class Ear:
-    """Connected to a sensor; reads what it sends."""
+    """A client that is connected to a sensor and reads what it sends."""
 
     def __init__(self, client: BleakClient, profile: Profile) -> None:
         self.client, self.profile = client, profile
@@ -145,7 +145,7 @@ async def test_it_is_recognized_and_sends_once_started(bluez: Bluetoothd, profil
 async def test_two_send_at_once(bluez: Bluetoothd) -> None:
     sensors = [sensor("movella_dot", number) for number in (1, 2)]
     bluez.add(*sensors)
-    ears = [Ear(await connected(one), one.profile) for one in sensors]
+    ears = [Ear(await connected(dot), dot.profile) for dot in sensors]
     for ear in ears:
         await ear.subscribe()
         await ear.write(*ear.profile.start)
@@ -191,14 +191,14 @@ async def test_a_stop_stops_it_and_a_start_may_be_repeated(bluez: Bluetoothd) ->
 
 @pytest.mark.parametrize("name", ["movella_dot", "pinetime"])
 async def test_it_wants_to_be_started_on_every_link(bluez: Bluetoothd, name: str) -> None:
-    bluez.add(one := sensor(name))
+    bluez.add(imitated := sensor(name))
     for _ in range(2):
-        ear = Ear(await connected(one), one.profile)
+        ear = Ear(await connected(imitated), imitated.profile)
         await ear.subscribe()
-        assert one.is_started == (not one.profile.start)
-        await ear.write(*one.profile.start)
+        assert imitated.is_started == (not imitated.profile.start)
+        await ear.write(*imitated.profile.start)
         await ear.until_packets(2)
-        one.drop()
+        imitated.drop()
         await ear.client.disconnect()
 
 

@@ -7,7 +7,6 @@ import json
 import logging
 import socket
 from collections.abc import AsyncIterator
-from typing import Any
 
 import aiohttp
 import pytest
@@ -17,10 +16,9 @@ from phones import ANDROID, BEGIN_NS, IPHONE, push, reading, recording
 from test_sensor_logger import TEST_PUSH
 
 from edgehar.devices.sensor_logger import SensorLoggerReader
-from edgehar.devices.sensor_logger_json import LARGEST, LONGEST
+from edgehar.devices.sensor_logger_json import LARGEST, LONGEST, Push
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.sources.phone import http as phone_http
-from edgehar.sources.phone.http import SensorLoggerHttp
+from edgehar.sources.phone.http import PushServer, SensorLoggerHttp, explain_bind_error
 
 
 class Poster:
@@ -47,21 +45,24 @@ def is_open(port: int) -> bool:
         return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
-def http(port: int, device: str | None = None, **settings: Any) -> SensorLoggerHttp:
-    return SensorLoggerHttp(f"127.0.0.1:{port}", device, **settings)
-
-
 @pytest.fixture
 def port() -> int:
     return free_port()
 
 
+@pytest.fixture
+def server(port: int) -> PushServer:
+    return PushServer(f"127.0.0.1:{port}")
+
+
 @pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize("device", [None, IPHONE])
-async def test_posts_come_as_bodies_that_the_reader_reads(port: int, device: str | None) -> None:
+async def test_posts_come_as_bodies_that_the_reader_reads(
+    port: int, server: PushServer, device: str | None
+) -> None:
     listener, reader = Listener(), SensorLoggerReader("c0ffee")
     messages = recording(5, ANDROID)
-    async with running(http(port, device), listener.deliver), poster(port) as app:
+    async with running(SensorLoggerHttp(server, device), listener.deliver), poster(port) as app:
         for message in messages:
             assert await app.post(message) == (200, "ok\n")
     packets = [packet for body in listener.bodies for packet in reader.push(body)]
@@ -71,11 +72,11 @@ async def test_posts_come_as_bodies_that_the_reader_reads(port: int, device: str
 
 
 @pytest.mark.usefixtures("nothing_left")
-async def test_a_post_larger_than_a_record_comes_in_parts(port: int) -> None:
+async def test_a_post_larger_than_a_record_comes_in_parts(port: int, server: PushServer) -> None:
     listener, reader = Listener(), SensorLoggerReader("c0ffee")
     (message,) = recording(1, ANDROID, per_push=1500)
     assert len(message) > 3 * LONGEST
-    async with running(http(port), listener.deliver), poster(port) as app:
+    async with running(SensorLoggerHttp(server), listener.deliver), poster(port) as app:
         assert (await app.post(message))[0] == 200
     assert len(listener.bodies) > 3
     assert max(map(len, listener.bodies)) <= LONGEST
@@ -85,10 +86,12 @@ async def test_a_post_larger_than_a_record_comes_in_parts(port: int) -> None:
 
 
 @pytest.mark.usefixtures("nothing_left")
-async def test_two_phones_at_one_port_are_told_apart(port: int, caplog: pytest.LogCaptureFixture) -> None:
+async def test_two_phones_at_one_port_are_told_apart(
+    port: int, server: PushServer, caplog: pytest.LogCaptureFixture
+) -> None:
     anna, ben = Listener(), Listener()
-    async with running(http(port, "anna"), anna.deliver) as first, poster(port) as app:
-        async with running(http(port, "ben"), ben.deliver):
+    async with running(SensorLoggerHttp(server, "anna"), anna.deliver) as first, poster(port) as app:
+        async with running(SensorLoggerHttp(server, "ben"), ben.deliver):
             for who in ("anna", "ben", "anna"):
                 for message in recording(1, ANDROID, device=who):
                     assert (await app.post(message))[0] == 200
@@ -103,11 +106,11 @@ async def test_two_phones_at_one_port_are_told_apart(port: int, caplog: pytest.L
 
 
 @pytest.mark.usefixtures("nothing_left")
-async def test_who_names_no_device_takes_the_first_that_no_other_names(port: int) -> None:
+async def test_who_names_no_device_takes_the_first_that_no_other_names(port: int, server: PushServer) -> None:
     anna, anyone = Listener(), Listener()
     async with (
-        running(http(port, "anna"), anna.deliver),
-        running(http(port), anyone.deliver),
+        running(SensorLoggerHttp(server, "anna"), anna.deliver),
+        running(SensorLoggerHttp(server), anyone.deliver),
         poster(port) as app,
     ):
         answers = []
@@ -121,11 +124,11 @@ async def test_who_names_no_device_takes_the_first_that_no_other_names(port: int
 
 @pytest.mark.usefixtures("nothing_left")
 async def test_an_unknown_phone_is_told_so_and_named_once_in_the_log(
-    port: int, caplog: pytest.LogCaptureFixture
+    port: int, server: PushServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     listener = Listener()
     (message,) = recording(1, ANDROID, device='stran"ger\n')
-    async with running(http(port, "anna"), listener.deliver), poster(port) as app:
+    async with running(SensorLoggerHttp(server, "anna"), listener.deliver), poster(port) as app:
         answers = [await app.post(message) for _ in range(3)]
     assert {status for status, _ in answers} == {499}
     assert 'device = "stran\\"ger\\n"' in answers[0][1]
@@ -136,23 +139,21 @@ async def test_an_unknown_phone_is_told_so_and_named_once_in_the_log(
 
 @pytest.mark.usefixtures("nothing_left")
 async def test_names_in_the_log_are_bounded(
-    port: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    port: int, server: PushServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(phone_http, "_strangers", set())
-    async with running(http(port, "anna"), Listener().deliver), poster(port) as app:
+    async with running(SensorLoggerHttp(server, "anna"), Listener().deliver), poster(port) as app:
         for i in range(40):
             await app.post(recording(1, ANDROID, device=f"stranger {i}", per_push=1)[0])
     assert sum(record.levelno == logging.WARNING for record in caplog.records) == 32
-    assert len(phone_http._strangers) == 32
 
 
 @pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize("message", [TEST_PUSH, push(0, [reading("light", BEGIN_NS, {"lux": 3})])])
 async def test_the_apps_test_is_answered_and_is_nobodys_phone(
-    port: int, message: bytes, caplog: pytest.LogCaptureFixture
+    port: int, server: PushServer, message: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     listener = Listener()
-    async with running(http(port), listener.deliver), poster(port) as app:
+    async with running(SensorLoggerHttp(server), listener.deliver), poster(port) as app:
         status, text = await app.post(message)
         assert (status, text.startswith("edgehar hears you")) == (200, True)
         assert (await app.post(recording(1, ANDROID)[0]))[0] == 200
@@ -172,10 +173,10 @@ async def test_the_apps_test_is_answered_and_is_nobodys_phone(
     ],
 )
 async def test_what_cannot_be_read_is_refused_with_a_sentence(
-    port: int, body: bytes, status: int, says: str, caplog: pytest.LogCaptureFixture
+    port: int, server: PushServer, body: bytes, status: int, says: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     listener = Listener()
-    async with running(http(port), listener.deliver) as task, poster(port) as app:
+    async with running(SensorLoggerHttp(server), listener.deliver) as task, poster(port) as app:
         answer = await app.post(body)
         assert (answer[0], says in answer[1]) == (status, True)
         assert (await app.post(recording(1, ANDROID)[0]))[0] == 200
@@ -185,8 +186,10 @@ async def test_what_cannot_be_read_is_refused_with_a_sentence(
 
 
 @pytest.mark.usefixtures("nothing_left")
-async def test_who_sends_all_of_too_much_before_it_listens_hears_the_answer(port: int) -> None:
-    async with running(http(port), Listener().deliver), poster(port):
+async def test_who_sends_all_of_too_much_before_it_listens_hears_the_answer(
+    port: int, server: PushServer
+) -> None:
+    async with running(SensorLoggerHttp(server), Listener().deliver), poster(port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         size = 5 * LARGEST
         writer.write(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode())
@@ -204,9 +207,9 @@ async def test_who_sends_all_of_too_much_before_it_listens_hears_the_answer(port
     ids=["no gzip", "no chunks"],
 )
 async def test_a_body_that_is_not_as_its_header_says_is_refused(
-    port: int, head: bytes, caplog: pytest.LogCaptureFixture
+    port: int, server: PushServer, head: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with running(http(port), Listener().deliver), poster(port) as app:
+    async with running(SensorLoggerHttp(server), Listener().deliver), poster(port) as app:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\nnonsense\n")
         assert b" 400 " in await reader.readline()
@@ -216,8 +219,8 @@ async def test_a_body_that_is_not_as_its_header_says_is_refused(
 
 
 @pytest.mark.usefixtures("nothing_left")
-async def test_a_browser_is_told_what_this_is(port: int) -> None:
-    async with running(http(port), Listener().deliver), aiohttp.ClientSession() as session:
+async def test_a_browser_is_told_what_this_is(port: int, server: PushServer) -> None:
+    async with running(SensorLoggerHttp(server), Listener().deliver), aiohttp.ClientSession() as session:
         await until(lambda: is_open(port))
         async with session.get(f"http://127.0.0.1:{port}/") as answer:
             assert (answer.status, "Sensor Logger" in await answer.text()) == (405, True)
@@ -225,10 +228,10 @@ async def test_a_browser_is_told_what_this_is(port: int) -> None:
 
 @pytest.mark.usefixtures("nothing_left")
 async def test_a_phone_that_vanishes_within_a_post_leaves_nothing(
-    port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(phone_http, "BODY_S", 0.05)
-    async with running(http(port), Listener().deliver), poster(port) as app:
+    server = PushServer(f"127.0.0.1:{port}", body_s=0.05)
+    async with running(SensorLoggerHttp(server), Listener().deliver), poster(port) as app:
         for leaves in (True, False):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
@@ -245,11 +248,11 @@ async def test_a_phone_that_vanishes_within_a_post_leaves_nothing(
 
 
 @pytest.mark.usefixtures("nothing_left")
-async def test_a_phone_that_falls_silent_is_lost_and_comes_back(port: int) -> None:
+async def test_a_phone_that_falls_silent_is_lost_and_comes_back(port: int, server: PushServer) -> None:
     listener, states = Listener(), list[bool]()
     messages = recording(3, ANDROID)
     async with (
-        kept(http(port, silence_s=0.05), listener.deliver, states),
+        kept(SensorLoggerHttp(server, silence_s=0.05), listener.deliver, states),
         aiohttp.ClientSession() as session,
     ):
         for message in messages:
@@ -261,8 +264,11 @@ async def test_a_phone_that_falls_silent_is_lost_and_comes_back(port: int) -> No
 
 
 @pytest.mark.usefixtures("nothing_left")
-async def test_a_phone_that_has_not_spoken_yet_is_waited_for(port: int) -> None:
-    async with running(http(port, silence_s=0.0), Listener().deliver) as task, poster(port) as app:
+async def test_a_phone_that_has_not_spoken_yet_is_waited_for(port: int, server: PushServer) -> None:
+    async with (
+        running(SensorLoggerHttp(server, silence_s=0.0), Listener().deliver) as task,
+        poster(port) as app,
+    ):
         # A post that is nobody's, to let time pass; without a phone there is no silence.
         for _ in range(20):
             await app.post(TEST_PUSH)
@@ -270,13 +276,13 @@ async def test_a_phone_that_has_not_spoken_yet_is_waited_for(port: int) -> None:
 
 
 @pytest.mark.usefixtures("nothing_left")
-async def test_an_exception_of_deliver_leaves_the_http_source(port: int) -> None:
+async def test_an_exception_of_deliver_leaves_the_http_source(port: int, server: PushServer) -> None:
     def deliver(_t: float, _stream: int, _body: bytes) -> None:
         raise OSError("the disk is full")
 
     other = Listener()
-    async with running(http(port, "ben"), other.deliver), poster(port) as app:
-        async with running(http(port, "anna"), deliver) as task:
+    async with running(SensorLoggerHttp(server, "ben"), other.deliver), poster(port) as app:
+        async with running(SensorLoggerHttp(server, "anna"), deliver) as task:
             assert (await app.post(recording(1, ANDROID, device="anna")[0]))[0] == 503
             with pytest.raises(OSError, match="the disk is full"):
                 await task
@@ -285,23 +291,23 @@ async def test_an_exception_of_deliver_leaves_the_http_source(port: int) -> None
 
 @pytest.mark.usefixtures("nothing_left")
 async def test_a_fault_in_the_server_ends_its_sources_loudly(
-    port: int, monkeypatch: pytest.MonkeyPatch
+    port: int,
 ) -> None:
-    def broken(_raw: bytes) -> None:
+    def broken(_raw: bytes) -> Push:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(phone_http, "cut", broken)
-    async with running(http(port), Listener().deliver) as task, poster(port) as app:
+    server = PushServer(f"127.0.0.1:{port}", read_push=broken)
+    async with running(SensorLoggerHttp(server), Listener().deliver) as task, poster(port) as app:
         assert (await app.post(b"{}"))[0] == 500
         with pytest.raises(ZeroDivisionError):
             await task
 
 
 @pytest.mark.usefixtures("nothing_left")
-async def test_a_life_may_follow_another_at_once(port: int) -> None:
+async def test_a_life_may_follow_another_at_once(port: int, server: PushServer) -> None:
     listener = Listener()
     for number in range(1, 4):
-        async with running(http(port), listener.deliver), poster(port) as app:
+        async with running(SensorLoggerHttp(server), listener.deliver), poster(port) as app:
             assert (await app.post(recording(1, ANDROID)[0]))[0] == 200
             await listener.until(number)
     assert not is_open(port)
@@ -309,39 +315,41 @@ async def test_a_life_may_follow_another_at_once(port: int) -> None:
 
 @pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize("turns", range(6))
-async def test_cancelling_while_it_opens_leaves_nothing(port: int, turns: int) -> None:
-    task = asyncio.create_task(http(port).run(Listener().deliver))
+async def test_cancelling_while_it_opens_leaves_nothing(port: int, server: PushServer, turns: int) -> None:
+    task = asyncio.create_task(SensorLoggerHttp(server).run(Listener().deliver))
     for _ in range(turns):
         await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait([task])
-    async with running(http(port), Listener().deliver), poster(port) as app:
+    async with running(SensorLoggerHttp(server), Listener().deliver), poster(port) as app:
         assert (await app.post(recording(1, ANDROID)[0]))[0] == 200
 
 
-async def test_a_port_that_is_taken_is_told_as_such(port: int) -> None:
+async def test_a_port_that_is_taken_is_told_as_such(port: int, server: PushServer) -> None:
     with (
         socket.create_server(("127.0.0.1", port)),
         pytest.raises(SourceLostError, match=f"port 127.0.0.1:{port} is in use"),
     ):
-        await http(port).run(Listener().deliver)
+        await SensorLoggerHttp(server).run(Listener().deliver)
 
 
 async def test_an_address_that_is_not_this_hosts_is_told_as_such() -> None:
     with pytest.raises(SourceLostError, match=r"no such address.*0\.0\.0\.0"):
-        await SensorLoggerHttp("192.0.2.1:8000").run(Listener().deliver)
+        await SensorLoggerHttp(PushServer("192.0.2.1:8000")).run(Listener().deliver)
 
 
 def test_a_port_of_the_system_is_told_as_such() -> None:
-    assert "below 1024" in phone_http._why_not("0.0.0.0:80", PermissionError(13, "Permission denied"))
+    assert "below 1024" in explain_bind_error("0.0.0.0:80", PermissionError(13, "Permission denied"))
 
 
 @pytest.mark.parametrize("device", [None, "anna"])
 @pytest.mark.usefixtures("nothing_left")
-async def test_one_phone_for_two_sources_is_the_operators_to_mend(port: int, device: str | None) -> None:
-    async with running(http(port, device), Listener().deliver) as first, poster(port):
+async def test_one_phone_for_two_sources_is_the_operators_to_mend(
+    port: int, server: PushServer, device: str | None
+) -> None:
+    async with running(SensorLoggerHttp(server, device), Listener().deliver) as first, poster(port):
         with pytest.raises(ConfigError, match=f"127.0.0.1:{port}: two sources name"):
-            await http(port, device).run(Listener().deliver)
+            await SensorLoggerHttp(server, device).run(Listener().deliver)
         assert not first.done()
 
 
@@ -351,10 +359,10 @@ async def test_one_phone_for_two_sources_is_the_operators_to_mend(port: int, dev
 )
 def test_what_is_no_address_is_refused_at_once(listen: str) -> None:
     with pytest.raises(ConfigError, match=r"expected an address of this host and a port"):
-        SensorLoggerHttp(listen)
+        PushServer(listen)
 
 
 async def test_ipv6_is_listened_on_too() -> None:
     listener, port = Listener(), free_port()
-    async with running(SensorLoggerHttp(f"[::]:{port}"), listener.deliver), poster(port) as app:
+    async with running(SensorLoggerHttp(PushServer(f"[::]:{port}")), listener.deliver), poster(port) as app:
         assert (await app.post(recording(1, ANDROID)[0]))[0] == 200

@@ -106,7 +106,7 @@ async def test_what_else_is_on_the_topic_is_counted_or_named(
             await heard(app, listener, mine)
     (line,) = caplog.messages
     assert 'write device = "ben"' in line
-    assert source.damaged == 2
+    assert source.link.damaged == 2
     assert {json.loads(body)["deviceId"] for body in listener.bodies} == {"anna"}
 
 
@@ -191,7 +191,7 @@ async def test_no_broker_is_one_line() -> None:
 
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A broker that lets in only who knows that `pi` has the password `right`."""
+    """Run a broker that lets in only who knows that `pi` has the password `right`."""
     passwords = tmp_path / "passwords"
     subprocess.run([program("mosquitto_passwd"), "-b", "-c", str(passwords), "pi", "right"], check=True)
     access = f"allow_anonymous false\npassword_file {passwords}"
@@ -207,7 +207,7 @@ async def test_a_wrong_password_is_told_as_such(guarded: Mosquitto) -> None:
 @pytest.mark.usefixtures("nothing_left")
 async def test_a_topic_that_the_broker_does_not_give_is_told_as_such() -> None:
     async def grudge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """MQTT 3.1.1: welcome, but 0x80 to every subscription."""
+        """Speak MQTT 3.1.1: welcome, but 0x80 to every subscription."""
         await reader.readuntil(b"edgehar-phone-")
         writer.write(bytes((0x20, 2, 0, 0)))
         head = await reader.readuntil(b"\x0dsensor-logger")

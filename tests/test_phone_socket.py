@@ -16,9 +16,7 @@ from edgehar.devices.sensor_logger_json import LONGEST
 from edgehar.devices.sensor_server import ACCELEROMETER, GYROSCOPE, SensorServerReader
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.pipeline.clock import Clock
-from edgehar.sources.phone import websocket as phone_socket
 from edgehar.sources.phone.websocket import SensorServer
-from edgehar.sources.silence_timeout import Watched
 from edgehar.types import ACCELERATION
 
 
@@ -27,7 +25,7 @@ class Phone:
 
     def __init__(self) -> None:
         self.port = free_port()
-        self.asked: list[tuple[str, list[str]]] = []
+        self.requests: list[tuple[str, list[str]]] = []
         self.link: web.WebSocketResponse | None = None
         self.pongs = True
         self._runner: web.AppRunner | None = None
@@ -46,7 +44,7 @@ class Phone:
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
         link = web.WebSocketResponse(autoping=self.pongs)
         await link.prepare(request)
-        self.asked.append((request.path, json.loads(request.query["types"])))
+        self.requests.append((request.path, json.loads(request.query["types"])))
         self.link = link
         async for _ in link:
             pass
@@ -93,7 +91,7 @@ async def test_sensor_server_sends_what_its_reader_reads(phone: Phone) -> None:
         await listener.until(len(EVENTS))
     assert listener.bodies == EVENTS
     assert listener.times == sorted(listener.times)
-    assert phone.asked == [("/sensors/connect", [ACCELEROMETER, GYROSCOPE])]
+    assert phone.requests == [("/sensors/connect", [ACCELEROMETER, GYROSCOPE])]
     x = [
         clock.push(t, packet).x[-1].tolist()
         for t, body in zip(listener.times, listener.bodies, strict=True)
@@ -118,7 +116,7 @@ async def test_a_phone_that_goes_and_comes_back_is_taken_up_again(
             await phone.start()
     assert listener.bodies == EVENTS[:4] * 3
     assert states == [True, False] * 3
-    # It comes and goes, which is said once.
+    # It comes and goes, which is logged once.
     assert sum(record.levelno == logging.WARNING for record in caplog.records) == 1
 
 
@@ -135,20 +133,17 @@ async def test_a_close_is_told_with_the_apps_own_words(phone: Phone) -> None:
 
 
 @pytest.mark.usefixtures("nothing_left")
-async def test_a_phone_that_vanished_is_noticed(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(phone_socket, "HEARTBEAT_S", 0.05)
+async def test_a_phone_that_vanished_is_noticed(phone: Phone) -> None:
     phone.pongs = False
-    async with running(SensorServer(phone.url), Listener().deliver) as task:
+    async with running(SensorServer(phone.url, heartbeat_s=0.05), Listener().deliver) as task:
         await phone.connected()
         with pytest.raises(SourceLostError, match=r"was lost.* still in reach"):
             await task
 
 
 @pytest.mark.usefixtures("nothing_left")
-async def test_a_phone_that_answers_but_measures_nothing_is_left_to_who_watches(phone: Phone) -> None:
-    quick = SensorServer(phone.url)
-    quick.silence_s = 0.05
-    async with running(Watched(quick), Listener().deliver) as task:
+async def test_a_phone_that_answers_but_measures_nothing_is_lost(phone: Phone) -> None:
+    async with running(SensorServer(phone.url, silence_s=0.05), Listener().deliver) as task:
         with pytest.raises(SourceLostError, match="nothing came"):
             await task
 
@@ -180,15 +175,12 @@ async def test_no_phone_at_the_address_is_one_line_that_says_what_to_look_at() -
     assert "\n" not in str(caught.value)
 
 
-async def test_a_host_that_takes_the_connection_and_says_nothing_is_given_up(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(phone_socket, "CONNECT_S", 0.05)
+async def test_a_host_that_takes_the_connection_and_says_nothing_is_given_up() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as deaf,
         pytest.raises(SourceLostError, match="no answer"),
     ):
-        await SensorServer(f"ws://127.0.0.1:{deaf.getsockname()[1]}").run(Listener().deliver)
+        await SensorServer(f"ws://127.0.0.1:{deaf.getsockname()[1]}", connect_s=0.05).run(Listener().deliver)
 
 
 @pytest.mark.parametrize("status", [200, 404, 500])
@@ -244,4 +236,4 @@ def test_a_url_that_cannot_be_a_phones_is_refused_at_once(url: str) -> None:
     ],
 )
 def test_the_rest_of_the_url_is_added(url: str, begins: str) -> None:
-    assert SensorServer(url)._url.startswith(begins)
+    assert SensorServer(url).full_url.startswith(begins)

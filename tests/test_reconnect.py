@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from edgehar.backoff import Delays
 from edgehar.errors import SourceLostError
-from edgehar.sources import Deliver
+from edgehar.sources import Deliver, LinkState
 from edgehar.sources.reconnect import STEADY_S, keep_open
 
 LOST = "lost"
@@ -18,13 +18,10 @@ STEADY = "steady"
 
 
 class Scripted:
-    """Each life is a list of what happens in it; a life without LOST ends by itself."""
-
-    damaged = 0
-    battery = None
-    silence_s = 30.0
+    """A source whose lives are lists of what happens in each; one without LOST ends by itself."""
 
     def __init__(self, *lives: list[str], clock: "Clock | None" = None) -> None:
+        self.link = LinkState()
         self._lives = list(lives)
         self._clock = clock
 
@@ -34,6 +31,8 @@ class Scripted:
                 raise SourceLostError("the cable is out")
             if happening == STEADY and self._clock:
                 self._clock.t += STEADY_S
+            if self._clock:
+                self.link.heard_at = self._clock.t
             deliver(0.0, 0, happening.encode())
 
 
@@ -151,9 +150,7 @@ async def test_cancelling_ends_it_in_a_pause_and_in_a_life(*, asleep: bool) -> N
         await asyncio.Event().wait()
 
     class Endless:
-        damaged = 0
-        battery = None
-        silence_s = 30.0
+        link = LinkState()
 
         async def run(self, deliver: Deliver) -> None:
             deliver(0.0, 0, b"")

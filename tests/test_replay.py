@@ -10,6 +10,7 @@ import pytest
 from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.errors import RecordingError
 from edgehar.recordings.ehr import Header, Writer
+from edgehar.sources.pace import Pace
 from edgehar.sources.replay import Replay, open_recording
 from edgehar.types import Item, Stream
 from edgehar.wire.protocol import encode_data
@@ -56,24 +57,20 @@ async def test_it_never_runs_ahead_of_its_pace() -> None:
     assert max(ahead) < 0.002
 
 
-async def test_a_late_packet_does_not_delay_the_next_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loop whose clock only sleeping and working move: due times stay where they were."""
-    loop = asyncio.get_running_loop()
-    clock = loop.time()
-    monkeypatch.setattr(loop, "time", lambda: clock)
+async def test_a_late_packet_does_not_delay_the_next_ones() -> None:
+    # A clock that only sleeping and working move: due times stay where they were.
+    clock = 100.0
 
     async def sleep(seconds: float) -> None:
         nonlocal clock
         clock += seconds
 
-    def work(_t: float, _stream: int, _body: bytes) -> None:
-        nonlocal clock
+    began, times = clock, list[float]()
+    pace = Pace(ITEMS[0][0], 1, now=lambda: clock, sleep=sleep)
+    for t, *_ in ITEMS[:8]:
+        await pace.until(t)
         times.append(clock - began)
         clock += 0.025 if len(times) == 3 else 0.004
-
-    monkeypatch.setattr("edgehar.sources.pace.asyncio.sleep", sleep)
-    times, began = list[float](), clock
-    await Replay(ITEMS[:8], speed=1).run(work)
     assert times == pytest.approx([0, 0.01, 0.02, 0.045, 0.049, 0.053, 0.06, 0.07])
 
 

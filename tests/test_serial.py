@@ -24,7 +24,7 @@ from serial.rfc2217 import PortManager
 from edgehar.backoff import Delays
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.sources.reconnect import keep_open
-from edgehar.sources.serial import Serial, _why_not
+from edgehar.sources.serial import Serial, explain_open_error
 from edgehar.wire.framing import frame
 from edgehar.wire.protocol import encode_data
 
@@ -99,7 +99,7 @@ async def test_a_damaged_frame_is_counted_and_the_rest_comes(plug: Plug) -> None
         plug.send(frame(BODIES[0]) + frame(BODIES[1])[5:] + frame(BODIES[2]))
         await listener.until(2)
     assert listener.bodies == [BODIES[0], BODIES[2]]
-    assert source.damaged == 1
+    assert source.link.damaged == 1
 
 
 async def test_unplugging_loses_the_source(plug: Plug) -> None:
@@ -130,7 +130,7 @@ async def test_plugged_in_again_under_the_same_name_it_resumes(plug: Plug) -> No
     await asyncio.wait([keeping])
     assert listener.bodies == BODIES * 3
     assert states == [True, False] * 3
-    assert source.damaged == 0
+    assert source.link.damaged == 0
 
 
 async def test_an_exception_of_deliver_leaves_run(plug: Plug) -> None:
@@ -201,20 +201,19 @@ def test_what_is_plugged_in_is_named(tmp_path: Path, present: list[str], named: 
     for name in present:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    told = _why_not("/dev/ttyACM0", FileNotFoundError(errno.ENOENT, "gone"), tmp_path)
-    assert told.endswith(f"({named.format(tmp_path)})")
+    message = explain_open_error("/dev/ttyACM0", FileNotFoundError(errno.ENOENT, "gone"), tmp_path)
+    assert message.endswith(f"({named.format(tmp_path)})")
 
 
 def test_who_may_not_open_it_is_sent_to_the_group() -> None:
-    assert "group dialout" in _why_not("/dev/ttyACM0", PermissionError(errno.EACCES, "no"))
+    assert "group dialout" in explain_open_error("/dev/ttyACM0", PermissionError(errno.EACCES, "no"))
 
 
 async def test_an_open_but_silent_port_is_worth_one_line(
-    plug: Plug, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    plug: Plug, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("edgehar.sources.serial.SILENCE_S", 0.01)
     caplog.set_level(logging.WARNING, "edgehar")
-    async with running(Serial(str(plug.link), 9600), Listener().deliver):
+    async with running(Serial(str(plug.link), 9600, quiet_s=0.3), Listener().deliver):
         await opened(plug.link)
         plug.send(b"hello, this is a console\r\n\0")
         await until(lambda: bool(caplog.messages))
@@ -222,12 +221,21 @@ async def test_an_open_but_silent_port_is_worth_one_line(
     assert "9600" in caplog.text
 
 
+async def test_a_port_that_falls_silent_is_lost(plug: Plug) -> None:
+    source, listener = Serial(str(plug.link), silence_s=0.2), Listener()
+    async with running(source, listener.deliver) as task:
+        await opened(plug.link)
+        plug.send(STREAM)
+        with pytest.raises(SourceLostError, match="nothing came for 0 s; is the sensor on"):
+            await task
+    assert listener.bodies == BODIES
+
+
 async def test_silence_is_news_once_until_a_packet_comes(
-    plug: Plug, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    plug: Plug, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("edgehar.sources.serial.SILENCE_S", 0.01)
     caplog.set_level(logging.DEBUG, "edgehar")
-    source, listener = Serial(str(plug.link)), Listener()
+    source, listener = Serial(str(plug.link), quiet_s=0.05), Listener()
 
     async def silent_lives(*levels: int) -> None:
         for level in levels:
@@ -246,7 +254,7 @@ async def test_silence_is_news_once_until_a_packet_comes(
 
 @contextlib.asynccontextmanager
 async def tcp(*pieces: bytes) -> AsyncIterator[str]:
-    """A server that sends the pieces to each client and then closes; without pieces it stays silent."""
+    """Serve: send the pieces to each client and then close; without pieces stay silent. Yields the URL."""
 
     async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for piece in pieces:
@@ -316,7 +324,7 @@ async def test_what_pyserial_does_not_take_is_a_configuration_error() -> None:
 
 @contextlib.contextmanager
 def rfc2217() -> Iterator[tuple[str, Any]]:
-    """pyserial's own server in front of a loop: its URL, and the loop's open end."""
+    """Run pyserial's own server in front of a loop; yields its URL, and the loop's open end."""
     device = pyserial.serial_for_url("loop://", timeout=0.01)
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=_serve_rfc2217, args=(server, device))
@@ -335,10 +343,10 @@ def _serve_rfc2217(server: socket.socket, device: Any) -> None:
             while True:
                 client.sendall(b"".join(ports.escape(device.read(device.in_waiting))))
                 with contextlib.suppress(TimeoutError):
-                    asked = client.recv(1024)
-                    if not asked:
+                    requests = client.recv(1024)
+                    if not requests:
                         return
-                    b"".join(ports.filter(asked))
+                    b"".join(ports.filter(requests))
 
 
 # pyserial 3.5 names its threads in a way that Python 3.10 deprecated.

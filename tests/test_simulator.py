@@ -20,8 +20,8 @@ from edgehar.sources import Deliver
 from edgehar.sources.reconnect import keep_open
 from edgehar.sources.serial import Serial
 from edgehar.sources.simulated.faults import Faults
-from edgehar.sources.simulated.serve import _Client, _Clients, serve_pty, serve_tcp
-from edgehar.sources.simulated.simulator import _LASTS_S, _NEXT, Simulator, some_day
+from edgehar.sources.simulated.serve import TcpClient, TcpClients, serve_pty, serve_tcp
+from edgehar.sources.simulated.simulator import DURATIONS_S, TRANSITIONS, Simulator, some_day
 from edgehar.types import STANDARD_GRAVITY, Item
 from edgehar.wire.protocol import Data, decode
 
@@ -38,10 +38,6 @@ def into(decoder: EdgeharReader) -> Deliver:
         decoder.push(body)
 
     return deliver
-
-
-def note(heard: list[float], t: float, _stream: int, _body: bytes) -> None:
-    heard.append(t)
 
 
 def quiet(_t: float, _stream: int, _body: bytes) -> None: ...
@@ -125,8 +121,8 @@ async def test_who_stands_feels_gravity_and_who_walks_more() -> None:
 
 def test_a_random_day_never_leaves_what_the_wearer_can_do() -> None:
     day = list(itertools.islice(some_day(3), 500))
-    assert {activity for activity, _ in day} == set(_NEXT) == set(_LASTS_S)
-    simulator = Simulator(placements=["wrist"], script=[(activity, 0.5) for activity in _NEXT])
+    assert {activity for activity, _ in day} == set(TRANSITIONS) == set(DURATIONS_S)
+    simulator = Simulator(placements=["wrist"], script=[(activity, 0.5) for activity in TRANSITIONS])
     assert len(list(simulator.packets())) > 0
 
 
@@ -162,22 +158,30 @@ async def test_a_disconnect_loses_the_source_and_the_rest_comes_in_the_next_life
     assert (gaps > 1.5).sum() == lives - 1
 
 
+@pytest.mark.usefixtures("leaping_clock")
 async def test_out_of_reach_it_cannot_be_opened_and_what_was_sent_meanwhile_is_lost() -> None:
+    speed, loop = 40, asyncio.get_running_loop()
     faults = Faults(disconnect_every_s=20.0, disconnect_for_s=10.0)
-    simulator = Simulator(placements=["wrist"], script=[("walking", 100.0)], faults=faults, speed=40)
-    told: list[str] = []
+    simulator = Simulator(placements=["wrist"], script=[("walking", 100.0)], faults=faults, speed=speed)
+    messages: list[str] = []
     lives: list[tuple[float, list[float]]] = []
+    started_at = math.inf
+
+    def note(t: float, _stream: int, _body: bytes) -> None:
+        nonlocal started_at
+        started_at = min(started_at, loop.time() - t / speed)
+        lives[-1][1].append(t)
+
     finished = False
     while not finished:
-        heard: list[float] = []
-        lives.append((simulator._broadcast._pace.now() if simulator._broadcast else 0.0, heard))
+        lives.append(((loop.time() - started_at) * speed, []))
         try:
-            await simulator.run(partial(note, heard))
+            await simulator.run(note)
             finished = True
         except SourceLostError as error:
-            told.append(str(error))
+            messages.append(str(error))
             await asyncio.sleep(0.01)
-    assert any("out of reach for another" in text for text in told)
+    assert any("out of reach for another" in message for message in messages)
     assert sum(bool(heard) for _, heard in lives) >= 3
     for began, heard in lives[1:]:
         assert all(t >= began for t in heard)
@@ -185,7 +189,7 @@ async def test_out_of_reach_it_cannot_be_opened_and_what_was_sent_meanwhile_is_l
 
 @contextlib.asynccontextmanager
 async def served(simulator: Simulator, folder: Path | None) -> AsyncIterator[list[str]]:
-    """Serve on terminals in `folder`, or on TCP without one; gives the ports."""
+    """Serve on terminals in `folder`, or on TCP without one; yields the ports."""
     ports: list[str] = []
     announced = asyncio.Event()
 
@@ -234,7 +238,7 @@ async def test_a_served_sensor_is_read_through_its_disconnects(over: str, tmp_pa
         await asyncio.wait(tasks)
     devices = {decoder.description.device for decoder in decoders.values() if decoder.description}
     assert len(devices) == 2
-    assert all(source.damaged > 0 for source in sources)
+    assert all(source.link.damaged > 0 for source in sources)
     assert all(decoder.malformed == 0 for decoder in decoders.values())
     assert not os.listdir(tmp_path)  # noqa: PTH208 - pathlib is held to block, which is no matter here
 
@@ -247,8 +251,8 @@ async def test_nobody_reading_does_not_stop_the_wearer(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(10)
 async def test_a_client_that_does_not_read_holds_up_no_end() -> None:
-    clients, sent = _Clients(), 20_000_000
-    server = await asyncio.get_running_loop().create_server(partial(_Client, clients), "127.0.0.1", 0)
+    clients, sent = TcpClients(), 20_000_000
+    server = await asyncio.get_running_loop().create_server(partial(TcpClient, clients), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     while not clients.connected:  # noqa: ASYNC110 - it is the loop's next turns that make it true
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""What a service manager hears."""
+"""Notes that a service manager hears."""
 
 import socket
 from pathlib import Path

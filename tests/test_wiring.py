@@ -1,4 +1,4 @@
-"""What the configuration says is worn, as sources, each loaded by who has one."""
+"""Sources for what the configuration says is worn, each loaded by who has one."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from edgehar.config.read import parse
-from edgehar.daemon.wiring import open_shared, open_sources
+from edgehar.daemon.wiring import make_shared_links, make_sources
 from edgehar.sources.bluetooth.ble import Ble
 from edgehar.types import Stream
 
@@ -46,7 +46,7 @@ profile = "polar_h10"
 
 async def test_every_link_has_a_source_and_its_bodies_a_profile() -> None:
     parsed = parse(EVERYTHING)
-    sources, streams, _ = open_sources(parsed.wearer[0], open_shared(parsed))
+    sources, streams, _ = make_sources(parsed.wearer[0], make_shared_links(parsed))
     assert streams == [
         Stream("chest", "edgehar"),
         Stream("wrist_left", "movella_dot"),
@@ -54,23 +54,43 @@ async def test_every_link_has_a_source_and_its_bodies_a_profile() -> None:
         Stream("thigh_left", "sensor_logger"),
         Stream("upper_arm_left", "sensor_logger"),
     ]
-    assert [(source.damaged, source.battery) for source in sources] == [(0, None)] * 5
-    assert all(10 <= source.silence_s <= 30 for source in sources)
+    assert [(source.link.damaged, source.link.battery) for source in sources] == [(0, None)] * 5
+    assert all(10 <= source.link.silence_s <= 30 for source in sources)
 
 
 async def test_all_wearers_share_the_adapter() -> None:
     parsed = parse(EVERYTHING + ANOTHER)
-    shared = open_shared(parsed)
-    sources = [source for wearer in parsed.wearer for source in open_sources(wearer, shared)[0]]
-    radios = [source._radio for source in sources if isinstance(source, Ble)]
+    shared = make_shared_links(parsed)
+    sources = [source for wearer in parsed.wearer for source in make_sources(wearer, shared)[0]]
+    radios = [source.radio for source in sources if isinstance(source, Ble)]
     assert radios == [shared.radio] * 2
 
 
 async def test_what_one_wearer_names_no_other_may_take() -> None:
     address = ANOTHER + 'address = "d4:ca:6e:f1:00:01"\n'
-    shared = open_shared(parse(EVERYTHING + address))
+    shared = make_shared_links(parse(EVERYTHING + address))
     assert shared.radio is not None
-    assert (shared.radio.taken, shared.radio.named) == ({"D4:CA:6E:F1:00:01"}, {"left"})
+    assert (shared.radio.claimed_addresses, shared.radio.claimed_names) == ({"D4:CA:6E:F1:00:01"}, {"left"})
+
+
+PHONES = """
+[[wearer]]
+id = "anna"
+[[wearer.phone]]
+placement = "waist"
+listen = "[::1]:8000"
+device = "a"
+[[wearer.phone]]
+placement = "wrist"
+listen = "[0::1]:8000"
+device = "b"
+"""
+
+
+def test_phones_that_post_to_one_address_share_its_server() -> None:
+    shared = make_shared_links(parse(PHONES))
+    assert len(shared.push_servers) == 2
+    assert len(set(shared.push_servers.values())) == 1
 
 
 LOADED = """
@@ -78,7 +98,7 @@ import sys
 from edgehar.config.read import parse
 from edgehar.daemon import wiring
 parsed = parse(sys.argv[1])
-wiring.open_sources(parsed.wearer[0], wiring.open_shared(parsed))
+wiring.make_sources(parsed.wearer[0], wiring.make_shared_links(parsed))
 print(*sorted({"serial", "bleak", "aiohttp", "paho"} & set(sys.modules)))
 """
 

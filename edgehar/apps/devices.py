@@ -13,11 +13,9 @@ from edgehar.devices import PROFILES, Profile, matching_profiles
 from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.pipeline.intake import Intake
-from edgehar.sources import Source
 from edgehar.sources.bluetooth.ble import SEARCH_S, Ble
 from edgehar.sources.bluetooth.radio import Radio, Sighting
 from edgehar.sources.serial import Serial
-from edgehar.sources.silence_timeout import Watched
 from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS, Stream
 from edgehar.wire.commands import Kind, decode_answer, encode_command, is_answer
 
@@ -132,11 +130,6 @@ async def _source(
     return Ble(radio, kind, address=sighting.address), kind
 
 
-def _watched(source: Ble | Serial) -> Source:
-    """Return a source that ends in silence, which a Bluetooth sensor does by itself once it is connected."""
-    return source if isinstance(source, Ble) else Watched(source)
-
-
 async def _search(
     radio: Radio, target: str, profile: str | None, search_s: float = SEARCH_S
 ) -> tuple[Sighting, Profile]:
@@ -170,7 +163,7 @@ async def _listen(source: Ble | Serial, trial: Trial, seconds: float) -> None:
 
     try:
         async with asyncio.timeout(None) as limit:
-            await _watched(source).run(deliver)
+            await source.run(deliver)
     except TimeoutError:
         if not limit.expired():
             raise
@@ -192,13 +185,13 @@ def _findings(trial: Trial, source: Ble | Serial, profile: Profile) -> dict[str,
     if isinstance(source, Ble):
         identity |= {"address": source.address, "signal_dbm": source.rssi_dbm}
     return identity | {
-        "battery": health["battery"] if health["battery"] is not None else source.battery,
+        "battery": health["battery"] if health["battery"] is not None else source.link.battery,
         "declared_samples_per_s": declared,
         "samples_per_s": {kind: round(rate, 1) for kind, rate in rates.items()},
         "packets": health["packets"],
         "lost": health["lost"],
         "malformed": health["malformed"],
-        "damaged": source.damaged,
+        "damaged": source.link.damaged,
         "longest_pause_s": round(trial.longest_pause_s, 3),
         "at_rest_m_s2": None if felt is None else round(felt, 2),
         "wrong": wrong,
@@ -256,7 +249,7 @@ async def _ask(source: Ble | Serial, body: bytes) -> bytes | None:
         return None
 
     asking = asyncio.create_task(ask())
-    running = asyncio.create_task(_watched(source).run(deliver))
+    running = asyncio.create_task(source.run(deliver))
     try:
         await asyncio.wait({asking, running}, return_when=asyncio.FIRST_COMPLETED)
         if not asking.done():

@@ -13,7 +13,7 @@ from msgspec import ValidationError, convert
 from edgehar import __version__
 from edgehar.config.read import load
 from edgehar.config.schema import Config, Wearer
-from edgehar.daemon.wiring import Shared, open_shared, open_sources
+from edgehar.daemon.wiring import SharedLinks, make_shared_links, make_sources
 from edgehar.errors import ConfigError
 from edgehar.recordings.ehr import Header, Writer
 from edgehar.sources.reconnect import keep_open
@@ -31,7 +31,7 @@ async def record_wearer(
     """Write a wearer's packets to `out` until `seconds` are over or Ctrl-C; return what was counted."""
     loaded = load(config) if config else None
     chosen = _chosen_wearer(loaded, port, placement, wearer)
-    sources, streams, epoch = open_sources(chosen, open_shared(loaded) if loaded else Shared())
+    sources, streams, epoch = make_sources(chosen, make_shared_links(loaded) if loaded else SharedLinks())
     placements = [stream.placement for stream in streams]
     packets = 0
     created = f"edgehar {__version__}, {datetime.now(UTC).isoformat(timespec='seconds')}"

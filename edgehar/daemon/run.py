@@ -20,8 +20,8 @@ from edgehar import __version__
 from edgehar.config.read import broker_password, decision_settings
 from edgehar.config.schema import Config
 from edgehar.daemon import systemd
-from edgehar.daemon.wearer import Feed
-from edgehar.daemon.wiring import open_shared, open_tls
+from edgehar.daemon.wearer import WearerFeed
+from edgehar.daemon.wiring import make_shared_links, make_tls
 from edgehar.errors import EdgeharError
 from edgehar.pipeline import manifest, recognizer
 from edgehar.publishers import Publisher
@@ -32,10 +32,10 @@ from edgehar.types import Activity, Event
 _LOGGER = logging.getLogger(__name__)
 
 WATCH_S = 5.0
-"""How often the watchdog is fed and systemd's status line renewed, s."""
+"""Period at which the watchdog is fed and systemd's status line renewed, s."""
 
 HEALTH_S = 60.0
-"""How often health is published, s."""
+"""Period at which health is published, s."""
 
 DRAIN_S = 10.0
 """A replay that ended waits for so long for the broker to take its events, s."""
@@ -58,9 +58,9 @@ class Daemon:
         pair = manifest.find(config.model.path)
         settings = decision_settings(config, manifest.read(pair).decision)
         self.recognizer = recognizer.load(pair)
-        shared = open_shared(config)
-        self.feeds = [Feed(wearer, self.recognizer, settings, shared) for wearer in config.wearer]
-        self.mqtt = open_mqtt(config)
+        shared = make_shared_links(config)
+        self.feeds = [WearerFeed(wearer, self.recognizer, settings, shared) for wearer in config.wearer]
+        self.mqtt = make_mqtt(config)
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
         self._drain_s = drain_s
         self._started = time.monotonic()
@@ -92,13 +92,13 @@ class Daemon:
             raise EdgeharError("the replay ended, but the MQTT broker did not take all of its events")
 
     def status(self) -> str:
-        """How it goes, in words."""
+        """Say in words how it goes."""
         up = sum(feed.is_up for feed in self.feeds)
         broker = "no broker" if self.mqtt is None else "broker up" if self.mqtt.connected else "broker away"
         return f"{up} of {len(self.feeds)} wearers heard, {broker}"
 
     def health(self) -> dict[str, Any]:
-        """Counters since the start, for people and dashboards."""
+        """Return counters since the start, for people and dashboards."""
         return {
             "uptime_s": round(time.monotonic() - self._started),
             "rss_mb": _resident_mb(),
@@ -110,7 +110,7 @@ class Daemon:
         for publisher in self.publishers:
             publisher.push(item)
 
-    def _announce(self, feed: Feed) -> None:
+    def _announce(self, feed: WearerFeed) -> None:
         """Tell the broker whether a wearer is heard."""
         if self.mqtt:
             self.mqtt.retain(f"{feed.id}/status", "online" if feed.is_up else "offline")
@@ -118,7 +118,7 @@ class Daemon:
     def _describe(self, mqtt: Mqtt) -> None:
         spec = self.recognizer.spec
         public = msgspec.json.encode(self._config)
-        info = {
+        description = {
             "version": __version__,
             "model": spec.id,
             "model_sha256": spec.sha256,
@@ -126,7 +126,7 @@ class Daemon:
             "wearers": {feed.id: list(feed.placements) for feed in self.feeds},
             "config_sha256": hashlib.sha256(public).hexdigest(),
         }
-        mqtt.retain("info", msgspec.json.encode(info).decode())
+        mqtt.retain("info", msgspec.json.encode(description).decode())
         for feed in self.feeds:
             self._announce(feed)
 
@@ -144,13 +144,13 @@ class Daemon:
 
 
 def _resident_mb() -> float:
-    """Memory of this process now, MB, as Linux tells it (proc(5))."""
+    """Return the memory of this process now, MB, as Linux tells it (proc(5))."""
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     return round(pages * resource.getpagesize() / 2**20, 1)
 
 
-def open_mqtt(config: Config) -> Mqtt | None:
-    """The MQTT publisher that the configuration asks for, not yet connected."""
+def make_mqtt(config: Config) -> Mqtt | None:
+    """Make the MQTT publisher that the configuration asks for, not yet connected."""
     if config.mqtt is None:
         return None
     broker = config.mqtt
@@ -161,7 +161,7 @@ def open_mqtt(config: Config) -> Mqtt | None:
         prefix=broker.prefix,
         username=broker.username,
         password=broker_password(broker),
-        tls=open_tls(broker),
+        tls=make_tls(broker),
         version=broker.version,
         heartbeat_s=broker.heartbeat_s,
         queue=broker.queue,
@@ -169,7 +169,7 @@ def open_mqtt(config: Config) -> Mqtt | None:
 
 
 def check(config: Config) -> dict[str, Any]:
-    """Everything that can be tested of a configuration without touching a sensor or a broker."""
+    """Test and sum up all of a configuration that needs neither a sensor nor a broker to be tested."""
     daemon = Daemon(config)
     return {
         "gateway": config.gateway.id,
@@ -180,7 +180,7 @@ def check(config: Config) -> dict[str, Any]:
 
 
 async def run(config: Config, stdout: TextIO | None = None, *, drain_s: float = DRAIN_S) -> None:
-    """`edgehar run`: until cancelled, or the end of the last replay."""
+    """Run `edgehar run` until cancelled, or the end of the last replay."""
     if stdout is None:
         await Daemon(config, drain_s=drain_s).run()
         return

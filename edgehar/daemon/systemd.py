@@ -1,4 +1,4 @@
-"""What a service tells systemd: ready, still alive, in words how it goes. Nothing elsewhere."""
+"""Notes of a service to systemd: ready, still alive, in words how it goes. None elsewhere."""
 
 import os
 import socket

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from edgehar.config.schema import Wearer
-from edgehar.daemon.wiring import Shared, open_sources
+from edgehar.daemon.wiring import SharedLinks, make_sources
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.recognizer import Recognizer
@@ -17,7 +17,7 @@ from edgehar.sources.reconnect import keep_open
 from edgehar.types import Activity, Event
 
 TICK_S = 0.25
-"""How often silence is looked at, s; a fraction of a hop, so that it adds little to no_signal's delay."""
+"""Period of looking for silence, s; a fraction of a hop, so that it adds little to no_signal's delay."""
 
 STANDING_S = 30.0
 """A state that no window renews is handed to the publishers again, for their heartbeats, s."""
@@ -26,7 +26,7 @@ Publish = Callable[[Activity | Event], None]
 Tap = Callable[[float, int, bytes], None]
 
 
-class Feed:
+class WearerFeed:
     """A wearer's sources, kept open, and the pipeline they feed."""
 
     def __init__(
@@ -34,16 +34,15 @@ class Feed:
         wearer: Wearer,
         recognizer: Recognizer,
         settings: Settings,
-        shared: Shared = Shared(),  # noqa: B008 - it is frozen
+        shared: SharedLinks = SharedLinks(),  # noqa: B008 - it is frozen
     ) -> None:
-        """Open nothing yet; `shared` as `open_shared` gives it. OperatorError says what does not fit."""
+        """Open nothing yet; `shared` is of `make_shared_links`. OperatorError says what does not fit."""
         self.id = wearer.id
-        self.sources, streams, self.epoch = open_sources(wearer, shared)
+        self.sources, streams, self.epoch = make_sources(wearer, shared)
         self.placements = [stream.placement for stream in streams]
         self._live = wearer.replay is None
         self.pipeline = Pipeline(wearer.id, streams, recognizer, settings, epoch=self.epoch)
         self._up = [False] * len(self.sources)
-        self._heard = [0.0] * len(self.sources)
         self._last: Activity | None = None
         self._publish: Publish = _nowhere
 
@@ -53,23 +52,23 @@ class Feed:
         return any(self._up)
 
     def makes_progress(self, now: float) -> bool:
-        """Whether every live source either delivers or is known to be away; `now` is host monotonic s."""
+        """Tell whether every live source delivers or is known to be away; `now` is host monotonic s."""
         return all(
-            not up or now - heard < 2 * source.silence_s
-            for source, up, heard in zip(self.sources, self._up, self._heard, strict=True)
+            not up or now - source.link.heard_at < 2 * source.link.silence_s
+            for source, up in zip(self.sources, self._up, strict=True)
         )
 
     def health(self) -> dict[str, Any]:
-        """Counters of the wearer, and of each sensor by its placement."""
+        """Return counters of the wearer, and of each sensor by its placement."""
         intakes = self.pipeline.intakes
         sensors = {intake.placement: intake.health() | {"damaged": 0} for intake in intakes}
         # One source with many streams has neither frames to damage nor a battery.
         if len(self.sources) == len(intakes):
             for intake, source in zip(intakes, self.sources, strict=True):
                 sensor = sensors[intake.placement]
-                sensor["damaged"] = source.damaged
+                sensor["damaged"] = source.link.damaged
                 if sensor["battery"] is None:
-                    sensor["battery"] = source.battery
+                    sensor["battery"] = source.link.battery
         grid = self.pipeline.grid
         return {"sensors": sensors, "late_samples": grid.late, "early_samples": grid.early}
 
@@ -106,17 +105,15 @@ class Feed:
         self, i: int, source: Source, name: str, on_state: Callable[[], None], tap: Tap | None
     ) -> None:
         def deliver(t: float, stream: int, body: bytes) -> None:
-            self._heard[i] = time.monotonic()
             if tap:
                 tap(t, i + stream, body)
             self._tell(self.pipeline.push(t, i + stream, body))
 
-        def changed(up: bool) -> None:  # noqa: FBT001 - the one thing it says
+        def note_state(up: bool) -> None:  # noqa: FBT001 - the one thing it says
             self._up[i] = up
-            self._heard[i] = time.monotonic()
             on_state()
 
-        await keep_open(source, deliver, name=name, on_state=changed)
+        await keep_open(source, deliver, name=name, on_state=note_state)
 
     async def _tick(self, tap: Tap | None) -> None:
         """Tell the pipeline that time goes on, and the publishers of a state that no window renews."""
@@ -140,7 +137,7 @@ class Feed:
                 self._last = item
 
     def _dated(self, publish: Publish) -> Publish:
-        """A replay's stream time is the recorder's: move it so that this host's clock gives the recorded date."""
+        """Move a replay's stream time, the recorder's, so that this host's clock gives the recorded date."""
         shift = self.epoch - (time.time() - time.monotonic())
 
         def moved(item: Activity | Event) -> None:
@@ -161,4 +158,4 @@ class Feed:
 
 
 def _nowhere(_: Activity | Event) -> None:
-    """Before a run nobody listens."""
+    """Drop what is answered before a run: nobody listens."""

@@ -1,7 +1,7 @@
-"""What a wearer wears, as sources and the streams they deliver; what nobody wears is not loaded."""
+"""Sources and streams of what a wearer wears, from the configuration; what nobody wears is not loaded."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,51 +11,68 @@ from edgehar.config.read import broker_password
 from edgehar.config.schema import Config, Mqtt, SimulatedWearer, Wearer
 from edgehar.devices import PROFILES
 from edgehar.sources import Source
-from edgehar.sources.silence_timeout import Watched
 from edgehar.types import Stream
 
 if TYPE_CHECKING:
     from edgehar.brokers.mqtt import Tls
     from edgehar.sources.bluetooth.radio import Radio
+    from edgehar.sources.phone.http import PushServer
 
 
-class Shared(Struct, frozen=True):
-    """What sources of several wearers have in common."""
+class SharedLinks(Struct, frozen=True):
+    """The links that sources of several wearers have in common."""
 
     radio: "Radio | None" = None
     """The Bluetooth adapter; None where nobody wears a sensor over it."""
     broker: Mqtt | None = None
-    """Where phones publish, if they do."""
+    """The broker to which phones publish, if they do."""
+    push_servers: "Mapping[str, PushServer]" = {}
+    """Servers by the `listen` of the phones that post to them."""
 
 
-def open_shared(config: Config) -> Shared:
-    """What the configuration's sources share; nothing is opened yet."""
+def make_shared_links(config: Config) -> SharedLinks:
+    """Make what the configuration's sources share; nothing is opened yet."""
+    return SharedLinks(_radio(config), config.mqtt, _push_servers(config))
+
+
+def _radio(config: Config) -> "Radio | None":
     if not any(wearer.ble for wearer in config.wearer):
-        return Shared(broker=config.mqtt)
+        return None
     from edgehar.sources.bluetooth.radio import Radio
 
     radio = Radio(config.bluetooth.adapter)
     # Also of wearers whose sources are never made, where one alone is recorded.
     for sensor in (sensor for wearer in config.wearer for sensor in wearer.ble):
         if sensor.address:
-            radio.taken.add(sensor.address.upper())
+            radio.claimed_addresses.add(sensor.address.upper())
         elif sensor.name:
-            radio.named.add(sensor.name)
-    return Shared(radio, config.mqtt)
+            radio.claimed_names.add(sensor.name)
+    return radio
 
 
-def open_sources(wearer: Wearer, shared: Shared) -> tuple[list[Source], list[Stream], float]:
-    """The wearer's sources, not yet opened, their streams, and Unix time at stream time 0, s."""
+def _push_servers(config: Config) -> "dict[str, PushServer]":
+    addresses = [phone.listen for wearer in config.wearer for phone in wearer.phone if phone.listen]
+    if not addresses:
+        return {}
+    from edgehar.sources.phone.http import PushServer, parse_address
+
+    servers: dict[tuple[str, int], PushServer] = {}
+    # An address of version 6 can be written in several ways.
+    return {listen: servers.setdefault(parse_address(listen), PushServer(listen)) for listen in addresses}
+
+
+def make_sources(wearer: Wearer, shared: SharedLinks) -> tuple[list[Source], list[Stream], float]:
+    """Make the wearer's sources, not yet opened, their streams, and Unix time at stream time 0, s."""
     if wearer.replay:
         from edgehar.sources.replay import Replay, open_recording
 
-        asked = wearer.replay
-        recording = open_recording(Path(asked.path), subject=asked.subject, placements=asked.placements)
-        return [Replay(recording, speed=asked.speed)], [*recording.header.streams], recording.header.epoch
+        replay = wearer.replay
+        recording = open_recording(Path(replay.path), subject=replay.subject, placements=replay.placements)
+        return [Replay(recording, speed=replay.speed)], [*recording.header.streams], recording.header.epoch
     epoch = time.time() - time.monotonic()
     if wearer.simulator:
         return [_simulator(wearer.simulator)], [Stream(p) for p in wearer.simulator.placements], epoch
-    worn = [*_serial(wearer), *_ble(wearer, shared.radio), *_phones(wearer, shared.broker)]
+    worn = [*_serial(wearer), *_ble(wearer, shared.radio), *_phones(wearer, shared)]
     return [source for _, source in worn], [stream for stream, _ in worn], epoch
 
 
@@ -65,7 +82,7 @@ def _serial(wearer: Wearer) -> Iterator[tuple[Stream, Source]]:
     from edgehar.sources.serial import Serial
 
     for sensor in wearer.serial:
-        yield Stream(sensor.placement), Watched(Serial(sensor.port, sensor.baud))
+        yield Stream(sensor.placement), Serial(sensor.port, sensor.baud)
 
 
 def _ble(wearer: Wearer, radio: "Radio | None") -> Iterator[tuple[Stream, Source]]:
@@ -78,16 +95,20 @@ def _ble(wearer: Wearer, radio: "Radio | None") -> Iterator[tuple[Stream, Source
         yield Stream(sensor.placement, sensor.profile), source
 
 
-def _phones(wearer: Wearer, broker: Mqtt | None) -> Iterator[tuple[Stream, Source]]:
+def _phones(wearer: Wearer, shared: SharedLinks) -> Iterator[tuple[Stream, Source]]:
+    broker = shared.broker
     for phone in wearer.phone:
         if phone.url:
             from edgehar.sources.phone.websocket import SensorServer
 
-            yield Stream(phone.placement, "sensor_server"), Watched(SensorServer(phone.url))
+            yield Stream(phone.placement, "sensor_server"), SensorServer(phone.url)
         elif phone.listen:
             from edgehar.sources.phone.http import SensorLoggerHttp
 
-            yield Stream(phone.placement, "sensor_logger"), SensorLoggerHttp(phone.listen, phone.device)
+            yield (
+                Stream(phone.placement, "sensor_logger"),
+                SensorLoggerHttp(shared.push_servers[phone.listen], phone.device),
+            )
         elif phone.topic and broker:
             from edgehar.sources.phone.mqtt import SensorLoggerMqtt
 
@@ -98,14 +119,14 @@ def _phones(wearer: Wearer, broker: Mqtt | None) -> Iterator[tuple[Stream, Sourc
                 port=broker.port,
                 username=broker.username,
                 password=broker_password(broker),
-                tls=open_tls(broker),
+                tls=make_tls(broker),
                 version=broker.version,
             )
             yield Stream(phone.placement, "sensor_logger"), source
 
 
-def open_tls(broker: Mqtt) -> "Tls | None":
-    """How the link to the broker is encrypted, if it is."""
+def make_tls(broker: Mqtt) -> "Tls | None":
+    """Make what encrypts the link to the broker, if it is to be."""
     if broker.tls is None:
         return None
     from edgehar.brokers.mqtt import Tls
@@ -117,16 +138,18 @@ def open_tls(broker: Mqtt) -> "Tls | None":
     return Tls(ca=ca, cert=cert, key=key)
 
 
-def _simulator(asked: SimulatedWearer) -> Source:
+def _simulator(simulated: SimulatedWearer) -> Source:
     from edgehar.sources.simulated.faults import Faults
     from edgehar.sources.simulated.simulator import Simulator
 
     faults = Faults(
-        loss=asked.loss,
-        jitter_s=asked.jitter_s,
-        drift_ppm=asked.drift_ppm,
-        disconnect_every_s=asked.disconnect_every_s,
-        battery=asked.battery,
-        seed=asked.seed,
+        loss=simulated.loss,
+        jitter_s=simulated.jitter_s,
+        drift_ppm=simulated.drift_ppm,
+        disconnect_every_s=simulated.disconnect_every_s,
+        battery=simulated.battery,
+        seed=simulated.seed,
     )
-    return Simulator(placements=asked.placements, longest_s=asked.longest_s, seed=asked.seed, faults=faults)
+    return Simulator(
+        placements=simulated.placements, longest_s=simulated.longest_s, seed=simulated.seed, faults=faults
+    )

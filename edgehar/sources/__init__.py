@@ -1,38 +1,44 @@
-"""Where packets come from: a serial port, Bluetooth, a phone, a recording or a simulated wearer.
+"""Sources of packets: a serial port, Bluetooth, a phone, a recording or a simulated wearer.
 
 A source has one verb, `run(deliver)`, and it is one life of one link: it opens the link, hands on
 every packet as it arrives, and cleans up after itself however it ends.
 
 - The link was lost or could not be opened: SourceLostError, whose text tells a person what to do.
-  `reopen.keep_open` starts the next life.
+  `reconnect.keep_open` starts the next life.
 - A finite source has come to its end: `run` returns.
 - `deliver` raised: that exception leaves `run` as it is.
 - It was cancelled: file descriptors, sockets and threads are closed before `run` is left.
 """
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
+from msgspec import Struct
+
 Deliver = Callable[[float, int, bytes], None]
 """Takes (t, stream, body): stream time in s, which of the source's sensors, one unframed packet."""
+
+
+class LinkState(Struct, kw_only=True):
+    """State of a source's link over all of its lives; the source alone writes it."""
+
+    silence_s: float = math.inf
+    """A life that brings nothing for longer is a dead one, s; inf where silence is as good as packets."""
+    heard_at: float = 0.0
+    """Arrival of the newest packet, host monotonic s; set before it is delivered, 0 before the first."""
+    damaged: int = 0
+    """Frames or messages dropped as damaged; 0 where a link has none."""
+    battery: int | None = None
+    """Charge of the sensor, percent, where the link tells it apart from its packets; None if not known."""
 
 
 class Source(Protocol):
     """Anything that can be asked for packets, one life at a time."""
 
     @property
-    def damaged(self) -> int:
-        """Frames dropped as damaged, over all lives; 0 where a link has no frames."""
-        ...
-
-    @property
-    def battery(self) -> int | None:
-        """Charge of the sensor, percent, where the link tells it apart from its packets; None if not known."""
-        ...
-
-    @property
-    def silence_s(self) -> float:
-        """A life that brings nothing for longer is a dead one, s; inf where silence is as good as packets."""
+    def link(self) -> LinkState:
+        """State of the link; one and the same for all lives."""
         ...
 
     async def run(self, deliver: Deliver) -> None:

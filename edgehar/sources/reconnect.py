@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from edgehar.backoff import Delays
 from edgehar.errors import SourceLostError
-from edgehar.sources import Deliver, Source
+from edgehar.sources import Deliver, LinkState, Source
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -17,43 +17,46 @@ STEADY_S = 10.0
 second would else be tried every second, and fill the log."""
 
 
-class _Link:
-    """Whether packets come, since when they do not, and what of that is worth a line in the log."""
+class _Availability:
+    """A source that is heard or not, since when, and what of that is worth a line in the log."""
 
-    def __init__(self, name: str, on_state: Callable[[bool], None] | None, now: Callable[[], float]) -> None:
+    def __init__(
+        self, link: LinkState, name: str, on_state: Callable[[bool], None] | None, now: Callable[[], float]
+    ) -> None:
         self.up = False
         self.failures = 0
         self.is_steady = True
         self._flaps = False
+        self._link = link
         self._name = name
         self._on_state = on_state
         self._now = now
-        self._lost_at = self._heard_at = 0.0
+        self._lost_at = self._up_at = 0.0
 
-    def turn(self, up: bool) -> None:  # noqa: FBT001 - the one thing it says
+    def note_state(self, up: bool) -> None:  # noqa: FBT001 - the one thing it says
         if up != self.up:
             self.up = up
             if self._on_state:
                 self._on_state(up)
 
     def heard(self) -> None:
-        """The first packet of a life."""
-        self._heard_at = self._now()
+        """Take note of the first packet of a life."""
+        self._up_at = self._link.heard_at
         self.is_steady = not self.failures
         if self.failures and not self._flaps:
-            self._tell_back()
-        self.turn(up=True)
+            self._log_back()
+        self.note_state(up=True)
 
     def settle(self) -> None:
-        """One more packet of a life that was not yet steady."""
-        if self._now() - self._heard_at < STEADY_S:
+        """Take note of one more packet of a life that was not yet steady."""
+        if self._link.heard_at - self._up_at < STEADY_S:
             return
         if self._flaps:
-            self._tell_back()
+            self._log_back()
         self.is_steady, self._flaps, self.failures = True, False, 0
 
-    def _tell_back(self) -> None:
-        _LOGGER.info("%s: back after %.1f s", self._name, self._now() - self._lost_at)
+    def _log_back(self) -> None:
+        _LOGGER.info("%s: back after %.1f s", self._name, self._link.heard_at - self._lost_at)
 
     def lost(self, error: SourceLostError) -> None:
         self._flaps = self._flaps or (self.up and not self.is_steady)
@@ -63,7 +66,7 @@ class _Link:
             _LOGGER.warning("%s: %s; trying again until it is back", self._name, error)
         else:
             _LOGGER.debug("%s: attempt %d: %s", self._name, self.failures, error)
-        self.turn(up=False)
+        self.note_state(up=False)
 
 
 async def keep_open(
@@ -92,23 +95,23 @@ async def keep_open(
         delays: Bounds of the pauses.
         sleep: Waits that many s.
         uniform: Draws a number between two.
-        now: Monotonic clock, s; for the outage's length.
+        now: The clock of `link.heard_at`, s; for the outage's length.
     """
-    link = _Link(name, on_state, now)
+    availability = _Availability(source.link, name, on_state, now)
 
     def hand_on(t: float, stream: int, body: bytes) -> None:
-        if not link.up:
-            link.heard()
-        elif not link.is_steady:
-            link.settle()
+        if not availability.up:
+            availability.heard()
+        elif not availability.is_steady:
+            availability.settle()
         deliver(t, stream, body)
 
     while True:
         try:
             await source.run(hand_on)
         except SourceLostError as error:
-            link.lost(error)
+            availability.lost(error)
         else:
-            link.turn(up=False)
+            availability.note_state(up=False)
             return
-        await sleep(uniform(0.0, delays.ceiling_s(link.failures)))
+        await sleep(uniform(0.0, delays.ceiling_s(availability.failures)))

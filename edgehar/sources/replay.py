@@ -1,6 +1,6 @@
 """A recording in the place of the sensors it was made from."""
 
-import math
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -8,13 +8,13 @@ from msgspec import Struct
 
 from edgehar.errors import RecordingError
 from edgehar.recordings.ehr import Header, read
-from edgehar.sources import Deliver
+from edgehar.sources import Deliver, LinkState
 from edgehar.sources.pace import Pace
 from edgehar.types import Item
 
 
 class Track(Struct, frozen=True, eq=False):
-    """What can be replayed; iterating reads it from the start."""
+    """A recording to be replayed; iterating reads it from the start."""
 
     header: Header
     """Whose it is, and where each stream's sensor was worn."""
@@ -40,8 +40,8 @@ def open_recording(
     if path.suffix == ".npz":
         from edgehar.recordings.npz import read_npz  # noqa: PLC0415 - sets are for trying out, not for the Pi
 
-        found = read_npz(path, subject=subject, placements=placements)
-        return Track(found.header, found, found.truth)
+        trials = read_npz(path, subject=subject, placements=placements)
+        return Track(trials.header, trials, trials.truth)
     if subject is not None or placements is not None:
         raise RecordingError(f"{path}: only an .npz set has subjects and sensors to choose from")
     recording = read(path)
@@ -49,11 +49,7 @@ def open_recording(
 
 
 class Replay:
-    """Delivers a recording's packets with their recorded times; finite, so `run` returns."""
-
-    damaged = 0
-    battery = None
-    silence_s = math.inf
+    """A recording's packets, delivered with their recorded times; finite, so `run` returns."""
 
     def __init__(self, recording: Iterable[Item] | Path, *, speed: float = 1.0) -> None:
         """Open what is to be replayed.
@@ -64,11 +60,13 @@ class Replay:
         """
         self._recording = open_recording(recording) if isinstance(recording, Path) else recording
         self._speed = speed
+        self.link = LinkState()
 
     async def run(self, deliver: Deliver) -> None:
-        """One life, as in `Source.run`, from the first packet to the last."""
+        """Live once, as in `Source.run`, from the first packet to the last."""
         pace: Pace | None = None
         for t, stream, body in self._recording:
             pace = pace or Pace(t, self._speed)
             await pace.until(t)
+            self.link.heard_at = time.monotonic()
             deliver(t, stream, body)

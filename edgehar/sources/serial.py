@@ -28,7 +28,9 @@ from urllib.parse import urlsplit
 import serial
 
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.sources import Deliver
+from edgehar.sources import Deliver, LinkState
+from edgehar.sources.silence_timeout import silence_timeout
+from edgehar.warn_once import WarnOnce
 from edgehar.wire.framing import Deframer, frame
 
 _LOGGER = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ QUIET_S = 5.0
 """A port that is open and has given no packet by then is worth a warning, s."""
 
 SILENCE_S = 30.0
-"""Without a packet for so long the link counts as lost, s: a sensor at rest describes itself every 10 s."""
+"""Time without a packet until the link counts as lost, s: a sensor at rest describes itself every 10 s."""
 
 _CHUNK = 65536
 _SCHEMES = ("socket", "rfc2217", "loop", "spy", "hwgrep", "alt", "cp2110")  # what pyserial can open
@@ -49,7 +51,7 @@ _POLL_S = 0.2  # how long a thread may be deaf to its end
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
 
 
-class _Link(NamedTuple):
+class _OpenPort(NamedTuple):
     """An open port; both verbs raise OSError when it is lost."""
 
     read: Callable[[], Awaitable[bytes]]
@@ -59,59 +61,58 @@ class _Link(NamedTuple):
 class Serial:
     """A sensor that sends the byte stream of `protocol` over a serial port; delivers stream 0."""
 
-    battery = None
-    silence_s = SILENCE_S
-
-    def __init__(self, port: str, baud: int = 115200) -> None:
+    def __init__(
+        self, port: str, baud: int = 115200, *, quiet_s: float = QUIET_S, silence_s: float = SILENCE_S
+    ) -> None:
         """Name the port; nothing is opened yet. ConfigError if no port can have this name.
 
         Args:
             port: Path of a device, `socket://host:port`, or another URL of pyserial.
             baud: Bits per second.
+            quiet_s: A port that is open and has given no packet by then is worth a warning, s.
+            silence_s: Without a packet for so long the link counts as lost, s.
         """
         _check(port)
         self.port = port
         self.baud = baud
-        self._deframer = Deframer()
-        self._damaged = 0
+        self.link = LinkState(silence_s=silence_s)
+        self._quiet_s = quiet_s
         self._bytes = 0
         self._packets = 0
-        self._is_silent = False
-        self._link: _Link | None = None
-
-    @property
-    def damaged(self) -> int:
-        """Frames that were dropped as damaged, over all lives."""
-        return self._damaged + self._deframer.damaged
+        self._warn = WarnOnce(_LOGGER)
+        self._open_port: _OpenPort | None = None
 
     async def run(self, deliver: Deliver) -> None:
-        """One life, as in `Source.run`; ConfigError if no port can have this name or this baud rate."""
-        self._damaged, self._deframer = self.damaged, Deframer()
-        self._is_silent = self._is_silent and not self._packets
+        """Live once, as in `Source.run`; ConfigError if no port can have this name or this baud rate."""
+        # A silent port is opened again and again; only the first time since its last packet is news.
+        if self._packets:
+            self._warn.forget()
         self._bytes = self._packets = 0
-        async with self._open() as link:
-            silence = asyncio.get_running_loop().call_later(QUIET_S, self._warn_of_silence)
-            self._link = link
+        nothing_came = f"nothing came for {self.link.silence_s:.0f} s; is the sensor on?"
+        async with silence_timeout(self.link, nothing_came), self._open() as open_port:
+            quiet = asyncio.get_running_loop().call_later(self._quiet_s, self._warn_of_quiet)
+            self._open_port = open_port
             try:
-                await self._pump(link, deliver)
+                await self._pump(open_port, deliver)
             finally:
-                self._link = None
-                silence.cancel()
+                self._open_port = None
+                quiet.cancel()
 
     async def send(self, body: bytes) -> None:
         """Write a command, framed; SourceLostError if the port is not open or does not take it."""
-        if self._link is None:
+        if self._open_port is None:
             raise SourceLostError(f"{self.port} is not open")
         try:
             # What the other side may hold of a frame that was cut off ends first.
-            await self._link.write(b"\0" + frame(body))
+            await self._open_port.write(b"\0" + frame(body))
         except OSError as error:
             raise SourceLostError(f"{self.port} takes no command: {error}") from error
 
-    async def _pump(self, link: _Link, deliver: Deliver) -> None:
+    async def _pump(self, open_port: _OpenPort, deliver: Deliver) -> None:
+        deframer, damaged_before = Deframer(), self.link.damaged
         while True:
             try:
-                chunk = await link.read()
+                chunk = await open_port.read()
             except OSError as error:
                 raise SourceLostError(f"{self.port} was lost: {error}") from error
             if not chunk:
@@ -120,30 +121,30 @@ class Serial:
                 )
             t = time.monotonic()
             self._bytes += len(chunk)
-            for body in self._deframer.push(chunk):
+            bodies = deframer.push(chunk)
+            self.link.damaged = damaged_before + deframer.damaged
+            for body in bodies:
                 self._packets += 1
+                self.link.heard_at = t
                 deliver(t, 0, body)
 
-    def _open(self) -> AbstractAsyncContextManager[_Link]:
+    def _open(self) -> AbstractAsyncContextManager[_OpenPort]:
         if self.port.startswith("socket://"):
             return _tcp(self.port)
         if "://" in self.port:
             return _in_thread(self.port, self.baud)
         return _device(self.port, self.baud)
 
-    def _warn_of_silence(self) -> None:
+    def _warn_of_quiet(self) -> None:
         if self._packets:
             return
         came = f"{self._bytes} bytes came but no intact frame" if self._bytes else "nothing came"
         advice = f"is {self.baud} its baud rate?" if self._bytes else "is the sensor on, and does it send?"
-        # A silent port is opened again and again; only the first time since its last packet is news.
-        level = logging.DEBUG if self._is_silent else logging.WARNING
-        self._is_silent = True
-        _LOGGER.log(level, "%s is open, but %s in %.0f s: %s", self.port, came, QUIET_S, advice)
+        self._warn("quiet", "%s is open, but %s in %.0f s: %s", self.port, came, self._quiet_s, advice)
 
 
 @asynccontextmanager
-async def _device(path: str, baud: int) -> AsyncIterator[_Link]:
+async def _device(path: str, baud: int) -> AsyncIterator[_OpenPort]:
     port = serial.Serial(baudrate=baud, exclusive=True)
     port.port = path
     try:
@@ -151,7 +152,7 @@ async def _device(path: str, baud: int) -> AsyncIterator[_Link]:
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
     except OSError as error:
-        raise SourceLostError(_why_not(path, error)) from error
+        raise SourceLostError(explain_open_error(path, error)) from error
     try:
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader()
@@ -162,7 +163,7 @@ async def _device(path: str, baud: int) -> AsyncIterator[_Link]:
             os.write(port.fileno(), data)
 
         try:
-            yield _Link(lambda: reader.read(_CHUNK), write)
+            yield _OpenPort(lambda: reader.read(_CHUNK), write)
         finally:
             transport.close()
     finally:
@@ -171,7 +172,7 @@ async def _device(path: str, baud: int) -> AsyncIterator[_Link]:
 
 
 @asynccontextmanager
-async def _tcp(url: str) -> AsyncIterator[_Link]:
+async def _tcp(url: str) -> AsyncIterator[_OpenPort]:
     host, port = _address(url)
     try:
         async with asyncio.timeout(CONNECT_S):
@@ -191,7 +192,7 @@ async def _tcp(url: str) -> AsyncIterator[_Link]:
             writer.write(data)
             await writer.drain()
 
-        yield _Link(lambda: reader.read(_CHUNK), write)
+        yield _OpenPort(lambda: reader.read(_CHUNK), write)
     finally:
         # Nothing of worth waits to be written; abort() frees the socket in any state.
         writer.transport.abort()
@@ -217,7 +218,7 @@ def _address(url: str) -> tuple[str, int]:
 
 
 @asynccontextmanager
-async def _in_thread(url: str, baud: int) -> AsyncIterator[_Link]:
+async def _in_thread(url: str, baud: int) -> AsyncIterator[_OpenPort]:
     loop = asyncio.get_running_loop()
     thread = ThreadPoolExecutor(1, thread_name_prefix=url)
     port: Any = None
@@ -243,7 +244,7 @@ async def _in_thread(url: str, baud: int) -> AsyncIterator[_Link]:
             raise ConfigError(f"{url}: {error}") from error
         except OSError as error:
             raise SourceLostError(f"{url} cannot be opened: {error}") from error
-        yield _Link(read, write)
+        yield _OpenPort(read, write)
     finally:
         # Runs after whatever the thread is at, an unfinished open_port too; a second cancel does not stop it.
         closing = loop.run_in_executor(thread, lambda: port and port.close())
@@ -256,13 +257,13 @@ def _next_piece(port: Any) -> bytes:
     return bytes(port.read(port.in_waiting or 1))
 
 
-def _why_not(path: str, error: OSError, dev: Path = Path("/dev")) -> str:
-    """What a person should do about a device that could not be opened."""
+def explain_open_error(path: str, error: OSError, dev: Path = Path("/dev")) -> str:
+    """Say what a person should do about a device that could not be opened."""
     match error.errno:
         case errno.ENOENT:
             ports = _ports(dev)
-            there = f"there is {', '.join(ports)}" if ports else "no serial port is there"
-            return f"{path} does not exist: is the sensor plugged in? ({there})"
+            present = f"there is {', '.join(ports)}" if ports else "no serial port is there"
+            return f"{path} does not exist: is the sensor plugged in? ({present})"
         case errno.EACCES | errno.EPERM:
             return f"{path} may not be opened: add this user to the group dialout (sudo usermod -aG dialout NAME)"
         case errno.EBUSY | errno.EAGAIN:
@@ -271,13 +272,13 @@ def _why_not(path: str, error: OSError, dev: Path = Path("/dev")) -> str:
 
 
 def _ports(dev: Path) -> list[str]:
-    """The serial ports below `dev`, by their stable names where they have one."""
+    """List the serial ports below `dev`, by their stable names where they have one."""
     by_id = sorted(str(p) for p in dev.glob("serial/by-id/*"))
     return by_id or sorted(str(p) for pattern in ("ttyACM*", "ttyUSB*") for p in dev.glob(pattern))
 
 
 def _user_of(path: str) -> str:
-    """Who holds the device open, as far as this user may see."""
+    """Name who holds the device open, as far as this user may see."""
     device = os.path.realpath(path)
     for fd in Path("/proc").glob("[0-9]*/fd/*"):
         process = fd.parents[1]

@@ -1,52 +1,44 @@
-"""A source that ends when it falls silent: an open link may well be a dead one."""
+"""The end of a life that fell silent: an open link may well be a dead one."""
 
 import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from edgehar.errors import SourceLostError
-from edgehar.sources import Deliver, Source
-
-_GRANULE_S = 1.0
-"""Deadlines are moved this often at most, s: to move one costs more than to decode a packet."""
+from edgehar.sources import LinkState
 
 
-class Watched:
-    """Counts as lost once nothing came for its own `silence_s`."""
+class SilenceError(SourceLostError):
+    """The link looks open, but nothing came over it for too long."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
 
-    @property
-    def damaged(self) -> int:
-        """As in `Source`."""
-        return self._source.damaged
+@asynccontextmanager
+async def silence_timeout(link: LinkState, message: str) -> AsyncIterator[None]:
+    """Break the block off with SilenceError(message) once nothing was heard for `link.silence_s` in it.
 
-    @property
-    def battery(self) -> int | None:
-        """As in `Source`."""
-        return self._source.battery
+    Whoever receives a packet has only to set `link.heard_at`: moving a timer would cost more than to decode it.
+    """
+    loop = asyncio.get_running_loop()
+    entered_at = time.monotonic()
+    timer: asyncio.TimerHandle
 
-    @property
-    def silence_s(self) -> float:
-        """As in `Source`."""
-        return self._source.silence_s
+    def look() -> None:
+        """Look again when silence that begins with the newest packet would be too long."""
+        nonlocal timer
+        rest = max(entered_at, link.heard_at) + link.silence_s - time.monotonic()
+        if rest > 0.0:
+            timer = loop.call_later(rest, look)
+        else:
+            limit.reschedule(loop.time())
 
-    async def run(self, deliver: Deliver) -> None:
-        """One life, as in `Source.run`."""
-        loop = asyncio.get_running_loop()
-        moved = loop.time()
-
-        def hand_on(t: float, stream: int, body: bytes) -> None:
-            nonlocal moved
-            now = loop.time()
-            if now - moved > _GRANULE_S:
-                moved = now
-                limit.reschedule(now + self.silence_s)
-            deliver(t, stream, body)
-
-        try:
-            async with asyncio.timeout(self.silence_s) as limit:
-                await self._source.run(hand_on)
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            raise SourceLostError(f"nothing came for {self.silence_s:.0f} s; is the sensor on?") from error
+    timer = loop.call_later(link.silence_s, look)
+    try:
+        async with asyncio.timeout(None) as limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise SilenceError(message) from error
+    finally:
+        timer.cancel()

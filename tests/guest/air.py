@@ -20,7 +20,7 @@ from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART
 from edgehar.wire.protocol import Description, encode_data, encode_description
 
 PACKET_S = 0.2
-"""What a packet spans: ten samples at 50 Hz."""
+"""Span of a packet, s: ten samples at 50 Hz."""
 
 _SAMPLES = 10
 _PERIOD_US = 20_000
@@ -37,12 +37,12 @@ def _advertised(kind: int, payload: bytes) -> bytes:
 
 
 class Air(LocalLink):  # type: ignore[misc]  # bumble may not be installed
-    """What links the controllers."""
+    """The air between the controllers."""
 
     def send_acl_data(
         self, sender: Controller, receiver: hci.Address, transport: PhysicalTransport, pdu: bytes
     ) -> None:
-        """A link keeps the address that it was made under; the kernel takes a new one whenever it scans."""
+        """Keep the address that a link was made under; the kernel takes a new one whenever it scans."""
         peer = self.find_le_controller(receiver)
         link = sender.le_connections.get(receiver)
         if peer is not None and link is not None:
@@ -102,7 +102,7 @@ class Adapter(Controller):  # type: ignore[misc]  # bumble may not be installed
     def on_hci_le_create_connection_cancel_command(
         self, command: hci.HCI_Command
     ) -> hci.HCI_ReturnParameters:
-        """The cancelled attempt ends too, with an event of its own."""
+        """End the cancelled attempt too, with an event of its own."""
         if pending := self.pending_le_connection:
             self.pending_le_connection = None
             ended = hci.HCI_LE_Connection_Complete_Event(
@@ -120,7 +120,7 @@ class Adapter(Controller):  # type: ignore[misc]  # bumble may not be installed
         return super().on_hci_le_create_connection_cancel_command(command)
 
     def on_hci_reset_command(self, command: hci.HCI_Command) -> hci.HCI_ReturnParameters:
-        """A reset forgets everything; the other ends of its links see them time out."""
+        """Forget everything, as a reset does; the other ends of its links see them time out."""
         self.le_scan_enable = False
         self.pending_le_connection = None
         for link in self.le_connections.values():
@@ -145,7 +145,7 @@ class Stranger:
 
     @property
     def is_linked(self) -> bool:
-        """Whether it has a link, as far as it knows."""
+        """True while it has a link, as far as it knows."""
         return bool(self._controller.le_connections)
 
     async def live(self) -> None:
@@ -172,9 +172,9 @@ class Sensor(Stranger):
     def __init__(self, air: Air, name: str, address: str, battery: int) -> None:
         super().__init__(air, name, address, battery)
         self.sequence = -1
-        """Of the packet measured last."""
+        """Sequence of the packet measured last."""
         self.packets: dict[int, bytes] = {}
-        """What it measured, heard or not: sequence to body."""
+        """Packets that it measured, heard or not: sequence to body."""
         self.is_mute = False
         """Stays connected and sends nothing."""
         self._air = air

@@ -10,7 +10,7 @@ from edgehar.wire.protocol import Data, decode
 
 
 class Journal(logging.Handler):
-    """What edgehar logged since somebody asked."""
+    """edgehar's log since somebody took it."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -20,7 +20,7 @@ class Journal(logging.Handler):
         self._lines.append(f"    {record.levelname}: {record.getMessage()}")
 
     def take(self) -> str:
-        """One line each."""
+        """Return what was logged since, one line each."""
         lines, self._lines = self._lines, []
         return "\n".join(lines)
 
@@ -48,11 +48,11 @@ class Gateway:
             self._last = packet.sequence
 
     def has_heard(self, sequence: int) -> bool:
-        """Whether it hears, and has heard this packet or a later one."""
+        """Tell whether it hears, and has heard this packet or a later one."""
         return self._is_up and self._last >= sequence
 
     def check(self) -> int:
-        """Packets that came; in each life they must be what was sent, without a gap."""
+        """Return how many packets came; in each life they must be what was sent, without a gap."""
         for life in self.lives:
             packets = [(item.sequence, body) for body in life if isinstance(item := decode(body), Data)]
             assert all(after == before + 1 for (before, _), (after, _) in pairwise(packets)), self.name

@@ -1,4 +1,4 @@
-"""What happens to BLE links in practice, before a real bluetoothd and kernel; `run` starts it in the guest.
+"""Troubles of BLE links in practice, before a real bluetoothd and kernel; `run` starts it in the guest.
 
 Each fault is one line: how long until both sensors were heard again. Below it stands what edgehar logged. At the
 end, every packet of every life of a link must have come once, in order and intact.
@@ -25,9 +25,9 @@ PATIENCE_S = 120.0
 """Nothing takes so long, unless it fails."""
 SCAN_S = 3.0
 STREAM_S = 20.0
-"""How long nothing is broken."""
+"""Time for which nothing is broken, s."""
 DOWN_S = 3.0
-"""How long what was broken stays so."""
+"""Time for which what was broken stays so, s."""
 UNREACHABLE_S = 20.0
 """Longer than the source tries to connect."""
 
@@ -54,7 +54,7 @@ class Stage:
         self.sources = (Ble(self.radio, profile, address=self.wrist.address), Ble(self.radio, profile))
 
     def lives(self) -> list[int]:
-        """How often each sensor was heard anew."""
+        """Return how often each sensor was heard anew."""
         return [len(gateway.lives) for gateway in self.gateways]
 
     async def until_heard(self, first: int) -> None:
@@ -130,7 +130,7 @@ Fault = Callable[[Stage], Awaitable[None]]
 
 
 def while_searching(fault: Fault) -> Fault:
-    """The same while the wrist's sensor is looked for."""
+    """Do the same while the wrist's sensor is looked for."""
 
     async def faults(stage: Stage) -> None:
         await stage.wrist.lose_power()
@@ -200,10 +200,10 @@ async def connect(stage: Stage) -> None:
     say(stage.journal.take())
 
     async def both_told() -> bool:
-        return all(source.battery is not None for source in stage.sources)
+        return all(source.link.battery is not None for source in stage.sources)
 
     await until(both_told)
-    levels = [source.battery for source in stage.sources]
+    levels = [source.link.battery for source in stage.sources]
     say(f"their batteries: {levels[0]} % and {levels[1]} %")
     assert levels == [87, 55]
 
@@ -232,7 +232,7 @@ async def settle(stage: Stage) -> None:
 
 
 async def perform(stage: Stage) -> None:
-    """From the first scan to the last packet."""
+    """Go from the first scan to the last packet."""
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(who.live()) for who in (stage.wrist, stage.ankle, stage.stranger)]
         await scan(stage)

@@ -28,7 +28,7 @@ async def _call(whom: tuple[str, str, str], member: str, signature: str, *argume
 
 
 def version() -> str:
-    """bluetoothd's, as it says itself."""
+    """Return bluetoothd's version, as it says itself."""
     command = ["/usr/libexec/bluetooth/bluetoothd", "--version"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -40,7 +40,7 @@ async def start() -> None:
 
 
 async def pid() -> int | None:
-    """The process id of the bluetoothd that runs; None while none does."""
+    """Return the process id of the bluetoothd that runs; None while none does."""
     reply = await _call(_BUS, "GetConnectionUnixProcessID", "s", _BLUEZ)
     return reply.body[0] if reply.message_type is MessageType.METHOD_RETURN else None
 
@@ -53,7 +53,7 @@ async def end(how: signal.Signals) -> None:
 
 
 async def is_powered() -> bool:
-    """Whether there is an adapter that is on."""
+    """Tell whether there is an adapter that is on."""
     reply = await _call(_ADAPTER, "Get", "ss", f"{_BLUEZ}.Adapter1", "Powered")
     return reply.message_type is MessageType.METHOD_RETURN and bool(reply.body[0].value)
 

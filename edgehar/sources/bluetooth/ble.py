@@ -15,9 +15,10 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 
 from edgehar.devices import Profile, matching_profiles
 from edgehar.errors import SourceLostError
-from edgehar.sources import Deliver
-from edgehar.sources.bluetooth.errors import FAILURES
+from edgehar.sources import Deliver, LinkState
+from edgehar.sources.bluetooth.errors import BLUETOOTH_ERRORS
 from edgehar.sources.bluetooth.radio import Radio, Sighting
+from edgehar.sources.silence_timeout import SilenceError, silence_timeout
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -25,10 +26,10 @@ SEARCH_S = 20.0
 """A sensor that nobody heard for so long is not there, s. Between two searches the radio belongs to the others."""
 
 START_S = 15.0
-"""For subscribing and all start commands, s."""
+"""Time for subscribing and all start commands, s."""
 
 BATTERY_S = 600.0
-"""How often the charge is read, s."""
+"""Period at which the charge is read, s."""
 
 _WAITING = 10_000
 """Notifications that wait for the loop at most: more than a minute of a fast sensor."""
@@ -37,10 +38,14 @@ _WAITING = 10_000
 class Ble:
     """A sensor of one profile; delivers stream 0, the bodies of `intake`."""
 
-    damaged = 0
-
     def __init__(
-        self, radio: Radio, profile: Profile, *, address: str | None = None, name: str | None = None
+        self,
+        radio: Radio,
+        profile: Profile,
+        *,
+        address: str | None = None,
+        name: str | None = None,
+        search_s: float = SEARCH_S,
     ) -> None:
         """Say which sensor; nothing is opened yet.
 
@@ -50,43 +55,49 @@ class Ble:
             address: Bluetooth address.
             name: The whole name it advertises. With neither, the first that fits the profile and that no
                 other source names is taken, and once it has sent something, it and no other.
+            search_s: A sensor that nobody heard for so long is not there, s.
         """
+        self.radio = radio
         self.profile = profile
-        self.battery: int | None = None
+        self.link = LinkState(silence_s=profile.silence_s)
         self.rssi_dbm: int | None = None
         """Signal when it was found; None of one that was found connected."""
-        self.silence_s = profile.silence_s
-        self._radio = radio
         self._address = address.upper() if address else None
         self._name = name
+        self._search_s = search_s
         self._client: BleakClient | None = None
         self._claimed = self._address or ""
         if self._address:
-            radio.taken.add(self._address)
+            radio.claimed_addresses.add(self._address)
         elif name:
-            radio.named.add(name)
+            radio.claimed_names.add(name)
 
     @property
     def address(self) -> str | None:
-        """Of the sensor that was meant or taken; None before one was."""
+        """The one of the sensor that was meant or taken; None before one was."""
         return self._claimed or None
 
     async def run(self, deliver: Deliver) -> None:
-        """One life, as in `Source.run`: find it, connect, start it, deliver until it is lost or silent."""
-        inbox = _Inbox()
+        """Live once, as in `Source.run`: find it, connect, start it, deliver until it is lost or silent."""
+        inbox = _Inbox(self.link)
+        is_silent = False
         try:
             sighting = await self._find()
-            client = await self._radio.connect(sighting, inbox.close)
+            client = await self.radio.connect(sighting, inbox.close)
             try:
                 await self._start(client, inbox)
                 self._client = client
                 await self._pump(client, inbox, deliver)
+            except SilenceError:
+                is_silent = True
+                raise
             finally:
                 self._client = None
-                await self._radio.part(client, self.profile.stop, wait=not inbox.is_silent)
+                inbox.close()
+                await self.radio.part(client, self.profile.stop, wait=not is_silent)
         finally:
             if self._claimed != (self._address or ""):
-                self._radio.taken.discard(self._claimed)
+                self.radio.claimed_addresses.discard(self._claimed)
                 self._claimed = ""
 
     async def send(self, body: bytes) -> None:
@@ -95,12 +106,12 @@ class Ble:
             raise SourceLostError(f"the {self.profile.title} {self._whom()} is not connected")
         if self.profile.command is None:
             raise SourceLostError(f"a {self.profile.title} takes no commands")
-        with self._radio.told(f"commanding {self._client.address}"):
+        with self.radio.errors_as_source_lost(f"commanding {self._client.address}"):
             async with asyncio.timeout(START_S):
                 await self._client.write_gatt_char(self.profile.command, body)
 
     async def _find(self) -> Sighting:
-        sighting = await self._radio.find(self._claims, SEARCH_S)
+        sighting = await self.radio.find(self._claims, self._search_s)
         if sighting is None:
             raise SourceLostError(
                 f"no {self.profile.title} {self._whom()} is heard: is it charged, on, near, "
@@ -115,28 +126,28 @@ class Ble:
         return f"called {self._name!r}" if self._name else "of any name"
 
     def _claims(self, sighting: Sighting) -> bool:
-        """Whether it is the one, which from then on no other source may take."""
+        """Tell whether it is the one; from then on no other source may take it."""
         if self._is_meant(sighting):
             self._claimed = sighting.address
-            self._radio.taken.add(sighting.address)
+            self.radio.claimed_addresses.add(sighting.address)
             return True
         return False
 
     def _is_meant(self, sighting: Sighting) -> bool:
         if self._address:
             return sighting.address == self._address
-        if sighting.address in self._radio.taken:
+        if sighting.address in self.radio.claimed_addresses:
             return False
         if self._name:
             return sighting.name == self._name
-        if sighting.name in self._radio.named:
+        if sighting.name in self.radio.claimed_names:
             return False
         return self.profile.name in {p.name for p in matching_profiles(sighting.services, sighting.name)}
 
     async def _start(self, client: BleakClient, inbox: "_Inbox") -> None:
         """Subscribe first and ask then: what a start command is answered with must be heard."""
         profile = self.profile
-        with self._radio.told(f"starting the {profile.title} {client.address}"):
+        with self.radio.errors_as_source_lost(f"starting the {profile.title} {client.address}"):
             async with asyncio.timeout(START_S):
                 for characteristic, uuid in enumerate(profile.notify):
                     callback = inbox.slot(profile.body_prefix(characteristic))
@@ -146,19 +157,17 @@ class Ble:
                     await asyncio.sleep(profile.pause_s)
 
     async def _pump(self, client: BleakClient, inbox: "_Inbox", deliver: Deliver) -> None:
+        silent = f"{client.address} is connected but sent nothing for {self.link.silence_s:.0f} s"
         asking = asyncio.create_task(self._ask_battery(client), name=f"battery of {client.address}")
         try:
-            async for t, body in inbox.until_silent(self.silence_s):
-                if self._address is None and self._name is None:
-                    self._address = client.address.upper()
-                    _LOGGER.info("the %s at %s is the one", self.profile.title, self._address)
-                deliver(t, 0, body)
+            async with silence_timeout(self.link, silent):
+                async for t, body in inbox.take():
+                    if self._address is None and self._name is None:
+                        self._address = client.address.upper()
+                        _LOGGER.info("the %s at %s is the one", self.profile.title, self._address)
+                    deliver(t, 0, body)
         finally:
             asking.cancel()
-        if inbox.is_silent:
-            raise SourceLostError(
-                f"{client.address} is connected but sent nothing for {self.silence_s:.0f} s"
-            )
         raise SourceLostError(f"the link to {client.address} was lost: is the sensor near, on and charged?")
 
     async def _ask_battery(self, client: BleakClient) -> None:
@@ -166,26 +175,25 @@ class Ble:
         while True:
             try:
                 value = await client.read_gatt_char(self.profile.battery)
-            except FAILURES as error:
+            except BLUETOOTH_ERRORS as error:
                 _LOGGER.debug("%s does not tell its battery: %s", client.address, error)
                 return
             if value and value[0] <= 100:
-                self.battery = value[0]
+                self.link.battery = value[0]
             await asyncio.sleep(BATTERY_S)
 
 
 class _Inbox:
-    """What callbacks have put down and nobody has taken yet; a callback does nothing else."""
+    """Notifications that callbacks put down and nobody has taken yet; a callback does nothing else."""
 
-    def __init__(self) -> None:
-        self.is_silent = False
+    def __init__(self, link: LinkState) -> None:
+        self._link = link
         self._waiting: deque[tuple[float, bytes]] = deque(maxlen=_WAITING)
         self._news = asyncio.Event()
         self._is_closed = False
-        self._heard = time.monotonic()
 
     def close(self) -> None:
-        """No more will come."""
+        """Let no more come."""
         self._is_closed = True
         self._news.set()
 
@@ -194,28 +202,19 @@ class _Inbox:
         waiting, news = self._waiting, self._news
 
         def put(_: BleakGATTCharacteristic, payload: bytearray) -> None:
-            self._heard = t = time.monotonic()
+            # A client that was left behind may be told for a while what its successor is not.
+            if self._is_closed:
+                return
+            self._link.heard_at = t = time.monotonic()
             waiting.append((t, prefix + payload))
             news.set()
 
         return put
 
-    async def until_silent(self, silence_s: float) -> AsyncIterator[tuple[float, bytes]]:
-        """Yield (time of arrival, body) until it is closed, or nothing came for so long."""
-        self._heard = time.monotonic()
-        # A time-out of its own for each notification would cost more than to read it.
-        watching = asyncio.create_task(self._watch(silence_s), name="silence")
-        try:
-            while not self._is_closed:
-                await self._news.wait()
-                self._news.clear()
-                while self._waiting:
-                    yield self._waiting.popleft()
-        finally:
-            watching.cancel()
-
-    async def _watch(self, silence_s: float) -> None:
-        while (rest := self._heard + silence_s - time.monotonic()) > 0.0:  # noqa: ASYNC110 - as time goes on
-            await asyncio.sleep(rest)
-        self.is_silent = True
-        self.close()
+    async def take(self) -> AsyncIterator[tuple[float, bytes]]:
+        """Yield (time of arrival, body) until it is closed."""
+        while not self._is_closed:
+            await self._news.wait()
+            self._news.clear()
+            while self._waiting:
+                yield self._waiting.popleft()

@@ -1,4 +1,4 @@
-"""What goes wrong with Bluetooth, in one line that says what to do."""
+"""Errors of Bluetooth, in one line that says what to do."""
 
 import re
 
@@ -11,8 +11,8 @@ from bleak.exc import (
 )
 from dbus_fast.errors import AuthError, DBusError
 
-FAILURES = (BleakError, DBusError, AuthError, OSError, EOFError)
-"""What bleak raises when Bluetooth, its service, the bus or the device fails; time-outs are OSErrors."""
+BLUETOOTH_ERRORS = (BleakError, DBusError, AuthError, OSError, EOFError)
+"""Raised by bleak when Bluetooth, its service, the bus or the device fails; time-outs are OSErrors."""
 
 NO_SERVICE = (
     "the Bluetooth service does not run: sudo apt install bluez, then sudo systemctl enable --now bluetooth"
@@ -37,26 +37,30 @@ _DBUS = {
 }
 
 
-def why(error: Exception, doing: str) -> str:
-    """What failed while `doing`, and what a person should do about it."""
-    told_as = f"{doing}: {error}"
+def explain(error: Exception, doing: str) -> str:
+    """Say what failed while `doing`, and what a person should do about it."""
+    sentence = f"{doing}: {error}"
     match error:
         case BleakBluetoothNotAvailableError() if error.reason in _UNAVAILABLE:
-            told_as = _UNAVAILABLE[error.reason]
+            sentence = _UNAVAILABLE[error.reason]
         case BleakDBusError() if error.dbus_error in _DBUS:
-            told_as = _DBUS[error.dbus_error]
+            sentence = _DBUS[error.dbus_error]
         case BleakDBusError() if error.dbus_error.startswith(_SPAWN):
-            told_as = NO_SERVICE
+            sentence = NO_SERVICE
         case BleakDBusError() if error.dbus_error == "org.bluez.Error.NotPermitted":
-            told_as = f"{doing}: it wants to be paired with: bluetoothctl pair, then its address"
-        case BleakError() if found := re.fullmatch(r"adapter '(\w+)' not found", str(error)):
-            told_as = f"there is no Bluetooth adapter {found[1]}: `bluetoothctl list` shows which there are"
+            sentence = f"{doing}: it wants to be paired with: bluetoothctl pair, then its address"
+        case BleakError() if adapter := re.fullmatch(r"adapter '(\w+)' not found", str(error)):
+            sentence = (
+                f"there is no Bluetooth adapter {adapter[1]}: `bluetoothctl list` shows which there are"
+            )
         case BleakCharacteristicNotFoundError():
-            told_as = f"{doing}: it has no characteristic {error.char_specifier}; is its profile another one?"
+            sentence = (
+                f"{doing}: it has no characteristic {error.char_specifier}; is its profile another one?"
+            )
         case TimeoutError():
-            told_as = f"{doing}: no answer in time"
+            sentence = f"{doing}: no answer in time"
         case OSError() | EOFError():
-            told_as = (
+            sentence = (
                 f"the D-Bus system bus cannot be reached ({error or type(error).__name__}): does dbus run?"
             )
-    return told_as
+    return sentence

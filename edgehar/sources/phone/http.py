@@ -10,7 +10,7 @@ import errno
 import ipaddress
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -19,8 +19,10 @@ from aiohttp import web
 
 from edgehar.devices.sensor_logger_json import LARGEST, Push, cut
 from edgehar.errors import ConfigError, FrameError, SourceLostError
-from edgehar.sources import Deliver
-from edgehar.sources.phone.life import SILENCE_S, Life
+from edgehar.sources import Deliver, LinkState
+from edgehar.sources.phone import SILENCE_S
+from edgehar.sources.phone.push_receiver import PushReceiver
+from edgehar.warn_once import WarnOnce
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -39,52 +41,145 @@ _TURNS_TO_ACCEPT = 3
 """Turns of the loop until a connection that was accepted is known to the server, and closed with it."""
 
 _MOST_STRANGERS = 32
-"""Phones that nobody asked for and that get a line in the log; later ones get none."""
+"""Phones that nobody asked for and that get a warning in the log; later ones get none."""
 
 
-class SensorLoggerHttp:
-    """A phone with Sensor Logger that posts to this host; delivers stream 0.
+class PushServer:
+    """The server of one address, for all sources that wait for a phone there; it listens while one of them runs."""
 
-    Sources that name the same `listen` share one server, which lives as long as one of them runs.
-    """
-
-    # A post that cannot be read says not whose it is.
-    damaged = 0
-    battery = None
-
-    def __init__(self, listen: str, device: str | None = None, *, silence_s: float = SILENCE_S) -> None:
+    def __init__(
+        self, listen: str, *, body_s: float = BODY_S, read_push: Callable[[bytes], Push] = cut
+    ) -> None:
         """Name the address; nothing is opened yet. ConfigError if it cannot be one.
 
         Args:
             listen: Address and port of this host, such as `0.0.0.0:8000` for all of its networks.
+            body_s: A push that has not come as a whole by then never will, s.
+            read_push: Reads what was posted; FrameError if it cannot be read.
+        """
+        self.listen = listen
+        self.named: set[str] = set()
+        """Devices that a source has named, also one that is just not running."""
+        self._address = parse_address(listen)
+        self._body_s, self._read_push = body_s, read_push
+        self._receivers: dict[str | None, PushReceiver] = {}
+        self._warn_of_stranger = WarnOnce(_LOGGER, _MOST_STRANGERS)
+        self._port: _BoundPort | None = None
+
+    @asynccontextmanager
+    async def joined(self, receiver: PushReceiver) -> AsyncIterator[None]:
+        """Hand on what its phone posts: who comes first opens the port, who leaves last closes it.
+
+        SourceLostError if it cannot be opened, ConfigError if another source waits for the same phone.
+        """
+        device = receiver.device
+        if device in self._receivers:
+            which = f"name the device {device}" if device else "name no device"
+            raise ConfigError(f"{self.listen}: two sources {which}; give each the deviceId of its own phone")
+        port = self._port
+        if port is None:
+            port = self._port = _BoundPort(self.listen, _bound(self.listen, *self._address), self._answer)
+        self._receivers[device] = receiver
+        try:
+            await port.open()
+            yield
+        finally:
+            del self._receivers[device]
+            if not self._receivers:
+                self._port = None
+                await port.close()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        if request.method != "POST":
+            return _text(405, "edgehar takes what Sensor Logger posts here, and has nothing to show")
+        try:
+            async with asyncio.timeout(self._body_s):
+                raw = await _body(request)
+        except TimeoutError:
+            return _text(408, f"a push has to come within {self._body_s:.0f} s")
+        except web.HTTPRequestEntityTooLarge:
+            most = LARGEST >> 20
+            return _text(413, f"a push has at most {most} MiB: shorten the push interval, and send no images")
+        except Exception as error:  # noqa: BLE001  # the library has many for a body that breaks off or is none
+            return _text(400, f"the push cannot be read: {error}")
+        try:
+            return self._hand_over(self._read_push(raw))
+        except FrameError as error:
+            return _text(400, f"this is {error}")
+        except Exception as error:
+            # The library would keep it to itself.
+            for receiver in self._receivers.values():
+                receiver.end(error)
+            raise
+
+    def _hand_over(self, push: Push) -> web.Response:
+        if not push.bodies:
+            return _text(200, "edgehar hears you; acceleration and angular rate are what it waits for")
+        receiver = self._receiver_of(push.device)
+        if receiver is None and push.device not in self.named:
+            return self._turn_away(push.device)
+        if receiver is None or not receiver.push(push.bodies):
+            return _text(503, "edgehar is about to open anew; try again")
+        return _text(200, "ok")
+
+    def _receiver_of(self, device: str) -> PushReceiver | None:
+        if device in self.named:
+            return self._receivers.get(device)
+        anyone = self._receivers.get(None)
+        return anyone if anyone and anyone.accepts(device) else None
+
+    def _turn_away(self, device: str) -> web.Response:
+        quoted = msgspec.json.encode(device).decode()
+        self._warn_of_stranger(
+            device,
+            "port %s: a phone posts that no [[wearer.phone]] of this address names; to take it, write device = %s",
+            self.listen,
+            quoted,
+        )
+        return _text(
+            _SHOWN_ON_THE_PHONE, f"edgehar does not take this phone: no device = {quoted} is configured"
+        )
+
+
+class SensorLoggerHttp:
+    """A phone with Sensor Logger that posts to this host; delivers stream 0."""
+
+    def __init__(
+        self, server: PushServer, device: str | None = None, *, silence_s: float = SILENCE_S
+    ) -> None:
+        """Say which phone; nothing is opened yet.
+
+        Args:
+            server: Shared by all sources of its address.
             device: The phone's `deviceId`; None: the first one to post that no other source names.
             silence_s: A phone that posted and then does not for so long is lost, s.
         """
-        self.listen = listen
         self.device = device
-        self._address = _address(listen)
-        self.silence_s = silence_s
+        # It counts nothing as damaged: a post that cannot be read says not whose it is.
+        self.link = LinkState(silence_s=silence_s)
+        self._server = server
+        if device is not None:
+            server.named.add(device)
 
     async def run(self, deliver: Deliver) -> None:
-        """One life, as in `Source.run`; waits for the first post without end.
+        """Live once, as in `Source.run`; waits for the first post without end.
 
         ConfigError if another source waits for the same phone.
         """
-        life = Life(f"port {self.listen}", self.device, deliver, self.silence_s)
-        async with _joined(self._address, self.listen, life):
-            await life.wait()
+        receiver = PushReceiver(f"port {self._server.listen}", self.device, deliver, self.link)
+        async with self._server.joined(receiver):
+            await receiver.wait()
 
 
-class _Server:
-    """The server of one address, for the lives of all who wait for a phone there."""
+class _BoundPort:
+    """A port that is bound; it takes connections from `open` to `close`."""
 
-    def __init__(self, listen: str, sock: socket.socket) -> None:
-        self.lives: dict[str | None, Life] = {}
-        self.named: set[str | None] = set()
-        """Devices that a source has named, also one that is just not running."""
+    def __init__(
+        self, listen: str, sock: socket.socket, answer: Callable[[web.Request], Awaitable[web.Response]]
+    ) -> None:
         self._listen, self._sock = listen, sock
         application = web.Application(client_max_size=LARGEST)
-        application.router.add_route("*", "/{path:.*}", self._answer)
+        application.router.add_route("*", "/{path:.*}", answer)
         # A post that is on its way when the last source leaves has nobody to go to.
         self._runner = web.AppRunner(
             application, access_log=None, logger=_LIBRARY, shutdown_timeout=0.1, lingering_time=0.0
@@ -121,86 +216,9 @@ class _Server:
             self._listening.close()
         await self._runner.cleanup()
 
-    async def _answer(self, request: web.Request) -> web.Response:
-        if request.method != "POST":
-            return _text(405, "edgehar takes what Sensor Logger posts here, and has nothing to show")
-        try:
-            async with asyncio.timeout(BODY_S):
-                raw = await _body(request)
-        except TimeoutError:
-            return _text(408, f"a push has to come within {BODY_S:.0f} s")
-        except web.HTTPRequestEntityTooLarge:
-            most = LARGEST >> 20
-            return _text(413, f"a push has at most {most} MiB: shorten the push interval, and send no images")
-        except Exception as error:  # noqa: BLE001  # the library has many for a body that breaks off or is none
-            return _text(400, f"the push cannot be read: {error}")
-        try:
-            return self._hand_over(cut(raw))
-        except FrameError as error:
-            return _text(400, f"this is {error}")
-        except Exception as error:
-            # The library would keep it to itself.
-            for life in self.lives.values():
-                life.end(error)
-            raise
 
-    def _hand_over(self, push: Push) -> web.Response:
-        if not push.bodies:
-            return _text(200, "edgehar hears you; acceleration and angular rate are what it waits for")
-        life = self._life_of(push.device)
-        if life is None and push.device not in self.named:
-            return self._turn_away(msgspec.json.encode(push.device).decode())
-        if life is None or not life.push(push.bodies):
-            return _text(503, "edgehar is about to open anew; try again")
-        return _text(200, "ok")
-
-    def _life_of(self, device: str) -> Life | None:
-        if device in self.named:
-            return self.lives.get(device)
-        anyone = self.lives.get(None)
-        return anyone if anyone and anyone.takes(device) else None
-
-    def _turn_away(self, device: str) -> web.Response:
-        """`device` in quotes."""
-        if len(_strangers) < _MOST_STRANGERS and (self._listen, device) not in _strangers:
-            _strangers.add((self._listen, device))
-            _LOGGER.warning(
-                "port %s: a phone posts that no [[wearer.phone]] of this address names; to take it, write device = %s",
-                self._listen,
-                device,
-            )
-        return _text(
-            _SHOWN_ON_THE_PHONE, f"edgehar does not take this phone: no device = {device} is configured"
-        )
-
-
-_servers: dict[tuple[asyncio.AbstractEventLoop, str, int], _Server] = {}
-_strangers: set[tuple[str, str]] = set()
-
-
-@asynccontextmanager
-async def _joined(address: tuple[str, int], listen: str, life: Life) -> AsyncIterator[None]:
-    """A part in the server of this address: the first opens it, the last closes it."""
-    key, device = (asyncio.get_running_loop(), *address), life.device
-    server = _servers.get(key)
-    if server is None:
-        server = _servers[key] = _Server(listen, _bound(listen, *address))
-    elif device in server.lives:
-        which = f"name the device {device}" if device else "name no device"
-        raise ConfigError(f"{listen}: two sources {which}; give each the deviceId of its own phone")
-    server.lives[device] = life
-    server.named.add(device)
-    try:
-        await server.open()
-        yield
-    finally:
-        del server.lives[device]
-        if not server.lives:
-            del _servers[key]
-            await server.close()
-
-
-def _address(listen: str) -> tuple[str, int]:
+def parse_address(listen: str) -> tuple[str, int]:
+    """Return host and port of an address to listen on; ConfigError if it cannot be one."""
     parts = urlsplit(f"//{listen}")
     try:
         host, port = str(ipaddress.ip_address(parts.hostname or "")), parts.port
@@ -212,16 +230,17 @@ def _address(listen: str) -> tuple[str, int]:
 
 
 def _bound(listen: str, host: str, port: int) -> socket.socket:
-    """A socket that has the address; SourceLostError says why it cannot."""
+    """Bind a socket to the address; SourceLostError says why it cannot be."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     both = host == "::" and socket.has_dualstack_ipv6()
     try:
         return socket.create_server((host, port), family=family, dualstack_ipv6=both)
     except OSError as error:
-        raise SourceLostError(_why_not(listen, error)) from error
+        raise SourceLostError(explain_bind_error(listen, error)) from error
 
 
-def _why_not(listen: str, error: OSError) -> str:
+def explain_bind_error(listen: str, error: OSError) -> str:
+    """Say what a person should do about an address that cannot be bound."""
     match error.errno:
         case errno.EADDRINUSE:
             return f"port {listen} is in use by another program: close that, or choose another port here and in the app"

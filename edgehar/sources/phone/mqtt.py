@@ -15,24 +15,21 @@ import msgspec
 from edgehar.brokers.mqtt import VERSION_NAMES, Link, Tls, Version, VersionError, new_client
 from edgehar.devices.sensor_logger_json import cut
 from edgehar.errors import ConfigError, FrameError, SourceLostError
-from edgehar.sources import Deliver
-from edgehar.sources.phone.life import SILENCE_S, Life
+from edgehar.sources import Deliver, LinkState
+from edgehar.sources.phone import SILENCE_S
+from edgehar.sources.phone.push_receiver import PushReceiver
+from edgehar.warn_once import WarnOnce
 
 _LOGGER = logging.getLogger(__name__)
 
 GOODBYE_S = 0.5
 """A clean end waits so long for the broker, s."""
 
-_MOST_STRANGERS = 8
-"""Phones on the topic that are not this one and get a line in the log; later ones get none."""
-
 _LONGEST_TOPIC = 65_535
 
 
 class SensorLoggerMqtt:
     """A phone with Sensor Logger that publishes to a broker; delivers stream 0."""
-
-    battery = None
 
     def __init__(  # noqa: PLR0913  # one keyword for each setting of the broker
         self,
@@ -47,7 +44,9 @@ class SensorLoggerMqtt:
         version: Version = 5,
         silence_s: float = SILENCE_S,
     ) -> None:
-        """Connects to nothing yet; ConfigError if the topic cannot be one or the files of `tls` cannot be used.
+        """Name the topic and its broker; nothing is connected yet.
+
+        ConfigError if the topic cannot be one or the files of `tls` cannot be used.
 
         Args:
             topic: As it is set in the app.
@@ -62,78 +61,68 @@ class SensorLoggerMqtt:
         """
         _check(topic)
         self.topic, self.device = topic, device
+        self.link = LinkState(silence_s=silence_s)
+        """Damaged are messages on the topic that are none of Sensor Logger's."""
         self._host, self._port = host, port
         self._username, self._password = username, password
         self._tls = tls.load() if tls else None
         self._versions: tuple[Version, ...] = (5, 4) if version == 5 else (4,)
-        self.silence_s = silence_s
-        self._damaged = 0
-        self._strangers: set[str] = set()
-
-    @property
-    def damaged(self) -> int:
-        """Messages on the topic that are none of Sensor Logger's, over all lives."""
-        return self._damaged
+        self._warn_of_stranger = WarnOnce(_LOGGER)
 
     async def run(self, deliver: Deliver) -> None:
-        """One life, as in `Source.run`; waits for the first message without end."""
-        life = Life(f"topic {self.topic}", self.device, deliver, self.silence_s)
+        """Live once, as in `Source.run`; waits for the first message without end."""
+        receiver = PushReceiver(f"topic {self.topic}", self.device, deliver, self.link)
         for version in self._versions:
             try:
-                await self._live(version, life)
+                await self._live(version, receiver)
             except (OSError, UnicodeError) as error:
                 if isinstance(error, VersionError) and version != self._versions[-1]:
                     continue
                 raise SourceLostError(f"MQTT broker {self._host}:{self._port}: {error}") from error
 
-    async def _live(self, version: Version, life: Life) -> None:
+    async def _live(self, version: Version, receiver: PushReceiver) -> None:
         # A name of its own: two clients of one name drive each other out.
         name = f"edgehar-phone-{secrets.token_hex(4)}"
         client = new_client(name, version, self._username, self._password, self._tls)
-        link = Link(client, on_message=partial(self._take, life))
+        link = Link(client, on_message=partial(self._take, receiver))
         try:
             await link.connect(self._host, self._port)
             await link.subscribe(self.topic)
             _LOGGER.info(
                 "topic %s: waiting for what Sensor Logger publishes (%s)", self.topic, VERSION_NAMES[version]
             )
-            await self._listen(link, life)
+            await self._listen(link, receiver)
         finally:
             link.close()
 
-    async def _listen(self, link: Link, life: Life) -> None:
+    async def _listen(self, link: Link, receiver: PushReceiver) -> None:
         staying = asyncio.ensure_future(link.keep_alive())
         # It ends by itself only with an error.
-        staying.add_done_callback(lambda done: None if done.cancelled() else life.end(_error_of(done)))
+        staying.add_done_callback(lambda ended: None if ended.cancelled() else receiver.end(_error_of(ended)))
         try:
-            await life.wait()
+            await receiver.wait()
         finally:
             staying.cancel()
             await link.disconnect(GOODBYE_S)
 
-    def _take(self, life: Life, payload: bytes) -> None:
+    def _take(self, receiver: PushReceiver, payload: bytes) -> None:
         try:
             push = cut(payload)
         except FrameError as error:
-            self._damaged += 1
+            self.link.damaged += 1
             _LOGGER.debug("topic %s: %s", self.topic, error)
             return
         if not push.bodies:
             return
-        if life.takes(push.device):
-            life.push(push.bodies)
-        elif not life.was_heard:
-            self._tell_of(msgspec.json.encode(push.device).decode())
-
-    def _tell_of(self, device: str) -> None:
-        """`device` in quotes."""
-        if len(self._strangers) < _MOST_STRANGERS and device not in self._strangers:
-            self._strangers.add(device)
-            _LOGGER.warning(
+        if receiver.accepts(push.device):
+            receiver.push(push.bodies)
+        elif not receiver.was_heard:
+            self._warn_of_stranger(
+                push.device,
                 "topic %s carries a phone, but not %s: to take it, write device = %s to its [[wearer.phone]]",
                 self.topic,
                 self.device,
-                device,
+                msgspec.json.encode(push.device).decode(),
             )
 
 
@@ -145,6 +134,6 @@ def _check(topic: str) -> None:
         raise ConfigError(f"{topic!r:.60}: expected an MQTT topic, such as sensor-logger")
 
 
-def _error_of(done: "asyncio.Future[None]") -> Exception:
-    error = done.exception()
+def _error_of(ended: "asyncio.Future[None]") -> Exception:
+    error = ended.exception()
     return error if isinstance(error, Exception) else ConnectionError("the connection ended")

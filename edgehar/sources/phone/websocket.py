@@ -12,8 +12,9 @@ import msgspec
 
 from edgehar.devices.sensor_server import ACCELEROMETER, GYROSCOPE, LONGEST
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.sources import Deliver
-from edgehar.sources.phone.life import SILENCE_S
+from edgehar.sources import Deliver, LinkState
+from edgehar.sources.phone import SILENCE_S
+from edgehar.sources.silence_timeout import silence_timeout
 
 CONNECT_S = 5.0
 """A phone that has not answered by then is taken as lost, s."""
@@ -31,30 +32,44 @@ _LONGEST_REASON = 100
 class SensorServer:
     """A phone with SensorServer; delivers stream 0."""
 
-    damaged = 0
-    battery = None
-    silence_s = SILENCE_S
+    def __init__(
+        self,
+        url: str,
+        *,
+        connect_s: float = CONNECT_S,
+        heartbeat_s: float = HEARTBEAT_S,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        """Name the phone, as `ws://address` or `ws://address:port`; ConfigError if it cannot be one.
 
-    def __init__(self, url: str) -> None:
-        """Name the phone, as `ws://address` or `ws://address:port`; ConfigError if it cannot be one."""
+        Args:
+            url: As the app shows it.
+            connect_s: A phone that has not answered by then is taken as lost, s.
+            heartbeat_s: A link that was silent for so long is asked, and given up after half that time, s.
+            silence_s: A phone that sends nothing for so long is lost, s.
+        """
         self.url = url
-        self._url = _full(url)
+        self.link = LinkState(silence_s=silence_s)
+        self.full_url = _full_url(url)
+        """The URL with the port, the path and the sensors that are wanted."""
+        self._connect_s, self._heartbeat_s = connect_s, heartbeat_s
 
     async def run(self, deliver: Deliver) -> None:
-        """One life, as in `Source.run`."""
-        async with aiohttp.ClientSession() as session:
-            link = await self._connect(session)
+        """Live once, as in `Source.run`."""
+        nothing_came = f"nothing came for {self.link.silence_s:.0f} s; is the sensor on?"
+        async with silence_timeout(self.link, nothing_came), aiohttp.ClientSession() as session:
+            socket = await self._connect(session)
             try:
-                await self._pump(link, deliver)
+                await self._pump(socket, deliver)
             finally:
-                await link.close()
+                await socket.close()
 
     async def _connect(self, session: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
         try:
-            async with asyncio.timeout(CONNECT_S):
+            async with asyncio.timeout(self._connect_s):
                 return await session.ws_connect(
-                    self._url,
-                    heartbeat=HEARTBEAT_S,
+                    self.full_url,
+                    heartbeat=self._heartbeat_s,
                     max_msg_size=LONGEST,
                     timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S),
                 )
@@ -65,33 +80,36 @@ class SensorServer:
             ) from error
         except (aiohttp.ClientError, OSError) as error:
             reason = (
-                f"no answer in {CONNECT_S:.0f} s" if isinstance(error, TimeoutError) else _line(str(error))
+                f"no answer in {self._connect_s:.0f} s"
+                if isinstance(error, TimeoutError)
+                else _one_line(str(error))
             )
             raise SourceLostError(
                 f"{self.url} cannot be reached: {reason}; is the app's server started, and the phone awake and in "
                 "the same network?"
             ) from error
 
-    async def _pump(self, link: aiohttp.ClientWebSocketResponse, deliver: Deliver) -> None:
+    async def _pump(self, socket: aiohttp.ClientWebSocketResponse, deliver: Deliver) -> None:
         while True:
-            message = await link.receive()
+            message = await socket.receive()
             match message.type:
                 case aiohttp.WSMsgType.TEXT:
-                    deliver(time.monotonic(), 0, message.data.encode())
+                    self.link.heard_at = t = time.monotonic()
+                    deliver(t, 0, message.data.encode())
                 case aiohttp.WSMsgType.CLOSE | aiohttp.WSMsgType.CLOSING | aiohttp.WSMsgType.CLOSED:
-                    said = _line(message.extra or "") or f"code {link.close_code}"
+                    reason = _one_line(message.extra or "") or f"code {socket.close_code}"
                     raise SourceLostError(
-                        f"{self.url} closed the connection ({said}); is the app's server still started, and has the "
+                        f"{self.url} closed the connection ({reason}); is the app's server still started, and has the "
                         "phone an accelerometer and a gyroscope?"
                     )
                 case aiohttp.WSMsgType.ERROR:
                     raise SourceLostError(
-                        f"{self.url} was lost: {_line(str(link.exception() or 'no answer'))}; is the phone still in "
+                        f"{self.url} was lost: {_one_line(str(socket.exception() or 'no answer'))}; is the phone still in "
                         "reach of the network?"
                     )
 
 
-def _full(url: str) -> str:
+def _full_url(url: str) -> str:
     parts = urlsplit(url)
     try:
         host, port = parts.hostname, parts.port
@@ -105,5 +123,5 @@ def _full(url: str) -> str:
     return f"ws://{host}:{port or PORT}/sensors/connect?{urlencode({'types': types})}"
 
 
-def _line(text: str) -> str:
+def _one_line(text: str) -> str:
     return " ".join(text.split())[:_LONGEST_REASON]

@@ -1,4 +1,4 @@
-"""What goes wrong between a sensor and this program, made to order: same seed, same bytes.
+"""Faults between a sensor and this program, made to order: same seed, same bytes.
 
 `inject` takes packets as an ideal sensor's ideal link would deliver them and gives them as they
 come in life: the device drifts, restarts and runs empty; the link bundles, delays, loses and
@@ -33,7 +33,7 @@ _AMOUNTS = (
 
 
 class Faults(Struct, frozen=True):
-    """What goes wrong, and how much of it; nothing by default. ValueError names what cannot be."""
+    """Kinds and amounts of what goes wrong; nothing by default. ValueError names what cannot be."""
 
     loss: float = 0.0
     """Share of packets lost, 0..1, in bursts (Gilbert-Elliott: a link is good or bad, and bad loses all)."""
@@ -44,21 +44,21 @@ class Faults(Struct, frozen=True):
     connection_interval_s: float = 0.0
     """Packets wait for the next multiple of this and then come together, s; 0: they come at once."""
     drift_ppm: float = 0.0
-    """How much too fast the device clock runs, ppm; too slow by as much in every second stream."""
+    """Rate by which the device clock is too fast, ppm; too slow by as much in every second stream."""
     disconnect_every_s: float | None = None
     """Mean time for which the link holds, s; None: for ever."""
     disconnect_for_s: float = 5.0
-    """How long it is then gone, s."""
+    """Time for which it is then gone, s."""
     corrupt: float = 0.0
     """Share of frames damaged on a byte stream, 0..1; a radio link drops such packets itself."""
     battery: int | None = None
     """Charge at the start, percent; None: what the descriptions say. At 0 the sensor falls silent."""
     battery_drain: float = 0.0
-    """What it loses, percent per hour."""
+    """Charge that it loses, percent per hour."""
     reboot_every_s: float | None = None
     """Mean time between restarts of a device, s; sequence and clock begin again. None: never."""
     boot_s: float = 1.5
-    """How long a restart takes, s."""
+    """Time that a restart takes, s."""
     seed: int = 0
     """Same seed, same faults."""
 
@@ -73,7 +73,7 @@ class Faults(Struct, frozen=True):
 
 
 def inject(faults: Faults, items: Iterable[Item]) -> Iterator[Item]:
-    """Packets as they come in life; arrival times never decrease.
+    """Return packets as they come in life; arrival times never decrease.
 
     Args:
         faults: What goes wrong; its times count from stream time 0.
@@ -91,7 +91,7 @@ def inject(faults: Faults, items: Iterable[Item]) -> Iterator[Item]:
 
 
 def outages(faults: Faults) -> Iterator[tuple[float, float]]:
-    """When the link goes and when it is back, stream time in s, for ever; (inf, inf) if it holds."""
+    """Yield when the link goes and when it is back, stream time in s, for ever; (inf, inf) if it holds."""
     rng = _random(faults, "outages")
     back = 0.0
     while True:
@@ -101,7 +101,7 @@ def outages(faults: Faults) -> Iterator[tuple[float, float]]:
 
 
 def wire(faults: Faults, stream: int = 0) -> Callable[[bytes], bytes]:
-    """A function from a body to its frame, of which a share is damaged: a byte changed or missing."""
+    """Return a function from a body to its frame, of which a share is damaged: a byte changed or missing."""
     rng = _random(faults, f"wire {stream}")
 
     def send(body: bytes) -> bytes:
@@ -116,7 +116,7 @@ def wire(faults: Faults, stream: int = 0) -> Callable[[bytes], bytes]:
 
 
 def _random(faults: Faults, what: str) -> random.Random:
-    """Draws of its own for every fault, so that switching one on leaves the others as they were."""
+    """Return draws of its own for every fault, so that switching one on leaves the others as they were."""
     return random.Random(f"{faults.seed} {what}")  # noqa: S311 - a simulation, no secret
 
 
@@ -140,7 +140,7 @@ class _Device:
         self._restarted = False
 
     def push(self, t: float, body: bytes) -> list[bytes]:
-        """What the device sends at `t` in the place of `body`."""
+        """Return what the device sends at `t` in the place of `body`."""
         if t >= self._falls:
             self._rises = self._falls + self._faults.boot_s
             self._falls = self._rises + _interval(self._rng, self._faults.reboot_every_s)
@@ -161,7 +161,7 @@ class _Device:
         return None if battery is None else max(0, math.ceil(battery - self._faults.battery_drain * t / 3600))
 
     def _greet(self, item: Data) -> list[bytes]:
-        """Begin to count anew from this packet; what a sensor says first."""
+        """Begin to count anew from this packet; return what a sensor says first."""
         self._restarted = False
         self._first_sequence = item.sequence
         self._ticks, self._shown = item.ticks_us, self._faults.boot_s * 1e6

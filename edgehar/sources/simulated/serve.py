@@ -49,13 +49,13 @@ async def serve_tcp(simulator: Simulator, host: str, port: int, *, announce: Ann
         ConfigError: A port cannot be served on, as when another program does.
     """
     loop = asyncio.get_running_loop()
-    clients = [_Clients() for _ in simulator.placements]
+    clients = [TcpClients() for _ in simulator.placements]
     async with contextlib.AsyncExitStack() as stack:
         urls = []
         for i, served in enumerate(clients):
             number = port + i if port else 0
             try:
-                server = await loop.create_server(partial(_Client, served), host, number)
+                server = await loop.create_server(partial(TcpClient, served), host, number)
             except (OSError, OverflowError) as error:
                 raise ConfigError(f"TCP port {number} cannot be served on: {error}") from error
             stack.push_async_callback(server.wait_closed)
@@ -95,45 +95,49 @@ async def _feed(simulator: Simulator, ports: Sequence[_Port]) -> None:
     def deliver(_t: float, stream: int, body: bytes) -> None:
         ports[stream].write(wires[stream](body))
 
-    def changed(up: bool) -> None:  # noqa: FBT001 - the one thing it says
+    def plug_all(up: bool) -> None:  # noqa: FBT001 - the one thing it says
         for port in ports:
             (port.plug if up else port.unplug)()
 
-    await keep_open(simulator, deliver, name="simulator", on_state=changed, delays=_RETRY)
+    await keep_open(simulator, deliver, name="simulator", on_state=plug_all, delays=_RETRY)
 
 
-class _Clients:
-    """Everyone who is connected to one sensor's TCP port."""
+class TcpClients:
+    """Clients that are connected to one sensor's TCP port."""
 
     def __init__(self) -> None:
         self.connected: set[asyncio.WriteTransport] = set()
 
     def write(self, framed: bytes) -> None:
+        """Send to all who read fast enough."""
         for client in self.connected:
             if client.get_write_buffer_size() < _BACKLOG:
                 client.write(framed)
 
     def plug(self) -> None:
-        pass
+        """Do nothing: the server listens all the time."""
 
     def unplug(self) -> None:
+        """Cut all connections."""
         while self.connected:
             # A client that does not read would hold up a close(), and who waits for it, for ever.
             self.connected.pop().abort()
 
 
-class _Client(asyncio.Protocol):
+class TcpClient(asyncio.Protocol):
     """One connection; nothing is expected of it but its end."""
 
-    def __init__(self, clients: _Clients) -> None:
+    def __init__(self, clients: TcpClients) -> None:
         self._clients = clients
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the client in."""
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
         self._clients.connected.add(transport)
 
     def connection_lost(self, _error: Exception | None) -> None:
+        """Let the client go."""
         self._clients.connected.discard(self._transport)
 
 

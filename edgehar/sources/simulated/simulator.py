@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.sources import Deliver
+from edgehar.sources import Deliver, LinkState
 from edgehar.sources.pace import Pace
 from edgehar.sources.simulated.faults import Faults, inject, outages
 from edgehar.types import ACCELERATION, IMU_CHANNELS, STANDARD_GRAVITY, FloatArray, Item
@@ -31,6 +31,9 @@ ACC_RANGE_G = 16
 GYR_RANGE_DPS = 2000
 """Full scale of the simulated gyroscopes, degree/s."""
 
+SILENCE_S = 30.0
+"""A link that is silent for longer is dead, s, as of the sensors that it stands for."""
+
 _REMEMBERED = 10_000  # activities of a day without end
 _STEP_S = 0.5  # motion made at a time: little enough that the loop does not notice
 _COUNTS_PER_SI = np.array(
@@ -41,8 +44,7 @@ _COUNTS_PER_SI = np.array(
     np.float32,
 )
 
-# What may follow what, and for how long, s.
-_NEXT = {
+TRANSITIONS = {
     "lying": ("sitting",),
     "sitting": ("standing", "standing", "lying"),
     "standing": ("walking", "walking", "sitting", "cycling", "jumping"),
@@ -53,7 +55,9 @@ _NEXT = {
     "jumping": ("standing",),
     "cycling": ("standing",),
 }
-_LASTS_S = {
+"""Activities that may follow one."""
+
+DURATIONS_S = {
     "lying": (30, 120),
     "sitting": (20, 120),
     "standing": (8, 30),
@@ -64,15 +68,16 @@ _LASTS_S = {
     "jumping": (8, 15),
     "cycling": (30, 120),
 }
+"""Shortest and longest time that one lasts, s."""
 
 
 def some_day(seed: int, longest_s: float = math.inf) -> Iterator[tuple[str, float]]:
-    """Activities and how long they last, s, one after another as people do them, without end."""
+    """Yield activities and how long they last, s, one after another as people do them, without end."""
     rng = random.Random(seed)  # noqa: S311 - a simulation, no secret
     activity = "walking"
     while True:
-        yield activity, min(float(rng.randint(*_LASTS_S[activity])), longest_s)
-        activity = rng.choice(_NEXT[activity])
+        yield activity, min(float(rng.randint(*DURATIONS_S[activity])), longest_s)
+        activity = rng.choice(TRANSITIONS[activity])
 
 
 class Simulator:
@@ -81,10 +86,6 @@ class Simulator:
     In real time the packets carry host monotonic time, as those of a real sensor do; at any other
     speed stream time begins at 0. The wearer goes on while the link is lost.
     """
-
-    damaged = 0
-    battery = None
-    silence_s = 30.0
 
     def __init__(
         self,
@@ -112,6 +113,7 @@ class Simulator:
             faults: What goes wrong on the way.
             speed: 1 is real time, N is N times as fast, 0 as fast as it goes.
         """
+        self.link = LinkState(silence_s=SILENCE_S)
         self.placements = tuple(placements)
         self.faults = faults
         self._script = script
@@ -132,14 +134,14 @@ class Simulator:
 
     @property
     def now(self) -> str | None:
-        """What the wearer did at the packet delivered last; None before the first."""
+        """Activity of the wearer at the packet delivered last; None before the first."""
         t = self._broadcast.t if self._broadcast else -math.inf
         return next((activity for start, _, activity in reversed(self._truth) if start <= t), None)
 
     async def run(self, deliver: Deliver) -> None:
-        """One life, as in `Source.run`: SourceLostError where the faults take the link away."""
+        """Live once, as in `Source.run`: SourceLostError where the faults take the link away."""
         if self._broadcast is None or self._broadcast.over:
-            self._broadcast = _Broadcast(self.packets(), self.faults, self._speed)
+            self._broadcast = _Broadcast(self.packets(), self.link, self.faults, self._speed)
         await self._broadcast.run(deliver)
 
     def packets(self) -> Iterator[Item]:
@@ -147,7 +149,7 @@ class Simulator:
         return inject(self.faults, self._ideal())
 
     def _ideal(self) -> Iterator[Item]:
-        """Packets that arrive with their last sample; descriptions come at the start and every second."""
+        """Yield packets that arrive with their last sample; descriptions come at the start and every second."""
         sensors = [_Sensor(f"{self._seed} {placement}", self._rate_hz) for placement in self.placements]
         row, describe_at = 0, 0.0
         for counts in self._motion():
@@ -167,7 +169,7 @@ class Simulator:
             raise ConfigError(f"no simulated sensor can be worn at {error}") from error
 
     def _motion(self) -> Iterator[NDArray[np.int16]]:
-        """The counts of one packet after the other, (sensors, samples, 6)."""
+        """Yield the counts of one packet after the other, (sensors, samples, 6)."""
         self._truth.clear()
         wearer = self._wearer()
         row, step = 0, math.ceil(_STEP_S * self._rate_hz)
@@ -190,13 +192,13 @@ class Simulator:
 
 
 def _counts(x: Sequence[FloatArray]) -> NDArray[np.int16]:
-    """m/s² and rad/s, (sensors, samples, 6), as a sensor would count them: it saturates."""
+    """Count m/s² and rad/s, (sensors, samples, 6), as a sensor would: it saturates."""
     counts: NDArray[np.float32] = np.rint(np.stack(x) * _COUNTS_PER_SI)
     return np.clip(counts, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 
 class _Sensor:
-    """What makes one sensor's packets its own: id, sequence and a clock that was started some time ago."""
+    """Id, sequence and a clock that was started some time ago: a sensor's packets are its own by them."""
 
     def __init__(self, name: str, rate_hz: float) -> None:
         digest = hashlib.blake2s(name.encode(), digest_size=10).digest()
@@ -215,7 +217,7 @@ class _Sensor:
         )
 
     def data(self, row: int, counts: NDArray[np.int16]) -> bytes:
-        """The packet whose first sample is the `row`-th since the start; numbers it."""
+        """Number and return the packet whose first sample is the `row`-th since the start."""
         self._sequence += 1
         return encode_data(self._sequence - 1, self._started_us + round(row * self._period_us), counts)
 
@@ -223,11 +225,12 @@ class _Sensor:
 class _Broadcast:
     """A simulation under way; it goes on from one life of its link to the next."""
 
-    def __init__(self, packets: Iterator[Item], faults: Faults, speed: float) -> None:
+    def __init__(self, packets: Iterator[Item], link: LinkState, faults: Faults, speed: float) -> None:
         self.t = -math.inf
         self.over = False
         self.origin = time.monotonic() if speed == 1 else 0.0
         self._packets = packets
+        self._link = link
         self._held: Item | None = None
         self._pace = Pace(0.0, speed)
         self._outages = outages(faults)
@@ -245,6 +248,7 @@ class _Broadcast:
             if t >= self._heard_from:
                 await self._pace.until(t)
                 self.t = t
+                self._link.heard_at = time.monotonic()
                 deliver(self.origin + t, stream, body)
         self.over = True
 
