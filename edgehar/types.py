@@ -54,7 +54,7 @@ class Stream(Struct, frozen=True):
     """One sensor of a wearer, as its bodies come in."""
 
     placement: str
-    """Where it is worn."""
+    """Place on the body, e.g. `wrist_left`."""
     profile: str = "edgehar"
     """Name of the format that its bodies have: a key of `devices.PROFILES`, or a phone app's."""
 
@@ -82,7 +82,7 @@ class Samples(Struct, frozen=True, eq=False):
     """Samples of one sensor at their own, uneven times."""
 
     placement: str
-    """Where the sensor is worn, e.g. `wrist_left` or `trouser_pocket`."""
+    """Place on the body, e.g. `wrist_left` or `trouser_pocket`."""
     t: Times
     """(n,), stream time of each sample, s, strictly increasing."""
     values: Values
@@ -135,15 +135,15 @@ class Window(Struct, frozen=True, eq=False):
     excluded_sensors: Mapping[int, float] = {}
     """Worn sensors of too little coverage to be used, and that coverage; all others are in use."""
     is_fresh: bool = True
-    """Whether any sample came for the newest hop."""
+    """True if any sample came for the newest hop."""
     worn: tuple[int, ...] = ()
     """Worn sensors, indices into the model's; `coverage` is theirs."""
     hop_accelerations: Mapping[int, HopAcceleration] = {}
-    """Of all worn sensors with an accelerometer and without a gap in the newest hop, in use or not."""
+    """By sensor, of all worn ones with an accelerometer and no gap in the newest hop, in use or not."""
 
 
 class Prediction(Struct, frozen=True, eq=False):
-    """What the model says of one window."""
+    """The model's answer to one window."""
 
     t: float
     """End of the window, stream time, s."""
@@ -154,17 +154,17 @@ class Prediction(Struct, frozen=True, eq=False):
     coverage: float
     """0..1, of the worst sensor in use; where none is, of the best."""
     peak_to_peak: float
-    """As in `Window`, m/s²."""
+    """The window's, m/s²."""
     excluded_sensors: Mapping[int, float] = {}
-    """As in `Window`: not shown to the model."""
+    """The window's: not shown to the model."""
     is_fresh: bool = True
-    """As in `Window`."""
+    """The window's."""
     hop_accelerations: Mapping[int, HopAcceleration] = {}
-    """As in `Window`, of the sensors that can tell a fall."""
+    """The window's, of the sensors that can tell a fall."""
 
 
 class Activity(Struct, frozen=True):
-    """What the wearer does at one moment; one for every window."""
+    """The state of a wearer at one moment; one for every window."""
 
     wearer: str
     label: str | None
@@ -209,6 +209,6 @@ class Event(Struct, frozen=True):
     ended_at: float | None
     """Stream time, s; None for a start."""
     coverage: float
-    """As in `Activity`."""
+    """The activity's."""
     model: str
     """Name and version of the model."""

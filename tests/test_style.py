@@ -1,5 +1,6 @@
 """The linters and the type checker pass on the whole tree."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -33,3 +34,17 @@ def test_no_registry_address_in_any_file() -> None:
         if name and any(host in (ROOT / name).read_text("utf-8", "ignore") for host in hosts)
     ]
     assert not naming
+
+
+def test_no_name_says_only_that_something_was_found() -> None:
+    """CONTRIBUTING.md: a name says what is in it."""
+    vague = {"found", "one", "own", "said", "there", "known", "asked"}
+    named = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {name}"
+        for folder in ("edgehar", "tests", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in [getattr(node, "arg", None) or getattr(node, "id", None)]
+        if name in vague and isinstance(node, ast.Name | ast.arg)
+    ]
+    assert named == []

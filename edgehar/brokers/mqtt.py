@@ -33,13 +33,13 @@ ANSWER_S = 5.0
 """A broker that did not answer CONNECT or SUBSCRIBE within this time never will, s."""
 
 KEEPALIVE_CHECK_S = 5.0
-"""How often it is checked whether a ping is due or overdue, s."""
+"""Time between two looks whether a ping is due or overdue, s."""
 
 MAX_IN_FLIGHT = 20
 """Messages on their way at once; what mosquitto takes unless it is configured otherwise."""
 
 _WRONG_PASSWORD = ("Bad user name or password", "Not authorized")
-"""What brokers say to a wrong password; mosquitto says the second."""
+"""Refusals of a wrong password; mosquitto says the second."""
 
 
 class VersionError(ConnectionError):

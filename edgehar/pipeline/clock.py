@@ -15,7 +15,7 @@ from edgehar.types import Packet, Samples, Times
 
 _BIN_S = 1.0
 _SPAN_S = 120.0
-"""How far back the line looks: long against retries, short against a crystal that warms up."""
+"""Time over which the line looks back: long against retries, short against a crystal that warms up."""
 _BINS_CLOCK = 8
 _BINS_COUNT = 3
 """Minima before a line is trusted; a nominal period errs by percents, so a count needs its slope soon."""

@@ -1,4 +1,4 @@
-"""What the wearer does, from what the model says of each window.
+"""The decision: from the model's answers to windows to activities and events.
 
     the state becomes   when                                                        and began
     ------------------  ----------------------------------------------------------  -----------------------

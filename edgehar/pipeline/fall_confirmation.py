@@ -21,7 +21,7 @@ _FALL_S = 0.6
 _BEFORE_S = 2.0
 """For so long before the fall the direction is averaged, s; a round number, about two strides."""
 _STILL_S = 1.2
-"""How long a sensor has to lie still, s; a round number."""
+"""Time that a sensor has to lie still, s; a round number."""
 
 Vector = tuple[float, float, float]
 """Specific force along a sensor's axes, m/s²."""

@@ -10,10 +10,10 @@ from edgehar.types import ACCELERATION, STANDARD_GRAVITY, FloatArray, Packet
 
 _SPAN_S = 1.0
 _PAUSE_S = 5.0
-"""Who was silent for longer may be another sensor, or set otherwise, s."""
+"""Silence after which it may be another sensor, or set otherwise, s."""
 
 _LONGEST_S = 30.0
-"""Who claims that a second of samples took longer is wrong about its rate, and would be held for ever, s."""
+"""Longest that a second of samples may take, s: with a wrong rate it would be held for ever."""
 
 _STILL_SHARE = 0.05
 _STILL = 0.49

@@ -32,9 +32,9 @@ class Sensor(Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Word
     placements: Annotated[tuple[Word, ...], Meta(min_length=1)]
-    """Where it may be worn. Two sensors of the same placements are two of a kind: both wrists."""
+    """Places where it may be worn. Two sensors of the same placements are two of a kind: both wrists."""
     labels: tuple[Word, ...] = ()
-    """What it can tell apart on its own; empty: all of the model's labels."""
+    """Labels it can tell apart on its own; empty: all of the model's labels."""
 
 
 class Normalization(Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,10 +66,10 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     sensors: Annotated[tuple[Sensor, ...], Meta(min_length=1)]
     """In the order of the network's input."""
     channels: tuple[str, ...]
-    """Of each sensor."""
+    """Names of each sensor's channels."""
     units: dict[str, str]
     rate_hz: Annotated[float, Meta(gt=0, le=1000)]
-    """Of the grid, Hz."""
+    """Rows of the grid per second, Hz."""
     window: Annotated[int, Meta(ge=2, le=10_000)]
     """Rows of one window."""
     hop: Annotated[int, Meta(ge=1)]
@@ -79,11 +79,11 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Logits are divided by it before the softmax."""
     quantization: Quantization
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-    """Of the `.tflite` file."""
+    """Digest of the `.tflite` file."""
     decision: Settings
     """Settings that the decision starts from."""
     provenance: dict[str, Any]
-    """Where the weights come from."""
+    """Origin of the weights."""
     metrics: dict[str, Any]
     """Scores on people."""
     frames: Annotated[tuple[Frame, ...], Meta(min_length=1)] = ("device",)

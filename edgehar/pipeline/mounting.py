@@ -1,4 +1,4 @@
-"""How a sensor is shown to the network whose mounting nobody knows: in its own axes, and level.
+"""The axes in which the network sees a sensor whose mounting nobody knows: its own, and level ones.
 
 The device's own axes tell how people are used to wear it, and so how a limb lies. Level axes are the
 same however it is mounted, but for a half turn about the vertical: z is up, along the window's mean
@@ -15,7 +15,7 @@ from edgehar.types import FloatArray
 Frame = Literal["device", "level"]
 
 _NOTHING = 1e-9
-"""Of a force, m/s²; keeps the direction of none from being no number."""
+"""A force, m/s², that keeps the direction of none from being no number."""
 
 
 def level(x: FloatArray) -> FloatArray:

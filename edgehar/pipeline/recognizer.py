@@ -1,4 +1,4 @@
-"""What a model says of a window.
+"""The model on its run time: windows in, probabilities out.
 
 A pair that does not fit is refused when it is loaded, and the network's bytes are compared with the
 manifest's sha256 before any interpreter sees them.

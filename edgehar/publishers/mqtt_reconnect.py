@@ -40,7 +40,7 @@ class Broker(Struct, frozen=True, kw_only=True):
     port: int
     client_id: str
     will: Message
-    """What the broker publishes when it has lost us."""
+    """Last will: the broker publishes it when it has lost us."""
     username: str | None = None
     password: str | None = None
     tls: ssl.SSLContext | None = None
@@ -49,7 +49,7 @@ class Broker(Struct, frozen=True, kw_only=True):
     delays: Delays = Delays()
     """Bounds of the pauses between attempts."""
     answer_s: float = ANSWER_S
-    """As in `Link`."""
+    """Time that an answer may take, s, as in `Link`."""
 
     def __repr__(self) -> str:
         # Wherever it is logged, the password is not.

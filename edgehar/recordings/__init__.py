@@ -1,1 +1,1 @@
-"""What was recorded: files of packets, sets of labelled trials, and the score of events against the truth."""
+"""Recordings: files of packets, sets of labelled trials, and the score of events against the truth."""

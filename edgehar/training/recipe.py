@@ -26,7 +26,7 @@ class Sensor(Struct, frozen=True, forbid_unknown_fields=True):
     placements: Annotated[tuple[str, ...], Meta(min_length=1)]
     """Names of wearers' placements that feed it."""
     sites: Annotated[tuple[str, ...], Meta(min_length=1)]
-    """Where the simulated body wears it: keys of `motion.imu.SITES`, equally often."""
+    """Places on the simulated body: keys of `motion.imu.SITES`, equally often."""
     labels: tuple[str, ...] = ()
     """Labels that it can tell apart on its own; empty: all."""
     beside: str | None = None

@@ -217,7 +217,7 @@ class _Sensor:
         )
 
     def data(self, row: int, counts: NDArray[np.int16]) -> bytes:
-        """Number and return the packet whose first sample is the `row`-th since the start."""
+        """Return the next number's packet, whose first sample is the `row`-th since the start."""
         self._sequence += 1
         return encode_data(self._sequence - 1, self._started_us + round(row * self._period_us), counts)
 
