@@ -1,8 +1,5 @@
-import multiprocessing
 import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -70,20 +67,6 @@ def test_a_damaged_file_never_gives_other_arrays(data: st.DataObject) -> None:
             }
 
 
-def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text("old")
-
-    def interrupted(new: Path) -> None:
-        new.write_text("half")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        cache.write_whole(path, interrupted)
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_git_leaves_the_folder_alone(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     folder = cache.make_work_folder(cache.make_work_folder(tmp_path / "build" / "name"))
@@ -100,25 +83,6 @@ def test_a_folder_of_somebody_elses_is_left_as_it_is(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
     with pytest.raises(ConfigError, match=r"photo\.png.*--work"):
         cache.make_work_folder(tmp_path / "photo.png")
-
-
-def test_what_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"file/a\.txt: cannot be written: Not a directory; make room"):
-        cache.write_whole(tmp_path / "file" / "a.txt", lambda path: path.write_text("new"))
-
-
-def test_a_folder_to_write_to_is_made_and_tried(tmp_path: Path) -> None:
-    cache.check_writable(tmp_path / "a" / "b", "mend it")
-    assert not list((tmp_path / "a" / "b").iterdir())
-    (tmp_path / "file").touch()
-    for folder in (
-        tmp_path / "file",
-        tmp_path / "file" / "a",
-        Path("/proc"),
-    ):  # nobody writes there, not even root
-        with pytest.raises(ConfigError, match=rf"^{folder}: .*; mend it$"):
-            cache.check_writable(folder, "mend it")
 
 
 def test_what_cannot_be_kept_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -192,47 +156,3 @@ def test_an_edit_of_a_source_makes_no_other_key(recipe: Recipe, tmp_path: Path) 
         data,
         cache.fit_key(recipe, data, "tf 1"),
     ]
-
-
-def test_no_process_of_the_pool_hears_ctrl_c() -> None:
-    before = {process.pid for process in multiprocessing.active_children()}
-    with cache.processes(4) as pool:
-        list(pool.map(int, range(20)))  # whatever is still started for them is there by now
-        mine = {process.pid for process in multiprocessing.active_children()} - before
-        assert len(mine) == 4
-        for pid in mine:
-            [blocked] = re.findall(r"SigBlk:\s(\w+)", Path(f"/proc/{pid}/status").read_text())
-            assert int(blocked, 16) & 1 << signal.SIGINT - 1
-    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
-
-
-_POOL = """
-import sys, time
-from edgehar.training import cache
-if __name__ == "__main__":
-    try:
-        with cache.processes(2) as pool:
-            jobs = pool.map(time.sleep, [0.3] * 200)
-            next(jobs)
-            print("at work", flush=True)
-            list(jobs)
-    except KeyboardInterrupt:
-        print("stopped", flush=True)
-"""
-
-
-def test_ctrl_c_stops_the_processes_without_a_word(tmp_path: Path) -> None:
-    script = tmp_path / "pool.py"
-    script.write_text(_POOL)
-    with subprocess.Popen(
-        [sys.executable, script],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "at work\n"
-        os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    assert (out, err) == ("stopped\n", "")

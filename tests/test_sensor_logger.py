@@ -13,7 +13,7 @@ from phones import BEGIN_NS, FACE_UP, FACE_UP_IOS, IPHONE, TURNING, push, readin
 from sensors import DEVICE
 
 from edgehar.devices.sensor_logger import SensorLoggerReader
-from edgehar.devices.sensor_logger_json import LARGEST, LONGEST, cut
+from edgehar.devices.sensor_logger_json import LARGEST, LONGEST, read_push
 from edgehar.errors import FrameError
 from edgehar.pipeline.clock import Clock
 from edgehar.types import ACCELERATION, ANGULAR_RATE, Packet
@@ -248,7 +248,7 @@ def test_messages_without_numbers_are_taken_as_they_come() -> None:
 @given(st.integers(0, 2**32), st.data())
 def test_messages_damaged_repeated_or_swapped_never_turn_time_back(seed: int, data: st.DataObject) -> None:
     chance = random.Random(seed)
-    messages = [part for message in recording(12, ANDROID) for part in cut(message, 2048).bodies]
+    messages = [part for message in recording(12, ANDROID) for part in read_push(message, 2048).bodies]
     for _ in range(data.draw(st.integers(0, 20))):
         at = chance.randrange(len(messages))
         match chance.randrange(4):
@@ -365,7 +365,7 @@ def test_no_json_makes_it_raise(pushes: list[list[tuple[str, Any, Any]]]) -> Non
 @given(st.integers(2048, 20_000), st.integers(0, 120))
 def test_cut_messages_are_read_as_the_whole_one(most: int, per_push: int) -> None:
     messages = recording(3, ANDROID, per_push=per_push)
-    pushes = [cut(message, most) for message in messages]
+    pushes = [read_push(message, most) for message in messages]
     bodies = [body for push_ in pushes for body in push_.bodies]
     assert all(len(body) <= most for body in bodies)
     assert {push_.device for push_ in pushes} == {IPHONE}
@@ -377,7 +377,7 @@ def test_cut_messages_are_read_as_the_whole_one(most: int, per_push: int) -> Non
 
 
 def test_parts_of_swapped_messages_find_their_order() -> None:
-    bodies = [cut(message, 2048).bodies for message in swapped(recording(10, ANDROID), 4)]
+    bodies = [read_push(message, 2048).bodies for message in swapped(recording(10, ANDROID), 4)]
     reader = SensorLoggerReader(DEVICE)
     packets = read(reader, [part for parts in bodies for part in parts])
     assert max(map(len, bodies)) > 1
@@ -386,7 +386,7 @@ def test_parts_of_swapped_messages_find_their_order() -> None:
 
 
 def test_a_message_whose_end_never_comes_holds_nothing_up_for_long() -> None:
-    first, *others = [cut(message, 2048).bodies for message in recording(10, ANDROID)]
+    first, *others = [read_push(message, 2048).bodies for message in recording(10, ANDROID)]
     reader = SensorLoggerReader(DEVICE)
     packets = read(reader, [*first[:-1], *(part for parts in others for part in parts)])
     assert ticks(packets, ACCELERATION)[-1] == 199 * 10_000
@@ -399,7 +399,7 @@ def test_places_sounds_and_pictures_go_no_further() -> None:
         reading("camera", BEGIN_NS, {"image": "x" * 100_000}),
         reading("totalacceleration", BEGIN_NS, FACE_UP),
     ]
-    (body,) = cut(push(7, readings)).bodies
+    (body,) = read_push(push(7, readings)).bodies
     assert json.loads(body) == {
         "messageId": 7,
         "sessionId": "s",
@@ -414,7 +414,7 @@ def test_places_sounds_and_pictures_go_no_further() -> None:
     "message", [TEST_PUSH, push(0, []), push(0, [reading("light", BEGIN_NS, {"lux": 3})])]
 )
 def test_nothing_of_use_is_no_body(message: bytes) -> None:
-    assert cut(message).bodies == []
+    assert read_push(message).bodies == []
 
 
 @pytest.mark.parametrize(
@@ -422,4 +422,4 @@ def test_nothing_of_use_is_no_body(message: bytes) -> None:
 )
 def test_what_is_no_message_is_not_cut(message: bytes) -> None:
     with pytest.raises(FrameError):
-        cut(message)
+        read_push(message)

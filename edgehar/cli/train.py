@@ -22,7 +22,7 @@ from rich.progress import (
 )
 
 from edgehar.errors import ConfigError, OperatorError
-from edgehar.training import cache, export, recipe as recipes
+from edgehar.training import cache, export, files, recipe as recipes
 from edgehar.training.progress import Progress
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def build(
     again = "the same command without --fresh" if fresh else "the same command"
     where = out or path.parent
     with building(path, folder, workers, again, fits=True) as made:
-        cache.check_writable(where, "--out takes a folder to write to")
+        files.check_writable(where, "--out takes a folder to write to")
         if fresh:
             made.forget()
         content, spec = made.pair()

@@ -1,4 +1,8 @@
-"""The keys of edgehar.toml: each with its unit, its bounds and one sentence. A new key begins here."""
+"""The keys of edgehar.toml: each with its unit, its bounds and one sentence. A new key begins here.
+
+It is used in `daemon.run` or `daemon.wiring`; rules over several keys stand in `config.read`; deploy/edgehar.toml
+shows the usual ones. Keys of `[decision]` are `pipeline.decision_settings`.
+"""
 
 import re
 import socket
@@ -208,7 +212,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     bluetooth: Bluetooth = field(default_factory=Bluetooth)
     model: Model = field(default_factory=Model)
     decision: Annotated[
-        dict[str, int | float], Meta(description="Keys of decision.Settings that replace the model's own.")
+        dict[str, int | float], Meta(description="Settings of the decision that replace the model's own.")
     ] = {}
 
 

@@ -3,11 +3,12 @@
 One file per kind: how it is recognized, what to write so that it sends, and a reader that takes its
 notifications. A reader's packets are in SI units by their scale, +9.81 m/s² on the axis that points up
 at rest. Where the sensor sends acceleration and angular rate apart, they come in packets of their own,
-and as their samples were not taken together, each wants a `Clock` of its own.
+and as their samples were not taken together, `pipeline.intake` gives each a clock of its own.
 
 To add a sensor: one file here, with its reader (a `reader.SensorReader`; a `SampleLayout` alone may do) and
-its `profile.Profile`; the profile into `PROFILES` below; what it sends at rest into `_STREAMS` of
-`tests/sensors.py`, by which the tests run it; a line into the table of `firmware_bridge/README.md`.
+its `profile.Profile`; the profile into `PROFILES` below; what it sends at rest, and answers to its start if it
+does, into `_STREAMS` and `ANSWERS` of `tests/sensors.py`, by which the tests run it; its bytes into a
+`tests/test_KIND.py`; a line into README.md and into the table of `firmware_bridge/README.md`.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,7 @@
-"""A kind of sensor: how it is recognized, asked to send, and read; `devices.PROFILES` registers each."""
+"""A kind of sensor: how it is recognized, asked to send, and read; `devices.PROFILES` registers each.
+
+How to add one stands in `devices/__init__.py`; `thingy52.py` is a short example.
+"""
 
 from collections.abc import Callable
 from typing import Protocol

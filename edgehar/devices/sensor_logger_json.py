@@ -71,7 +71,7 @@ class Push(Struct, frozen=True):
     """Valid messages with all that a reader uses of it, and nothing else; none if there is nothing."""
 
 
-def cut(raw: bytes, most: int = LONGEST) -> Push:
+def read_push(raw: bytes, most: int = LONGEST) -> Push:
     """Return a message as messages of at most `most` bytes, at least 2,048; FrameError if it is none.
 
     Places, sounds and pictures, which the app may send along, are left out.

@@ -1,6 +1,7 @@
 """Recordings of real people as trials.
 
-A set is one file of `recordings.trials`, or several of the same trials with a sensor each.
+A set is one file of the form of `recordings.trials`, or several of the same trials with a sensor each. Any such file in
+`imu/` is a set; its labels are translated by `recordings.scoring`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,6 +1,7 @@
 """Scores of a model pair on recordings of real people, by the code that runs on the device.
 
-Needs no TensorFlow. What is scored stands in `plan`, the figures in `metrics`, the tables in `tables`.
+Needs no TensorFlow. Which sets are scored stands here (`SETS`, `set_names`; events, alarms and falls choose theirs), how
+each is scored in `plan`, the figures in `metrics`, the tables in `tables`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,8 +24,8 @@ from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.trials import has_form
-from edgehar.training.cache import processes
 from edgehar.training.progress import Progress
+from edgehar.training.workers import processes
 
 SETS = ("motionsense", "dsads", "sp_sw_har", "utd_mhad", "berkeley_mhad", "weda_fall")
 """In the order of the table; every other file of the common form is a set of its own behind them."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgehar.errors import ConfigError
 from edgehar.evaluation.metrics import Score
-from edgehar.training.cache import write_whole
+from edgehar.training.files import write_whole
 
 _COLUMNS = 4
 _PANEL_INCH = 3.3

@@ -1,4 +1,6 @@
-"""The plan of what is scored in which set, and the answers of the model.
+"""The plan of how each set is scored, by sensors, labels and conditions, and the answers of the model.
+
+The sets are chosen by `evaluate.set_names`.
 
 Windows follow each other at 1.28 s and lie wholly inside one trial; the answer is the plain arg-max
 over all labels that the worn sensors offer, and beside it the state of the run-time decision at

@@ -17,6 +17,7 @@ from edgehar.evaluation.results import TURNED, Results, metrics
 from edgehar.evaluation.tables import document, summary
 from edgehar.pipeline import manifest
 from edgehar.training import cache, export
+from edgehar.training.files import check_writable, write_whole
 
 RESULTS = "results.json"
 """Name of the file of a work folder that holds all figures."""
@@ -28,7 +29,7 @@ _log = logging.getLogger(__name__)
 def ready(model: Path, folder: Path) -> None:
     """Raise ConfigError, before minutes of scoring, if `publish` could draw or write nothing."""
     picture.libraries()
-    cache.check_writable(model.parent, _MEND)
+    check_writable(model.parent, _MEND)
     cache.make_work_folder(folder)
 
 
@@ -60,7 +61,7 @@ def check(stem: Path, folder: Path, *, write: bool) -> None:
     """
     why = _stale(stem, folder)
     if write:
-        cache.check_writable(stem.parent, _MEND)
+        check_writable(stem.parent, _MEND)
         if why:
             raise ConfigError(why)
     elif why:
@@ -109,11 +110,11 @@ def read_results(file: Path) -> Results | None:
 
 def _write(file: Path, results: Results) -> None:
     content = msgspec.json.format(msgspec.json.encode(results)) + b"\n"
-    cache.write_whole(file, lambda new: new.write_bytes(content))
+    write_whole(file, lambda new: new.write_bytes(content))
 
 
 def _write_text(file: Path, text: str) -> None:
-    cache.write_whole(file, lambda new: new.write_text(text, encoding="utf-8"))
+    write_whole(file, lambda new: new.write_text(text, encoding="utf-8"))
 
 
 def _with_former(file: Path, results: Results) -> Results:

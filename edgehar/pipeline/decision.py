@@ -161,10 +161,10 @@ class Decision:
             pending.left_at = NOT_YET
         elif pending.left_at == NOT_YET:
             pending.left_at = p.t
-        lies_still = self._wear.push(p, is_worn=self._held.state != NOT_WORN)
-        if lies_still:
+        is_not_worn = self._wear.shows_not_worn(p, is_worn=self._held.state != NOT_WORN)
+        if is_not_worn:
             self._start_over()
-        return lies_still
+        return is_not_worn
 
     def _fall(self, fall: Fall, p: Prediction) -> list[Event]:
         """Tell a fall at once; it counts from then on as if all windows before had shown it."""
@@ -205,7 +205,7 @@ class Decision:
         return t - self._given_up.get(label, -inf) < self._settings.refractory_s
 
     def _onset(self, target: str, t: float) -> float:
-        """Return when that began which is called for first at `t`, s: smoothing calls late, and so does the window."""
+        """Return when a label or `other` began that is called for first at `t`, s: smoothing and window call late."""
         shown = t
         if self._smoothing.lead == target:
             shown = self._smoothing.lead_since

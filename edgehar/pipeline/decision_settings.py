@@ -12,7 +12,11 @@ def _key(unit: str, least: float, most: float, sentence: str) -> Meta:
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """When an answer is changed. A model's manifest sets its own; edgehar.toml goes over them."""
+    """Settings of a decision. The defaults count when a recipe names none; its model's manifest then has them all.
+
+    Over the manifest's goes `[decision]` in edgehar.toml. What a shipped model does by itself is changed in its
+    recipe and its manifest, not here.
+    """
 
     smoothing_s: Annotated[
         float, _key("s", 0, 60, "Time constant of the average over probabilities; longer: calmer, later.")

@@ -1,4 +1,4 @@
-"""The activity that runs, told as an event when it starts and as another one when it ends."""
+"""The activity that runs, told as an event when it starts and as another one when it ends; ids are made here."""
 
 from msgspec.structs import replace
 

@@ -2,7 +2,8 @@
 
 A window of some seconds shows the losing of balance and the impact, and so do running, sitting down
 hard and hitting a table. Who fell lies there: the sensor was hit, then lies still, and points
-elsewhere than before. All three are looked for in the same sensor, hop by hop.
+elsewhere than before. All three are looked for in the same sensor, hop by hop. The thresholds are the keys
+`fall_*` of `decision_settings`.
 """
 
 from collections import deque

@@ -1,4 +1,7 @@
-"""The state `not_worn`: all sensors in use have lain still for so long that nobody wears them."""
+"""The state `not_worn`: all sensors in use have lain still for so long that the wearer wears none.
+
+The keys are `still_swing` and `not_worn_after_s` of `decision_settings`; `decision` puts the states in order.
+"""
 
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.types import NOT_YET, Prediction
@@ -21,8 +24,8 @@ class WearCheck:
         self._seen_at = NOT_YET
         self._moved_windows = 0
 
-    def push(self, p: Prediction, *, is_worn: bool) -> bool:
-        """Tell whether a judged window shows that nobody wears them; `is_worn`: the state until now."""
+    def shows_not_worn(self, p: Prediction, *, is_worn: bool) -> bool:
+        """Take a judged window; tell whether it shows that nobody wears them. `is_worn`: the state until now."""
         if is_worn and p.t - self._seen_at > _UNSEEN_S:
             self.still_since = NOT_YET
         self._seen_at = p.t

@@ -1,4 +1,7 @@
-"""Blocks of the grid to windows as long as the model wants them."""
+"""Blocks of the grid to windows as long as the model wants them, with the coverage of each sensor.
+
+What is present is said by `interpolation`; the least coverage is `min_coverage` of `decision_settings`.
+"""
 
 from collections.abc import Mapping, Sequence
 from math import inf, sqrt

@@ -1,6 +1,6 @@
 """Reconnecting to an MQTT broker: back-off between attempts, and the version that the broker speaks.
 
-One connection is `brokers.mqtt`; what goes over it, and again over the next one, is `publishers.mqtt`.
+The bounds of the pauses are `edgehar.backoff`. One connection is `brokers.mqtt`; what goes over it, and again over the next one, is `publishers.mqtt`.
 """
 
 import asyncio

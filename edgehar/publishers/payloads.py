@@ -48,7 +48,7 @@ def iso_utc(unix_s: float) -> str:
 
 
 def attributes(activity: Activity, to_unix: ToUnixTime) -> dict[str, Any]:
-    """Return what a state rests on; ratios to three decimals."""
+    """Return what a state rests on; ratios to three decimals. `pipeline.reasons` wrote the reason."""
     return {
         "confidence": round(activity.confidence, 3),
         "coverage": round(activity.coverage, 3),

@@ -24,7 +24,8 @@ class LinkState(Struct, kw_only=True):
     """State of a source's link over all of its lives; the source alone writes it."""
 
     silence_s: float = math.inf
-    """A life that brings nothing for longer is a dead one, s; inf where silence is as good as packets."""
+    """A life that brings nothing for longer is a dead one, s; inf where silence is as good as packets. Each source
+    sets its own."""
     heard_at: float = 0.0
     """Arrival of the newest packet, host monotonic s; set before it is delivered, 0 before the first."""
     damaged: int = 0

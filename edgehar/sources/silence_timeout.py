@@ -1,4 +1,7 @@
-"""The end of a life that fell silent: an open link may well be a dead one."""
+"""The end of a life that fell silent: an open link may well be a dead one.
+
+How long that takes is `link.silence_s`: `SILENCE_S` of `serial` and `phone`, `Profile.silence_s` of each Bluetooth sensor.
+"""
 
 import asyncio
 import time

@@ -1,20 +1,14 @@
 """The work folder of a build: simulated windows and the state of the fit, so that nothing is made twice.
 
 What is kept carries a key, the sha256 of what it depends on: parts of the recipe, versions of libraries, and a
-version of our own code that a human raises. What is damaged, or of another key, is made anew.
+version of our own code that a human raises. What is damaged, or of another key, is made anew. `build` names the
+files.
 """
 
 import hashlib
 import logging
-import multiprocessing
-import os
-import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from multiprocessing.synchronize import Event
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 import msgspec
@@ -22,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from edgehar.errors import ConfigError
+from edgehar.training.files import check_writable, replace_file, write_whole
 from edgehar.training.recipe import Recipe
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -82,62 +76,15 @@ class CachedArrays(Struct, frozen=True):
     def save(self, arrays: Arrays) -> None:
         """Write the arrays, all or none; with a warning if there is no room for them."""
         try:
-            _replace(self.path, lambda path: _save(path, {_KEY: np.array(self.key), **arrays}))
+            replace_file(self.path, lambda path: _save(path, {_KEY: np.array(self.key), **arrays}))
         except OSError as error:
             _log.warning("%s cannot be kept: %s", self.path, error.strerror)
-
-
-def write_whole(path: Path, fill: Callable[[Path], object]) -> None:
-    """Let `fill` write a file beside `path`, then put it there: whole or not at all.
-
-    Raises:
-        ConfigError: if it cannot be written.
-    """
-    try:
-        _replace(path, fill)
-    except OSError as error:
-        why = error.strerror or error
-        raise ConfigError(f"{path}: cannot be written: {why}; make room for it or write elsewhere") from error
-
-
-def _replace(path: Path, fill: Callable[[Path], object]) -> None:
-    new = path.with_name(f".{path.name}.new")
-    try:
-        fill(new)
-        os.replace(new, path)  # noqa: PTH105  # the atomic one, by its own name
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def _save(path: Path, arrays: Arrays) -> None:
     # By handle: to a name numpy would add a suffix.
     with path.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy takes the names for its own options
-
-
-@contextmanager
-def processes(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Start fresh interpreters that do not hear Ctrl-C: a fork would copy whatever threads the caller runs."""
-    context = multiprocessing.get_context("spawn")
-    all_started = context.Event()
-    pool = ProcessPoolExecutor(count, context, all_started.wait)
-    try:
-        _start(pool, count, all_started)
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start(pool: ProcessPoolExecutor, count: int, all_started: Event) -> None:
-    # A terminal sends SIGINT to all of them; they inherit that it is blocked, and the caller alone hears it.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        # A job starts a process only while none is idle: until all are there, none ends its job.
-        for _ in range(count):
-            pool.submit(int)
-    finally:
-        all_started.set()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def make_work_folder(folder: Path) -> Path:
@@ -150,20 +97,6 @@ def make_work_folder(folder: Path) -> Path:
     if not any(folder.iterdir()):
         write_whole(folder / ".gitignore", lambda path: path.write_text("*\n"))
     return folder
-
-
-def check_writable(folder: Path, mend: str) -> None:
-    """Make the folder, unless it is there, and try whether a file can be written to it.
-
-    Raises:
-        ConfigError: if not; it ends in `mend`, what to do.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ConfigError(f"{folder}: {error.strerror}; {mend}") from error
 
 
 def simulation_key(recipe: Recipe, version: int = SIMULATION_VERSION) -> str:

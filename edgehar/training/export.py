@@ -13,7 +13,7 @@ import numpy as np
 
 from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import FORMAT, ModelSpec, Quantization, Sensor
-from edgehar.training.cache import write_whole
+from edgehar.training.files import write_whole
 from edgehar.training.fit import network
 from edgehar.training.recipe import Recipe
 from edgehar.types import IMU_CHANNELS, FloatArray

@@ -1,7 +1,7 @@
 """Fitting: the network sees new views of the same windows in every epoch.
 
 Order and views are a function of seed and epoch, and the state after each epoch is kept: a fit that
-was interrupted goes on to the very bytes of one that was not.
+was interrupted goes on to the very bytes of one that was not. A change of the fit raises `cache.FIT_VERSION`.
 """
 
 from collections.abc import Iterator

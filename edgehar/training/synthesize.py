@@ -24,10 +24,10 @@ from edgehar.motion.skeleton import SIDES, Array, Figure, segment_lengths
 from edgehar.motion.wearer import draw_body_height
 from edgehar.pipeline.resample import Grid
 from edgehar.pipeline.windows import Windows
-from edgehar.training import cache
 from edgehar.training.frames import FRAMES
 from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe, Sensor, Synthesis
+from edgehar.training.workers import processes
 from edgehar.types import IMU_CHANNELS, FloatArray, Samples, Window
 
 _LEAD = 170
@@ -183,7 +183,7 @@ def _workers(count: int) -> Iterator[_Map]:
     if count == 1:
         yield map
         return
-    with cache.processes(count) as pool:
+    with processes(count) as pool:
         yield partial(pool.map, chunksize=4)
 
 

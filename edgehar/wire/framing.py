@@ -1,4 +1,7 @@
-"""Bodies in a byte stream: COBS(body, CRC-16), then a 0x00. `firmware_bridge/README.md` specifies it."""
+"""Bodies in a byte stream: COBS(body, CRC-16), then a 0x00. `firmware_bridge/README.md` specifies it.
+
+`sources.serial` reads it; the sensor's side is `firmware_bridge/imu_link.c`.
+"""
 
 from binascii import crc_hqx
 

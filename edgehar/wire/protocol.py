@@ -1,7 +1,8 @@
 """The layout of a sensor's packets: what stands at which byte of a body.
 
 A BLE notification carries a body as it is, a byte stream carries it framed (`framing`).
-`firmware_bridge/README.md` specifies every byte.
+`firmware_bridge/README.md` specifies every byte, `firmware_bridge/imu_link.c` writes them, and both ends are held to
+`firmware_bridge/vectors.json`: a change is one in all four. Commands and their answers are `commands`.
 """
 
 import math
@@ -27,8 +28,9 @@ _DESCRIPTION = 0x11
 _DATA_LAYOUT = struct.Struct("<BHI")
 _DESCRIPTION_LAYOUT = struct.Struct("<B6sIBHBBBHB")
 _COUNT = np.dtype("<i2")
+_HEAD_BYTES, _SAMPLE_BYTES = _DATA_LAYOUT.size, len(IMU_CHANNELS) * _COUNT.itemsize
 # Of the counts in a data packet of so many bytes.
-_SHAPES = {7 + 12 * n: (n, 6) for n in range(1, MAX_SAMPLES + 1)}
+_SHAPES = {_HEAD_BYTES + _SAMPLE_BYTES * n: (n, len(IMU_CHANNELS)) for n in range(1, MAX_SAMPLES + 1)}
 
 MAX_BODY = max(_SHAPES)
 """Bytes of the longest body."""
@@ -116,7 +118,8 @@ def decode(body: bytes) -> Data | Description:
 def _decode_data(body: bytes) -> Data:
     shape = _SHAPES.get(len(body))
     if shape is None:
-        raise FrameError(f"data packet of {len(body)} bytes; 7 + 12 per sample, 1..{MAX_SAMPLES}, expected")
+        expected = f"{_HEAD_BYTES} + {_SAMPLE_BYTES} per sample, 1..{MAX_SAMPLES}, expected"
+        raise FrameError(f"data packet of {len(body)} bytes; {expected}")
     _, sequence, ticks_us = _DATA_LAYOUT.unpack_from(body)
     # The slice is a copy, and unlike the body's odd offset it is aligned.
     return Data(sequence, ticks_us, np.ndarray(shape, _COUNT, body[_DATA_LAYOUT.size :]))

@@ -1,4 +1,9 @@
-"""The catalogue of activities by name: each draws one person's way of it and returns a movement over time."""
+"""The catalogue of activities by name: each draws one person's way of it and returns a movement over time.
+
+To add an activity: a function beside those of its kind, which gives a `skeleton.Pose`, and its name in `CATALOGUE`,
+by which the tests run it. For a model: its name in the recipe. For `edgehar demo`: a row in `TRANSITIONS` and
+`DURATIONS_S` of `sources.simulated.simulator`.
+"""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,7 @@
 """Exercises on the feet: squats, lunges, sitting down and standing up, jumps and jumping jacks.
 
 Ranges without a source are common sense, widened where recordings of the people decided on (models/README.md)
-lay outside: low jumps, turns out of the plane.
+lay outside: low jumps, turns out of the plane. `catalogue` registers each.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""BVH files: a tree of joints in text, then a line of channels per frame."""
+"""BVH files: a tree of joints in text, then a line of channels per frame. Names of joints are read by `rig`."""
 
 import gzip
 import warnings

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import web
 
-from edgehar.devices.sensor_logger_json import LARGEST, Push, cut
+from edgehar.devices.sensor_logger_json import LARGEST, Push, read_push
 from edgehar.errors import ConfigError, FrameError, SourceLostError
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.phone import SILENCE_S
@@ -48,7 +48,7 @@ class PushServer:
     """The server of one address, for all sources that wait for a phone there; it listens while one of them runs."""
 
     def __init__(
-        self, listen: str, *, body_s: float = BODY_S, read_push: Callable[[bytes], Push] = cut
+        self, listen: str, *, body_s: float = BODY_S, read_push: Callable[[bytes], Push] = read_push
     ) -> None:
         """Name the address; nothing is opened yet. ConfigError if it cannot be one.
 

@@ -13,7 +13,7 @@ from functools import partial
 import msgspec
 
 from edgehar.brokers.mqtt import VERSION_NAMES, Link, Tls, Version, VersionError, new_client
-from edgehar.devices.sensor_logger_json import cut
+from edgehar.devices.sensor_logger_json import read_push
 from edgehar.errors import ConfigError, FrameError, SourceLostError
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.phone import SILENCE_S
@@ -107,7 +107,7 @@ class SensorLoggerMqtt:
 
     def _take(self, receiver: PushReceiver, payload: bytes) -> None:
         try:
-            push = cut(payload)
+            push = read_push(payload)
         except FrameError as error:
             self.link.damaged += 1
             _LOGGER.debug("topic %s: %s", self.topic, error)
