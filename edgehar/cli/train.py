@@ -129,8 +129,9 @@ def baselines(
 ) -> None:
     """Score the baselines of a recipe on recordings."""
     from edgehar.evaluation import report
-    from edgehar.evaluation.baselines import forest, markdown, model_macro_f1, publish, score, untrained
+    from edgehar.evaluation.baselines import markdown, model_macro_f1, publish, score, untrained
     from edgehar.evaluation.evaluate import set_names
+    from edgehar.evaluation.forest import forest
 
     chosen, stem = _names(only), path.with_suffix("")
     write = write and not chosen

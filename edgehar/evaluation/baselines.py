@@ -3,17 +3,14 @@
 Both answer like `edgehar.pipeline.recognizer.Recognizer`, so that the same rows score all three.
 """
 
-import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 from msgspec import Struct
-from msgspec.structs import replace
 
-from edgehar.errors import ConfigError
+from edgehar.evaluation import forest
 from edgehar.evaluation.datasets import read_set
 from edgehar.evaluation.evaluate import each, line_of, pool, set_names
 from edgehar.evaluation.fewshot import Shot, markdown as few_shots, short as short_few_shots
@@ -22,191 +19,18 @@ from edgehar.evaluation.report import add
 from edgehar.evaluation.results import TURNED, Line
 from edgehar.evaluation.tables import figure, table
 from edgehar.pipeline import manifest, recognizer
-from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.training import export, fit as fitting
 from edgehar.training.build import Build
-from edgehar.training.cache import CachedArrays, cache_key, simulation_key
 from edgehar.training.progress import Progress
-from edgehar.training.recipe import Recipe
-from edgehar.training.synthesize import Dataset, Views
-from edgehar.types import IMU_CHANNELS, FloatArray, Prediction, Window
 
-FOREST_VERSION = 1
-"""Raise it with any change that grows another forest on the same windows: in the features, the views or the trees
-here, or in the views of `synthesize`. Then it is grown anew, in minutes."""
-TREES = 300
-"""Round number; more change nothing."""
 MANY = 1000
 """Windows of a row that the short table shows: round number."""
-_LEAF = 5
-"""Least windows in a leaf: round number, against trees that learn single windows by heart."""
-_VIEWS = 4
-"""Seed of the views that the forest is grown on."""
-_AT_ONCE = 500
-"""Windows."""
-_BANDS_HZ = (0.3, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""Edges of the energy bands: octaves around the step frequency, round numbers."""
-_PAIRS = ((0, 1), (0, 2), (1, 2), (4, 5), (4, 6), (5, 6), (3, 7))
-"""Signals whose correlation is a feature: axes of the same sensor, and the two norms."""
-_TINY = 1e-6
-_WIDTH = len(IMU_CHANNELS)
-_PICKLE = "forest"
-"""Name of the array that holds a pickled forest."""
-
-
-def features(x: FloatArray, rate_hz: float) -> FloatArray:
-    """Return (n, sensors * 119) statistics of network inputs (n, window, sensors * 6); zeros for what is not worn.
-
-    Of each sensor's six axes and two norms: mean, standard deviation, least, quartiles, greatest, the
-    frequency of most energy and the logarithm of the energy in six bands; and seven correlations.
-    """
-    parts = [_features(x[i : i + _AT_ONCE], rate_hz) for i in range(0, len(x), _AT_ONCE)]
-    return np.concatenate(parts)
-
-
-def _features(x: FloatArray, rate_hz: float) -> FloatArray:
-    n, window, _ = x.shape
-    axes = x.reshape(n, window, -1, 2, 3)
-    norms = np.linalg.norm(axes, axis=-1, keepdims=True)
-    # (n, sensors, 8, window): three axes and norm of acceleration, then of angular rate.
-    signals = np.concatenate([axes, norms], axis=-1).reshape(n, window, -1, 8).transpose(0, 2, 3, 1)
-    mean = signals.mean(axis=-1, keepdims=True)
-    moved = signals - mean
-    spread = moved.std(axis=-1, keepdims=True)
-    ordered = np.quantile(signals, (0.0, 0.25, 0.5, 0.75, 1.0), axis=-1).transpose(1, 2, 3, 0)
-    by_signal = [mean, spread, ordered, *_spectrum(moved, rate_hz)]
-    correlations = [(moved[:, :, i] * moved[:, :, k]).mean(axis=-1) for i, k in _PAIRS]
-    spreads = [(spread[:, :, i] * spread[:, :, k])[..., 0] for i, k in _PAIRS]
-    related = np.stack(correlations, axis=-1) / (np.stack(spreads, axis=-1) + _TINY)
-    each = np.concatenate(by_signal, axis=-1).reshape(n, axes.shape[2], -1)
-    return np.concatenate([each, related], axis=-1).reshape(n, -1).astype(np.float32)
-
-
-def _spectrum(moved: FloatArray, rate_hz: float) -> list[FloatArray]:
-    """Return the frequency of most energy, Hz, 0 where nothing moves, and log energy in each band."""
-    energy = np.abs(np.fft.rfft(moved, axis=-1)) ** 2 / moved.shape[-1]
-    hz = np.fft.rfftfreq(moved.shape[-1], 1.0 / rate_hz)
-    top = hz[energy.argmax(axis=-1)] * (energy.max(axis=-1) > _TINY)
-    edges = np.searchsorted(hz, _BANDS_HZ).tolist()
-    bands = [energy[..., a:b].sum(axis=-1) for a, b in zip(edges, [*edges[1:], len(hz)], strict=True)]
-    return [top[..., None], np.log10(1.0 + np.stack(bands, axis=-1) / _TINY)]
-
-
-class Forest(Recognizer):
-    """Random forest that answers from statistics of a window, by the rules of the recognizer."""
-
-    def __init__(self, spec: ModelSpec, forest: Any) -> None:
-        """Take a `RandomForestClassifier` whose classes are indices of the labels."""
-        self.spec = spec
-        self._trees = [tree.tree_ for tree in forest.estimators_]
-        self._classes = forest.classes_
-        width = len(spec.sensors)
-        self._largest = np.tile(np.array(spec.normalization.clip, np.float32), width)
-        self._scale = np.tile(np.array(spec.normalization.scale, np.float32), width)
-
-    def push(self, window: Window) -> list[Prediction]:
-        """Judge one window by the sensors that are not missing; without probabilities if all are."""
-        w = window
-        coverage, probabilities = max(w.coverage, default=0.0), None
-        if len(w.excluded_sensors) < len(w.coverage):
-            coverage = sorted(w.coverage)[len(w.excluded_sensors)]
-            probabilities = self._among_offered(w)
-        return [
-            Prediction(
-                w.t_end,
-                probabilities,
-                None,
-                coverage,
-                w.peak_to_peak,
-                w.excluded_sensors,
-                w.is_fresh,
-                self.fall_evidence(w),
-            )
-        ]
-
-    def _among_offered(self, window: Window) -> FloatArray:
-        """Return the probabilities (labels,) among what the sensors offer that are not missing."""
-        x = np.clip(window.x, -self._largest, self._largest) / self._scale
-        for sensor in window.excluded_sensors:
-            x[:, sensor * _WIDTH : (sensor + 1) * _WIDTH] = 0.0
-        mask = np.zeros(len(self.spec.labels), np.float32)
-        mask[list(self.spec.offered(i for i in window.worn if i not in window.excluded_sensors))] = 1.0
-        # Where no tree names anything that is offered, all of it is as likely.
-        masked = (self.probabilities(features(x[None], self.spec.rate_hz)) + _TINY) * mask
-        return np.asarray(masked / masked.sum(), np.float32)
-
-    def probabilities(self, x: FloatArray) -> FloatArray:
-        """Return (labels,), the mean of all trees for the features (1, n) of one window."""
-        # The forest's own predict_proba gives the same; for a single window it takes ten times as long.
-        mean = np.mean([tree.predict(x)[0] for tree in self._trees], axis=0)
-        probabilities = np.zeros(len(self.spec.labels), np.float32)
-        probabilities[self._classes] = mean
-        return probabilities
 
 
 def load(path: Path) -> Recognizer:
     """Load the forest of `NAME.npz` and `NAME.json`, or else the network of a pair."""
-    if path.suffix != ".npz":
-        return recognizer.load(path)
-    with np.load(path) as file:
-        # From our own work folder, written by `forest`.
-        forest = pickle.loads(file[_PICKLE])  # noqa: S301
-    return Forest(manifest.read(path.with_suffix(".json")), forest)
-
-
-def grow(recipe: Recipe, data: Dataset, workers: int, trees: int = TREES) -> Any:
-    """Grow a forest on one view of each window, drawn as for an epoch of the network; same seed, same trees.
-
-    Raises:
-        ConfigError: without scikit-learn.
-    """
-    forest = _scikit_learn().ensemble.RandomForestClassifier(
-        trees, min_samples_leaf=_LEAF, n_jobs=workers, random_state=recipe.seed % 2**32
-    )
-    return forest.fit(views(recipe, data), data.label)
-
-
-def _scikit_learn() -> Any:
-    try:
-        import sklearn.ensemble  # noqa: PLC0415  # loads in seconds
-    except ImportError as error:
-        raise ConfigError(f"a forest needs scikit-learn: pip install 'edgehar[train]' ({error})") from error
-    return sklearn
-
-
-def views(recipe: Recipe, data: Dataset) -> FloatArray:
-    """Return features of one view of each window in the device's axes, made a few windows at a time."""
-    draw = Views(replace(recipe, frames=("device",)), data, seed=_VIEWS)
-    rows = np.arange(len(data.x))
-    parts = [features(draw(rows[i : i + _AT_ONCE]), recipe.rate_hz) for i in range(0, len(rows), _AT_ONCE)]
-    return np.concatenate(parts)
-
-
-def forest(build: Build, trees: int = TREES) -> Path:
-    """Return the file of a random forest on the windows of a build, grown unless it is kept.
-
-    It is a pickle inside an array, so that its key and checksum are seen before it is loaded.
-    """
-    path = build.folder / "random_forest.npz"
-    cached = CachedArrays(path, forest_key(build.recipe, trees))
-    data = build.windows()
-    if cached.load() is None:
-        build.progress(f"growing {trees} trees", 0, 1)
-        content = pickle.dumps(grow(build.recipe, data, build.workers, trees))
-        cached.save({_PICKLE: np.frombuffer(content, np.uint8)})
-        build.progress(f"growing {trees} trees", 1, 1)
-    export.write_manifest(path.with_suffix(""), export.describe(build.recipe, path.read_bytes(), {}))
-    return path
-
-
-def forest_key(recipe: Recipe, trees: int = TREES, version: int = FOREST_VERSION) -> str:
-    """Return the key of a random forest of so many trees on the recipe's windows."""
-    parts = {
-        name: msgspec.to_builtins(getattr(recipe, name)) for name in ("sensors", "views", "normalization")
-    }
-    libraries = f"numpy {np.__version__}, scikit-learn {_scikit_learn().__version__}"
-    return cache_key(parts, f"forest {version} of {trees} trees", simulation_key(recipe), libraries)
+    return forest.load(path) if path.suffix == ".npz" else recognizer.load(path)
 
 
 def untrained(build: Build) -> Path:
