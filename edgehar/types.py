@@ -209,6 +209,6 @@ class Event(Struct, frozen=True):
     ended_at: float | None
     """Stream time, s; None for a start."""
     coverage: float
-    """The activity's."""
+    """Coverage of the window on which it was decided, as in `Activity`."""
     model: str
     """Name and version of the model."""

@@ -118,6 +118,24 @@ def test_a_new_wearer_comes_last(path: Path) -> None:
     assert load(path).model.path == "imu_tcn"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("wearer", ["anna", "cleo"])
+@pytest.mark.parametrize(
+    "table", ['[[wearer.serial]]\nplacement = "waist"\nport = "/dev/x"\n', '[mqtt]\nhost = "pi"\n']
+)
+def test_tables_of_one_array_may_stand_apart(path: Path, table: str, wearer: str, end: str) -> None:
+    sensor = '# {0}\n[[wearer.ble]]\nplacement = "{0}"\nprofile = "bangle"\naddress = "C0:FF:EE:00:00:0{1}"\n'
+    first, second = sensor.format("chest", 1), sensor.format("wrist_right", 2)
+    text = f'[[wearer]]\nid = "anna"\n{first}{table}{second}'.replace("\n", end)
+    path.write_text(text, newline="")
+    put(path, wearer, "wrist_left", DOT)
+    written = path.read_bytes().decode()
+    assert written.startswith(text)
+    assert written.count("\r") == (written.count("\n") if end == "\r\n" else 0)
+    placements = {worn_by.id: [worn.placement for worn in worn_by.ble] for worn_by in load(path).wearer}
+    assert placements[wearer][-1] == "wrist_left"
+
+
 @pytest.mark.parametrize(
     ("text", "wearer", "sensor", "expected"),
     [

@@ -160,3 +160,9 @@ def test_commands_are_as_others_send_them() -> None:
         "02 05 00 01 34 00 01 01 10 00 02 01 d0 07 04 01 03",
     ]
     assert [write.payload.hex() for write in VERITY.stop] == ["0302", "0305"]
+
+
+def test_an_empty_notification_of_either_characteristic_is_nothing() -> None:
+    reader = PolarReader(DEVICE, 52)
+    assert [reader.push(ANSWERS), reader.push(DATA)] == [[], []]
+    assert (reader.packets, reader.malformed) == (0, 0)

@@ -7,6 +7,7 @@ import pytest
 
 from edgehar.config.read import parse
 from edgehar.daemon.wiring import make_shared_links, make_sources
+from edgehar.errors import ConfigError
 from edgehar.sources.bluetooth.ble import Ble
 from edgehar.types import Stream
 
@@ -88,9 +89,21 @@ device = "b"
 
 
 def test_phones_that_post_to_one_address_share_its_server() -> None:
-    shared = make_shared_links(parse(PHONES))
-    assert len(shared.push_servers) == 2
-    assert len(set(shared.push_servers.values())) == 1
+    config = parse(PHONES)
+    shared = make_shared_links(config)
+    make_sources(config.wearer[0], shared)
+    assert len(shared.push_servers) == 1
+
+
+def test_a_phone_of_a_wearer_who_is_not_recorded_is_not_looked_at() -> None:
+    anna, ben = '[[wearer]]\nid = "anna"\n', '[[wearer]]\nid = "ben"\n'
+    serial = '[[wearer.serial]]\nplacement = "waist"\nport = "/dev/x"\n'
+    phone = '[[wearer.phone]]\nplacement = "waist"\nlisten = "localhost:8000"\n'
+    config = parse(anna + serial + ben + phone)
+    shared = make_shared_links(config)
+    make_sources(config.wearer[0], shared)
+    with pytest.raises(ConfigError, match=r"localhost:8000: expected an address"):
+        make_sources(config.wearer[1], shared)
 
 
 LOADED = """

@@ -78,7 +78,7 @@ class Tls(Struct, frozen=True):
 def new_client(
     client_id: str, version: Version, username: str | None, password: str | None, tls: ssl.SSLContext | None
 ) -> Client:
-    """Make a client for one `Link`; it connects to nothing yet."""
+    """Make a client for one `Connection`; it connects to nothing yet."""
     client = Client(
         CallbackAPIVersion.VERSION2,
         client_id,
@@ -91,7 +91,7 @@ def new_client(
     return client
 
 
-class Link:
+class Connection:
     """One connection of one client: connect, publish or subscribe, keep alive until it is lost."""
 
     def __init__(
@@ -251,7 +251,7 @@ class Link:
         return self._client.publish(topic, payload, qos=1, retain=retain).mid
 
     async def subscribe(self, topic: str) -> None:
-        """Ask for one topic, each message at most once; one subscription for each link.
+        """Ask for one topic, each message at most once; one subscription for each connection.
 
         RefusedError if the broker does not give it, ConnectionError if it does not answer. A topic
         that breaks the rules of MQTT raises ValueError.
@@ -265,7 +265,7 @@ class Link:
             raise RefusedError(f"the broker refuses the topic {topic}: {reason}")
 
     async def keep_alive(self) -> None:
-        """Answer to the keep-alive until the connection is lost, which raises ConnectionError."""
+        """Send pings when they are due until the connection is lost, which raises ConnectionError."""
         while not self.lost.done():
             await asyncio.wait([self.lost], timeout=KEEPALIVE_CHECK_S)
             self._client.loop_misc()

@@ -47,12 +47,15 @@ def assign(
     content = _parsed(text, path)
     entry = {"placement": placement, **sensor}
     replaced = [*_giving_way(content["wearer"], wearer, entry)]
+    sensor_lines = ["[[wearer.ble]]", *_keys(entry)]
     try:
         new, lines = _edited(text, wearer, entry, replaced)
     except TOMLKitError:
-        new, lines = "", ""
+        is_new = _index_of(wearer, content["wearer"]) is None
+        wearer_lines = ["[[wearer]]", *_keys({"id": wearer}), ""] if is_new else []
+        new, lines = _appended(text, [*wearer_lines, *sensor_lines]), "\n".join(sensor_lines)
     if not _holds(new, _expected(content, wearer, entry, replaced)):
-        by_hand = " / ".join(["[[wearer.ble]]", *_keys(entry)])
+        by_hand = " / ".join(sensor_lines)
         raise ConfigError(f"{path} is written in a way that cannot be added to; add by hand: {by_hand}")
     check(parse(new, str(path)))
     _write(path, new)
@@ -123,11 +126,21 @@ def _keys(table: dict[str, str]) -> list[str]:
     return [f"{key} = {tomlkit.item(value).as_string()}" for key, value in table.items()]
 
 
+def _appended(text: str, lines: list[str]) -> str:
+    """Return the text with lines at its end, where a sensor is one of a new wearer, or else of the last one."""
+    end = _line_end(text)
+    return text.removesuffix(end) + end.join(["", "", *lines, ""])
+
+
+def _line_end(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
 def _edited(
     text: str, wearer: str, entry: dict[str, str], replaced: list[tuple[int, int]]
 ) -> tuple[str, str]:
     """Return the new text and the lines that say so in it; TOMLKitError if more than that would change."""
-    end = "\r\n" if "\r\n" in text else "\n"
+    end = _line_end(text)
     if text and not text.endswith("\n"):
         text += end
     document = tomlkit.parse(text)

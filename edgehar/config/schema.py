@@ -1,6 +1,6 @@
 """The keys of edgehar.toml: each with its unit, its bounds and one sentence. A new key begins here.
 
-It is used in `daemon.run` or `daemon.wiring`; rules over several keys stand in `config.read`; deploy/edgehar.toml
+It is used in `daemon.run` or `daemon.wiring`, or made ready for them in `config.read`, where rules over several keys stand; deploy/edgehar.toml
 shows the usual ones. Keys of `[decision]` are `pipeline.decision_settings`.
 """
 

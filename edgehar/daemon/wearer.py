@@ -34,11 +34,11 @@ class WearerFeed:
         wearer: Wearer,
         recognizer: Recognizer,
         settings: Settings,
-        shared: SharedLinks = SharedLinks(),  # noqa: B008 - it is frozen
+        shared: SharedLinks | None = None,
     ) -> None:
-        """Open nothing yet; `shared` is of `make_shared_links`. OperatorError says what does not fit."""
+        """Open nothing yet; `shared` is of `make_shared_links`, None where nothing is. OperatorError says what does not fit."""
         self.id = wearer.id
-        self.sources, streams, self.epoch = make_sources(wearer, shared)
+        self.sources, streams, self.epoch = make_sources(wearer, shared or SharedLinks())
         self.placements = [stream.placement for stream in streams]
         self._live = wearer.replay is None
         self.pipeline = Pipeline(wearer.id, streams, recognizer, settings, epoch=self.epoch)

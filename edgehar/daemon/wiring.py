@@ -1,7 +1,7 @@
 """Sources and streams of what a wearer wears, from the configuration; what nobody wears is not loaded."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,13 +26,13 @@ class SharedLinks(Struct, frozen=True):
     """The Bluetooth adapter; None where nobody wears a sensor over it."""
     broker: Mqtt | None = None
     """The broker to which phones publish, if they do."""
-    push_servers: "Mapping[str, PushServer]" = {}
-    """Servers by the `listen` of the phones that post to them."""
+    push_servers: "dict[tuple[str, int], PushServer]" = {}
+    """Servers of the phones that post, by address; made when a source first asks for one."""
 
 
 def make_shared_links(config: Config) -> SharedLinks:
     """Make what the configuration's sources share; nothing is opened yet."""
-    return SharedLinks(_radio(config), config.mqtt, _push_servers(config))
+    return SharedLinks(_radio(config), config.mqtt)
 
 
 def _radio(config: Config) -> "Radio | None":
@@ -50,15 +50,11 @@ def _radio(config: Config) -> "Radio | None":
     return radio
 
 
-def _push_servers(config: Config) -> "dict[str, PushServer]":
-    addresses = [phone.listen for wearer in config.wearer for phone in wearer.phone if phone.listen]
-    if not addresses:
-        return {}
+def _push_server(listen: str, shared: SharedLinks) -> "PushServer":
     from edgehar.sources.phone.http import PushServer, parse_address
 
-    servers: dict[tuple[str, int], PushServer] = {}
     # An address of version 6 can be written in several ways.
-    return {listen: servers.setdefault(parse_address(listen), PushServer(listen)) for listen in addresses}
+    return shared.push_servers.setdefault(parse_address(listen), PushServer(listen))
 
 
 def make_sources(wearer: Wearer, shared: SharedLinks) -> tuple[list[Source], list[Stream], float]:
@@ -105,10 +101,8 @@ def _phones(wearer: Wearer, shared: SharedLinks) -> Iterator[tuple[Stream, Sourc
         elif phone.listen:
             from edgehar.sources.phone.http import SensorLoggerHttp
 
-            yield (
-                Stream(phone.placement, "sensor_logger"),
-                SensorLoggerHttp(shared.push_servers[phone.listen], phone.device),
-            )
+            pushed = SensorLoggerHttp(_push_server(phone.listen, shared), phone.device)
+            yield Stream(phone.placement, "sensor_logger"), pushed
         elif phone.topic and broker:
             from edgehar.sources.phone.mqtt import SensorLoggerMqtt
 

@@ -40,7 +40,6 @@ _SETTING_SIZES = {0: 2, 1: 2, 2: 2, 3: 4, 4: 1, 5: 4}
 # The characteristics of `notify`, by their numbers.
 _ANSWERS, _DATA = 0, 1
 _HEAD = struct.Struct("<BQB")
-_COMPRESSED = 0x80
 _WIDEST = 24
 _MOST_SAMPLES = 1000
 """Far more than a notification can hold of anything but zeros."""
@@ -120,6 +119,8 @@ class PolarReader(SensorReader):
 
     def _read(self, body: bytes) -> list[Packet]:
         characteristic, payload = body[0], body[1:]
+        if not payload:
+            return []
         if characteristic == _ANSWERS:
             self._take_factor(payload)
             return []

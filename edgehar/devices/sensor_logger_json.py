@@ -72,7 +72,7 @@ class Push(Struct, frozen=True):
 
 
 def read_push(raw: bytes, most: int = LONGEST) -> Push:
-    """Return a message as messages of at most `most` bytes, at least 2,048; FrameError if it is none.
+    """Read one push, its samples cut into messages of at most `most` bytes, at least 2,048; FrameError if it is none.
 
     Places, sounds and pictures, which the app may send along, are left out.
     """

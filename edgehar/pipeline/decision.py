@@ -10,8 +10,8 @@
     other               none of these                                               when the label lost the lead
 
 The rows are asked in this order. The first three are taken at once; a label or `other` once `patience` windows in
-a row have called for it and the label that holds has held `dwell_s`. A window that cannot be judged changes
-nothing but these three. Only labels make events. All timing is in stream time, so a replay decides as the live
+a row have called for it and the label that holds has held `dwell_s`. A window that cannot be judged brings only
+no_signal or falling. Only labels make events. All timing is in stream time, so a replay decides as the live
 run did.
 """
 

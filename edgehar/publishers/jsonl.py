@@ -55,7 +55,7 @@ class JsonLines:
         self._stream = stream
         self._to_unix = to_unix
         self._states = payloads.StateFilter(0.0 if every else math.inf)
-        self._room_s = push_wait_s
+        self._push_wait_s = push_wait_s
         self._lines: deque[str] = deque(maxlen=QUEUE_LINES)
         self._changed = threading.Condition()
         self._is_read = True
@@ -82,7 +82,7 @@ class JsonLines:
         line = payloads.json_line(item, self._to_unix)
         with self._changed:
             if self._is_full() and self._is_read:
-                self._is_read = self._changed.wait_for(lambda: not self._is_full(), self._room_s)
+                self._is_read = self._changed.wait_for(lambda: not self._is_full(), self._push_wait_s)
             if self._has_ended:
                 return
             self.dropped += self._is_full()

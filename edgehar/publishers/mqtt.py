@@ -18,7 +18,7 @@ from typing import Any
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edgehar.backoff import Delays
-from edgehar.brokers.mqtt import ANSWER_S, Link, Tls, Version
+from edgehar.brokers.mqtt import ANSWER_S, Connection, Tls, Version
 from edgehar.publishers import payloads
 from edgehar.publishers.mqtt_reconnect import Broker
 from edgehar.publishers.outbox import Outbox
@@ -77,7 +77,7 @@ class Mqtt:
         self._states = payloads.StateFilter(heartbeat_s)
         self._outbox = Outbox(queue)
         self._is_drained = asyncio.Event()
-        self._link: Link | None = None
+        self._connection: Connection | None = None
         self._warn_of_refusal = WarnOnce(_LOGGER, most=1000)  # topics, a few for each wearer
         self._dropped_before, self._is_dropping = 0, False
         self.retain("status", "online")
@@ -85,7 +85,7 @@ class Mqtt:
     @property
     def connected(self) -> bool:
         """True while the broker takes messages."""
-        return self._link is not None
+        return self._connection is not None
 
     @property
     def dropped(self) -> int:
@@ -131,26 +131,26 @@ class Mqtt:
             if self.waiting + self.dropped:
                 _LOGGER.warning("%d events did not reach the MQTT broker", self.waiting + self.dropped)
 
-    async def _use(self, link: Link) -> None:
+    async def _use(self, connection: Connection) -> None:
         """Send over one connection until it is lost, which raises ConnectionError."""
         self._is_dropping = False
-        self._link = link
+        self._connection = connection
         try:
             self._send_due()
-            await link.keep_alive()
+            await connection.keep_alive()
         except asyncio.CancelledError:
-            await self._stop(link)
+            await self._stop(connection)
             raise
         finally:
-            self._link = None
+            self._connection = None
             self._outbox.requeue()
             self._send_due()
 
     def _send_due(self) -> None:
         """Send as much as may be on its way at once."""
-        link, outbox = self._link, self._outbox
-        while link and outbox.in_flight < link.max_in_flight and (message := outbox.take()):
-            outbox.mark_sent(_send(link, message), message)
+        connection, outbox = self._connection, self._outbox
+        while connection and outbox.in_flight < connection.max_in_flight and (message := outbox.take()):
+            outbox.mark_sent(_send(connection, message), message)
         if outbox.is_empty:
             self._is_drained.set()
         else:
@@ -174,23 +174,23 @@ class Mqtt:
         self._outbox.dropped += not message.retain
         self._warn_of_refusal(message.topic, "%s refuses %s: %s", self._broker, message.topic, reason)
 
-    async def _stop(self, link: Link) -> None:
+    async def _stop(self, connection: Connection) -> None:
         """Hand over what waits and publish `offline`; if that does not work the last will does."""
-        leaving = asyncio.create_task(self._publish_offline(link))
-        either: tuple[asyncio.Future[Any], ...] = (leaving, link.lost)
+        leaving = asyncio.create_task(self._publish_offline(connection))
+        either: tuple[asyncio.Future[Any], ...] = (leaving, connection.lost)
         await asyncio.wait(either, timeout=self._stop_s, return_when=asyncio.FIRST_COMPLETED)
         if leaving.done():
-            await link.disconnect(self._stop_s)
+            await connection.disconnect(self._stop_s)
         else:
             leaving.cancel()
             await asyncio.wait([leaving])
 
-    async def _publish_offline(self, link: Link) -> None:
+    async def _publish_offline(self, connection: Connection) -> None:
         await self._is_drained.wait()
-        self._outbox.mark_sent(_send(link, self._offline), self._offline)
+        self._outbox.mark_sent(_send(connection, self._offline), self._offline)
         self._is_drained.clear()
         await self._is_drained.wait()
 
 
-def _send(link: Link, message: Message) -> int:
-    return link.publish(message.topic, message.payload, retain=message.retain)
+def _send(connection: Connection, message: Message) -> int:
+    return connection.publish(message.topic, message.payload, retain=message.retain)

@@ -18,7 +18,7 @@ from edgehar.backoff import Delays
 from edgehar.brokers.mqtt import (
     ANSWER_S,
     VERSION_NAMES,
-    Link,
+    Connection,
     RefusedError,
     Version,
     VersionError,
@@ -49,7 +49,7 @@ class Broker(Struct, frozen=True, kw_only=True):
     delays: Delays = Delays()
     """Bounds of the pauses between attempts."""
     answer_s: float = ANSWER_S
-    """Time that an answer may take, s, as in `Link`."""
+    """Time that an answer may take, s, as in `Connection`."""
 
     def __repr__(self) -> str:
         # Wherever it is logged, the password is not.
@@ -57,7 +57,7 @@ class Broker(Struct, frozen=True, kw_only=True):
 
     async def keep_connected(
         self,
-        use: Callable[[Link], Awaitable[None]],
+        use: Callable[[Connection], Awaitable[None]],
         on_acknowledged: Callable[[int, ReasonCode], None],
     ) -> NoReturn:
         """Connect, and after a failure or a loss connect again, until cancelled.
@@ -66,19 +66,19 @@ class Broker(Struct, frozen=True, kw_only=True):
         a WARNING, and so is the first refusal, which needs the operator; the others are DEBUG.
 
         Args:
-            use: Works with a link that is connected, until that is lost, which raises OSError.
-            on_acknowledged: As in `Link`.
+            use: Works with an open connection until that is lost, which raises OSError.
+            on_acknowledged: As in `Connection`.
         """
         warn = WarnOnce(_LOGGER)
         version, failures = self.version, 0
         while True:
             began = time.monotonic()
-            link = self._new_link(version, on_acknowledged)
+            connection = self._new_connection(version, on_acknowledged)
             try:
-                await link.connect(self.host, self.port)
+                await connection.connect(self.host, self.port)
                 _LOGGER.info("%s connected, %s", self, VERSION_NAMES[version])
                 warn.forget()
-                await use(link)
+                await use(connection)
             except (OSError, UnicodeError) as error:
                 if isinstance(error, VersionError) and version == 5:
                     version = 4
@@ -89,15 +89,17 @@ class Broker(Struct, frozen=True, kw_only=True):
                 failures = 1 if time.monotonic() - began > STABLE_S else failures + 1
                 pause_s = self._pause_s(error, failures)
             finally:
-                link.close()
+                connection.close()
             await asyncio.sleep(pause_s)
 
-    def _new_link(self, version: Version, on_acknowledged: Callable[[int, ReasonCode], None]) -> Link:
+    def _new_connection(
+        self, version: Version, on_acknowledged: Callable[[int, ReasonCode], None]
+    ) -> Connection:
         client = new_client(self.client_id, version, self.username, self.password, self.tls)
         client.will_set(self.will.topic, self.will.payload, qos=1, retain=self.will.retain)
         # The outbox keeps to the limit; a second one in paho costs a search per message.
         client.max_inflight_messages_set(0)
-        return Link(client, on_acknowledged=on_acknowledged, answer_s=self.answer_s)
+        return Connection(client, on_acknowledged=on_acknowledged, answer_s=self.answer_s)
 
     def _pause_s(self, error: Exception, failures: int) -> float:
         """Draw the pause before the next attempt, s; after a refusal it is long from the first on."""

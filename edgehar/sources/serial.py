@@ -59,7 +59,7 @@ class _OpenPort(NamedTuple):
 
 
 class Serial:
-    """A sensor that sends the byte stream of `protocol` over a serial port; delivers stream 0."""
+    """A sensor that sends the byte stream of `wire.framing` over a serial port; delivers stream 0."""
 
     def __init__(
         self, port: str, baud: int = 115200, *, quiet_s: float = QUIET_S, silence_s: float = SILENCE_S

@@ -1,7 +1,7 @@
 """Commands of a gateway to a sensor, and the sensor's answers: bytes, without I/O.
 
-Both are bodies, on the wire as `protocol` carries all bodies; `firmware_bridge/README.md`
-specifies every byte.
+Both are bodies: a byte stream carries them framed, as all of them (`framing`). `firmware_bridge/README.md` specifies
+every byte.
 """
 
 import struct

@@ -36,7 +36,7 @@ _WAITING = 10_000
 
 
 class Ble:
-    """A sensor of one profile; delivers stream 0, the bodies of `intake`."""
+    """A sensor of one profile; delivers stream 0, bodies as `devices.profile.Reader` takes them."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Ble:
 
     async def run(self, deliver: Deliver) -> None:
         """Live once, as in `Source.run`: find it, connect, start it, deliver until it is lost or silent."""
-        inbox = _Inbox(self.link)
+        inbox = _Inbox()
         is_silent = False
         try:
             sighting = await self._find()
@@ -165,6 +165,7 @@ class Ble:
                     if self._address is None and self._name is None:
                         self._address = client.address.upper()
                         _LOGGER.info("the %s at %s is the one", self.profile.title, self._address)
+                    self.link.heard_at = t
                     deliver(t, 0, body)
         finally:
             asking.cancel()
@@ -186,8 +187,7 @@ class Ble:
 class _Inbox:
     """Notifications that callbacks put down and nobody has taken yet; a callback does nothing else."""
 
-    def __init__(self, link: LinkState) -> None:
-        self._link = link
+    def __init__(self) -> None:
         self._waiting: deque[tuple[float, bytes]] = deque(maxlen=_WAITING)
         self._news = asyncio.Event()
         self._is_closed = False
@@ -205,8 +205,7 @@ class _Inbox:
             # A client that was left behind may be told for a while what its successor is not.
             if self._is_closed:
                 return
-            self._link.heard_at = t = time.monotonic()
-            waiting.append((t, prefix + payload))
+            waiting.append((time.monotonic(), prefix + payload))
             news.set()
 
         return put

@@ -12,7 +12,7 @@ from functools import partial
 
 import msgspec
 
-from edgehar.brokers.mqtt import VERSION_NAMES, Link, Tls, Version, VersionError, new_client
+from edgehar.brokers.mqtt import VERSION_NAMES, Connection, Tls, Version, VersionError, new_client
 from edgehar.devices.sensor_logger_json import read_push
 from edgehar.errors import ConfigError, FrameError, SourceLostError
 from edgehar.sources import Deliver, LinkState
@@ -84,26 +84,26 @@ class SensorLoggerMqtt:
         # A name of its own: two clients of one name drive each other out.
         name = f"edgehar-phone-{secrets.token_hex(4)}"
         client = new_client(name, version, self._username, self._password, self._tls)
-        link = Link(client, on_message=partial(self._take, receiver))
+        connection = Connection(client, on_message=partial(self._take, receiver))
         try:
-            await link.connect(self._host, self._port)
-            await link.subscribe(self.topic)
+            await connection.connect(self._host, self._port)
+            await connection.subscribe(self.topic)
             _LOGGER.info(
                 "topic %s: waiting for what Sensor Logger publishes (%s)", self.topic, VERSION_NAMES[version]
             )
-            await self._listen(link, receiver)
+            await self._listen(connection, receiver)
         finally:
-            link.close()
+            connection.close()
 
-    async def _listen(self, link: Link, receiver: PushReceiver) -> None:
-        staying = asyncio.ensure_future(link.keep_alive())
+    async def _listen(self, connection: Connection, receiver: PushReceiver) -> None:
+        staying = asyncio.ensure_future(connection.keep_alive())
         # It ends by itself only with an error.
         staying.add_done_callback(lambda ended: None if ended.cancelled() else receiver.end(_error_of(ended)))
         try:
             await receiver.wait()
         finally:
             staying.cancel()
-            await link.disconnect(GOODBYE_S)
+            await connection.disconnect(GOODBYE_S)
 
     def _take(self, receiver: PushReceiver, payload: bytes) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Simulated sensors behind real ports: each speaks the byte stream of `protocol` to whoever opens its port."""
+"""Simulated sensors behind real ports: each speaks the byte stream of `wire.framing` to whoever opens its port."""
 
 import asyncio
 import contextlib
