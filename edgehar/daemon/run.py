@@ -1,4 +1,4 @@
-"""The wiring: wearers, their sources and pipelines, the publishers, and what watches over them.
+"""The daemon: wearers, their sources and pipelines, the publishers, and what watches over them.
 
 One event loop, one thread: a source stamps the bytes it read and pushes them through the whole
 pipeline at once, so there is no queue between a sensor and its answer that could grow.

@@ -8,7 +8,8 @@ and as their samples were not taken together, `pipeline.intake` gives each a clo
 To add a sensor: one file here, with its reader (a `reader.SensorReader`; a `SampleLayout` alone may do) and
 its `profile.Profile`; the profile into `PROFILES` below; what it sends at rest, and answers to its start if it
 does, into `_STREAMS` and `ANSWERS` of `tests/sensors.py`, by which the tests run it; its bytes into a
-`tests/test_KIND.py`; a line into README.md and into the table of `firmware_bridge/README.md`.
+`tests/test_KIND.py`, its name into the list of `tests/test_devices.py`; a line into README.md and into the table
+of `firmware_bridge/README.md`.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,10 @@
-"""Publishers: activities and events go out into the world, and the pipeline never waits for that."""
+"""Publishers: activities and events go out into the world, and the pipeline never waits for that.
+
+To add one: a module here with a `push` as below (`jsonl` is the short example). An activity comes with every
+window, which `payloads.StateFilter` thins out, and times are stream time, which a `payloads.ToUnixTime` dates.
+`daemon.run` makes the publishers, runs what they do in the background, and asks them at the end; the keys stand
+in `config.schema`.
+"""
 
 from typing import Protocol
 
