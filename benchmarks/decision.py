@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edgehar.evaluation.events import report
+from edgehar.evaluation.events import run_recording
 from edgehar.evaluation.plan import decision_of
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline.decision_settings import Settings
@@ -84,7 +84,7 @@ def day(recognizer: Recognizer, recipe: Recipe, placement: str, seed: int) -> Da
         truth.append((start, wearer.t, label))
     t, x = (np.concatenate([getattr(part, name) for part in parts]) for name in ("t", "x"))
     track = Samples(placement, t, x, parts[0].channels)
-    return Day(placement, truth, report(recognizer, {placement: track}).predictions)
+    return Day(placement, truth, run_recording(recognizer, {placement: track}).predictions)
 
 
 def outcome(recognizer: Recognizer, days: list[Day], settings: Settings) -> Outcome:

@@ -19,13 +19,13 @@ from edgehar.evaluation.falls import (
     WITHOUT,
     Falls,
     Watch,
-    apart,
     at_rate,
     at_share,
     operating_points,
     point,
     watch,
     wilson,
+    without_echoes,
 )
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import recognizer
@@ -84,14 +84,16 @@ def test_null_results_become_json_and_a_table(model: Recognizer) -> None:
     nulls = {"x wrist_left": count(model, [("stepper", trial("running", "x"))], WRIST)}
     assert json.decode(json.encode(nulls), type=dict[str, Null]) == nulls
     assert "running 180" in alarms.markdown(nulls)
+    assert "by label, per hour |" in alarms.markdown(nulls)
+    assert "the two most frequent, per hour |" in alarms.short(nulls)
     assert len(alarms.short(nulls).splitlines()) == 3
 
 
 def test_one_fall_raises_one_alarm() -> None:
     times = [5.0, 6.0, 9.0, 15.0, 24.0]
-    assert apart(times) == [5.0, 15.0]
-    assert apart(times, refractory_s=9.0) == [5.0, 15.0, 24.0]
-    assert apart([]) == []
+    assert without_echoes(times) == [5.0, 15.0]
+    assert without_echoes(times, refractory_s=9.0) == [5.0, 15.0, 24.0]
+    assert without_echoes([]) == []
 
 
 def watch_of(
@@ -176,9 +178,11 @@ def test_falls_are_found_and_without_any_of_the_proofs_there_are_no_fewer(model:
     assert alone[0] == 8
     assert json.decode(json.encode(whole), type=Falls) == whole
     # The decision, without each of its proofs, and the window that finds enough and is quiet.
-    names = [row.split(" | ")[0].removeprefix("| ") for row in falls.short(whole).splitlines()[2:]]
+    table, _, sentence = falls.short(whole).partition("\n\n")
+    names = [row.split(" | ")[0].removeprefix("| ") for row in table.splitlines()[2:]]
     assert names[: 1 + len(WITHOUT)] == [DECISION, *WITHOUT]
     assert all(name.startswith("one window of ") for name in names[1 + len(WITHOUT) :])
+    assert sentence == f"False alarms of the decision: {whole.decided.total.alarms} in 0.0 h."
 
 
 def test_a_model_that_waits_for_no_aftermath_is_shown_without_one(model: Recognizer) -> None:

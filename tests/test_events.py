@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from edgehar.evaluation import events
 from edgehar.evaluation.datasets import Trial
-from edgehar.evaluation.events import Course, EventScores, Steadiness, course, report, steadiness
+from edgehar.evaluation.events import Course, EventScores, Steadiness, course, run_recording, steadiness
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.recognizer import Recognizer
@@ -42,14 +42,14 @@ def walk() -> Trial:
 
 
 def test_reported_segments_follow_the_events(model: Recognizer, walk: Trial) -> None:
-    reported = report(model, walk.tracks)
+    reported = run_recording(model, walk.tracks)
     assert [label for *_, label in reported.segments] == ["standing", "running", "standing"]
     assert reported.segments[-1][1] == reported.answers[-1].t
     assert reported.hours == pytest.approx(90 / 3600, rel=0.01)
 
 
 def test_shown_states_are_later_than_the_segments_and_without_gaps(model: Recognizer, walk: Trial) -> None:
-    reported = report(model, walk.tracks)
+    reported = run_recording(model, walk.tracks)
     shown = reported.shown
     assert all(a[1] == b[0] for a, b in pairwise(shown))
     since = next(start for start, _, state in shown if state == "running")
@@ -59,7 +59,7 @@ def test_shown_states_are_later_than_the_segments_and_without_gaps(model: Recogn
 def test_a_course_counts_hits_boundaries_and_latency(model: Recognizer, walk: Trial) -> None:
     scored = course(model, [walk], POCKET)
     assert scored is not None
-    both = list(zip(report(model, walk.tracks).segments, walk.truth, strict=True))
+    both = list(zip(run_recording(model, walk.tracks).segments, walk.truth, strict=True))
     starts = sum(abs(segment[0] - true[0]) <= TOLERANCE_S for segment, true in both)
     ends = sum(abs(segment[1] - true[1]) <= TOLERANCE_S for segment, true in both)
     assert (scored.starts.true, scored.starts.right) == (3, starts)

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
 from edgehar.evaluation import plan
-from edgehar.evaluation.dataset_windows import windows as cut
+from edgehar.evaluation.dataset_windows import HOP_S, windows as cut
 from edgehar.evaluation.datasets import Trial, read_set
+from edgehar.evaluation.markdown import figure, table
 from edgehar.evaluation.metrics import score
+from edgehar.evaluation.results import TURNED
 from edgehar.motion.imu import random_rotations
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.training import export, fit as fitting
@@ -98,7 +100,7 @@ def _case(
         for window in cut(
             spec,
             {placement: trial.tracks[placement] for placement in worn},
-            hop_s=plan.HOP_S,
+            hop_s=HOP_S,
             turn=dict(zip(worn, turns, strict=True)) if turned else None,
         ):
             x.append(window.x.reshape(spec.window, -1, 2, 3).transpose(1, 2, 0, 3).astype(np.float32))
@@ -144,7 +146,7 @@ def _scores(
 ) -> Iterator[tuple[str, float]]:
     model = fitting.fit(recipe, data, lambda _, done, total: progress(f"fitting: {name}", done, total))
     scores = {(case.name, case.turned): macro_f1(recipe, model, case) for case in people}
-    for turned, suffix in ((False, ""), (True, ", any orientation")):
+    for turned, suffix in ((False, ""), (True, TURNED)):
         alone = [f1 for (title, way), f1 in scores.items() if way is turned and " " in title]
         for (title, way), f1 in scores.items():
             if way is turned and " " not in title:
@@ -156,9 +158,5 @@ def _scores(
 def markdown(scores: Mapping[str, Mapping[str, float]]) -> str:
     """Lay out the table as it stands in `models/README.md`."""
     columns = list(next(iter(scores.values())))
-    lines = [
-        f"| macro-F1, people decided on | {' | '.join(columns)} |",
-        "| --- |" + " ---: |" * len(columns),
-    ]
-    lines += [f"| {name} | {' | '.join(f'{row[c]:.3f}' for c in columns)} |" for name, row in scores.items()]
-    return "\n".join(lines)
+    rows = [(name, *(figure(row[column]) for column in columns)) for name, row in scores.items()]
+    return table(("macro-F1, people decided on", *columns), rows)

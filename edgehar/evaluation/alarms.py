@@ -11,7 +11,8 @@ from msgspec import Struct
 from scipy.stats import chi2
 
 from edgehar.evaluation.datasets import Trial, read_set
-from edgehar.evaluation.events import Reported, report, wearings
+from edgehar.evaluation.events import Reported, run_recording, wearings
+from edgehar.evaluation.markdown import table
 from edgehar.evaluation.plan import offered
 from edgehar.pipeline.recognizer import Recognizer
 
@@ -71,7 +72,7 @@ def count(recognizer: Recognizer, trials: Sequence[tuple[str, Trial]], placement
     for activity, trial in trials:
         if set(placements) <= set(trial.tracks):
             tracks = {placement: trial.tracks[placement] for placement in placements}
-            null.append((activity, report(recognizer, tracks)))
+            null.append((activity, run_recording(recognizer, tracks)))
     counted = {label: raised for label in labels if (raised := _count(null, label)) is not None}
     hours = sum(reported.hours for _, reported in null)
     total = sum(raised.alarms for raised in counted.values())
@@ -100,26 +101,26 @@ def false_alarms(recognizer: Recognizer, folder: Path) -> dict[str, Null]:
     return nulls
 
 
-def markdown(nulls: Mapping[str, Null], labels: int | None = None) -> str:
-    """Lay out a line per set and sensors, with the labels that were raised, or so many, most frequent first."""
-    lines = [
-        "| null recordings | hours | false alarms per hour | at most (95 %) | by label, per hour |",
-        "| --- | ---: | ---: | ---: | --- |",
-    ]
-    for name, null in nulls.items():
-        by_label = sorted(null.labels.items(), key=lambda item: -item[1].per_hour)
-        raised = [f"{label} {a.per_hour:.1f}" for label, a in by_label if a.alarms and label != "any"][
-            :labels
-        ]
-        total = null.labels["any"]
-        cells = (name, f"{null.hours:.2f}", f"{total.per_hour:.1f}", bound_cell(total, 1), ", ".join(raised))
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+def markdown(nulls: Mapping[str, Null]) -> str:
+    """Lay out a line per set and sensors, with the labels that were raised, most frequent first."""
+    return _table(nulls, "by label, per hour", labels=None)
 
 
 def short(nulls: Mapping[str, Null]) -> str:
     """Lay out the same with the two labels that were raised most."""
-    return markdown(nulls, labels=2)
+    return _table(nulls, "the two most frequent, per hour", labels=2)
+
+
+def _table(nulls: Mapping[str, Null], title: str, labels: int | None) -> str:
+    """Lay out as many labels as that, or all, under the title of their column."""
+    rows = []
+    for name, null in nulls.items():
+        by_label = sorted(null.labels.items(), key=lambda item: -item[1].per_hour)
+        raised = [f"{label} {a.per_hour:.1f}" for label, a in by_label if a.alarms and label != "any"]
+        total, listed = null.labels["any"], ", ".join(raised[:labels])
+        rows.append((name, f"{null.hours:.2f}", f"{total.per_hour:.1f}", bound_cell(total, 1), listed))
+    head = ("null recordings", "hours", "false alarms per hour", "at most (95 %)", title)
+    return table(head, rows, words=(0, 4))
 
 
 def bound_cell(alarms: Alarms, digits: int) -> str:

@@ -14,10 +14,10 @@ from edgehar.evaluation import forest
 from edgehar.evaluation.datasets import read_set
 from edgehar.evaluation.evaluate import each, line_of, pool, set_names
 from edgehar.evaluation.fewshot import Shot, markdown as few_shots, short as short_few_shots
+from edgehar.evaluation.markdown import figure, table
 from edgehar.evaluation.plan import Run, plan
 from edgehar.evaluation.report import add
 from edgehar.evaluation.results import TURNED, Line
-from edgehar.evaluation.tables import figure, table
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.training import export, fit as fitting

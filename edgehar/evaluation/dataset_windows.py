@@ -14,26 +14,26 @@ from numpy.typing import NDArray
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.resample import Grid
 from edgehar.pipeline.windows import Windows
+from edgehar.sources.simulated.packet_loss import BURST, BurstLoss
 from edgehar.types import ACCELERATION, Samples, Window
-from edgehar.wire.packet_loss import BurstLoss
 
 Turn = NDArray[np.float64]
 """(3, 3), a rotation; rows of readings are multiplied by it from the right."""
 Channels = Literal["all", "acc"]
 
+HOP_S = 1.28
+"""From one scored window to the next, s."""
 _PACKET_S = 0.5
 """Length of the portions that the grid takes, s; it makes the same rows of any portions."""
 _LOST_AT_ONCE = 10
 """Samples of a packet that gets lost: what the simulated sensors of edgehar.sources send at once."""
-_BURST = 4.0
-"""Packets lost in a row, mean, as in edgehar.sources.simulated.faults."""
 
 
 def windows(
     spec: ModelSpec,
     tracks: Mapping[str, Samples],
     *,
-    hop_s: float = 1.28,
+    hop_s: float = HOP_S,
     loss: float = 0.0,
     rate_hz: float | None = None,
     turn: Turn | Mapping[str, Turn] | None = None,
@@ -125,5 +125,5 @@ def _slower(track: Samples, rate_hz: float) -> Samples:
 
 def arriving(packets: int, loss: float, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Draw which packets arrive over a link that loses them in bursts; at least the first."""
-    link = BurstLoss(loss, _BURST)
+    link = BurstLoss(loss, BURST)
     return np.array([True, *(not link.loses(draw) for draw in rng.random(packets)[1:].tolist())])

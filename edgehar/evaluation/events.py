@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from edgehar.evaluation.dataset_windows import windows
 from edgehar.evaluation.datasets import Trial, joined, read_set
+from edgehar.evaluation.markdown import table
 from edgehar.evaluation.plan import decision_of, offered, taken
 from edgehar.evaluation.ward import Ward, by_label, markdown as ward_markdown, pool
 from edgehar.pipeline.recognizer import Recognizer
@@ -101,7 +102,7 @@ class EventScores(Struct, frozen=True):
     """Then by activity, and `all`."""
 
 
-def report(recognizer: Recognizer, tracks: Mapping[str, Samples]) -> Reported:
+def run_recording(recognizer: Recognizer, tracks: Mapping[str, Samples]) -> Reported:
     """Run recognizer and decision over one recording."""
     spec = recognizer.spec
     decision = decision_of(spec, tracks)
@@ -151,7 +152,7 @@ def course(recognizer: Recognizer, trials: Sequence[Trial], placements: Sequence
     labels = [label for label in offered(recognizer.spec, placements) if label != "other"]
     hours, parts, boundaries, delays = 0.0, [], [], []
     for tracks, truth in recordings(recognizer, trials, placements):
-        reported = report(recognizer, tracks)
+        reported = run_recording(recognizer, tracks)
         end = max(stop for _, stop, _ in truth)
         hours += reported.hours
         parts.append(by_label(truth, reported.segments, labels, 0.0, end))
@@ -216,7 +217,7 @@ def steadiness(
         if trial.activity not in offered(recognizer.spec, placements):
             continue
         tracks = {placement: trial.tracks[placement] for placement in placements}
-        shown = report(recognizer, tracks).shown
+        shown = run_recording(recognizer, tracks).shown
         labels = [i for i, (_, _, state) in enumerate(shown) if state in recognizer.spec.labels]
         settled = shown[labels[0] :] if labels else []
         hours = (settled[-1][1] - settled[0][0]) / 3600.0 if settled else 0.0
@@ -254,24 +255,23 @@ def event_scores(recognizer: Recognizer, folder: Path) -> EventScores:
 
 def markdown(scores: EventScores) -> str:
     """Lay out boundaries and latency, Ward's metrics over all labels, and steadiness."""
-    steady = ["| constant activity | hours | changes per hour | shortest s |", "| --- | ---: | ---: | ---: |"]
-    for name, activities in scores.steadiness.items():
-        of = activities["all"]
-        steady.append(f"| {name} | {of.hours:g} | {of.per_hour:g} | {of.shortest_s or ''} |")
+    by_name = {name: activities["all"] for name, activities in scores.steadiness.items()}
+    steady = table(
+        ("constant activity", "hours", "changes per hour", "shortest s"),
+        [(name, f"{s.hours:g}", f"{s.per_hour:g}", f"{s.shortest_s or ''}") for name, s in by_name.items()],
+    )
     ward = ward_markdown({name: c.ward["all labels"] for name, c in scores.courses.items()})
-    return "\n\n".join([_boundaries(scores.courses), ward, "\n".join(steady)])
+    return "\n\n".join(part for part in (_boundaries(scores.courses), ward, steady) if part)
 
 
 def _boundaries(courses: Mapping[str, Course]) -> str:
-    lines = [
-        "| recordings | hours | F1 of starts | F1 of ends | onsets | missed | median s | 95 % s |",
-        "| --- |" + " ---: |" * 7,
-    ]
+    rows = []
     for name, c in courses.items():
         cells = (c.hours, c.starts.f1, c.ends.f1, c.latency.onsets, c.latency.missed)
         times = (c.latency.median_s, c.latency.p95_s)
-        lines.append(f"| {name} | {' | '.join('' if v is None else f'{v:g}' for v in (*cells, *times))} |")
-    return "\n".join(lines)
+        rows.append((name, *("" if v is None else f"{v:g}" for v in (*cells, *times))))
+    head = ("recordings", "hours", "F1 of starts", "F1 of ends", "onsets", "missed", "median s", "95 % s")
+    return table(head, rows)
 
 
 def short(scores: EventScores) -> str:

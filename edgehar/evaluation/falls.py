@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from edgehar.evaluation.alarms import Alarms, alarms, bound_cell
 from edgehar.evaluation.datasets import Trial, read_set
-from edgehar.evaluation.events import report
+from edgehar.evaluation.events import run_recording
+from edgehar.evaluation.markdown import table
 from edgehar.evaluation.plan import offered, taken
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.fall_confirmation import FallConfirmation
@@ -39,6 +40,14 @@ WITHOUT = {
 THRESHOLDS = (0.1, 0.3, 0.4, 0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 DECISION = "the decision"
 _ALONE = "one window of"
+_COLUMNS = (
+    "alarm by",
+    "falls found",
+    "95 %",
+    "false alarms per hour",
+    "at most (95 %)",
+    "latency median, 95 % s",
+)
 _NOT_OFFERED = f"`{FALLING}`: not offered at the wrist by this model."
 
 
@@ -91,7 +100,7 @@ class Falls(Struct, frozen=True):
     """`THRESHOLDS` on single windows."""
 
 
-def apart(times: Sequence[float], refractory_s: float = REFRACTORY_S) -> list[float]:
+def without_echoes(times: Sequence[float], refractory_s: float = REFRACTORY_S) -> list[float]:
     """Return those of rising times, s, that are no echo of the one before."""
     kept: list[float] = []
     for t in times:
@@ -121,7 +130,7 @@ def watches(recognizer: Recognizer, folder: Path) -> Iterator[Watch]:
 def watch(recognizer: Recognizer, name: str, trial: Trial, placement: str) -> Watch:
     """Run the model and its decision over one sensor of a trial."""
     track = trial.tracks[placement]
-    reported = report(recognizer, {placement: track})
+    reported = run_recording(recognizer, {placement: track})
     starts = [e.detected_at for e in reported.events if e.kind == "activity_started" and e.label == FALLING]
     raised = {DECISION: starts} | raised_by(recognizer.spec, reported.predictions)
     return Watch(
@@ -130,7 +139,7 @@ def watch(recognizer: Recognizer, name: str, trial: Trial, placement: str) -> Wa
         is_fall=trial.activity.startswith("fall_"),
         hours=reported.hours,
         peak_s=_peak(track),
-        raised={point: apart(times) for point, times in raised.items()},
+        raised={point: without_echoes(times) for point, times in raised.items()},
     )
 
 
@@ -240,35 +249,24 @@ def markdown(scores: Falls | None) -> str:
     """Lay out all operating points, with the false alarms of each source."""
     if scores is None:
         return _NOT_OFFERED
-    columns = [
-        "alarm by",
-        "falls found",
-        "95 %",
-        "false alarms per hour",
-        "at most (95 %)",
-        *(f"{source} ({hours:.2f} h)" for source, hours in scores.hours.items()),
-        "latency median, 95 % s",
-    ]
-    lines = [f"| {' | '.join(columns)} |", "| --- |" + " ---: |" * (len(columns) - 1)]
+    *head, latency_title = _COLUMNS
+    sources = [f"{source} ({hours:.2f} h)" for source, hours in scores.hours.items()]
+    rows = []
     for p in (scores.decided, *scores.aftermath, *scores.windows):
         *cells, latency = _cells(p)
-        cells += [f"{p.alarms[source].alarms}" for source in scores.hours]
-        lines.append(f"| {' | '.join([*cells, latency])} |")
-    return "\n".join([*lines, "", _in_reach([*scores.aftermath, *scores.windows])])
+        rows.append([*cells, *(f"{p.alarms[source].alarms}" for source in scores.hours), latency])
+    return f"{table((*head, *sources, latency_title), rows)}\n\n{_in_reach([*scores.aftermath, *scores.windows])}"
 
 
 def short(scores: Falls | None) -> str:
     """Lay out the decision, what its proofs are worth, and single windows that reach one of the two aims."""
     if scores is None:
         return _NOT_OFFERED
-    lines = [
-        "| alarm by | falls found | 95 % | false alarms per hour | at most (95 %) | latency median, 95 % s |",
-        "| --- |" + " ---: |" * 5,
-    ]
     without = [p for p in scores.aftermath if p.name in WITHOUT]
     alone = [p for p in (at_share(scores.windows), at_rate(scores.windows)) if p]
-    lines += [f"| {' | '.join(_cells(p))} |" for p in (scores.decided, *without, *alone)]
-    return "\n".join(lines)
+    rows = [_cells(p) for p in (scores.decided, *without, *alone)]
+    false, hours = scores.decided.total.alarms, sum(scores.hours.values())
+    return f"{table(_COLUMNS, rows)}\n\nFalse alarms of the decision: {false} in {hours:.1f} h."
 
 
 def _cells(p: Point) -> list[str]:

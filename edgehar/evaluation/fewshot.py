@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edgehar.errors import ModelError, RecordingError
 from edgehar.evaluation.dataset_windows import windows
 from edgehar.evaluation.datasets import Trial, read_set
+from edgehar.evaluation.markdown import figure, table
 from edgehar.evaluation.metrics import confusion, f1
 from edgehar.evaluation.plan import DECIDED_ON
 from edgehar.pipeline.recognizer import Recognizer
@@ -284,14 +285,11 @@ def short(scores: Sequence[Shot]) -> str:
 
 def markdown(scores: Sequence[Shot]) -> str:
     """Lay out a line per people and head, a column per k."""
-    lines = [
-        f"| people | head | {' | '.join('k = ' + str(k) for k in KS)} |",
-        "| --- | --- |" + " ---: |" * len(KS),
-    ]
+    rows = []
     for people, head in dict.fromkeys((shot.people, shot.head) for shot in scores):
         by_k = {shot.k: shot for shot in scores if (shot.people, shot.head) == (people, head)}
         cells = [f"{s.macro_f1:.3f} ± {s.spread:.3f}" for s in by_k.values() if s.k]
         if 0 in by_k:
-            cells = [f"{by_k[0].macro_f1:.3f}"] * len(KS)
-        lines.append(f"| {people} | {head} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+            cells = [figure(by_k[0].macro_f1)] * len(KS)
+        rows.append((people, head, *cells))
+    return table(("people", "head", *(f"k = {k}" for k in KS)), rows, words=(0, 1))

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edgehar.errors import ModelError
-from edgehar.evaluation.dataset_windows import Channels, windows
+from edgehar.evaluation.dataset_windows import HOP_S, Channels, windows
 from edgehar.evaluation.datasets import Trial
 from edgehar.evaluation.results import TURNED
 from edgehar.motion.imu import random_rotations
@@ -29,8 +29,6 @@ from edgehar.types import Activity, FloatArray, Prediction
 
 WINDOW_S = 2.56
 """Length of a scored window, s."""
-HOP_S = 1.28
-"""From one scored window to the next, s."""
 NO_ANSWER = "no_answer"
 DECIDED_ON: Mapping[str, frozenset[int]] = {
     "motionsense": frozenset(range(1, 7)),

@@ -1,10 +1,11 @@
 """The tables of an evaluation in Markdown: all of them, and the few that a reader needs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
 from edgehar.evaluation import measurements
+from edgehar.evaluation.markdown import figure, table
 from edgehar.evaluation.results import TURNED, Line, Results, Swept, metrics
 
 _ELSEWHERE = {
@@ -22,7 +23,7 @@ def document(results: Results) -> str:
         "Under other conditions": _sweeps(results),
         "What each label rests on": _evidence(results),
         **measurements.tables(results.more),
-        "Not scored": table(("not scored", "why"), list(results.skipped.items()), numbers=False),
+        "Not scored": table(("not scored", "why"), list(results.skipped.items()), words=(0, 1)),
     }
     return _titled(parts)
 
@@ -139,7 +140,7 @@ def _evidence(results: Results) -> str:
         (label, "; ".join(f"{row} {f1:.2f}" for row, f1 in by_row.items()) or _without_row(label, results))
         for label, by_row in results.evidence.items()
     ]
-    return table(("label", "F1 where people really do it"), rows, numbers=False)
+    return table(("label", "F1 where people really do it"), rows, words=(0, 1))
 
 
 def _short_evidence(results: Results) -> str:
@@ -151,23 +152,10 @@ def _short_evidence(results: Results) -> str:
         least, most = (choose(by_row, key=by_row.__getitem__) for choose in (min, max))
         ends = (f"{by_row[row]:.2f} {row}" for row in (least, most))
         rows.append((label, str(len(by_row)), f"{median(by_row.values()):.2f}", *ends))
-    return table(("label", "rows in which people do it", "F1, median", "least", "most"), rows, numbers=False)
+    head = ("label", "rows in which people do it", "F1, median", "least", "most")
+    return table(head, rows, words=range(len(head)))
 
 
 def _without_row(label: str, results: Results) -> str:
     measurement, reference = _ELSEWHERE.get(label, ("", ""))
     return reference if measurement in results.more else "never tested on people"
-
-
-def figure(value: float | None) -> str:
-    """Show a share in three digits; nothing for None."""
-    return "" if value is None else f"{value:.3f}"
-
-
-def table(head: Iterable[str], rows: Sequence[Sequence[str]], *, numbers: bool = True) -> str:
-    """Lay out a table of Markdown, numbers to the right; empty without rows."""
-    names = list(head)
-    if not rows:
-        return ""
-    marks = ["---", *["---:" if numbers else "---"] * (len(names) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (names, marks, *rows))

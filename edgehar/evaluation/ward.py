@@ -13,6 +13,7 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from edgehar.evaluation.markdown import table
 from edgehar.recordings.scoring import Segment
 
 Interval = tuple[float, float]
@@ -226,8 +227,8 @@ def markdown(results: Mapping[str, Ward]) -> str:
     """Lay out a line per name: rates in percent, then the counts of events."""
     rates, events = Rates.__struct_fields__, Events.__struct_fields__
     head = ["", *(f"{name} %" for name in rates), *(name.replace("_", " + ") for name in events)]
-    lines = [f"| {' | '.join(head)} |", "| --- |" + " ---: |" * (len(head) - 1)]
+    rows = []
     for name, ward in results.items():
         shares = ["" if v is None else f"{100 * v:.1f}" for v in asdict(ward.rates).values()]
-        lines.append(f"| {' | '.join([name, *shares, *map(str, asdict(ward.events).values())])} |")
-    return "\n".join(lines)
+        rows.append([name, *shares, *map(str, asdict(ward.events).values())])
+    return table(head, rows)

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
+from edgehar.sources.simulated.packet_loss import BURST, BurstLoss
 from edgehar.types import Item
 from edgehar.wire.framing import frame
-from edgehar.wire.packet_loss import BurstLoss
 from edgehar.wire.protocol import Data, Description, decode, encode_data, encode_description
 
 _WRAP = 0xFFFFFFFF
@@ -37,7 +37,7 @@ class Faults(Struct, frozen=True):
 
     loss: float = 0.0
     """Share of packets lost, 0..1, in bursts (Gilbert-Elliott: a link is good or bad, and bad loses all)."""
-    burst: float = 4.0
+    burst: float = BURST
     """Mean length of such a burst, packets, from 1; at 1 / (1 - loss) each packet is lost or not on its own."""
     jitter_s: float = 0.0
     """Mean extra delay of a packet, s, exponentially distributed; packets never overtake each other."""

@@ -2,6 +2,9 @@
 
 import math
 
+BURST = 4.0
+"""Packets lost in a row, mean, unless somebody asks for other bursts: round number."""
+
 
 class BurstLoss:
     """A link that is good or bad, at first good, and loses all packets while it is bad (Gilbert-Elliott)."""
