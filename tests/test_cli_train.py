@@ -1,6 +1,8 @@
 """Refusals of `edgehar-train` before it works for minutes."""
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import msgspec
@@ -9,7 +11,6 @@ from conftest import ROOT, lacking
 from test_evaluate import simulate
 
 from edgehar.cli import train as cli
-from edgehar.errors import ConfigError
 from edgehar.evaluation.results import Results
 from edgehar.training import export, recipe as recipes
 from edgehar.training.build import fitting_libraries
@@ -24,12 +25,12 @@ class Refused:
     """A command line that is refused; calling it gives the lines of stderr."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self.capsys = capsys
+        self.capsys, self.code = capsys, 78
 
     def __call__(self, *arguments: object) -> list[str]:
         with pytest.raises(SystemExit) as exit_:
             cli.main([*map(str, arguments)])
-        assert exit_.value.code == 78
+        assert exit_.value.code == self.code
         out, err = self.capsys.readouterr()
         assert not out
         return [line for line in err.splitlines() if line.strip()]
@@ -44,7 +45,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
 def recipe(tmp_path: Path) -> Path:
     try:
         fitting_libraries()
-    except ConfigError as error:
+    except ImportError as error:
         lacking(str(error))
     path = tmp_path / "tiny.toml"
     path.write_text(TINY)
@@ -88,6 +89,88 @@ def test_a_folder_that_no_pair_can_be_written_to_is_refused_at_once(
     out = tmp_path / "tiny.toml" / "pairs"
     *_, line = refused("build", recipe, "--out", out, "--work", tmp_path / "work")
     assert line == f"edgehar-train: {out}: Not a directory; --out takes a folder to write to"
+    assert not list((tmp_path / "work").glob("*.npz"))
+
+
+@pytest.mark.parametrize(
+    ("verb", "module", "package"),
+    [
+        ("build", "tensorflow", "tensorflow"),
+        ("build", "scipy.optimize", "scipy"),
+        ("baselines", "keras", "keras"),
+        ("baselines", "sklearn.ensemble", "sklearn"),
+        ("ablate", "scipy.optimize", "scipy"),
+    ],
+)
+def test_a_missing_package_is_named_before_anything_is_simulated(
+    tmp_path: Path,
+    recipe: Path,
+    refused: Refused,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    module: str,
+    package: str,
+) -> None:
+    for name in ("motionsense", "dsads"):
+        simulate(tmp_path / "imu" / f"{name}.npz", BRIEF)
+    monkeypatch.setitem(sys.modules, module, None)
+    refused.code = 3
+    data = () if verb == "build" else ("--data", tmp_path)
+    *_, line = refused(verb, recipe, *data, "--work", tmp_path / "work")
+    assert line == f"edgehar-train: the package `{package}` is missing; pip install 'edgehar[train]'"
+    assert not list((tmp_path / "work").glob("*.npz"))
+
+
+def test_a_library_that_cannot_be_loaded_says_why_in_one_line(
+    recipe: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> str:
+        raise ImportError("libcuda.so.1: no such file\n\nFailed to load the native runtime.")
+
+    monkeypatch.setattr("edgehar.training.build.fitting_libraries", broken)
+    refused.code = 3
+    *_, line = refused("build", recipe)
+    assert "`tensorflow` fails: libcuda.so.1: no such file; pip install" in line
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_scipy_is_missed_before_anything_is_scored(
+    tmp_path: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch, *, write: bool
+) -> None:
+    simulate(tmp_path / "imu" / "motionsense.npz", BRIEF)
+    for suffix in (".json", ".tflite"):
+        shutil.copy(ROOT / "models" / f"imu_tcn{suffix}", tmp_path)
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    monkeypatch.setattr("edgehar.evaluation.evaluate.each", lambda *_: pytest.fail("scored"))
+    refused.code = 3
+    more = () if write else ("--no-write",)
+    [line] = refused(
+        "evaluate", tmp_path / "imu_tcn.json", "--data", tmp_path, "--work", tmp_path / "work", *more
+    )
+    assert line == "edgehar-train: the package `scipy` is missing; pip install 'edgehar[train]'"
+
+
+def test_a_wrong_data_folder_is_refused_before_a_work_folder_is_made(
+    tmp_path: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    [line] = refused("evaluate", "imu_tcn", "--data", "nowhere")
+    assert "nowhere/imu: no such folder" in line
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("verb", ["baselines", "ablate"])
+def test_a_network_that_was_not_scored_yet_gets_no_other_figures(
+    tmp_path: Path, recipe: Path, refused: Refused, verb: str
+) -> None:
+    for name in ("motionsense", "dsads"):
+        simulate(tmp_path / "imu" / f"{name}.npz", BRIEF)
+    export.write_manifest(tmp_path / "tiny", export.describe(recipes.load(recipe), b"new", {}))
+    *_, line = refused(verb, recipe, "--data", tmp_path, "--work", tmp_path / "work")
+    pair = tmp_path / "tiny.json"
+    assert line.endswith(
+        f"{pair}: a network that was not scored yet; run `edgehar-train evaluate {pair}` first"
+    )
     assert not list((tmp_path / "work").glob("*.npz"))
 
 

@@ -14,7 +14,6 @@ import typer
 from conftest import ROOT, lacking
 
 from edgehar.cli import train as cli
-from edgehar.errors import ConfigError
 from edgehar.training import cache, fit as fitting, recipe as recipes
 from edgehar.training.build import Build, fitting_libraries
 
@@ -32,7 +31,7 @@ def recipe_file() -> Path:
 def build(recipe_file: Path, folder: Path, heard: list[tuple[str, int, int]] | None = None) -> Build:
     try:
         libraries = fitting_libraries()
-    except ConfigError as error:
+    except ImportError as error:
         lacking(str(error))
     recipe = recipes.load(recipe_file)
 
@@ -58,12 +57,12 @@ import os, signal, sys
 from pathlib import Path
 import typer
 from msgspec.structs import replace
-from edgehar.cli.train import building
+from edgehar.cli.train import opened_build
 def stop(stage, done, total):
     if stage.startswith("fitting") and done == 13:
         os.killpg(0, signal.SIGINT)  # as a terminal does it
 try:
-    with building(Path(sys.argv[1]), Path(sys.argv[2]), 1, fits=True) as made:
+    with opened_build(Path(sys.argv[1]), Path(sys.argv[2]), 1, fits=True) as made:
         replace(made, progress=stop).pair()
 except typer.Exit as stopped:
     sys.exit(stopped.exit_code)
@@ -110,11 +109,11 @@ def test_a_damaged_state_is_not_used(whole: tuple[Build, str], caplog: pytest.Lo
     made, _ = whole
     state = made.state()
     content = state.path.read_bytes()
-    assert made.kept().startswith("4 of 4")
+    assert made.progress_sentence().startswith("4 of 4")
     state.path.write_bytes(content[: len(content) // 2])
     assert state.load() is None
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "simulated windows are kept" in made.kept()
+    assert "simulated windows are kept" in made.progress_sentence()
     state.path.write_bytes(content)
 
 
@@ -153,7 +152,7 @@ def test_ctrl_c_tells_what_this_command_goes_on_from(
     line: str,
 ) -> None:
     folder = whole[0].folder
-    with pytest.raises(typer.Exit), cli.building(recipe_file, folder, 1, again, fits=fits):
+    with pytest.raises(typer.Exit), cli.opened_build(recipe_file, folder, 1, again, fits=fits):
         raise KeyboardInterrupt
     assert capsys.readouterr().err.splitlines()[-1] == f"edgehar-train: stopped; {line.format(folder)}"
 
@@ -161,15 +160,18 @@ def test_ctrl_c_tells_what_this_command_goes_on_from(
 def test_windows_of_another_recipe_are_not_said_to_be_kept(whole: tuple[Build, str], tmp_path: Path) -> None:
     made = msgspec.structs.replace(whole[0], folder=tmp_path)
     shutil.copy(whole[0].folder / "windows.npz", tmp_path)
-    assert "simulated windows are kept" in made.kept()
+    assert "simulated windows are kept" in made.progress_sentence()
     other = msgspec.structs.replace(made.recipe, seed=8)
-    assert msgspec.structs.replace(made, recipe=other).kept() == "nothing was done yet that could be kept"
+    assert (
+        msgspec.structs.replace(made, recipe=other).progress_sentence()
+        == "nothing was done yet that could be kept"
+    )
 
 
 def test_a_pair_names_the_recipe_that_was_read(recipe_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "tiny.toml"
     shutil.copy(recipe_file, path)
-    with cli.building(path, tmp_path / "work", 1) as made:
+    with cli.opened_build(path, tmp_path / "work", 1) as made:
         path.write_text("changed since")
     assert made.digest == hashlib.sha256(recipe_file.read_bytes()).hexdigest()
 
@@ -179,5 +181,5 @@ def test_a_fresh_build_forgets_what_is_kept(recipe_file: Path, tmp_path: Path) -
     made.state().save({})
     (tmp_path / "tiny.json").touch()
     made.forget()
-    assert made.kept() == "nothing was done yet that could be kept"
+    assert made.progress_sentence() == "nothing was done yet that could be kept"
     assert (tmp_path / "tiny.json").exists()

@@ -9,7 +9,8 @@ from conftest import lacking
 from hypothesis import given, strategies as st
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation.metrics import calibration, confusion, f1, score
+from edgehar.evaluation.metrics import calibration, score
+from edgehar.training.confusion import confusion, f1
 
 WORDS = ("walking", "running", "lying", "no_answer")
 

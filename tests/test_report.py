@@ -55,7 +55,26 @@ def test_nothing_is_added_to_the_figures_of_another_network(
     assert "another network" in record.getMessage()
 
 
-def test_where_no_results_are_nothing_is_required_of_the_model(tmp_path: Path) -> None:
+def test_without_results_a_model_that_was_never_scored_is_refused_what_is_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stem, work = beside(tmp_path, OTHERS)
+    (work / "results.json").unlink()
+    report.check(stem, work, write=True)
+    spec = msgspec.structs.replace(manifest.read(SHIPPED), metrics={})
+    stem.with_suffix(".json").write_bytes(msgspec.json.encode(spec))
+    refusal = r"imu_tcn\.json: a network that was not scored yet; run `edgehar-train evaluate .*imu_tcn\.json` first$"
+    with pytest.raises(ConfigError, match=refusal):
+        report.check(stem, work, write=True)
+    with pytest.raises(ConfigError, match=refusal):
+        report.add(stem, work, "baselines", {}, "", "")
+    assert not list(work.iterdir())
+    report.check(stem, work, write=False)
+    [record] = caplog.records
+    assert "not scored yet" in record.getMessage()
+
+
+def test_where_no_model_is_nothing_is_required(tmp_path: Path) -> None:
     report.check(tmp_path / "imu_tcn", tmp_path, write=True)
     report.add(tmp_path / "imu_tcn", tmp_path, "baselines", {}, "| table |", "")
     assert [path.name for path in tmp_path.iterdir()] == ["baselines.md"]

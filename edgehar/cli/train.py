@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
 import typer
@@ -21,6 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from edgehar.cli.terminal import EXIT_MISSING, EXIT_REFUSED
 from edgehar.errors import ConfigError, OperatorError
 from edgehar.training import cache, export, files, recipe as recipes
 from edgehar.training.progress import Progress
@@ -28,8 +29,6 @@ from edgehar.training.progress import Progress
 if TYPE_CHECKING:
     from edgehar.training.build import Build
 
-EXIT_REFUSED = 78
-"""EX_CONFIG of sysexits.h, as `edgehar` has it."""
 EXIT_STOPPED = 130
 """128 and the number of SIGINT, as shells have it."""
 
@@ -70,11 +69,11 @@ def build(
     """Build a model pair from a recipe."""
     again = "the same command without --fresh" if fresh else "the same command"
     where = out or path.parent
-    with building(path, folder, workers, again, fits=True) as made:
+    with opened_build(path, folder, workers, again, fits=True) as build:
         files.check_writable(where, "--out takes a folder to write to")
         if fresh:
-            made.forget()
-        content, spec = made.pair()
+            build.forget()
+        content, spec = build.pair()
     stem = where / spec.name
     export.write_pair(stem, content, spec)
     typer.echo(f"{stem}.json")
@@ -97,13 +96,14 @@ def evaluate(
 ) -> None:
     """Score a model pair on recordings."""
     from edgehar.evaluation import report, tables
-    from edgehar.evaluation.evaluate import evaluate as score_pair
+    from edgehar.evaluation.evaluate import evaluate as score_pair, set_names
     from edgehar.pipeline import manifest, recognizer
 
     path = manifest.find(model)
     name = recognizer.load(path).spec.name  # a pair that cannot run is refused at once
     chosen, work = _names(only), folder or _work_folder(name)
     write = write and not chosen
+    set_names(data, chosen)  # a wrong folder is refused before anything is made
     if write:
         report.ready(path, work)
     with _bars() as bars:
@@ -136,15 +136,15 @@ def baselines(
     chosen, stem = _names(only), path.with_suffix("")
     write = write and not chosen
     set_names(data, chosen)  # a wrong folder is refused before minutes of simulation
-    with building(path, folder, workers) as made:
-        report.check(stem, made.folder, write=write)
+    with opened_build(path, folder, workers) as build:
+        report.check(stem, build.folder, write=write)
         scores = {
-            baseline.stem: score(baseline, data, chosen, workers, made.progress)
-            for baseline in (forest(made), untrained(made))
+            baseline.stem: score(baseline, data, chosen, workers, build.progress)
+            for baseline in (forest(build), untrained(build))
         }
     typer.echo(markdown(scores, model_macro_f1(stem)))
     if write:
-        publish(stem, made.folder, scores)
+        publish(stem, build.folder, scores)
 
 
 @app.command(
@@ -166,24 +166,37 @@ def ablate(
 
     stem = path.with_suffix("")
     set_names(data, ["motionsense", "dsads"])
-    with building(path, folder, workers) as made:
+    with opened_build(path, folder, workers) as build:
         if write:
-            report.check(stem, made.folder, write=True)
-        scores = ablations.ablate(made.recipe, made.windows, data, epochs, made.progress)
+            report.check(stem, build.folder, write=True)
+        scores = ablations.ablate(build.recipe, build.windows, data, epochs, build.progress)
     table = ablations.markdown(scores)
     typer.echo(table)
     if write:
-        report.add(stem, made.folder, "mounting", scores, table, table)
+        report.add(stem, build.folder, "mounting", scores, table, table)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; what the operator can mend is one line on stderr and exit code 78."""
+    """Run the command line; what the operator can mend is one line on stderr and an exit code."""
     logging.basicConfig(level=logging.WARNING, handlers=[_Lines()])
     try:
         app(arguments)
     except OperatorError as error:
-        typer.echo(f"edgehar-train: {error}", err=True)
-        sys.exit(EXIT_REFUSED)
+        _fail(f"{error}", EXIT_REFUSED)
+    except ImportError as error:
+        package = (error.name or "tensorflow").partition(".")[0]
+        if package == "edgehar":
+            raise
+        # TensorFlow tells in many lines what it could not load.
+        why = (
+            "is missing" if isinstance(error, ModuleNotFoundError) else f"fails: {f'{error}'.splitlines()[0]}"
+        )
+        _fail(f"the package `{package}` {why}; pip install 'edgehar[train]'", EXIT_MISSING)
+
+
+def _fail(sentence: str, code: int) -> NoReturn:
+    typer.echo(f"edgehar-train: {sentence}", err=True)
+    sys.exit(code)
 
 
 class _Lines(logging.Handler):
@@ -204,15 +217,15 @@ def _work_folder(name: str) -> Path:
 
 
 @contextmanager
-def building(
+def opened_build(
     path: Path, folder: Path | None, workers: int, again: str = "the same command", *, fits: bool = False
 ) -> Iterator["Build"]:
-    """Open a build with a progress bar; Ctrl-C ends it with one line on what is kept: see `Build.kept`."""
+    """Open a build with a progress bar; Ctrl-C ends it with one line on what is kept: see `Build.progress_sentence`."""
     content = recipes.read(path)
     recipe = recipes.parse(content, path)
     for problem in export.problems(recipe):
         raise ConfigError(f"{path}: {problem}")
-    made = None
+    build = None
     try:
         with _bars() as bars:
             from edgehar.training.build import Build, fitting_libraries
@@ -220,11 +233,11 @@ def building(
             libraries = fitting_libraries()
             work = cache.make_work_folder(folder or _work_folder(recipe.name))
             digest = hashlib.sha256(content).hexdigest()
-            made = Build(recipe, work, workers, libraries, _progress(bars), digest)
-            yield made
+            build = Build(recipe, work, workers, libraries, _progress(bars), digest)
+            yield build
     except KeyboardInterrupt:
-        kept = made.kept(again, fits=fits) if made else "nothing was done yet"
-        typer.echo(f"edgehar-train: stopped; {kept}", err=True)
+        sentence = build.progress_sentence(again, fits=fits) if build else "nothing was done yet"
+        typer.echo(f"edgehar-train: stopped; {sentence}", err=True)
         raise typer.Exit(EXIT_STOPPED) from None
 
 

@@ -6,9 +6,9 @@ beside them, with the 95 % upper bound of the rate (exact Poisson, 3/T where the
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
-from scipy.stats import chi2
 
 from edgehar.evaluation.datasets import Trial, read_set
 from edgehar.evaluation.events import Reported, run_recording, wearings
@@ -47,9 +47,16 @@ class Null(Struct, frozen=True):
     """Every label that may give an alarm; `any` is all of them."""
 
 
+def chi_squared() -> Any:
+    """Load the distribution that gives the bounds; ImportError without scipy."""
+    from scipy.stats import chi2  # noqa: PLC0415  # slow to load, and only the bounds need it
+
+    return chi2
+
+
 def upper_bound(count: int, hours: float, level: float = 0.95) -> float:
     """Return the one-sided upper bound of a Poisson rate per hour after `count` events in `hours`, which are not 0."""
-    return float(chi2.ppf(level, 2 * (count + 1)) / 2.0 / hours)
+    return float(chi_squared().ppf(level, 2 * (count + 1)) / 2.0 / hours)
 
 
 def alarms(count: int, hours: float) -> Alarms:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
+from edgehar.evaluation.alarms import chi_squared
 from edgehar.evaluation.datasets import Trial, read_set, set_files
 from edgehar.evaluation.measurements import MEASUREMENTS, measure
 from edgehar.evaluation.metrics import Score, calibration, score
@@ -44,11 +45,13 @@ def evaluate(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Results:
-    """Score what is in `folder`/imu, or some sets of it; RecordingError if one is broken."""
+    """Score what is in `folder`/imu, or some sets of it; RecordingError if one is broken, ImportError without scipy."""
     spec = manifest.read(model)
     names = set_names(folder, only)
     plans = plan(spec, {name: read_set(folder, name) for name in names})
     measurements = [name for name in MEASUREMENTS if not only or name in only]
+    if {"alarms", "falls"} & set(measurements):
+        chi_squared()  # what is missing is named before minutes of scoring
     runs = dict.fromkeys(run for row in plans.rows for run in row.runs)
     answers: dict[Run, Answers] = {}
     more: dict[str, Any] = {}

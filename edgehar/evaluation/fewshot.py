@@ -17,13 +17,12 @@ from edgehar.errors import ModelError, RecordingError
 from edgehar.evaluation.dataset_windows import windows
 from edgehar.evaluation.datasets import Trial, read_set
 from edgehar.evaluation.markdown import figure, table
-from edgehar.evaluation.metrics import confusion, f1
 from edgehar.evaluation.plan import DECIDED_ON
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.training.confusion import Indices, confusion, f1
 from edgehar.types import FloatArray
 
 Array = NDArray[np.float64]
-Indices = NDArray[np.int64]
 
 KS = (1, 8, 32)
 """Windows of support per activity."""

@@ -1,5 +1,7 @@
 """A random forest on statistics of the same windows, which answers like `edgehar.pipeline.recognizer.Recognizer`."""
 
+import hashlib
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from edgehar.errors import ConfigError
+from edgehar.errors import ConfigError, ModelError
 from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
@@ -16,18 +18,17 @@ from edgehar.training import export
 from edgehar.training.build import Build
 from edgehar.training.cache import CachedArrays, cache_key, simulation_key
 from edgehar.training.recipe import Recipe
-from edgehar.training.synthesize import Dataset, Views
+from edgehar.training.synthesize import FOREST_VIEWS, Dataset, Views
 from edgehar.types import IMU_CHANNELS, FloatArray, Prediction, Window
 
 FOREST_VERSION = 1
-"""Raise it with any change that grows another forest on the same windows: in the features, the views or the trees
-here, or in the views of `synthesize`. Then it is grown anew, in minutes."""
+"""Raise it with any change that grows another forest on the same windows: in the features or the trees here,
+in the views of `synthesize`, or in what they draw from `motion.imu` (`draw_mountings`, `random_rotations`, `SITES`).
+Then it is grown anew, in minutes."""
 TREES = 300
 """Round number; more change nothing."""
 _LEAF = 5
 """Least windows in a leaf: round number, against trees that learn single windows by heart."""
-_VIEWS = 4
-"""Seed of the views that the forest is grown on."""
 _AT_ONCE = 500
 """Windows."""
 _BANDS_HZ = (0.3, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -131,18 +132,24 @@ class Forest(Recognizer):
 
 
 def load(path: Path) -> Recognizer:
-    """Load the forest of `NAME.npz` and `NAME.json`."""
-    with np.load(path) as file:
-        # From our own work folder, written by `forest`.
-        forest = pickle.loads(file[_PICKLE])  # noqa: S301
-    return Forest(manifest.read(path.with_suffix(".json")), forest)
+    """Load the forest of `NAME.npz` and `NAME.json`; ModelError if they are no pair.
+
+    The manifest's sha256 guards against damage and mix-ups. It is no signature: who can write to the work folder can
+    have any code run.
+    """
+    spec, content = manifest.read(path.with_suffix(".json")), manifest.content_of(path)
+    if hashlib.sha256(content).hexdigest() != spec.sha256:
+        raise ModelError(f"{path}: another forest than that of its manifest, or damaged; delete both files")
+    with np.load(io.BytesIO(content)) as file:
+        forest = pickle.loads(file[_PICKLE])  # noqa: S301  # written by `forest`
+    return Forest(spec, forest)
 
 
 def grow(recipe: Recipe, data: Dataset, workers: int, trees: int = TREES) -> Any:
     """Grow a forest on one view of each window, drawn as for an epoch of the network; same seed, same trees.
 
     Raises:
-        ConfigError: without scikit-learn.
+        ImportError: without scikit-learn.
     """
     forest = _scikit_learn().ensemble.RandomForestClassifier(
         trees, min_samples_leaf=_LEAF, n_jobs=workers, random_state=recipe.seed % 2**32
@@ -151,16 +158,14 @@ def grow(recipe: Recipe, data: Dataset, workers: int, trees: int = TREES) -> Any
 
 
 def _scikit_learn() -> Any:
-    try:
-        import sklearn.ensemble  # noqa: PLC0415  # loads in seconds
-    except ImportError as error:
-        raise ConfigError(f"a forest needs scikit-learn: pip install 'edgehar[train]' ({error})") from error
+    import sklearn.ensemble  # noqa: PLC0415  # loads in seconds
+
     return sklearn
 
 
 def views(recipe: Recipe, data: Dataset) -> FloatArray:
     """Return features of one view of each window in the device's axes, made a few windows at a time."""
-    draw = Views(replace(recipe, frames=("device",)), data, seed=_VIEWS)
+    draw = Views(replace(recipe, frames=("device",)), data, seed=FOREST_VIEWS)
     rows = np.arange(len(data.x))
     parts = [features(draw(rows[i : i + _AT_ONCE]), recipe.rate_hz) for i in range(0, len(rows), _AT_ONCE)]
     return np.concatenate(parts)
@@ -170,6 +175,10 @@ def forest(build: Build, trees: int = TREES) -> Path:
     """Return the file of a random forest on the windows of a build, grown unless it is kept.
 
     It is a pickle inside an array, so that its key and checksum are seen before it is loaded.
+
+    Raises:
+        ConfigError: if it cannot be kept; what lies in its place is another forest, and is not scored.
+        ImportError: without scikit-learn.
     """
     path = build.folder / "random_forest.npz"
     cached = CachedArrays(path, forest_key(build.recipe, trees))
@@ -179,6 +188,8 @@ def forest(build: Build, trees: int = TREES) -> Path:
         content = pickle.dumps(grow(build.recipe, data, build.workers, trees))
         cached.save({_PICKLE: np.frombuffer(content, np.uint8)})
         build.progress(f"growing {trees} trees", 1, 1)
+        if not cached.is_good():
+            raise ConfigError(f"{path}: not written; make room for it, or give another folder by --work")
     export.write_manifest(path.with_suffix(""), export.describe(build.recipe, path.read_bytes(), {}))
     return path
 

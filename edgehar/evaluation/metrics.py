@@ -8,14 +8,13 @@ from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
 from edgehar.training.calibrate import expected_calibration_error, tempered
+from edgehar.training.confusion import Counts, confusion, f1
 from edgehar.types import FloatArray
 
 _DRAWS = 1000
 _SEED = 1
 
 Words = NDArray[np.str_]
-Counts = NDArray[np.float64]
-Indices = NDArray[np.int64]
 
 
 class Score(Struct, frozen=True):
@@ -72,23 +71,6 @@ def score(person: Words, true: Words, predicted: Words) -> Score:
             for label, of in zip(labels, counts, strict=True)
         },
     )
-
-
-def confusion(true: Indices, predicted: Indices, labels: int, answers: int) -> Counts:
-    """Count windows (labels, answers), given the index of each window's label and of its answer."""
-    cells = np.bincount(
-        np.ravel_multi_index((true, predicted), (labels, answers)), minlength=labels * answers
-    )
-    return cells.astype(np.float64).reshape(labels, answers)
-
-
-def f1(counts: Counts) -> Counts:
-    """Return F1 (..., labels) of (..., labels, answers), whose first answers are the labels; nan for absent ones."""
-    labels = counts.shape[-2]
-    right = np.diagonal(counts, axis1=-2, axis2=-1)
-    true, answered = counts.sum(axis=-1), counts[..., :labels].sum(axis=-2)
-    each: Counts = np.divide(2 * right, true + answered, out=np.full(true.shape, np.nan), where=true > 0)
-    return each
 
 
 def _interval(by_person: Counts) -> tuple[float, float] | None:

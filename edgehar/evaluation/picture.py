@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from edgehar.errors import ConfigError
 from edgehar.evaluation.metrics import Score
 from edgehar.training.files import write_whole
 
@@ -21,7 +20,7 @@ def draw(scores: Mapping[str, Score], path: Path) -> None:
     """Write a PNG with a panel for each score: rows are true, shares of a row are shades.
 
     The same scores give the same bytes with the same matplotlib; of no scores there is no picture.
-    ConfigError without matplotlib, or if the file cannot be written.
+    ImportError without matplotlib, ConfigError if the file cannot be written.
     """
     if not scores:
         return
@@ -57,13 +56,11 @@ def _panel(ax: Any, name: str, score: Score) -> None:
 
 
 def libraries() -> tuple[Any, Any, Any]:
-    """Return figure, canvas and image, apart from any display and from pyplot's state; ConfigError without matplotlib."""
-    try:
-        import matplotlib as mpl  # noqa: PLC0415  # slow to load, and only the picture needs it
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-        from matplotlib.figure import Figure  # noqa: PLC0415
-        from PIL import Image  # noqa: PLC0415  # comes with matplotlib
-    except ImportError as error:
-        raise ConfigError(f"the picture needs matplotlib: pip install 'edgehar[train]' ({error})") from error
+    """Return figure, canvas and image, apart from any display and from pyplot's state; ImportError without matplotlib."""
+    import matplotlib as mpl  # noqa: PLC0415  # slow to load, and only the picture needs it
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415  # comes with matplotlib
+
     mpl.rcParams["font.family"] = "DejaVu Sans"  # ships with matplotlib: the same everywhere
     return Figure, FigureCanvasAgg, Image

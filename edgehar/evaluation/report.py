@@ -27,7 +27,12 @@ _log = logging.getLogger(__name__)
 
 
 def ready(model: Path, folder: Path) -> None:
-    """Raise ConfigError, before minutes of scoring, if `publish` could draw or write nothing."""
+    """Try before minutes of scoring whether `publish` can draw and write.
+
+    Raises:
+        ConfigError: if it cannot write.
+        ImportError: if it cannot draw.
+    """
     picture.libraries()
     check_writable(model.parent, _MEND)
     cache.make_work_folder(folder)
@@ -38,7 +43,7 @@ def publish(model: Path, folder: Path, results: Results) -> None:
 
     The folder gets `results.json`, `results.md` and `confusion.png`. In README.md the summary replaces what stands
     between `<!-- scores NAME -->` and `<!-- /scores -->`; a README without these marks stays as it is, with a warning.
-    ConfigError, before anything is written, without matplotlib or if the model is no longer the one that was scored.
+    ConfigError, before anything is written, if the model is no longer the one that was scored.
     """
     spec = manifest.read(model)
     if spec.sha256 != results.sha256:
@@ -69,15 +74,19 @@ def check(stem: Path, folder: Path, *, write: bool) -> None:
 
 
 def _stale(stem: Path, folder: Path) -> str:
-    """Say why the results in the folder are no figures of the model `stem`; empty if they are, or there are none."""
-    file = folder / RESULTS
+    """Say why the figures in the folder and beside the model `stem` may not be its own; empty if they are.
+
+    Without results in the folder the manifest's metrics tell whether it was scored; a recipe without a model has none.
+    """
+    file, pair = folder / RESULTS, manifest.file_of(stem, ".json")
     results = read_results(file)
-    if results is None or results.sha256 == manifest.read(stem).sha256:
-        return ""
-    pair = f"{stem}.json"
-    return (
-        f"{file}: figures of another network than that of {pair}; run `edgehar-train evaluate {pair}` first"
-    )
+    if results is None:
+        was_scored = not pair.is_file() or manifest.read(stem).metrics
+        why = "" if was_scored else f"{pair}: a network that was not scored yet"
+    else:
+        is_same = results.sha256 == manifest.read(stem).sha256
+        why = "" if is_same else f"{file}: figures of another network than that of {pair}"
+    return f"{why}; run `edgehar-train evaluate {pair}` first" if why else ""
 
 
 def add(stem: Path, folder: Path, name: str, scores: Any, long: str, short: str) -> None:
@@ -85,7 +94,7 @@ def add(stem: Path, folder: Path, name: str, scores: Any, long: str, short: str)
 
     They go into `results.json`, where there is one, their long table into `NAME.md`, and the short one in README.md
     between `<!-- scores STEM NAME -->` and `<!-- /scores -->`. ConfigError, before anything is written, if the
-    results are those of another network.
+    results are those of another network, or the model was not scored yet.
     """
     if why := _stale(stem, folder):
         raise ConfigError(why)

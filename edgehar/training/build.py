@@ -9,7 +9,6 @@ import numpy as np
 from msgspec import Struct
 
 from edgehar import __version__
-from edgehar.errors import ConfigError
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.training import calibrate, export, fit as fitting
@@ -17,7 +16,7 @@ from edgehar.training.cache import CachedArrays, fit_key, simulation_key
 from edgehar.training.calibrate import Calibration, Rounding
 from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe
-from edgehar.training.synthesize import Dataset, Views, normalize, synthesize
+from edgehar.training.synthesize import STRANGERS_VIEWS, Dataset, Views, normalize, synthesize
 
 _DRAWS = 2
 """Views of each window of strangers: round number."""
@@ -25,8 +24,6 @@ _SOURCE = (
     "synthetic only: the procedural body of edgehar.motion, no recordings of people; "
     "its ranges were set beside motionsense 1-6 and dsads 1-2"
 )
-_CHECK = 3
-"""Seed of their views."""
 
 
 class Build(Struct, frozen=True):
@@ -48,7 +45,7 @@ class Build(Struct, frozen=True):
 
     def strangers(self) -> Dataset:
         """Return windows of people whom the fit never meets."""
-        return self._simulated("strangers", calibrate.strangers(self.recipe))
+        return self._simulated("strangers", calibrate.strangers_recipe(self.recipe))
 
     def _simulated(self, name: str, recipe: Recipe) -> Dataset:
         cached = self._cached(name, recipe)
@@ -73,7 +70,7 @@ class Build(Struct, frozen=True):
         for path in self.folder.glob("*.npz"):
             path.unlink()
 
-    def kept(self, again: str = "the same command", *, fits: bool = True) -> str:
+    def progress_sentence(self, again: str = "the same command", *, fits: bool = True) -> str:
         """Say what the command `again`, which goes on with the recipe's fit if it `fits`, need not do again."""
         epochs = fitting.epochs(self.state()) if fits else 0
         if epochs:
@@ -98,9 +95,9 @@ class Build(Struct, frozen=True):
 
     def check(self, model: Any, content: bytes) -> tuple[Calibration, Rounding]:
         """Find the temperature of the int8 network and its distance from the float32 one, on strangers."""
-        recipe, others = calibrate.strangers(self.recipe), self.strangers()
+        recipe, others = calibrate.strangers_recipe(self.recipe), self.strangers()
         rows = np.tile(np.arange(len(others.x)), _DRAWS)
-        x, label = Views(recipe, others, seed=_CHECK).windows(rows), others.label[rows]
+        x, label = Views(recipe, others, seed=STRANGERS_VIEWS).windows(rows), others.label[rows]
         spec = export.describe(self.recipe, content, {})
         export.write_pair(self.folder / "int8", content, spec)
         probabilities = calibrate.answers(recognizer.load(self.folder / "int8"), x)
@@ -120,12 +117,11 @@ class Build(Struct, frozen=True):
 
 
 def fitting_libraries() -> str:
-    """Name the libraries that fit, with versions; ConfigError if there are none, before minutes of simulation."""
+    """Name the libraries that fit, with versions; ImportError before minutes of simulation if a build lacks one."""
     # TensorFlow's C++ side reports each start on stderr, in the middle of the progress bar.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        import keras  # noqa: PLC0415  # loads in seconds; only a build needs it
-        import tensorflow as tf  # noqa: PLC0415
-    except ImportError as error:
-        raise ConfigError(f"building needs TensorFlow: pip install 'edgehar[train]' ({error})") from error
+    import keras  # noqa: PLC0415  # loads in seconds; only a build needs it
+    import scipy.optimize  # noqa: PLC0415, F401  # finds the temperature, after the whole fit
+    import tensorflow as tf  # noqa: PLC0415
+
     return f"tensorflow {tf.__version__}, keras {keras.__version__}"

@@ -26,13 +26,14 @@ SIMULATION_VERSION = 1
 grid and the windows of the pipeline, or `synthesize`. Then they are made anew, in minutes."""
 FIT_VERSION = 1
 """Raise it with any change that fits other weights to the same windows: in `fit`, `frames`, `tcn`, the views of
-`synthesize`, or the level axes of `pipeline.mounting`. Then a fit that was interrupted starts over."""
-_LATER = ("name", "version", "frames", "normalization", "views", "network", "fit", "decision")
+`synthesize`, what they draw from `motion.imu` (`draw_mountings`, `random_rotations`, `SITES`), or the level axes of
+`pipeline.mounting`. Then a fit that was interrupted starts over."""
+_NO_PART_OF_SIMULATION = ("name", "version", "frames", "normalization", "views", "network", "fit", "decision")
 """Parts of a recipe that change no simulated window."""
-_LATER_OF_SENSORS = ("placements", "labels", "alone")
+_NO_PART_OF_SIMULATED_SENSORS = ("placements", "labels", "alone")
 """The same, of its sensors."""
 _KEY = "sign"
-"""Name of the array that holds the key."""
+"""Name of the array that holds the key; by another name nothing that was kept before would be used again."""
 
 _log = logging.getLogger(__name__)
 
@@ -101,8 +102,8 @@ def make_work_folder(folder: Path) -> Path:
 
 def simulation_key(recipe: Recipe, version: int = SIMULATION_VERSION) -> str:
     """Return the key of the recipe's simulated windows."""
-    tables = _without(_LATER, msgspec.to_builtins(recipe))
-    tables["sensors"] = [_without(_LATER_OF_SENSORS, sensor) for sensor in tables["sensors"]]
+    tables = _without(_NO_PART_OF_SIMULATION, msgspec.to_builtins(recipe))
+    tables["sensors"] = [_without(_NO_PART_OF_SIMULATED_SENSORS, sensor) for sensor in tables["sensors"]]
     return cache_key(tables, f"simulation {version}", np.__version__)
 
 

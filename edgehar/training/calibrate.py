@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.training.confusion import confusion, f1
 from edgehar.training.recipe import Recipe
 from edgehar.types import FloatArray, Window
 
@@ -50,7 +51,7 @@ class Rounding(Struct, frozen=True):
     """Share of windows with the same answer."""
 
 
-def strangers(recipe: Recipe) -> Recipe:
+def strangers_recipe(recipe: Recipe) -> Recipe:
     """Return the same recipe with a smaller number of other people."""
     windows = max(len(recipe.labels), int(recipe.synthesis.windows * _SHARE))
     synthesis = msgspec.structs.replace(recipe.synthesis, windows=windows)
@@ -160,7 +161,5 @@ def rounding(
 
 def _macro_f1(label: Labels, answer: Labels) -> float:
     """Return the mean F1 over the labels that truly occur; any other answer is an error."""
-    from sklearn.metrics import f1_score  # noqa: PLC0415  # only a build needs it
-
-    macro = f1_score(label, answer, labels=np.unique(label), average="macro", zero_division=0.0)
-    return round(float(macro), 4)
+    size = int(max(label.max(), answer.max())) + 1
+    return round(float(np.nanmean(f1(confusion(label, answer, size, size)))), 4)

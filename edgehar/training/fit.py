@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from edgehar.training.cache import CachedArrays
 from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe
-from edgehar.training.synthesize import Dataset, Views
+from edgehar.training.synthesize import FIRST_EPOCH_VIEWS, REPRESENTATIVE_VIEWS, Dataset, Views
 from edgehar.training.tcn import build
 from edgehar.types import IMU_CHANNELS, FloatArray
 
-_FIRST_VIEWS = 1000
-"""Seed of the first epoch's views; smaller ones are for other uses."""
 _AT_ONCE = 256
 """Windows."""
 
@@ -45,7 +43,7 @@ def fit(recipe: Recipe, data: Dataset, progress: Progress, cached: CachedArrays 
     for number in range(epoch, recipe.fit.epochs):
         right = 0.0
         order = np.random.default_rng((recipe.seed, 8, number)).permutation(len(data.x))
-        views = Views(recipe, data, seed=_FIRST_VIEWS + number)
+        views = Views(recipe, data, seed=FIRST_EPOCH_VIEWS + number)
         drawn = ((views(rows), data.label[rows]) for rows in batches(order, recipe.fit.batch))
         for i, (x, label) in enumerate(_ahead(drawn)):
             right += state.step(x, label)
@@ -144,4 +142,4 @@ def representative(recipe: Recipe, data: Dataset) -> FloatArray:
     """Draw synthetic windows of all labels, for the ranges of the int8 activations."""
     rng = np.random.default_rng((recipe.seed, 9))
     rows = rng.permutation(len(data.x))[: recipe.fit.representative]
-    return Views(recipe, data, seed=2)(rows)
+    return Views(recipe, data, seed=REPRESENTATIVE_VIEWS)(rows)

@@ -43,6 +43,16 @@ _AT_ONCE = 32
 _EVENTS = dict.fromkeys(("falling", "stumbling", "collapsing", "reaching_jump", "hitting"), IMPACT_S)
 """Events that happen once, s after it began: its windows are those in which it does."""
 
+# Seeds of `Views`, each use its own.
+REPRESENTATIVE_VIEWS = 2
+"""Views for the ranges of the int8 activations."""
+STRANGERS_VIEWS = 3
+"""Views of strangers, who give the temperature and what int8 costs."""
+FOREST_VIEWS = 4
+"""Views that the random forest of the baselines is grown on."""
+FIRST_EPOCH_VIEWS = 1000
+"""Views of the fit's first epoch; each later epoch has the next number."""
+
 _Map = Callable[..., Iterable["Bout"]]
 """The built-in `map`, or that of a pool of processes."""
 
