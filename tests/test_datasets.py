@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from edgehar.errors import RecordingError
 from edgehar.evaluation import datasets
 from edgehar.evaluation.datasets import read_npz_set, read_set, sampling_times
-from edgehar.recordings.trials import has_form
+from edgehar.recordings.trials import has_form, opened
 from edgehar.types import STANDARD_GRAVITY
 
 
@@ -136,6 +136,13 @@ def test_trials_of_one_person_follow_each_other(tmp_path: Path) -> None:
         ({"trial": [1]}, "n, subject, activity, trial differ in length"),
         ({"x": np.array([{}] * 150)}, "array x: "),
         ({"subject": ["a", "b"]}, "no set of trials"),
+        ({"subject": [[1, 2]]}, r"array subject: shape \(1, 2\), expected 1-D"),
+        ({"rate_hz": [50.0, 50.0]}, r"array rate_hz: shape \(2,\), expected 0-D"),
+        ({"scale": 0.01}, r"array scale: shape \(\), expected 1-D"),
+        ({"scale": ["one"] * 6}, "array scale: <U3, expected numbers"),
+        ({"x": np.zeros(150, np.int16)}, r"array x: shape \(150,\), expected 2-D"),
+        ({"t_ms": ["0"] * 150}, "array t_ms: <U1, expected numbers"),
+        ({"n": ["100", "50"]}, "array n: <U3, expected numbers"),
     ],
 )
 def test_another_form_is_refused_in_one_line(tmp_path: Path, changed: dict[str, Any], complaint: str) -> None:
@@ -183,6 +190,12 @@ def test_any_damaged_byte_is_refused_in_one_line_or_does_no_harm(packed: Path, w
     except RecordingError as error:
         lines = str(error).splitlines()
         assert len(lines) == 1  # most damage is refused, some does no harm
+
+
+@pytest.mark.parametrize("bug", [KeyError, TypeError, RuntimeError, IndexError])
+def test_a_bug_of_who_reads_a_file_is_no_fault_of_the_file(packed: Path, bug: type[Exception]) -> None:
+    with pytest.raises(bug, match="ours"), opened(packed):
+        raise bug("ours")
 
 
 def test_a_missing_or_damaged_file_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """A random forest on statistics of the same windows, which answers like `edgehar.pipeline.recognizer.Recognizer`."""
 
 import hashlib
-import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -137,11 +136,18 @@ def load(path: Path) -> Recognizer:
     The manifest's sha256 guards against damage and mix-ups. It is no signature: who can write to the work folder can
     have any code run.
     """
-    spec, content = manifest.read(path.with_suffix(".json")), manifest.content_of(path)
-    if hashlib.sha256(content).hexdigest() != spec.sha256:
-        raise ModelError(f"{path}: another forest than that of its manifest, or damaged; delete both files")
-    with np.load(io.BytesIO(content)) as file:
-        forest = pickle.loads(file[_PICKLE])  # noqa: S301  # written by `forest`
+    spec = manifest.read(path.with_suffix(".json"))
+    try:
+        with path.open("rb") as handle:
+            if hashlib.file_digest(handle, "sha256").hexdigest() != spec.sha256:
+                raise ModelError(
+                    f"{path}: another forest than that of its manifest, or damaged; delete both files"
+                )
+            handle.seek(0)
+            with np.load(handle) as file:
+                forest = pickle.loads(file[_PICKLE])  # noqa: S301  # written by `forest`
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
     return Forest(spec, forest)
 
 

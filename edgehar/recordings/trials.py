@@ -27,7 +27,17 @@ KEYS = ("x", "scale", "columns", "rate_hz", *_OF_TRIALS)
 """Arrays that every set has."""
 _SKIP = 1 << 16
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)  # the last: a form of zip unknown here
-_MISFITS = (KeyError, ValueError, IndexError, TypeError)
+_NUMBERS = ("x", "scale", "rate_hz", "n", "t_ms")
+"""Arrays that hold numbers."""
+_DIMENSIONS = {
+    "x": 2,
+    "scale": 1,
+    "columns": 1,
+    "rate_hz": 0,
+    "t_ms": 1,
+    "row_label": 1,
+    **dict.fromkeys(_OF_TRIALS, 1),
+}
 
 Array = NDArray[Any]
 Spans = list[tuple[int, int]]
@@ -73,7 +83,7 @@ class TrialFile:
         if len({len(column) for column in arrays.values()}) > 1:
             raise RecordingError(f"{self.path}: {', '.join(_OF_TRIALS)} differ in length")
         with self._array("x") as file:
-            (rows, *_), _ = _shape(file)
+            (rows, _), _ = _shape(file, "x")
             if rows != arrays["n"].sum():
                 raise ValueError(f"{rows} rows, expected the sum of n, {arrays['n'].sum()}")
         return Trials(**arrays)
@@ -101,7 +111,9 @@ class TrialFile:
     def whole(self, key: str) -> Array:
         """Read an array, all of it."""
         with self._array(key) as file:
-            return np.asarray(npy.read_array(file, allow_pickle=False))
+            array = np.asarray(npy.read_array(file, allow_pickle=False))
+            _check_form(key, array.shape, array.dtype)
+            return array
 
     def rows(self, key: str, spans: Spans) -> Array | None:
         """Read these rows, one span after the other; the others never come into memory. None without the array."""
@@ -109,7 +121,7 @@ class TrialFile:
             return None
         parts: dict[tuple[int, int], Array] = {}
         with self._array(key) as file:
-            shape, dtype = _shape(file)
+            shape, dtype = _shape(file, key)
             begin, row_bytes = file.tell(), dtype.itemsize * math.prod(shape[1:])
             for first, end in sorted(spans):  # in the file's order: seeking back would unpack it anew
                 _skip_to(file, begin + first * row_bytes)
@@ -129,25 +141,38 @@ class TrialFile:
 
     @contextmanager
     def _array(self, key: str) -> Iterator[IO[bytes]]:
-        try:
-            with self._archive.open(f"{key}.npy") as file:
-                yield file
-        except (ValueError, EOFError) as error:
-            raise RecordingError(f"{self.path}: array {key}: {error}") from error
+        with _refused(self.path):
+            try:
+                with self._archive.open(f"{key}.npy") as file:
+                    yield file
+            except (ValueError, EOFError) as error:
+                raise RecordingError(f"{self.path}: array {key}: {error}") from error
 
 
 @contextmanager
 def opened(path: Path, keys: Sequence[str] = KEYS) -> Iterator[TrialFile]:
-    """Open a file that has these arrays; RecordingError in one line if it is missing, damaged or of another form."""
+    """Open a file that has these arrays; RecordingError in one line if it is missing, damaged or of another form.
+
+    So is a ValueError of who reads it, who found something in the arrays that does not fit.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _refused(path):
+            archive = zipfile.ZipFile(path)
+        with archive:
             yield TrialFile(path, archive, keys)
+    except ValueError as error:
+        raise RecordingError(f"{path}: no set of trials: {error}") from error
+
+
+@contextmanager
+def _refused(path: Path) -> Iterator[None]:
+    """Turn what zipfile raises of a missing or damaged file into RecordingError."""
+    try:
+        yield
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror or error}") from error
     except _DAMAGED as error:
         raise RecordingError(f"{path}: no npz file, or a damaged one: {error}") from error
-    except _MISFITS as error:
-        raise RecordingError(f"{path}: no set of trials: {error}") from error
 
 
 def has_form(path: Path) -> bool:
@@ -174,14 +199,24 @@ def label_runs(times: Times, labels: Array, period: float) -> list[Segment]:
     return [(start, end, str(label)) for start, end, label in zip(starts, ends, labels[first], strict=True)]
 
 
-def _shape(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _shape(file: IO[bytes], key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Read shape and type of the array of which this file is the .npy; leave it at the first row."""
     version = npy.read_magic(file)
     header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, by_columns, dtype = header(file)
     if by_columns and len(shape) > 1:
         raise ValueError("stored by columns, expected by rows")
+    _check_form(key, shape, dtype)
     return shape, dtype
+
+
+def _check_form(key: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Refuse an array whose form is not that of its key by ValueError; keys of other forms may be anything."""
+    dimensions = _DIMENSIONS.get(key, len(shape))
+    if len(shape) != dimensions:
+        raise ValueError(f"shape {shape}, expected {dimensions}-D")
+    if key in _NUMBERS and dtype.kind not in "iuf":
+        raise ValueError(f"{dtype}, expected numbers")
 
 
 def _skip_to(file: IO[bytes], position: int) -> None:
