@@ -78,3 +78,13 @@ def test_every_way_is_scored_as_worn_and_turned(recipe: Recipe, folder: Path) ->
     assert same["motionsense, any orientation"] == same["motionsense"]
     assert {stage.partition(": ")[2] for stage in heard} == set(names)
     assert ablations.markdown(scores).count("\n") == 1 + len(names)
+
+
+def test_the_short_table_shows_the_recipes_axes_and_the_best_others() -> None:
+    scores = {name: {"motionsense": 0.1 * i, "dsads": 0.5} for i, name in enumerate(ablations.VARIANTS)}
+    rows = [
+        line.split(" | ")[0].removeprefix("| ")
+        for line in ablations.short(scores, ("device", "level")).splitlines()
+    ]
+    ours = [name for name, variant in ablations.VARIANTS.items() if variant.frames == ("device", "level")]
+    assert rows[2:] == [*ours, *list(ablations.VARIANTS)[-2:]]

@@ -173,7 +173,8 @@ def ablate(
     table = ablations.markdown(scores)
     typer.echo(table)
     if write:
-        report.add(stem, build.folder, "mounting", scores, table, table)
+        short = ablations.short(scores, build.recipe.frames)
+        report.add(stem, build.folder, "mounting", scores, table, short)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

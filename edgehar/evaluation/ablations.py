@@ -30,6 +30,8 @@ from edgehar.types import FloatArray
 
 _SEED = 23
 _ALONE = "dsads, each sensor alone, mean"
+_OTHERS = 2
+"""Ways beside those of the recipe's axes that the short table shows."""
 
 
 class Variant(Struct, frozen=True):
@@ -156,7 +158,18 @@ def _scores(
 
 
 def markdown(scores: Mapping[str, Mapping[str, float]]) -> str:
-    """Lay out the table as it stands in `models/README.md`."""
+    """Lay out all ways to show a sensor."""
     columns = list(next(iter(scores.values())))
     rows = [(name, *(figure(row[column]) for column in columns)) for name, row in scores.items()]
     return table(("macro-F1, people decided on", *columns), rows)
+
+
+def short(scores: Mapping[str, Mapping[str, float]], frames: Sequence[str]) -> str:
+    """Lay out the ways that show a sensor in the recipe's `frames`, and of the others the best two in the mean."""
+
+    def mean(name: str) -> float:
+        return sum(scores[name].values()) / len(scores[name])
+
+    ours = [name for name in scores if VARIANTS[name].frames == tuple(frames)]
+    best = sorted((name for name in scores if name not in ours), key=mean, reverse=True)[:_OTHERS]
+    return markdown({name: row for name, row in scores.items() if name in {*ours, *best}})

@@ -17,15 +17,12 @@ from edgehar.evaluation.fewshot import Shot, markdown as few_shots, short as sho
 from edgehar.evaluation.markdown import figure, table
 from edgehar.evaluation.plan import Run, plan
 from edgehar.evaluation.report import add
-from edgehar.evaluation.results import TURNED, Line
+from edgehar.evaluation.results import MANY, TURNED, Line
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.training import export, fit as fitting
 from edgehar.training.build import Build
 from edgehar.training.progress import Progress
-
-MANY = 1000
-"""Windows of a row that the short table shows: round number."""
 
 
 def load(path: Path) -> Recognizer:

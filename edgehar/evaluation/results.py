@@ -14,6 +14,9 @@ RULE = (
 TURNED = ", any orientation"
 """End of the name of a row in which every sensor of every trial has another random orientation."""
 
+MANY = 1000
+"""Least windows of the rows that the README beside a model shows: round number."""
+
 
 class Line(Struct, frozen=True):
     """Scores of one row, by who is in it."""
