@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -43,7 +45,8 @@ def test_windows_of_a_label_that_was_not_offered_do_not_count() -> None:
     assert calibrate.calibrate(probabilities, label) == expected
 
 
-def test_int8_is_compared_among_offered_labels() -> None:
+def test_int8_is_compared_among_offered_labels_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
     logits = np.array([[5.0, 1.0, 0.0], [0.0, 3.0, 9.0], [0.0, 1.0, 2.0], [4.0, 0.0, 1.0]], np.float32)
     mask = np.ones((4, 3), np.bool_)
     mask[1, 2] = False

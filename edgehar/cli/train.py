@@ -188,10 +188,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         package = (error.name or "tensorflow").partition(".")[0]
         if package == "edgehar":
             raise
-        # TensorFlow tells in many lines what it could not load.
-        why = (
-            "is missing" if isinstance(error, ModuleNotFoundError) else f"fails: {f'{error}'.splitlines()[0]}"
-        )
+        first, _, _ = f"{error}".partition("\n")  # TensorFlow tells in many lines what it could not load
+        why = "is missing" if isinstance(error, ModuleNotFoundError) else f"fails: {first}"
         _fail(f"the package `{package}` {why}; pip install 'edgehar[train]'", EXIT_MISSING)
 
 
