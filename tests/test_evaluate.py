@@ -243,7 +243,7 @@ def test_results_go_into_a_folder_and_their_summary_beside_the_model(tmp_path: P
     assert text.startswith("Above\n<!-- scores imu_tcn -->\n#### ")
     assert text.endswith("|\n<!-- /scores -->\nBelow\n")
     metrics = manifest.read(tmp_path / SHIPPED.name).metrics
-    assert tables.short_scores("imu_tcn", metrics) in text
+    assert tables.scores_table(metrics) in text
     line = scores.lines["motionsense trouser_pocket"]
     assert line.apart is not None
     assert metrics["motionsense trouser_pocket"] == {
@@ -265,17 +265,6 @@ def test_results_go_into_a_folder_and_their_summary_beside_the_model(tmp_path: P
     picture.draw({"same": line.everybody}, tmp_path / "one.png")
     picture.draw({"same": line.everybody}, tmp_path / "two.png")
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
-
-
-def test_a_reader_sees_the_rows_of_many_windows_and_how_many_others_there_are() -> None:
-    few = {"people": 2, "macro_f1": 0.5, "interval": None}
-    text = tables.short_scores(
-        "imu", {name: few | {"windows": n} for name, n in (("a", 1000), ("b", 999), ("c", 15))}
-    )
-    assert "| a | 1000 |" in text
-    assert "| b |" not in text
-    assert text.endswith("|\n\nRows of fewer than 1000 windows: 2, in `build/imu/results.md`.")
-    assert "Rows of" not in tables.short_scores("imu", {"a": few | {"windows": 1000}})
 
 
 def test_where_nothing_can_be_told_apart_there_is_no_picture(tmp_path: Path, scores: Results) -> None:

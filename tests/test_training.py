@@ -12,7 +12,7 @@ from conftest import ROOT, lacking
 
 from edgehar.cli import train as cli
 from edgehar.errors import ConfigError
-from edgehar.evaluation.tables import short_scores
+from edgehar.evaluation.tables import scores_table
 from edgehar.pipeline import manifest, recognizer
 from edgehar.training import calibrate, export, recipe as recipes
 from edgehar.training.recipe import Recipe
@@ -195,7 +195,7 @@ def test_the_shipped_pair_loses_no_more_at_int8_than_it_may() -> None:
 def test_the_figures_beside_the_shipped_pair_are_its_own() -> None:
     readme = SHIPPED.with_name("README.md").read_text()
     spec = manifest.read(SHIPPED.with_suffix(".json"))
-    assert short_scores(spec.name, spec.metrics) in readme
+    assert scores_table(spec.metrics) in readme
     pocket = spec.metrics["motionsense trouser_pocket"]
     beside = f"| motionsense trouser_pocket | {pocket['macro_f1']:.3f} / {pocket['any_orientation']:.3f} |"
     for name, row in (("baselines", beside), ("mounting", "| habits of wearing, device's and level axes |")):

@@ -6,7 +6,7 @@ from typing import Any
 
 from edgehar.evaluation import measurements
 from edgehar.evaluation.markdown import figure, table
-from edgehar.evaluation.results import MANY, TURNED, Line, Results, Swept, metrics
+from edgehar.evaluation.results import TURNED, Line, Results, Swept, metrics
 
 _ELSEWHERE = {
     "falling": ("falls", "falls found and false alarms, below"),
@@ -31,9 +31,7 @@ def document(results: Results) -> str:
 def summary(results: Results) -> str:
     """Lay out the few tables that a reader needs."""
     parts = {
-        "On people, without a window of theirs": short_scores(
-            results.model.partition("@")[0], metrics(results)
-        ),
+        "On people, without a window of theirs": scores_table(metrics(results)),
         "Under other conditions": _sweeps(results),
         "What each label rests on": _short_evidence(results),
         **measurements.tables(results.more, short=True),
@@ -45,15 +43,7 @@ def _titled(parts: Mapping[str, str]) -> str:
     return "\n\n".join(f"#### {title}\n\n{text}" for title, text in parts.items() if text)
 
 
-def short_scores(name: str, figures: Mapping[str, Any]) -> str:
-    """Lay out the rows of many windows of the metrics of the model `name`, and say how many others there are."""
-    many = {row: few for row, few in figures.items() if few["windows"] >= MANY}
-    others = len(figures) - len(many)
-    sentence = f"Rows of fewer than {MANY} windows: {others}, in `build/{name}/results.md`." if others else ""
-    return "\n\n".join(part for part in (_scores_table(many), sentence) if part)
-
-
-def _scores_table(figures: Mapping[str, Any]) -> str:
+def scores_table(figures: Mapping[str, Any]) -> str:
     """Lay out metrics as a manifest has them, a line for each row of the evaluation."""
     head = ("recordings", "windows", "people", "macro-F1 [95 %]")
     groups = ("decided_on", "apart", "any_orientation", "after_decision")
