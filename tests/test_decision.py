@@ -1,56 +1,14 @@
-from collections.abc import Iterable, Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
+from decisions import HOP_S, LABELS, MOVING, SHARP, WINDOW_S, decision, run, says, script, states, thin
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 from msgspec.structs import replace
 
-from edgehar.errors import ConfigError
 from edgehar.pipeline.decision import Decision
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.types import STANDARD_GRAVITY, Activity, Event, HopAcceleration, Prediction
-
-LABELS = ("walking", "sitting", "running")
-WINDOW_S, HOP_S = 2.56, 0.64
-MOVING = 5.0
-"""Peak-to-peak of somebody who does something, m/s²."""
-
-SHARP = Settings(smoothing_s=0, patience=1, dwell_s=0, refractory_s=0)
-"""Every window decides by itself."""
-
-
-def decision(settings: Settings | None = None, labels: Sequence[str] = LABELS, **more: Any) -> Decision:
-    return Decision("anna", labels, WINDOW_S, HOP_S, settings or Settings(), "toy@1", **more)
-
-
-def says(t: float, label: str | None, p: float = 0.9, *, peak_to_peak: float = MOVING) -> Prediction:
-    """Return a window in which `label` has probability `p`; without one nothing came."""
-    if label is None:
-        return Prediction(t, None, None, 0.3, peak_to_peak, is_fresh=False)
-    rest = (1 - p) / (len(LABELS) - 1)
-    return Prediction(
-        t, np.array([p if label == x else rest for x in LABELS], np.float32), None, 1.0, peak_to_peak
-    )
-
-
-def script(*parts: tuple[str | None, int], t: float = 100.0, p: float = 0.9) -> list[Prediction]:
-    """Return for each (label, windows) that many windows in which the model is sure of the label."""
-    words = [label for label, n in parts for _ in range(n)]
-    return [says(t + i * HOP_S, label, p) for i, label in enumerate(words)]
-
-
-def run(machine: Decision, predictions: Iterable[Prediction]) -> tuple[list[Activity], list[Event]]:
-    out = [item for prediction in predictions for item in machine.push(prediction)]
-    return [x for x in out if isinstance(x, Activity)], [x for x in out if isinstance(x, Event)]
-
-
-def states(activities: Iterable[Activity]) -> list[str]:
-    """Return the published words, each run of equal ones once."""
-    words = [activity.state for activity in activities]
-    return [word for i, word in enumerate(words) if i == 0 or words[i - 1] != word]
-
 
 # -- labels
 
@@ -190,11 +148,6 @@ def test_windows_that_call_for_a_change_count_only_in_a_row() -> None:
     assert activities[-1].reason == "sitting has 90%, enough to stay."
 
 
-def thin(prediction: Prediction) -> Prediction:
-    """Return the same window where data came, but too little to judge."""
-    return replace(prediction, probabilities=None, coverage=0.79, is_fresh=True)
-
-
 def test_windows_that_are_not_judged_keep_no_contradicted_answer() -> None:
     settings = replace(SHARP, patience=2)
     windows = script(("sitting", 5), ("walking", 20))
@@ -281,65 +234,6 @@ def test_windows_that_disagree_are_answered_other_not_no_signal() -> None:
     assert states(activities) == ["no_signal", "other"]
 
 
-# -- no signal
-
-
-def test_a_short_gap_holds_the_answer_and_says_so() -> None:
-    activities, events = run(decision(), script(("walking", 5), (None, 6), ("walking", 5)))
-    assert states(activities) == ["no_signal", "walking"]
-    assert "Held through a gap of 3.8 s" in activities[10].reason
-    assert len(events) == 1
-
-
-def test_a_long_gap_ends_the_activity_when_the_signal_was_lost() -> None:
-    activities, events = run(decision(), script(("walking", 5), (None, 20)))
-    lost_at = 100 + 4 * HOP_S
-    ended = events[-1]
-    assert (ended.kind, ended.ended_at) == ("activity_ended", lost_at)
-    assert 0 <= ended.detected_at - lost_at - Settings().no_signal_after_s < HOP_S
-    assert (activities[-1].state, activities[-1].label, activities[-1].since) == ("no_signal", None, lost_at)
-    assert activities[-1].confidence == 0
-    assert "30%" in activities[-1].reason
-
-
-def test_silence_without_any_window_is_a_gap_too() -> None:
-    machine = decision()
-    run(machine, script(("walking", 5)))
-    activities, events = run(machine, script(("walking", 5), t=200))
-    assert [e.kind for e in events] == ["activity_ended", "activity_started"]
-    assert events[0].ended_at == 100 + 4 * HOP_S
-    assert events[1].started_at == 200 - WINDOW_S
-    assert states(activities) == ["no_signal", "walking"]
-
-
-def test_the_refill_of_a_window_is_no_silence() -> None:
-    """Of 4.5 s nothing comes, then for most of a window too little to judge."""
-    machine = decision()
-    run(machine, script(("walking", 5)))
-    gap, refill, judged = script((None, 7), ("walking", 3), ("walking", 5), t=100 + 5 * HOP_S), 3, 5
-    windows = [*gap[:7], *map(thin, gap[7 : 7 + refill]), *gap[-judged:]]
-    activities, events = run(machine, windows)
-    assert states(activities) == ["walking"]
-    assert not events
-
-
-def test_a_judged_window_never_loses_the_signal() -> None:
-    """However short the time to `no_signal` is, what comes is heard."""
-    machine = decision(Settings(no_signal_after_s=HOP_S + 0.01))
-    activities, _ = run(machine, script(("walking", 5), (None, 1), *[("walking", 1), (None, 1)] * 10))
-    assert states(activities) == ["no_signal", "walking"]
-
-
-def test_a_trickle_that_can_never_be_judged_is_no_signal_in_the_end() -> None:
-    machine = decision()
-    run(machine, script(("walking", 5)))
-    windows = [thin(window) for window in script(("walking", 30), t=100 + 5 * HOP_S)]
-    activities, events = run(machine, windows)
-    assert states(activities) == ["walking", "no_signal"]
-    held = Settings().no_signal_after_s + WINDOW_S + HOP_S
-    assert 0 < events[0].detected_at - (100 + 4 * HOP_S) - held <= HOP_S
-
-
 # -- sensors left out
 
 PLACEMENTS = ("wrist_left", None, "chest")
@@ -366,123 +260,6 @@ def test_without_a_missing_sensor_none_is_named() -> None:
     activities, _ = run(decision(placements=PLACEMENTS), script(("walking", 5)))
     assert activities[-1].excluded_sensors == ()
     assert "without" not in activities[-1].reason
-
-
-# -- not worn
-
-STILL = Settings(not_worn_after_s=60)
-
-
-def still(t: float, seconds: float, label: str = "sitting", peak_to_peak: float = 0.05) -> list[Prediction]:
-    return [says(t + i * HOP_S, label, peak_to_peak=peak_to_peak) for i in range(round(seconds / HOP_S))]
-
-
-def test_a_sensor_that_lies_still_long_enough_is_not_worn() -> None:
-    machine = decision(STILL)
-    run(machine, script(("walking", 20), t=100 - 20 * HOP_S))
-    activities, events = run(machine, still(100, 90))
-    assert states(activities) == ["walking", "sitting", "not_worn"]
-    off_at = 100 - HOP_S
-    assert activities[-1].since == pytest.approx(max(off_at, events[1].started_at))
-    assert activities[-1].no_answer == "not_worn"
-    assert "No sensor has moved by 0.49 m/s² for 1 min" in activities[-1].reason
-    assert [e.kind for e in events][-1] == "activity_ended"
-
-
-def test_half_an_hour_of_stillness_is_the_default() -> None:
-    machine = decision()
-    activities, _ = run(machine, still(100, 1790))
-    assert "not_worn" not in states(activities)
-    activities, _ = run(machine, still(100 + 2797 * HOP_S, 20))
-    assert activities[-1].state == "not_worn"
-
-
-def test_who_sits_still_and_stirs_now_and_then_is_not_taken_for_a_table() -> None:
-    machine = decision(STILL)
-    seen: set[str] = set()
-    for i in range(20):
-        windows = [*still(100 + i * 51.2, 50.56), says(100 + i * 51.2 + 50.56, "sitting", peak_to_peak=0.6)]
-        seen |= set(states(run(machine, windows)[0]))
-    assert seen == {"no_signal", "sitting"}
-
-
-def test_one_bump_of_the_table_is_not_a_wearer_but_moving_on_is() -> None:
-    machine = decision(STILL)
-    run(machine, still(100, 90))
-    bumps = [says(190, "sitting"), *still(190.64, 1.28), says(191.92, "sitting"), *still(192.56, 8)]
-    activities, events = run(machine, bumps)
-    assert states(activities) == ["not_worn"]
-    activities, events = run(machine, script(("walking", 10), t=201))
-    assert states(activities) == ["not_worn", "walking"]
-    assert events[-1].previous == "not_worn"
-
-
-def test_a_sensor_on_a_table_stays_off_through_a_gap() -> None:
-    machine = decision(STILL)
-    run(machine, still(100, 90))
-    activities, events = run(machine, [*script((None, 20), t=190), *still(203, 10)])
-    assert states(activities) == ["not_worn", "no_signal", "not_worn"]
-    assert not events
-
-
-def test_stillness_before_a_gap_does_not_count_after_it() -> None:
-    machine = decision(STILL)
-    run(machine, still(100, 30))
-    activities, _ = run(machine, still(300, 30))
-    assert "not_worn" not in states(activities)
-
-
-@pytest.mark.parametrize(("gap_s", "counts"), [(8, True), (59, True), (70, False)])
-def test_a_flaky_link_does_not_hide_a_table(gap_s: float, *, counts: bool) -> None:
-    """A link that drops for a while has not been picked up; in a long gap, who knows."""
-    machine = decision(STILL)
-    run(machine, still(100, 50))
-    begins = 100 + 50 + gap_s
-    activities, _ = run(machine, [*script((None, round(gap_s / HOP_S)), t=150), *still(begins, 20)])
-    assert ("not_worn" in states(activities)) is counts
-
-
-def test_a_sensor_that_cannot_tell_is_never_not_worn() -> None:
-    activities, _ = run(decision(STILL), still(100, 200, peak_to_peak=np.inf))
-    assert states(activities) == ["no_signal", "sitting"]
-
-
-def test_a_limit_of_zero_never_says_not_worn() -> None:
-    activities, _ = run(decision(replace(STILL, still_swing=0)), still(100, 90, peak_to_peak=0.0))
-    assert states(activities) == ["no_signal", "sitting"]
-
-
-# -- settings
-
-
-@pytest.mark.parametrize(
-    ("settings", "says"),
-    [
-        (Settings(enter=0.4, stay=0.4), r"stay = 0\.4 must be less than enter = 0\.4"),
-        (Settings(no_signal_after_s=0.5), r"no_signal_after_s = 0\.5 must be longer"),
-        (Settings(fall_within_s=1.9), r"fall_within_s = 1\.9 must be 0 or at least 1\.92"),
-    ],
-)
-def test_settings_that_contradict_one_another_are_refused(settings: Settings, says: str) -> None:
-    with pytest.raises(ConfigError, match=says):
-        watcher(settings)
-
-
-@pytest.mark.parametrize(
-    "raw", [{"enter": 1.1}, {"patience": 0}, {"dwell_s": -1}, {"enter": "high"}, {"Enter": 0.5}]
-)
-def test_settings_out_of_bounds_or_unknown_are_refused(raw: dict[str, Any]) -> None:
-    with pytest.raises(msgspec.ValidationError):
-        msgspec.convert(raw, Settings)
-
-
-def test_every_setting_has_a_sentence_a_unit_and_bounds() -> None:
-    keys = msgspec.json.schema(Settings)["$defs"]["Settings"]["properties"]
-    assert len(keys) == 15
-    for key, schema in keys.items():
-        assert schema["description"].endswith("."), key
-        assert {"unit", "minimum", "maximum", "default"} <= schema.keys(), key
-        assert (schema["unit"] == "s") is key.endswith("_s"), key
 
 
 # -- falls: what proves one is in test_fall_confirmation.py
