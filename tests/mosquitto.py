@@ -84,9 +84,11 @@ class Mosquitto:
 
     def stop(self) -> None:
         """End it, if it still runs, as its operator would."""
-        if self._process is not None:
+        while self._process is not None and self._process.poll() is None:
             self._process.terminate()
-            self._process.wait()
+            # It forgets a SIGTERM that comes between its first listening and its loop.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1.0)
 
 
 class Cable:
