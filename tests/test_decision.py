@@ -405,11 +405,11 @@ Items = list[tuple[float, Any, float, float, HopAcceleration | None]]
 
 def predictions(items: Items, t: float = 64.0) -> list[Prediction]:
     out = []
-    for step, p, coverage, swing, hop in items:
+    for step, p, coverage, peak_to_peak, hop in items:
         t += step
         fresh = p is not None or coverage > 0.5
         hops = {0: hop} if hop else {}
-        out.append(Prediction(t, p, None, coverage, swing, is_fresh=fresh, hop_accelerations=hops))
+        out.append(Prediction(t, p, None, coverage, peak_to_peak, is_fresh=fresh, hop_accelerations=hops))
     return out
 
 

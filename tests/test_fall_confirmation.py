@@ -175,18 +175,18 @@ def test_what_lies_still_does_so_as_long_with_other_hops() -> None:
 
 
 def test_reset_forgets_what_was_suspected_and_told() -> None:
-    aftermath = FallConfirmation(1, WINDOW_S, HOP_S, SETTINGS)
+    confirmation = FallConfirmation(1, WINDOW_S, HOP_S, SETTINGS)
     predictions = story(FALL)
     for p in predictions[:7]:
-        assert aftermath.push(p) == []
-    assert aftermath.suspected == (3, HIT.peak)
-    aftermath.reset()
-    assert aftermath.suspected is None
-    assert [fall for p in predictions[7:] for fall in aftermath.push(p)] == []
-    aftermath.reset()
+        assert confirmation.push(p) == []
+    assert confirmation.suspected == (3, HIT.peak)
+    confirmation.reset()
+    assert confirmation.suspected is None
+    assert [fall for p in predictions[7:] for fall in confirmation.push(p)] == []
+    confirmation.reset()
     for _ in range(2):
-        assert len([fall for p in predictions for fall in aftermath.push(p)]) == 1
-        aftermath.reset()
+        assert len([fall for p in predictions for fall in confirmation.push(p)]) == 1
+        confirmation.reset()
 
 
 hits = st.builds(lambda peak: replace(HIT, peak=peak), st.sampled_from([2.0 * G, 3.5 * G, 5.0 * G]))

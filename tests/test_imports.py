@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from configurations import EVERYTHING
 from conftest import ROOT, lacking
 
 HEAVY = {"tensorflow", "keras", "cv2", "scipy", "matplotlib", "bleak", "aiohttp", "amqtt", "tomlkit"}
@@ -26,25 +27,7 @@ with Writer(Path("walk.ehr"), Header("anna", (Stream("wrist_left"),), 0.0)) as w
 asyncio.run(run(parse('[[wearer]]\\nid = "anna"\\n[wearer.replay]\\npath = "walk.ehr"\\nspeed = 0')))
 Daemon(parse(Path("everything.toml").read_text()))
 """
-EVERYTHING = """
-[mqtt]
-host = "localhost"
-[[wearer]]
-id = "anna"
-[[wearer.serial]]
-placement = "chest"
-port = "/dev/ttyACM0"
-[[wearer.ble]]
-placement = "wrist_left"
-profile = "movella_dot"
-[[wearer.phone]]
-placement = "trouser_pocket"
-url = "ws://192.168.1.7:8080"
-[[wearer]]
-id = "ben"
-[wearer.simulator]
-placements = ["wrist_left"]
-"""
+SIMULATED = '[[wearer]]\nid = "ben"\n[wearer.simulator]\nplacements = ["wrist_left"]\n'
 
 
 def modules_of(code: str, folder: Path | None = None) -> set[str]:
@@ -90,7 +73,7 @@ def test_the_nouns_load_only_numpy_and_msgspec() -> None:
 
 
 def test_the_daemon_loads_nothing_that_a_pi_has_no_use_for(tmp_path: Path) -> None:
-    (tmp_path / "everything.toml").write_text(EVERYTHING)
+    (tmp_path / "everything.toml").write_text(EVERYTHING + SIMULATED)
     loaded = modules_of(RUN, tmp_path)
     assert "edgehar.sources.bluetooth.ble" in loaded
     assert [name for name in loaded if name.startswith(NOT_FOR_THE_PI)] == []

@@ -314,12 +314,12 @@ def test_only_labels_that_a_worn_sensor_can_tell_have_probability(model: Recogni
     assert lost[labels.index("lying")] == 0
 
 
-def test_only_what_sensors_felt_that_can_tell_a_fall_is_handed_on(model: Recognizer) -> None:
+def test_only_accelerations_of_sensors_that_can_tell_a_fall_is_handed_on(model: Recognizer) -> None:
     names = [sensor.name for sensor in model.spec.sensors]
     pocket, chest = names.index("trouser_pocket"), names.index("chest")
-    felt = HopAcceleration(30.0, 9.0, (0.0, 0.0, 9.8))
-    [prediction] = model.push(replace(window(model), hop_accelerations={pocket: felt, chest: felt}))
-    assert prediction.hop_accelerations == {chest: felt}
+    hop = HopAcceleration(30.0, 9.0, (0.0, 0.0, 9.8))
+    [prediction] = model.push(replace(window(model), hop_accelerations={pocket: hop, chest: hop}))
+    assert prediction.hop_accelerations == {chest: hop}
 
 
 # -- pairs that do not fit

@@ -4,37 +4,13 @@ import subprocess
 import sys
 
 import pytest
+from configurations import EVERYTHING
 
 from edgehar.config.read import parse
 from edgehar.daemon.wiring import make_shared_links, make_sources
 from edgehar.errors import ConfigError
 from edgehar.sources.bluetooth.ble import Ble
 from edgehar.types import Stream
-
-EVERYTHING = """
-[mqtt]
-host = "localhost"
-[bluetooth]
-adapter = "hci1"
-[[wearer]]
-id = "anna"
-[[wearer.serial]]
-placement = "chest"
-port = "/dev/ttyACM0"
-[[wearer.ble]]
-placement = "wrist_left"
-profile = "movella_dot"
-name = "left"
-[[wearer.phone]]
-placement = "trouser_pocket"
-url = "ws://192.168.1.7:8080"
-[[wearer.phone]]
-placement = "thigh_left"
-listen = "127.0.0.1:8000"
-[[wearer.phone]]
-placement = "upper_arm_left"
-topic = "sensor-logger"
-"""
 
 ANOTHER = """
 [[wearer]]
@@ -52,8 +28,8 @@ async def test_every_link_has_a_source_and_its_bodies_a_profile() -> None:
         Stream("chest", "edgehar"),
         Stream("wrist_left", "movella_dot"),
         Stream("trouser_pocket", "sensor_server"),
-        Stream("thigh_left", "sensor_logger"),
-        Stream("upper_arm_left", "sensor_logger"),
+        Stream("waist", "sensor_logger"),
+        Stream("knee_left", "sensor_logger"),
     ]
     assert [(source.link.damaged, source.link.battery) for source in sources] == [(0, None)] * 5
     assert all(10 <= source.link.silence_s <= 30 for source in sources)

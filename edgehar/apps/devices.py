@@ -173,7 +173,7 @@ def _findings(trial: Trial, source: Ble | Serial, profile: Profile) -> dict[str,
     health = trial.intake.health()
     declared = _declared_hz(trial.intake, profile)
     rates = trial.rates()
-    felt = trial.intake.gravity.at_rest
+    at_rest = trial.intake.gravity.at_rest
     wrong = [
         f"{rate:.1f} samples came per second where {declared:g} are declared"
         for rate in rates.values()
@@ -193,7 +193,7 @@ def _findings(trial: Trial, source: Ble | Serial, profile: Profile) -> dict[str,
         "malformed": health["malformed"],
         "damaged": source.link.damaged,
         "longest_pause_s": round(trial.longest_pause_s, 3),
-        "at_rest_m_s2": None if felt is None else round(felt, 2),
+        "at_rest_m_s2": None if at_rest is None else round(at_rest, 2),
         "wrong": wrong,
     }
 

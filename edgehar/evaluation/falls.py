@@ -1,6 +1,6 @@
 """Falls found on a wrist, against the false alarms that everyday movement raises.
 
-Beside the decision as shipped stand its aftermath with other settings, and an alarm on every window
+Beside the decision as shipped stand its confirmation of falls with other settings, and an alarm on every window
 whose probability of `falling` reaches a threshold: what the network alone is worth.
 """
 
@@ -36,7 +36,7 @@ WITHOUT = {
     "without lying still": {"fall_still_swing": np.inf},
     "without turning": {"fall_turn_deg": 0.0},
 }
-"""The aftermath without one proof at a time: what each is worth."""
+"""The confirmation without one proof at a time: what each is worth."""
 THRESHOLDS = (0.1, 0.3, 0.4, 0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 DECISION = "the decision"
 _ALONE = "one window of"
@@ -95,7 +95,7 @@ class Falls(Struct, frozen=True):
     """Everyday movement, by source."""
     decided: Point
     aftermath: list[Point]
-    """Other settings of the decision, `SUSPICIONS` and `WITHOUT`; none if it looks at no aftermath."""
+    """Other settings of the decision, `SUSPICIONS` and `WITHOUT`; none if it confirms no falls."""
     windows: list[Point]
     """`THRESHOLDS` on single windows."""
 
@@ -110,7 +110,7 @@ def without_echoes(times: Sequence[float], refractory_s: float = REFRACTORY_S) -
 
 
 def variants(settings: Settings) -> dict[str, Settings]:
-    """Return other settings of the aftermath by name."""
+    """Return other settings of the confirmation by name."""
     if not settings.fall_within_s:
         return {}
     tried = {f"suspicion {p:g}": replace(settings, fall_suspicion=p) for p in SUSPICIONS}
@@ -144,12 +144,12 @@ def watch(recognizer: Recognizer, name: str, trial: Trial, placement: str) -> Wa
 
 
 def raised_by(spec: ModelSpec, predictions: Sequence[Prediction]) -> dict[str, list[float]]:
-    """Return the times of alarms, s, of other aftermaths and of single windows."""
+    """Return the times of alarms, s, of other confirmations and of single windows."""
     raised = {}
     column, window_s, hop_s = spec.labels.index(FALLING), spec.window / spec.rate_hz, spec.hop / spec.rate_hz
     for name, settings in variants(spec.decision).items():
-        aftermath = FallConfirmation(column, window_s, hop_s, settings)
-        raised[name] = [p.t for p in predictions if aftermath.push(p)]
+        confirmation = FallConfirmation(column, window_s, hop_s, settings)
+        raised[name] = [p.t for p in predictions if confirmation.push(p)]
     for threshold in THRESHOLDS:
         raised[f"{_ALONE} {threshold:g}"] = [
             p.t for p in predictions if p.probabilities is not None and p.probabilities[column] >= threshold

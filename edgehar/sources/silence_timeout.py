@@ -23,13 +23,12 @@ async def silence_timeout(link: LinkState, message: str) -> AsyncIterator[None]:
     Whoever receives a packet has only to set `link.heard_at`: moving a timer would cost more than to decode it.
     """
     loop = asyncio.get_running_loop()
-    entered_at = time.monotonic()
     timer: asyncio.TimerHandle
 
     def look() -> None:
         """Look again when silence that begins with the newest packet would be too long."""
         nonlocal timer
-        rest = max(entered_at, link.heard_at) + link.silence_s - time.monotonic()
+        rest = link.heard_at + link.silence_s - time.monotonic()
         if rest > 0.0:
             timer = loop.call_later(rest, look)
         else:
