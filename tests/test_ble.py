@@ -588,6 +588,19 @@ async def test_a_bluetoothd_that_hangs_while_it_streams(
     assert logged(caplog, logging.INFO)[-1] == BACK
 
 
+async def test_nobody_waits_to_part_from_a_link_that_is_silent(bluez: Bluetoothd) -> None:
+    sensor = Sensor(0)
+    bluez.add(sensor)
+    made = listener(sensor, radio=new_radio(parting_s=2 * PATIENCE_S))
+    life = asyncio.create_task(made.source.run(made.deliver))
+    await made.more()
+    bluez.freeze()
+    with pytest.raises(SourceLostError, match=r"sent nothing for"):
+        await asyncio.wait_for(life, PATIENCE_S)
+    bluez.thaw()
+    await all_parted()
+
+
 async def test_a_bus_that_ends_while_it_is_entered(
     bluez: Bluetoothd, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

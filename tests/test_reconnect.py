@@ -89,7 +89,7 @@ async def test_a_steady_life_takes_the_pauses_back_to_their_start() -> None:
 
 async def test_a_link_that_comes_and_goes_is_tried_less_and_less(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "edgehar")
-    flap = [PACKET, LOST]
+    flap = [PACKET, PACKET, LOST]
     clock, _, states = await kept_open(flap, flap, flap, flap, [PACKET, STEADY, LOST], [])
     assert clock.pauses == [0.5, 1, 2, 4, 0.5]
     assert states == [True, False] * 5
