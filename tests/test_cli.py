@@ -1,19 +1,36 @@
 """The verbs as a shell sees them: stdout, stderr and the exit code."""
 
 import json
+import logging
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
+
+from edgehar import cli
+from edgehar.cli import train
+from edgehar.pipeline import manifest
 
 EXAMPLE = Path(__file__).parents[1] / "deploy" / "edgehar.toml"
-VERBS = [
-    [], ["run"], ["demo"], ["replay"], ["record"], ["sim"],
-    ["models"], ["models", "list"], ["models", "info"], ["models", "verify"],
-    ["config"], ["config", "check"], ["config", "show"], ["config", "schema"],
-]  # fmt: skip
+COMMANDS = {"edgehar": cli.app, "edgehar-train": train.app}
+
+
+def verbs(app: typer.Typer) -> Iterator[tuple[str, ...]]:
+    """Name every group and verb of a command line as it is typed; the root is ()."""
+    below: list[tuple[tuple[str, ...], Any]] = [((), typer.main.get_command(app))]
+    for words, command in below:
+        yield words
+        below += [((*words, name), verb) for name, verb in getattr(command, "commands", {}).items()]
+
+
+VERBS = [(command, *words) for command, app in COMMANDS.items() for words in verbs(app)]
+GROUPS = [group for group in VERBS if any(verb[:-1] == group for verb in VERBS)]
 
 
 def edgehar(*arguments: str | Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
@@ -26,12 +43,72 @@ def edgehar(*arguments: str | Path, timeout: float = 60) -> subprocess.Completed
     )
 
 
+def help_of(verb: Sequence[str], option: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the paragraphs of a verb's help on a terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    done = CliRunner().invoke(COMMANDS[verb[0]], [*verb[1:], option], prog_name=verb[0])
+    assert (done.exit_code, done.stderr) == (0, "")
+    return done.stdout.split("\n\n")
+
+
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)
-def test_help_begins_with_an_example(verb: list[str]) -> None:
-    done = edgehar(*verb, "--help")
-    assert done.returncode == 0
-    _, _, text = done.stdout.partition("\n\n")
-    assert text.strip().startswith("Example: edgehar " + " ".join(verb))
+def test_help_begins_with_a_sentence_and_an_example(
+    verb: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage, sentence, example, *_ = help_of(verb, "--help", monkeypatch)
+    assert usage.startswith(f"Usage: {' '.join(verb)} ")
+    assert sentence.strip()[0].isupper()
+    assert sentence.endswith(".")
+    assert example.strip().startswith(f"Example: {' '.join(verb)}")
+    assert help_of(verb, "-h", monkeypatch) == help_of(verb, "--help", monkeypatch)
+
+
+@pytest.mark.parametrize("verb", GROUPS, ids=" ".join)
+def test_a_list_of_verbs_has_whole_sentences_at_80_columns(
+    verb: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *_, commands = help_of(verb, "--help", monkeypatch)
+    heading, *lines = commands.strip().splitlines()
+    assert heading == "Commands:"
+    for line in lines:
+        name, sentence = line.split(maxsplit=1)
+        _, text, *_ = help_of((*verb, name), "--help", monkeypatch)
+        assert sentence == text.strip()
+
+
+@pytest.fixture
+def root_logger() -> Iterator[logging.Logger]:
+    logger = logging.getLogger()
+    level = logger.level
+    yield logger
+    logger.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["-v models list", "models -v list", "models list -v", "models list --verbose --json"],
+)
+def test_verbose_may_stand_before_and_behind_the_verb(root_logger: logging.Logger, arguments: str) -> None:
+    assert CliRunner().invoke(cli.app, arguments).exit_code == 0
+    assert root_logger.level == logging.DEBUG
+
+
+def test_every_verb_takes_verbose(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(VERBS) > 20
+    for verb in VERBS:
+        assert "-v, --verbose " in "".join(help_of(verb, "-h", monkeypatch)), verb
+
+
+def test_a_models_summary_fits_a_terminal_of_80_columns_and_24_lines() -> None:
+    done = edgehar("models", "info", "imu_tcn")
+    lines = done.stdout.splitlines()
+    assert len(lines) < 24  # the prompt takes one
+    assert max(map(len, lines)) <= 80
+    spec = manifest.read(manifest.find("imu_tcn"))
+    assert all(label in done.stdout for label in spec.labels)
+    full = edgehar("models", "info", "imu_tcn", "--full").stdout
+    assert spec.sha256 in full
+    assert len(full.splitlines()) > 200
 
 
 @pytest.mark.parametrize(
@@ -39,6 +116,7 @@ def test_help_begins_with_an_example(verb: list[str]) -> None:
     [
         pytest.param(["models", "list"], id="models list"),
         pytest.param(["models", "info", "imu_tcn"], id="models info"),
+        pytest.param(["models", "info", "imu_tcn", "--full"], id="models info --full"),
         pytest.param(["models", "verify", "imu_tcn"], id="models verify"),
         pytest.param(["config", "check", "-c", str(EXAMPLE)], id="config check"),
         pytest.param(["config", "show", "-c", str(EXAMPLE)], id="config show"),
@@ -50,7 +128,7 @@ def test_reports_print_for_people_and_as_json(arguments: list[str]) -> None:
 
 
 def test_a_sensor_that_can_tell_every_label_says_so() -> None:
-    wrist = edgehar("models", "info", "imu_tcn").stdout.split("name: wrist\n")[1]
+    wrist = edgehar("models", "info", "imu_tcn", "--full").stdout.split("name: wrist\n")[1]
     assert wrist.splitlines()[1].strip() == "labels: all"
 
 

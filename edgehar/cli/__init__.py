@@ -15,24 +15,27 @@ from edgehar.cli.terminal import (
     EXIT_FAILED,
     EXIT_MISSING,
     EXIT_REFUSED,
+    HELP_OPTIONS,
     ConfigOption,
     JsonOption,
     ModelOption,
+    RootGroup,
+    VerboseOption,
     run_to_end,
     show,
 )
 from edgehar.errors import EdgeharError, OperatorError
 
 app = typer.Typer(
-    add_completion=False,
+    cls=RootGroup,
+    context_settings=HELP_OPTIONS,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Example: edgehar demo\n\nRecognizes what a person does from body-worn motion sensors and publishes it over MQTT.",
 )
-app.add_typer(devices_verbs.app, name="devices", short_help="The sensors around.")
-app.add_typer(models_verbs.app, name="models", short_help="The models at hand.")
-app.add_typer(config_verbs.app, name="config", short_help="The configuration file.")
+app.add_typer(devices_verbs.app, name="devices")
+app.add_typer(models_verbs.app, name="models")
+app.add_typer(config_verbs.app, name="config")
 
 SubjectOption = Annotated[str | None, typer.Option(help="Which person of an .npz set.")]
 
@@ -46,28 +49,27 @@ def _print_version(version: bool) -> None:  # noqa: FBT001 - typer calls it with
 @app.callback()
 def root(
     *,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also say what is normal.")] = False,
-    version: Annotated[  # noqa: ARG001 - its callback answers
+    verbose: VerboseOption = False,
+    version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Set up logging."""
-    level = logging.DEBUG if verbose else logging.INFO
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    # Below INFO it has a line for every notification.
-    logging.getLogger("bleak").setLevel(logging.INFO)
+    """Recognize what a person does from body-worn motion sensors, and publish it over MQTT.
+
+    Example: edgehar demo
+    """
 
 
-@app.command(short_help="The daemon: read the sensors, recognize, publish.")
+@app.command()
 def run(
     config: ConfigOption = DEFAULT_CONFIG,
     stdout: Annotated[
         bool, typer.Option("--stdout", help="Also print every state and event as a JSON line.")
     ] = False,
 ) -> None:
-    """Example: edgehar run --config edgehar.toml
+    """Read the sensors, recognize, publish, for ever: the daemon.
 
-    The daemon: read the sensors, recognize, publish, for ever.
+    Example: edgehar run --config edgehar.toml
     """
     from edgehar.config.read import load
     from edgehar.daemon.run import run as run_daemon
@@ -75,7 +77,7 @@ def run(
     run_to_end(run_daemon(load(config), stdout=sys.stdout if stdout else None))
 
 
-@app.command(short_help="A simulated wearer, recognized live on this terminal.")
+@app.command()
 def demo(
     seconds: Annotated[float | None, typer.Option(help="Stop after this time, s.")] = None,
     placement: Annotated[str, typer.Option(help="Where the simulated sensor is worn.")] = "trouser_pocket",
@@ -86,9 +88,11 @@ def demo(
     seed: Annotated[int, typer.Option(help="Same seed, same wearer.")] = 5,
     as_json: JsonOption = False,
 ) -> None:
-    """Example: edgehar demo
+    """Recognize a simulated wearer, live on this terminal.
 
-    A simulated wearer, the shipped model and an embedded MQTT broker, live on this terminal.
+    Example: edgehar demo
+
+    The wearer, the shipped model and an MQTT broker, all in this one process.
     """
     from edgehar.apps.demo import show_demo
 
@@ -97,7 +101,7 @@ def demo(
     )
 
 
-@app.command(short_help="A recording's events, and how well they meet the truth.")
+@app.command()
 def replay(
     path: Annotated[Path, typer.Argument(help="An .ehr recording, or an .npz set.")],
     subject: SubjectOption = None,
@@ -108,9 +112,11 @@ def replay(
     speed: Annotated[float, typer.Option(min=0, help="1 is its own pace, 0 as fast as it goes.")] = 0.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Example: edgehar replay walk.ehr
+    """Print a recording's events and how well they meet the truth.
 
-    Run a recording through the pipeline and print its events; where the truth is known, how well they meet it.
+    Example: edgehar replay walk.ehr
+
+    The recording runs through the pipeline as it would live. The truth is known of an .npz set alone.
     """
     from edgehar.apps.replay import replay_recording
 
@@ -121,7 +127,7 @@ def replay(
     )
 
 
-@app.command(short_help="Write the packets of one wearer's sensors to a file.")
+@app.command()
 def record(
     out: Annotated[Path, typer.Argument(help="The recording to write or to append to.")],
     port: Annotated[str | None, typer.Option(help="Serial port or URL of one sensor.")] = None,
@@ -133,9 +139,11 @@ def record(
     seconds: Annotated[float | None, typer.Option(help="Stop after this time, s; else on Ctrl-C.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Example: edgehar record walk.ehr --port /dev/ttyACM0 --placement wrist_left
+    """Write the packets of one wearer's sensors to a file.
 
-    Write the packets of one wearer's sensors with their arrival times.
+    Example: edgehar record walk.ehr --port /dev/ttyACM0 --placement wrist_left
+
+    Their arrival times are kept, so that `edgehar replay` gives what a live run would have given.
     """
     from edgehar.apps.record import record_wearer
 
@@ -148,7 +156,7 @@ def record(
         raise typer.Exit(EXIT_FAILED)
 
 
-@app.command(short_help="A simulated sensor on a port, with faults if you like.")
+@app.command()
 def sim(
     placement: Annotated[str, typer.Option(help="Where the simulated sensor is worn.")] = "trouser_pocket",
     tcp: Annotated[
@@ -167,9 +175,11 @@ def sim(
     ] = None,
     battery: Annotated[int, typer.Option(min=0, max=100, help="Charge at the start, percent.")] = 100,
 ) -> None:
-    """Example: edgehar sim --tcp 7777, then a sensor with port = "socket://127.0.0.1:7777"
+    """Simulate a sensor on a port, with faults if you like.
 
-    A simulated sensor that speaks the real wire format to whoever opens its port.
+    Example: edgehar sim --tcp 7777, then a sensor with port = "socket://127.0.0.1:7777"
+
+    It speaks the real wire format to whoever opens its port.
     """
     from edgehar.sources.simulated.faults import Faults
     from edgehar.sources.simulated.serve import serve_pty, serve_tcp
@@ -194,6 +204,9 @@ def sim(
 
 def main() -> None:
     """Run a verb; every expected failure is one line on stderr and an exit code."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    # Below INFO it has a line for every notification.
+    logging.getLogger("bleak").setLevel(logging.INFO)
     refusal: BaseException | None = None
     try:
         app()

@@ -9,15 +9,17 @@ from edgehar.cli.terminal import DEFAULT_CONFIG, ConfigOption, JsonOption, show
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Example: edgehar config check --config edgehar.toml\n\nThe configuration file.",
+    help="Check, show and describe the configuration file.\n\nExample: edgehar config check --config edgehar.toml",
 )
 
 
 @app.command("check")
 def config_check(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
-    """Example: edgehar config check --config edgehar.toml
+    """Say what does not fit in the configuration file.
 
-    Read the file, load the model, place the sensors; say what does not fit.
+    Example: edgehar config check --config edgehar.toml
+
+    The file is read, the model loaded and the sensors are placed, as `edgehar run` does it.
     """
     from edgehar.config.read import load
     from edgehar.daemon.run import check
@@ -27,9 +29,11 @@ def config_check(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption =
 
 @app.command("show")
 def config_show(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
-    """Example: edgehar config show --config edgehar.toml
+    """Print every key in effect, and where it comes from.
 
-    Every effective key and whether it comes from the file, the model or is a default.
+    Example: edgehar config show --config edgehar.toml
+
+    A key comes from the file, from the model, or is a default.
     """
     from edgehar.config.read import load, origins
     from edgehar.pipeline import manifest
@@ -46,9 +50,9 @@ def config_show(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = 
 
 @app.command("schema")
 def config_schema() -> None:
-    """Example: edgehar config schema > edgehar.schema.json
+    """Print the JSON Schema of the file, for editors.
 
-    JSON Schema of the file, for editors.
+    Example: edgehar config schema > edgehar.schema.json
     """
     from edgehar.config.schema import json_schema
 

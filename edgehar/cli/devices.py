@@ -17,7 +17,7 @@ from edgehar.cli.terminal import (
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Example: edgehar devices scan\n\nThe sensors around.",
+    help="Find sensors, try them, and say who wears them.\n\nExample: edgehar devices scan",
 )
 
 AdapterOption = Annotated[
@@ -38,9 +38,11 @@ def devices_scan(
     adapter: AdapterOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Example: edgehar devices scan
+    """List the Bluetooth sensors that are heard.
 
-    Bluetooth sensors that are heard: address, name, signal and the profiles that fit, best first.
+    Example: edgehar devices scan
+
+    With address, name, signal and the profiles that fit, the strongest first.
     """
     from edgehar.apps.devices import scan
 
@@ -66,9 +68,11 @@ def devices_test(
     baud: BaudOption = 115200,
     as_json: JsonOption = False,
 ) -> None:
-    """Example: edgehar devices test D4:CA:6E:F1:00:01
+    """Listen to one sensor, and say how well it does.
 
-    Listen to one sensor: signal, battery, its real rate, what is lost, and one g at rest; lay it down for that.
+    Example: edgehar devices test D4:CA:6E:F1:00:01
+
+    Signal, battery, its real rate, what is lost, and one g at rest; lay it down for that.
     """
     from edgehar.apps.devices import run_trial
 
@@ -91,9 +95,11 @@ def devices_assign(
     adapter: AdapterOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Example: edgehar devices assign D4:CA:6E:F1:00:01 --wearer anna --placement wrist_left
+    """Write into the configuration who wears a sensor where.
 
-    Write into the configuration who wears a sensor where; a Bluetooth sensor worn there before gives way.
+    Example: edgehar devices assign D4:CA:6E:F1:00:01 --wearer anna --placement wrist_left
+
+    A Bluetooth sensor worn there before gives way.
     """
     from edgehar.apps.devices import identify
     from edgehar.config.edit import assign
@@ -121,9 +127,11 @@ def devices_command(
     baud: BaudOption = 115200,
     as_json: JsonOption = False,
 ) -> None:
-    """Example: edgehar devices command /dev/ttyACM0 identify 5
+    """Command a sensor with edgehar's firmware.
 
-    Ask a sensor with edgehar's firmware for something and print its answer.
+    Example: edgehar devices command /dev/ttyACM0 identify 5
+
+    Its answer is printed.
     """
     from edgehar.apps.devices import command, kind_of
 
@@ -135,9 +143,9 @@ def devices_command(
 
 @app.command("profiles")
 def devices_profiles(*, as_json: JsonOption = False) -> None:
-    """Example: edgehar devices profiles
+    """List the kinds of Bluetooth sensors that edgehar reads.
 
-    The kinds of Bluetooth sensors that edgehar reads.
+    Example: edgehar devices profiles
     """
     from edgehar.apps.devices import profiles
 

@@ -1,5 +1,7 @@
 """`edgehar models`: the models at hand."""
 
+from typing import Annotated
+
 import msgspec
 import typer
 
@@ -8,15 +10,15 @@ from edgehar.cli.terminal import JsonOption, show
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Example: edgehar models info imu_tcn\n\nThe models at hand.",
+    help="List, describe and verify the models at hand.\n\nExample: edgehar models info imu_tcn",
 )
 
 
 @app.command("list")
 def models_list(*, as_json: JsonOption = False) -> None:
-    """Example: edgehar models list
+    """List the models that ship with edgehar.
 
-    The models that ship with edgehar.
+    Example: edgehar models list
     """
     from edgehar.pipeline import manifest
 
@@ -30,14 +32,26 @@ def models_list(*, as_json: JsonOption = False) -> None:
 
 
 @app.command("info")
-def models_info(name: str, *, as_json: JsonOption = False) -> None:
-    """Example: edgehar models info imu_tcn
+def models_info(
+    name: str,
+    *,
+    full: Annotated[bool, typer.Option("--full", help="Print the whole manifest.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Describe a model on one screen.
 
-    A model's manifest: labels, placements, rate, settings, where it comes from and how it scored.
+    Example: edgehar models info imu_tcn
+
+    --full prints its manifest, --json does so for programs: also the decision's settings and all scores.
     """
+    from edgehar.apps.models import summary
     from edgehar.pipeline import manifest
 
-    content = msgspec.to_builtins(manifest.read(manifest.find(name)))
+    spec = manifest.read(manifest.find(name))
+    if not (full or as_json):
+        typer.echo("\n".join(summary(spec)))
+        return
+    content = msgspec.to_builtins(spec)
     for sensor in () if as_json else content["sensors"]:
         sensor["labels"] = sensor["labels"] or "all"
     show(content, as_json)
@@ -45,9 +59,11 @@ def models_info(name: str, *, as_json: JsonOption = False) -> None:
 
 @app.command("verify")
 def models_verify(name: str, *, as_json: JsonOption = False) -> None:
-    """Example: edgehar models verify models/imu_tcn.json
+    """Load a model as the daemon would, and say whether it is whole.
 
-    Load the pair as the daemon would: checksum, shapes, one inference.
+    Example: edgehar models verify models/imu_tcn.json
+
+    Its checksum, shapes and one inference are tried.
     """
     from edgehar.pipeline import manifest, recognizer
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import logging
 import signal
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
+from typer.core import TyperGroup
 
 T = TypeVar("T")
 
@@ -18,11 +20,38 @@ EXIT_FAILED = 1
 
 DEFAULT_CONFIG = Path("edgehar.toml")
 
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+"""Settings of a root: those below inherit them."""
+
+
+def _be_verbose(verbose: bool) -> None:  # noqa: FBT001 - typer calls it with the flag
+    if verbose:
+        logging.getLogger().setLevel(logging.DEBUG)
+
+
+VerboseOption = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", "-v", callback=_be_verbose, expose_value=False, help="Also say what is normal."
+    ),
+]
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="A shipped model's name or a manifest's path.")
 ]
+
+
+class RootGroup(TyperGroup):
+    """The root of a command line: every group and verb below it takes its `--verbose` too."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        [verbose] = [option for option in self.params if option.name == "verbose"]
+        below = [*self.commands.values()]
+        for command in below:
+            command.params.append(verbose)
+            below += getattr(command, "commands", {}).values()
 
 
 def show(value: Any, as_json: bool) -> None:  # noqa: FBT001 - what the flag said

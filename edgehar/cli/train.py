@@ -21,7 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from edgehar.cli.terminal import EXIT_MISSING, EXIT_REFUSED
+from edgehar.cli.terminal import EXIT_MISSING, EXIT_REFUSED, HELP_OPTIONS, RootGroup, VerboseOption
 from edgehar.errors import ConfigError, OperatorError
 from edgehar.training import cache, export, files, recipe as recipes
 from edgehar.training.progress import Progress
@@ -45,20 +45,23 @@ _Work = Annotated[
 _WORKERS = os.cpu_count() or 1
 
 app = typer.Typer(
-    add_completion=False,
+    cls=RootGroup,
+    context_settings=HELP_OPTIONS,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Example: edgehar-train build models/imu_tcn.toml\n\n"
-    "Makes models from recipes and scores them on recordings of people.",
 )
 
 
-@app.command(
-    help="Example: edgehar-train build models/imu_tcn.toml\n\n"
-    "Simulate people, fit the network, quantize it, write NAME.tflite and NAME.json. Needs edgehar[train]. "
-    "After Ctrl-C the same command goes on where it was stopped."
-)
+@app.callback()
+def root(*, verbose: VerboseOption = False) -> None:
+    """Make models from recipes, and score them on recordings of people.
+
+    Example: edgehar-train build models/imu_tcn.toml
+    """
+
+
+@app.command()
 def build(
     path: _Recipe,
     out: Annotated[Path | None, typer.Option(help="Folder for the pair; else beside the recipe.")] = None,
@@ -66,7 +69,13 @@ def build(
     folder: _Work = None,
     fresh: Annotated[bool, typer.Option(help="Start over, whatever is kept.")] = False,
 ) -> None:
-    """Build a model pair from a recipe."""
+    """Build a model pair from a recipe.
+
+    Example: edgehar-train build models/imu_tcn.toml
+
+    Simulate people, fit the network, quantize it, write NAME.tflite and NAME.json. Needs edgehar[train].
+    After Ctrl-C the same command goes on where it was stopped.
+    """
     again = "the same command without --fresh" if fresh else "the same command"
     where = out or path.parent
     with opened_build(path, folder, workers, again, fits=True) as build:
@@ -79,12 +88,7 @@ def build(
     typer.echo(f"{stem}.json")
 
 
-@app.command(
-    help="Example: edgehar-train evaluate models/imu_tcn.json --data ../shared/data\n\n"
-    "Score the int8 network on people with the recognizer of the run time. Needs no TensorFlow. "
-    "Writes results.json, results.md and confusion.png into the work folder, and their summary into the manifest's "
-    "metrics and README.md beside the model."
-)
+@app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A manifest's path, or a shipped model's name.")],
     data: _Data,
@@ -94,7 +98,14 @@ def evaluate(
     workers: _Workers = _WORKERS,
     folder: _Work = None,
 ) -> None:
-    """Score a model pair on recordings."""
+    """Score a model pair on recordings of people.
+
+    Example: edgehar-train evaluate models/imu_tcn.json --data ../shared/data
+
+    The int8 network, with the recognizer of the run time. Needs edgehar[train], though no TensorFlow.
+    Writes results.json, results.md and confusion.png into the work folder, and their summary into the manifest's
+    metrics and README.md beside the model.
+    """
     from edgehar.evaluation import report, tables
     from edgehar.evaluation.evaluate import evaluate as score_pair, set_names
     from edgehar.pipeline import manifest, recognizer
@@ -113,12 +124,7 @@ def evaluate(
         report.publish(path, work, results)
 
 
-@app.command(
-    help="Example: edgehar-train baselines models/imu_tcn.toml --data ../shared/data\n\n"
-    "Score what the network of a recipe is measured against: a random forest on the same windows, and the "
-    "same network untrained. Adds them to the results in the work folder and to README.md beside the recipe. "
-    "Needs edgehar[train]."
-)
+@app.command()
 def baselines(
     path: _Recipe,
     data: _Data,
@@ -127,7 +133,13 @@ def baselines(
     workers: _Workers = _WORKERS,
     folder: _Work = None,
 ) -> None:
-    """Score the baselines of a recipe on recordings."""
+    """Score what the network of a recipe is measured against.
+
+    Example: edgehar-train baselines models/imu_tcn.toml --data ../shared/data
+
+    A random forest on the same windows, and the same network untrained. Adds them to the results in the work
+    folder and to README.md beside the recipe. Needs edgehar[train].
+    """
     from edgehar.evaluation import report
     from edgehar.evaluation.baselines import markdown, model_macro_f1, publish, score, untrained
     from edgehar.evaluation.evaluate import set_names
@@ -147,11 +159,7 @@ def baselines(
         publish(stem, build.folder, scores)
 
 
-@app.command(
-    help="Example: edgehar-train ablate models/imu_tcn.toml --data ../shared/data\n\n"
-    "Fit the recipe's network to sensors mounted by habit and anyhow, shown in several axes, and score each on "
-    "the people whose recordings design decisions are taken on. Needs edgehar[train]."
-)
+@app.command()
 def ablate(
     path: _Recipe,
     data: _Data,
@@ -160,7 +168,13 @@ def ablate(
     workers: _Workers = _WORKERS,
     folder: _Work = None,
 ) -> None:
-    """Score ways to show a sensor of unknown mounting."""
+    """Score ways to show a sensor of unknown mounting.
+
+    Example: edgehar-train ablate models/imu_tcn.toml --data ../shared/data
+
+    Fit the recipe's network to sensors mounted by habit and anyhow, shown in several axes, and score each on
+    the people whose recordings design decisions are taken on. Needs edgehar[train].
+    """
     from edgehar.evaluation import ablations, report
     from edgehar.evaluation.evaluate import set_names
 

@@ -1,0 +1,72 @@
+"""`edgehar models info`: what whoever chooses a model wants to know, on one screen of 80 columns and 24 lines."""
+
+from collections import Counter
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import Any
+
+from edgehar.pipeline.manifest import ModelSpec
+
+_COLUMNS = 80
+_SCORES = 8
+"""Rows of the evaluation that are shown."""
+
+
+def summary(spec: ModelSpec) -> Iterator[str]:
+    """Yield lines: when it answers, what it tells of sensors worn where, where it comes from, and how it scored."""
+    every, last = spec.hop / spec.rate_hz, spec.window / spec.rate_hz
+    yield from _wrapped(f"{spec.name} {spec.version} answers every {every:g} s, from the last {last:g} s")
+    yield from _wrapped(f"labels: {', '.join(spec.labels)}")
+    yield "sensors, by where they are worn:"
+    for (placements, labels), count in Counter((s.placements, s.labels) for s in spec.sensors).items():
+        times = f"{count} of " if count > 1 else ""
+        yield from _wrapped(f"{times}{', '.join(_with_sides(placements))}: {_told(labels, spec)}", "  ")
+    if training_data := spec.provenance.get("training_data"):
+        yield from _wrapped(f"training data: {training_data}")
+    if scores := _main_scores(spec.metrics):
+        rows = f"{len(scores)} of {len(spec.metrics)} rows"
+        yield from _wrapped(f"macro-F1 on people, the {rows} with the most windows: {', '.join(scores)}")
+    yield "--full prints the whole manifest"
+
+
+def _main_scores(metrics: dict[str, Any]) -> list[str]:
+    """Word the macro-F1 of the rows with the most windows, in the manifest's order; nothing forces a row to have any."""
+    windows = {
+        name: score["windows"]
+        for name, score in metrics.items()
+        if isinstance(score, dict)
+        and isinstance(score.get("windows"), int)
+        and isinstance(score.get("macro_f1"), float)
+    }
+    most = sorted(windows, key=lambda name: -windows[name])[:_SCORES]
+    return [f"{name} {metrics[name]['macro_f1']:.2f}" for name in windows if name in most]
+
+
+def _told(labels: tuple[str, ...], spec: ModelSpec) -> str:
+    """Say which labels sensors of these can tell, the shorter way."""
+    missing = [label for label in spec.labels if label not in labels] if labels else []
+    if not missing:
+        return "all labels"
+    few = len(missing) <= len(labels)
+    return f"all but {', '.join(missing)}" if few else f"only {', '.join(labels)}"
+
+
+def _with_sides(placements: tuple[str, ...]) -> Iterator[str]:
+    """Yield the placements, a left and a right one in brackets behind the place they are sides of."""
+    sides = {place: (f"{place}_left", f"{place}_right") for place in placements}
+    paired = {place for place, both in sides.items() if set(both) <= set(placements)}
+    folded = {side for place in paired for side in sides[place]}
+    for place in placements:
+        if place not in folded:
+            yield f"{place}[_left|_right]" if place in paired else place
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return wrap(
+        text,
+        _COLUMNS,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
