@@ -3,6 +3,7 @@
 import json
 import logging
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -204,6 +205,28 @@ def test_a_simulated_sensor_can_be_recorded_and_replayed(tmp_path: Path) -> None
     assert replayed.returncode == 0
     assert "time in states: " in replayed.stdout
     assert "too short" not in replayed.stdout
+
+
+@pytest.mark.parametrize("ignored", [False, True], ids=["terminal", "nohup"])
+def test_a_closed_terminal_ends_a_verb_unless_it_runs_under_nohup(ignored: bool) -> None:  # noqa: FBT001
+    simulator = subprocess.Popen(
+        [*(["nohup"] if ignored else []), sys.executable, "-m", "edgehar", "sim", "--tcp", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert simulator.stdout is not None
+        host, port = simulator.stdout.readline().strip().removeprefix("socket://").split(":")
+        simulator.send_signal(signal.SIGHUP)
+        if ignored:
+            with socket.create_connection((host, int(port)), timeout=30) as sensor:
+                assert sensor.recv(1)
+            simulator.send_signal(signal.SIGTERM)
+        simulator.communicate(timeout=30)
+    finally:
+        simulator.kill()
+    assert simulator.returncode == 0
 
 
 def test_demo_stops_when_its_seconds_are_over() -> None:

@@ -122,17 +122,22 @@ async def test_a_killed_broker_costs_no_event_and_gets_its_states_back(
     assert events[0]["started_at"].startswith("2023-11-14T22:13")
 
 
-async def test_sigterm_is_a_clean_end(tmp_path: Path, recording: Path, broker: Mosquitto) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_stop_and_a_closed_terminal_are_a_clean_end(
+    tmp_path: Path, recording: Path, broker: Mosquitto, number: signal.Signals
+) -> None:
     # What runs is ended, nobody is said to be heard, and the exit code is a success.
     listener = Listener(broker.port)
     daemon = start(configuration(tmp_path, recording, broker.port, speed=4))
     try:
         await listener.until(lambda: bool(listener.on("edgehar/gw/anna/event")))
-        daemon.send_signal(signal.SIGTERM)
+        daemon.send_signal(number)
         await listener.until(lambda: listener.on("edgehar/gw/status")[-1:] == ["offline"])
         kinds = [json.loads(event)["event_type"] for event in listener.on("edgehar/gw/anna/event")]
         assert kinds == ["activity_started", "activity_ended"] * (len(kinds) // 2)
         assert listener.on("edgehar/gw/anna/activity")[-1] == "no_signal"
+        attributes = json.loads(listener.on("edgehar/gw/anna/activity/attributes")[-1])
+        assert attributes["reason"] == "edgehar was stopped."
         assert listener.on("edgehar/gw/anna/status")[-1] == "offline"
         await finished(daemon)
     finally:

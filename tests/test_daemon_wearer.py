@@ -65,6 +65,23 @@ async def test_progress_is_data_or_a_known_absence() -> None:
     assert feed.makes_progress(later)
 
 
+@pytest.mark.usefixtures("leaping_clock")
+async def test_what_runs_ends_when_the_daemon_is_stopped_and_not_later() -> None:
+    feed, answers = new_feed(), list[Activity | Event]()
+    task = asyncio.create_task(feed.run(answers.append, lambda: None))
+    await until(lambda: any(isinstance(answer, Event) for answer in answers))
+    stopped_at = time.monotonic()
+    task.cancel()
+    await asyncio.wait([task])
+    *_, ended, last = answers
+    assert isinstance(ended, Event)
+    assert isinstance(last, Activity)
+    assert (ended.kind, last.state) == ("activity_ended", "no_signal")
+    assert ended.detected_at == last.t == stopped_at
+    assert ended.ended_at == last.since <= stopped_at
+    assert last.reason == "edgehar was stopped."
+
+
 async def test_a_pause_in_a_replay_is_no_stall(tmp_path: Path) -> None:
     feed = replayed(tmp_path / "w.ehr", [(0.0, 0, b"x"), (7200.0, 0, b"x")])
     async with running(feed):

@@ -71,6 +71,25 @@ def test_the_end_of_the_signal_ends_what_runs() -> None:
     assert ended.ended_at == pytest.approx(45.0, abs=1.5)
 
 
+def test_nothing_is_answered_of_a_time_after_the_end() -> None:
+    items = packets()
+    *_, ended, last = answers(items)
+    assert isinstance(ended, Event)
+    assert isinstance(last, Activity)
+    end = items[-1][0]
+    assert ended.ended_at is not None
+    assert ended.ended_at <= ended.detected_at == last.t == end
+    assert last.reason == "The recording has ended."
+
+
+def test_one_who_was_never_heard_ends_without_an_event() -> None:
+    fed = pipeline()
+    fed.push(500.0, 0, b"")
+    [answer] = fed.finish("edgehar was stopped.")
+    assert isinstance(answer, Activity)
+    assert (answer.state, answer.since, answer.t) == ("no_signal", 500.0, 500.0)
+
+
 def test_lost_packets_lower_the_coverage_and_silence_is_said() -> None:
     items = packets()
     holed = [item for item in items if not 20 <= item[0] < 32]

@@ -103,7 +103,7 @@ def _lines(value: Any, indent: str = "") -> Iterator[str]:
 
 
 def run_to_end(work: Coroutine[Any, Any, T]) -> T | None:
-    """Run it until its end, Ctrl-C (exit code 130) or SIGTERM, which a service's stop is: success."""
+    """Run it until its end, Ctrl-C (exit code 130), or what ends a service or closes a terminal: success."""
 
     async def until_terminated() -> T | None:
         task = asyncio.current_task()
@@ -114,7 +114,10 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T | None:
             terminated.set()
             task.cancel()
 
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            # Under nohup a closed terminal is to end nothing.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                asyncio.get_running_loop().add_signal_handler(number, terminate)
         try:
             return await work
         except asyncio.CancelledError:

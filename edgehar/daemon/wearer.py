@@ -11,6 +11,7 @@ from edgehar.config.schema import Wearer
 from edgehar.daemon.wiring import SharedLinks, make_sources
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.loop import Pipeline
+from edgehar.pipeline.reasons import ENDED, STOPPED
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.sources import Source
 from edgehar.sources.reconnect import keep_open
@@ -91,13 +92,15 @@ class WearerFeed:
                 if ticking:
                     ticking.cancel()
         except asyncio.CancelledError:
-            self._close(on_state)
+            self._close(STOPPED, on_state)
             raise
-        self._close(on_state)
+        self._close(ENDED, on_state)
 
-    def _close(self, on_state: Callable[[], None]) -> None:
+    def _close(self, reason: str, on_state: Callable[[], None]) -> None:
         """Leave nothing standing that nobody will renew: what runs ends, and nobody is heard."""
-        self._tell(self.pipeline.finish())
+        if self._live:
+            self._tell(self.pipeline.push(time.monotonic(), 0, b""))
+        self._tell(self.pipeline.finish(reason))
         self._up = [False] * len(self.sources)
         on_state()
 

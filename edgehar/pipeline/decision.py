@@ -143,6 +143,12 @@ class Decision:
             reason = self._reasons.suspecting(reason, *suspected)
         return [*events, self._answer(p, reason)]
 
+    def finish(self, t: float, reason: str) -> list[Activity | Event]:
+        """End what runs with the last judged window: for a `reason` in words nothing is judged after `t`, s."""
+        p = Prediction(t, None, None, 0.0, 0.0, is_fresh=False)
+        self._held.since = min(self._held.since, t)
+        return [*self._lose_signal(min(self._signal.judged_at, t), p), self._answer(p, reason)]
+
     def _lose_signal(self, lost_at: float, p: Prediction) -> list[Event]:
         """End the answer with the last judged window, `lost_at`, s."""
         if self._held.state == NOT_WORN:

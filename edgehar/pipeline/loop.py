@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from edgehar.pipeline.decision import Decision
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.intake import Intake
+from edgehar.pipeline.reasons import ENDED
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.resample import Grid
 from edgehar.pipeline.windows import Windows
@@ -40,8 +41,8 @@ class Pipeline:
         slots = recognizer.slots([stream.placement for stream in streams])
         worn = [i for i, placement in enumerate(slots) if placement is not None]
         self.intakes = [Intake(stream, wearer) for stream in streams]
-        self._silence_s = settings.no_signal_after_s + FLUSH_S + (spec.window + 2 * spec.hop) / spec.rate_hz
-        self.grid = Grid(slots, spec.rate_hz, spec.hop, quiet_s=max(60.0, 2 * self._silence_s))
+        silence_s = settings.no_signal_after_s + FLUSH_S + (spec.window + 2 * spec.hop) / spec.rate_hz
+        self.grid = Grid(slots, spec.rate_hz, spec.hop, quiet_s=max(60.0, 2 * silence_s))
         self._windows = Windows(spec.window, worn, settings.min_coverage)
         self._t = 0.0
         self._recognizer = recognizer
@@ -70,9 +71,10 @@ class Pipeline:
         """Let stream time reach `t`, s: silence becomes windows without coverage."""
         return self._judge(self.grid.advance(t))
 
-    def finish(self) -> list[Activity | Event]:
-        """Take it that no more will come: what still runs ends where the signal ended."""
-        return self.advance(self._t + self._silence_s)
+    def finish(self, reason: str = ENDED) -> list[Activity | Event]:
+        """Take it that no more will come, for a `reason` in words: what still runs ends where the signal ended."""
+        answers = self._judge([*self.grid.advance(self._t), *self.grid.flush()])
+        return answers + self._decision.finish(self._t, reason)
 
     def _judge(self, blocks: Iterable[Block]) -> list[Activity | Event]:
         return [

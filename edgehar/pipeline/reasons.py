@@ -7,6 +7,10 @@ from edgehar.pipeline.fall_confirmation import Fall
 from edgehar.pipeline.smoothing import Smoothing
 from edgehar.types import NO_SIGNAL, OTHER, STANDARD_GRAVITY, Prediction
 
+STOPPED = "edgehar was stopped."
+ENDED = "The recording has ended."
+"""Why nothing is judged any more."""
+
 
 class Reasons:
     """Puts a decision into words; `placements` names the model's sensors as worn."""

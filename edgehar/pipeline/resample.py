@@ -96,6 +96,13 @@ class Grid:
             blocks.append(self._emit())
         return blocks
 
+    def flush(self) -> list[Block]:
+        """Return the blocks that have ended by now, whoever is still waited for."""
+        blocks = []
+        while self._end <= min(self._now, self._heard + self._quiet_s):
+            blocks.append(self._emit())
+        return blocks
+
     def _begin(self, t: float) -> None:
         """Make the block that `t` falls into the next one."""
         self._stand_at(math.floor(t * self._rate / self._block))
