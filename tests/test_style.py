@@ -3,6 +3,8 @@
 import ast
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,13 @@ def test_no_name_says_only_that_something_was_found() -> None:
         if name in vague and isinstance(node, ast.Name | ast.arg)
     ]
     assert named == []
+
+
+def test_what_judges_style_is_pinned_and_is_what_runs_here() -> None:
+    """A release of somebody else's shall not fail a tree that nobody touched."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    wanted = dict(requirement.split("==") for requirement in extras["test"] if "==" in requirement)
+    judges = {"ruff", "mypy", "import-linter"}
+    assert {name: wanted.get(name) for name in judges} == {name: version(name) for name in judges}
+    # mypy reads the stubs that come with NumPy, others with each minor version.
+    assert any(requirement.startswith("numpy") and ",<" in requirement for requirement in extras["test"])

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from edgehar.errors import ConfigError, ModelError
 from edgehar.pipeline import manifest
@@ -68,7 +69,7 @@ def _features(x: FloatArray, rate_hz: float) -> FloatArray:
     return np.concatenate([each, related], axis=-1).reshape(n, -1).astype(np.float32)
 
 
-def _spectrum(moved: FloatArray, rate_hz: float) -> list[FloatArray]:
+def _spectrum(moved: NDArray[np.floating], rate_hz: float) -> list[FloatArray]:
     """Return the frequency of most energy, Hz, 0 where nothing moves, and log energy in each band."""
     energy = np.abs(np.fft.rfft(moved, axis=-1)) ** 2 / moved.shape[-1]
     hz = np.fft.rfftfreq(moved.shape[-1], 1.0 / rate_hz)
