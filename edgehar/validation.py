@@ -1,6 +1,10 @@
-"""A misfit between a file and its form, out of msgspec's error and the file's own content."""
+"""A misfit between a file and its form, out of msgspec's error and the file's own content; and how values are shown."""
 
+import difflib
+import json
 import re
+from collections.abc import Iterable
+from datetime import date, time
 from typing import Any
 
 import msgspec
@@ -43,9 +47,26 @@ def explain(error: msgspec.ValidationError, raw: Any) -> Misfit:
 
 
 def shown(value: object) -> str:
-    """Return a value as JSON, shortened."""
-    text = msgspec.json.encode(value).decode()
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    """Return a value as JSON, shortened; what JSON has no word for (nan, inf, a date) as TOML writes it."""
+    if isinstance(value, float | date | time):
+        return str(value)
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    except RecursionError:
+        return "something nested too deep to show"
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """Return a text with nothing in it that could break a line or command a terminal, shortened."""
+    text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+
+
+def did_you_mean(word: str, words: Iterable[str], otherwise: str, *, most: int = 1) -> str:
+    """Return a question that names the words nearest to one that is none, at most `most`; or `otherwise`."""
+    near = difflib.get_close_matches(word[:_LONGEST], words, n=most, cutoff=0.4)
+    return f"did you mean {' or '.join(f'`{each}`' for each in near)}?" if near else otherwise
 
 
 def _at(path: str, raw: Any) -> Any:

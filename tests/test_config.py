@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from edgehar.config.read import broker_password, decision_settings, load, origins, parse
+from edgehar.config.read import broker_password, decision_settings, load, parse
 from edgehar.config.schema import Mqtt, json_schema
+from edgehar.config.show import origins
+from edgehar.daemon.run import check
 from edgehar.errors import ConfigError
 from edgehar.pipeline.decision_settings import Settings
 
@@ -29,7 +31,85 @@ port = "/dev/ttyACM0"
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("wearer = ", "not valid TOML", id="no toml"),
+        pytest.param("wearer = ", "edgehar.toml: not valid TOML", id="no toml"),
+        pytest.param(
+            "wearer = [\n",
+            "edgehar.toml: not valid TOML: Invalid value (at end of document)",
+            id="an end too early",
+        ),
+        pytest.param(
+            GOOD.replace('"anna"', "anna"),
+            "edgehar.toml:9: not valid TOML: Invalid value at column 6; text stands in quotes",
+            id="text without quotes",
+        ),
+        pytest.param("wearer = " + "[" * 50_000, "nested too deep", id="lists without end"),
+        pytest.param("wearer = " + "{a=" * 50_000, "nested too deep", id="tables without end"),
+        pytest.param(
+            "decision." + "a." * 3000 + "a = 1\n" + GOOD,
+            "edgehar.toml:1: [decision] has no key `a`",
+            id="a deep key",
+        ),
+        pytest.param("x = 1" + "0" * 5000, "edgehar.toml: not valid TOML", id="a number of 5001 digits"),
+        pytest.param(
+            GOOD.replace('"anna"', '"\\u0000"'),
+            "edgehar.toml:9: wearer[0].id: expected 1 to 64",
+            id="NUL in a name",
+        ),
+        pytest.param(
+            GOOD.replace('"/dev/ttyACM0"', '"/dev/\\u0000"'),
+            'edgehar.toml:13: wearer[0].serial[0].port: "/dev/\\u0000" has a NUL character',
+            id="NUL in a path",
+        ),
+        pytest.param(
+            GOOD + '"\\u001b[2J" = 1\n',
+            "[wearer[0].serial[0]] has no key `\\u001b[2J`",
+            id="a key that commands",
+        ),
+        pytest.param(
+            GOOD + "baud = nan\n",
+            "edgehar.toml:14: wearer[0].serial[0].baud: expected a whole number from 1200 to 12000000, got nan",
+            id="no number",
+        ),
+        pytest.param(
+            GOOD.replace('"localhost"', '"localhost"\nheartbeat_s = inf'),
+            "edgehar.toml:7: mqtt.heartbeat_s: expected a number from 1 to 86400, got inf",
+            id="infinity, of a key with bounds",
+        ),
+        pytest.param(
+            '[[wearer]]\nid = "a"\n[wearer.replay]\npath = "x"\nspeed = inf\n',
+            "edgehar.toml:5: wearer[0].replay.speed: expected a number of at least 0, got inf",
+            id="infinity, of a key without",
+        ),
+        pytest.param(
+            GOOD.replace('"localhost"', "2026-01-01"),
+            "edgehar.toml:6: mqtt.host: expected text in quotes, and something in it, got 2026-01-01",
+            id="a date",
+        ),
+        pytest.param(
+            GOOD.replace('"localhost"', '"localhost"\nversion = 3'),
+            "mqtt.version: expected 4 or 5, got 3",
+            id="choice",
+        ),
+        pytest.param(
+            GOOD.replace("[mqtt]", "[[mqtt]]"),
+            "edgehar.toml:5: mqtt: expected a table, which begins with [mqtt], got",
+            id="a table in two brackets",
+        ),
+        pytest.param(
+            GOOD.replace("[[wearer]]", "[wearer]").replace("[[wearer.serial]]", "[wearer.serial]"),
+            "edgehar.toml:8: wearer: expected a list of tables, each of which begins with [[wearer]], got",
+            id="a table in one bracket",
+        ),
+        pytest.param(
+            'wearer = [{id = "a"},\n  {id = "a b"}]\n',
+            "edgehar.toml:2: wearer[1].id: expected",
+            id="inline tables",
+        ),
+        pytest.param(
+            GOOD + "[decision]\nenter = true\n",
+            "edgehar.toml:15: decision.enter: expected a number",
+            id="decision type",
+        ),
         pytest.param(
             GOOD.replace("host", "hosst"),
             "edgehar.toml:6: [mqtt] has no key `hosst`; did you mean `host`?",
@@ -55,12 +135,12 @@ port = "/dev/ttyACM0"
         ),
         pytest.param(
             GOOD + "[decision]\nenter = 7\n",
-            "decision.enter: expected float <= 1.0, got 7",
+            "edgehar.toml:15: decision.enter: expected a number from 0 to 1, got 7",
             id="decision bound",
         ),
         pytest.param(
             GOOD.replace('"localhost"', '"localhost"\nport = "1883"'),
-            'edgehar.toml:7: mqtt.port: expected int, got "1883"',
+            'edgehar.toml:7: mqtt.port: expected a whole number from 1 to 65535, got "1883"',
             id="type",
         ),
         pytest.param(
@@ -80,12 +160,12 @@ port = "/dev/ttyACM0"
         ),
         pytest.param(
             GOOD + '[[wearer.ble]]\nplacement = "chest"\nprofile = "movela_dot"\n',
-            "no sensor profile is called `movela_dot`; did you mean `movella_dot`?",
+            'edgehar.toml:16: no sensor profile is called "movela_dot"; did you mean `movella_dot`?',
             id="profile",
         ),
         pytest.param(
             GOOD + '[[wearer.ble]]\nplacement = "chest"\nprofile = "bangle"\naddress = "D4:CA"\n',
-            "edgehar.toml:17: wearer[0].ble[0].address: expected str matching regex",
+            "edgehar.toml:17: wearer[0].ble[0].address: expected six pairs of hexadecimal digits",
             id="no Bluetooth address",
         ),
         pytest.param(
@@ -103,7 +183,7 @@ port = "/dev/ttyACM0"
         pytest.param(
             GOOD + '[[wearer.ble]]\nplacement = "chest"\nprofile = "bangle"\nname = "B"\n'
             '[[wearer.ble]]\nplacement = "wrist"\nprofile = "bluest"\nname = "B"\n',
-            "two sensors are called 'B': nothing tells them apart",
+            'two sensors are called "B": nothing tells them apart',
             id="namesakes",
         ),
         pytest.param(GOOD.replace('"anna"', '"anna\\n"'), "wearer[0].id", id="an id with a line break"),
@@ -132,7 +212,7 @@ port = "/dev/ttyACM0"
         pytest.param(
             GOOD + '[[wearer.phone]]\nplacement = "thigh"\nlisten = "0.0.0.0:8000"\n'
             '[[wearer.phone]]\nplacement = "chest"\nlisten = "0.0.0.0:8000"\n',
-            "two phones are reached by 0.0.0.0:8000; give each its device",
+            'edgehar.toml:17: two phones are reached by "0.0.0.0:8000"; give each its device',
             id="two phones on a port",
         ),
         pytest.param(
@@ -166,8 +246,104 @@ def test_the_password_comes_from_a_file_or_a_credential(
     assert broker_password(Mqtt(host="h", password_file=str(tmp_path / "secret"))) == "s3cret"
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     assert broker_password(Mqtt(host="h", password_file="secret")) == "s3cret"
-    with pytest.raises(ConfigError, match=r"mqtt\.password_file: .*absent cannot be read"):
+    with pytest.raises(
+        ConfigError, match=r"mqtt\.password_file: .*absent: cannot be read.*LoadCredential=absent:"
+    ):
         broker_password(Mqtt(host="h", password_file="absent"))
+
+
+def test_a_credential_is_awaited_where_only_the_service_can_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    config = parse(
+        '[mqtt]\nhost = "h"\nusername = "u"\npassword_file = "mqtt-password"\n'
+        '[[wearer]]\nid = "a"\n[wearer.simulator]\nplacements = ["wrist_left"]\n'
+    )
+    assert check(config)["password"] == "systemd credential mqtt-password, which the service will read"
+    assert config.mqtt
+    with pytest.raises(ConfigError, match=r"the service alone gets; .* such as \"\./mqtt-password\""):
+        broker_password(config.mqtt)
+
+
+@pytest.mark.parametrize(
+    ("content", "password"),
+    [
+        pytest.param("s3cret", "s3cret", id="no line end"),
+        pytest.param("\ufeffs3cret\r\n", "s3cret", id="as Notepad writes it"),
+        pytest.param(" a b \n", " a b ", id="spaces are its own"),
+    ],
+)
+def test_a_password_is_what_stands_in_the_file(tmp_path: Path, content: str, password: str) -> None:
+    (tmp_path / "secret").write_bytes(content.encode())
+    assert broker_password(Mqtt(host="h", password_file=f"{tmp_path}/secret")) == password
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        pytest.param(b"\n", "expected a password of 1 to 65535 bytes, got 0", id="empty"),
+        pytest.param(
+            b"x" * 65_536,
+            "expected a password of 1 to 65535 bytes, got 65536",
+            id="longer than MQTT has room",
+        ),
+        pytest.param(
+            "ab\u00fc".encode("latin-1"), "line 1 is not UTF-8 text; save it as UTF-8", id="Latin-1"
+        ),
+    ],
+)
+def test_a_password_that_no_broker_takes_is_refused(tmp_path: Path, content: bytes, expected: str) -> None:
+    (tmp_path / "secret").write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        broker_password(Mqtt(host="h", password_file=f"{tmp_path}/secret"))
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        pytest.param(
+            GOOD.replace("anna", "\u00e4nna").encode("latin-1"), "line 9 is not UTF-8", id="Latin-1"
+        ),
+        pytest.param(GOOD.encode("utf-16"), "line 1 is not UTF-8", id="UTF-16"),
+    ],
+)
+def test_text_in_another_encoding_is_refused_by_line(tmp_path: Path, content: bytes, expected: str) -> None:
+    (tmp_path / "edgehar.toml").write_bytes(content)
+    with pytest.raises(ConfigError, match=rf"edgehar\.toml: cannot be read: {expected}"):
+        load(tmp_path / "edgehar.toml")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "edgehar.toml"
+    path.write_text(GOOD, "utf-8-sig")
+    assert load(path) == parse(GOOD)
+    path.write_text(GOOD + "baude = 9600\n", "utf-8-sig")
+    with pytest.raises(ConfigError, match=r"edgehar\.toml:14: "):
+        load(path)
+
+
+def test_a_relative_path_begins_at_the_files_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "etc").mkdir()
+    path = tmp_path / "etc" / "edgehar.toml"
+    path.write_text(
+        '[mqtt]\nhost = "h"\nusername = "u"\npassword_file = "./pw"\n[mqtt.tls]\nca_file = "ca.pem"\n'
+        '[model]\npath = "mine.json"\n[[wearer]]\nid = "a"\n[wearer.replay]\npath = "../walk.ehr"\n'
+    )
+    for folder, name in ((tmp_path, Path("etc/edgehar.toml")), (tmp_path / "etc", Path("edgehar.toml"))):
+        monkeypatch.chdir(folder)
+        config = load(name)
+        assert config.mqtt
+        assert config.mqtt.tls
+        assert config.wearer[0].replay
+        assert config.mqtt.password_file == str(tmp_path / "etc" / "pw")
+        assert config.mqtt.tls.ca_file == str(tmp_path / "etc" / "ca.pem")
+        assert config.model.path == str(tmp_path / "etc" / "mine.json")
+        assert Path(config.wearer[0].replay.path).resolve() == tmp_path / "walk.ehr"
+
+
+def test_a_shipped_models_name_is_no_path() -> None:
+    assert parse(GOOD + '[model]\npath = "imu_tcn"\n').model.path == "imu_tcn"
 
 
 def test_the_files_decision_keys_go_over_the_models() -> None:

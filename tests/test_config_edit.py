@@ -144,14 +144,18 @@ def test_tables_of_one_array_may_stand_apart(path: Path, table: str, wearer: str
         pytest.param(WRITTEN, "an na", DOT, "wearer[2].id", id="an id that is none"),
         pytest.param(WRITTEN, "\U0001f600", DOT, "wearer[2].id", id="an id of a sign that JSON halves"),
         pytest.param(
-            '[wearer]\nid = "anna"\n', "anna", DOT, "wearer: expected array", id="a table of wearers"
+            '[wearer]\nid = "anna"\n',
+            "anna",
+            DOT,
+            "wearer: expected a list of tables",
+            id="a table of wearers",
         ),
         pytest.param('wearer = ["anna"]\n', "anna", DOT, "wearer[0]: expected", id="a wearer that is a text"),
         pytest.param(
             '[[wearer]]\nid = "anna"\n[wearer.ble]\nplacement = "chest"\n',
             "anna",
             DOT,
-            "wearer[0].ble: expected array",
+            "wearer[0].ble: expected a list of tables",
             id="a table of sensors",
         ),
         pytest.param(

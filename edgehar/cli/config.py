@@ -35,17 +35,17 @@ def config_show(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = 
 
     A key comes from the file, from the model, or is a default.
     """
-    from edgehar.config.read import load, origins
+    from edgehar.config.read import load, read_text
+    from edgehar.config.show import as_toml, origins
     from edgehar.pipeline import manifest
 
-    effective = load(config)
+    effective, text = load(config), read_text(config)
     model = manifest.read(manifest.find(effective.model.path)).decision
-    rows = list(origins(effective, config.read_text("utf-8"), model))
     if as_json:
+        rows = origins(effective, text, model)
         show({path: {"value": value, "origin": origin} for path, value, origin in rows}, as_json)
-        return
-    for path, value, origin in rows:
-        typer.echo(f"{path} = {json.dumps(value)}" + ("" if origin == "file" else f"  # {origin}"))
+    else:
+        typer.echo(as_toml(effective, text, model))
 
 
 @app.command("schema")

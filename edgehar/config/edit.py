@@ -16,7 +16,7 @@ from tomlkit import TOMLDocument
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Array, InlineTable, Item, Table, Whitespace
 
-from edgehar.config.read import parse
+from edgehar.config.read import parse, parse_toml, read_text
 from edgehar.config.schema import Config, Wearer
 from edgehar.errors import ConfigError
 
@@ -41,16 +41,15 @@ def assign(
         sensor: `profile` and `address`.
         check: Refuses a configuration that cannot be run.
     """
-    # A link stays one.
-    path = path.resolve()
-    text = _read(path)
+    text = read_text(path) if path.exists() else ""
     content = _parsed(text, path)
     entry = {"placement": placement, **sensor}
     replaced = [*_giving_way(content["wearer"], wearer, entry)]
     sensor_lines = ["[[wearer.ble]]", *_keys(entry)]
     try:
         new, lines = _edited(text, wearer, entry, replaced)
-    except TOMLKitError:
+    # tomlkit goes less deep into nested lists than tomllib.
+    except (TOMLKitError, RecursionError):
         is_new = _index_of(wearer, content["wearer"]) is None
         wearer_lines = ["[[wearer]]", *_keys({"id": wearer}), ""] if is_new else []
         new, lines = _appended(text, [*wearer_lines, *sensor_lines]), "\n".join(sensor_lines)
@@ -62,22 +61,11 @@ def assign(
     return lines
 
 
-def _read(path: Path) -> str:
-    """Return the file's text, line ends as they are; "" of a file that is yet to be made."""
-    try:
-        return path.read_bytes().decode("utf-8") if path.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"{path}: cannot be read: {reason}") from error
-
-
 def _parsed(text: str, path: Path) -> dict[str, Any]:
     """Return the file's content, in which wearers and their sensors are what they have to be."""
+    content = {"wearer": [], **parse_toml(text, str(path))}
     try:
-        content = {"wearer": [], **tomllib.loads(text)}
         convert(content["wearer"], list[Wearer])
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
     except ValidationError:
         parse(text, str(path))
     return content
@@ -229,7 +217,8 @@ def _remove(worn_by: Any, k: int, end: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write the file whole or not at all, whatever happens meanwhile."""
+    """Write the file whole or not at all, whatever happens meanwhile; a link stays one."""
+    path = path.resolve()
     beside = path.with_name(f"{path.name}.new")
     try:
         beside.write_text(text, "utf-8", newline="")

@@ -1,7 +1,8 @@
 """The keys of edgehar.toml: each with its unit, its bounds and one sentence. A new key begins here.
 
-It is used in `daemon.run` or `daemon.wiring`, or made ready for them in `config.read`, where rules over several keys stand; deploy/edgehar.toml
-shows the usual ones. Keys of `[decision]` are `pipeline.decision_settings`.
+A path that is relative is one below the folder of edgehar.toml; in a `Config` that was read it is absolute. A new key
+is used in `daemon.run` or `daemon.wiring`; rules that no type can hold stand in `config.rules`; deploy/edgehar.toml
+shows the usual keys. Keys of `[decision]` are `pipeline.decision_settings`.
 """
 
 import re
@@ -14,13 +15,23 @@ from msgspec import Meta, Struct, field
 from edgehar.devices import PROFILES
 from edgehar.pipeline.decision_settings import Settings
 
+_NAME = r"^[A-Za-z0-9_-]{1,64}$(?!\n)"
+_TOPIC = r"^(?!\$)[^+#/\s]+(/[^+#/\s]+)*$(?!\n)"
+_ADAPTER = r"^hci\d+$(?!\n)"
+_BLUETOOTH_ADDRESS = r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$(?!\n)"
+
+IN_WORDS = {
+    _NAME: "1 to 64 letters (a to z), digits, `_` and `-`",
+    _TOPIC: "the beginning of a topic, such as home/edgehar, without spaces, `+`, `#` and a leading `$`",
+    _ADAPTER: "the name of an adapter, such as hci1",
+    _BLUETOOTH_ADDRESS: "six pairs of hexadecimal digits, such as D4:CA:6E:F1:00:01",
+}
+"""Each pattern of a key, for people."""
+
 Name = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)",
-        description="Letters, digits, `_` and `-`: it becomes part of a topic.",
-    ),
+    str, Meta(pattern=_NAME, description="Letters, digits, `_` and `-`: it becomes part of a topic.")
 ]
+Filled = Annotated[str, Meta(min_length=1)]
 
 
 def _gateway_id() -> str:
@@ -39,12 +50,12 @@ class Tls(Struct, frozen=True, forbid_unknown_fields=True):
     """Encryption of the broker link; an empty table uses the system's certificates."""
 
     ca_file: Annotated[
-        str | None, Meta(description="Certificates to trust instead of the system's, PEM.")
+        Filled | None, Meta(description="Certificates to trust instead of the system's, PEM.")
     ] = None
     cert_file: Annotated[
-        str | None, Meta(description="Certificate of this gateway, PEM; needs key_file.")
+        Filled | None, Meta(description="Certificate of this gateway, PEM; needs key_file.")
     ] = None
-    key_file: Annotated[str | None, Meta(description="Its private key, PEM.")] = None
+    key_file: Annotated[Filled | None, Meta(description="Its private key, PEM.")] = None
 
 
 class Mqtt(Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,13 +63,13 @@ class Mqtt(Struct, frozen=True, forbid_unknown_fields=True):
 
     host: Annotated[str, Meta(min_length=1, description="Name or address of the broker.")]
     port: Annotated[int, Meta(ge=1, le=65535, description="Its TCP port; 8883 is usual with TLS.")] = 1883
-    prefix: Annotated[
-        str, Meta(pattern=r"^[^+#/\s]+(/[^+#/\s]+)*$", description="First part of every topic.")
-    ] = "edgehar"
+    prefix: Annotated[str, Meta(pattern=_TOPIC, description="First part of every topic.")] = "edgehar"
     username: Annotated[str | None, Meta(description="Account at the broker.")] = None
     password_file: Annotated[
-        str | None,
-        Meta(description="File with the password; a bare name is read from systemd's credentials directory."),
+        Filled | None,
+        Meta(
+            description="File with the password, a path with a `/`; a bare name is a systemd credential of the service."
+        ),
     ] = None
     tls: Annotated[Tls | None, Meta(description="Present: the link is encrypted.")] = None
     version: Annotated[
@@ -82,7 +93,7 @@ class Bluetooth(Struct, frozen=True, forbid_unknown_fields=True):
     """The radio for all sensors over Bluetooth Low Energy."""
 
     adapter: Annotated[
-        Annotated[str, Meta(pattern=r"^hci\d+$(?!\n)")] | None,
+        Annotated[str, Meta(pattern=_ADAPTER)] | None,
         Meta(description="e.g. hci1; the first that is switched on unless set."),
     ] = None
 
@@ -128,11 +139,11 @@ class Ble(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ]
     address: Annotated[
-        Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$(?!\n)")] | None,
+        Annotated[str, Meta(pattern=_BLUETOOTH_ADDRESS)] | None,
         Meta(description="Its Bluetooth address, e.g. D4:CA:6E:F1:00:01."),
     ] = None
     name: Annotated[
-        Annotated[str, Meta(min_length=1)] | None,
+        Filled | None,
         Meta(description="The whole name it advertises. Without name and address: the first one that fits."),
     ] = None
 
@@ -142,23 +153,23 @@ class Phone(Struct, frozen=True, forbid_unknown_fields=True):
 
     placement: Placement
     url: Annotated[
-        Annotated[str, Meta(min_length=1)] | None,
+        Filled | None,
         Meta(description="The app SensorServer: the address it shows, e.g. ws://192.168.1.7:8080."),
     ] = None
     listen: Annotated[
-        Annotated[str, Meta(min_length=1)] | None,
+        Filled | None,
         Meta(
             description="The app Sensor Logger, HTTP push to this host: 0.0.0.0:8000 is all of its networks."
         ),
     ] = None
     topic: Annotated[
-        Annotated[str, Meta(min_length=1)] | None,
+        Filled | None,
         Meta(
             description="The app Sensor Logger, through the broker of [mqtt]; the app's own is sensor-logger."
         ),
     ] = None
     device: Annotated[
-        Annotated[str, Meta(min_length=1)] | None,
+        Filled | None,
         Meta(description="Which phone, where several push to one place: its deviceId, as the log names it."),
     ] = None
 
@@ -204,7 +215,7 @@ class Wearer(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that edgehar.toml can say."""
+    """Everything that edgehar.toml can say. Paths may be relative to its folder."""
 
     wearer: Annotated[list[Wearer], Meta(min_length=1, description="Who is watched.")]
     gateway: Gateway = field(default_factory=Gateway)
@@ -212,7 +223,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     bluetooth: Bluetooth = field(default_factory=Bluetooth)
     model: Model = field(default_factory=Model)
     decision: Annotated[
-        dict[str, int | float], Meta(description="Settings of the decision that replace the model's own.")
+        dict[str, Any], Meta(description="Settings of the decision that replace the model's own.")
     ] = {}
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import msgspec
+from msgspec.structs import replace
 
 from edgehar import __version__
-from edgehar.config.read import broker_password, decision_settings
+from edgehar.config.read import broker_password, decision_settings, withheld_credential
 from edgehar.config.schema import Config
 from edgehar.daemon import systemd
 from edgehar.daemon.wearer import WearerFeed
@@ -169,11 +170,20 @@ def make_mqtt(config: Config) -> Mqtt | None:
 
 
 def check(config: Config) -> dict[str, Any]:
-    """Test and sum up all of a configuration that needs neither a sensor nor a broker to be tested."""
+    """Test and sum up all of a configuration that needs neither a sensor nor a broker to be tested.
+
+    A password that is a systemd credential is tested in the service alone: nobody else can read it.
+    """
+    mqtt = config.mqtt
+    password = "read" if mqtt and mqtt.password_file else "none"
+    if mqtt and (credential := withheld_credential(mqtt)):
+        config = replace(config, mqtt=replace(mqtt, password_file=None))
+        password = f"systemd credential {credential}, which the service will read"
     daemon = Daemon(config)
     return {
         "gateway": config.gateway.id,
-        "broker": f"{config.mqtt.host}:{config.mqtt.port}" if config.mqtt else "none",
+        "broker": f"{mqtt.host}:{mqtt.port}" if mqtt else "none",
+        "password": password,
         "model": daemon.recognizer.spec.id,
         "wearers": {feed.id: list(feed.placements) for feed in daemon.feeds},
     }

@@ -1,0 +1,118 @@
+"""Mistakes in edgehar.toml that no single key's type can see, each in a sentence that says what to write instead."""
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+from typing import TypeVar
+
+from edgehar.config.schema import Ble, Config, Mqtt, Phone, Serial, Wearer
+from edgehar.devices import PROFILES, Profile
+from edgehar.validation import did_you_mean, shown
+
+T = TypeVar("T")
+
+Complaint = tuple[str, str]
+"""Path of the key or table, and the sentence."""
+
+
+def complaints(config: Config) -> Iterator[Complaint]:
+    """Yield each mistake of a configuration whose keys are of the right types."""
+    for path, name in _repeated((f"{at}.id", wearer.id) for at, wearer in _numbered("wearer", config.wearer)):
+        yield path, f"two wearers are called `{name}`; give each an id of its own"
+    serial, ble, phones = list[tuple[str, Serial]](), list[tuple[str, Ble]](), list[tuple[str, Phone]]()
+    for at, wearer in _numbered("wearer", config.wearer):
+        yield from _of_wearer(at, wearer)
+        serial += _numbered(f"{at}.serial", wearer.serial)
+        ble += _numbered(f"{at}.ble", wearer.ble)
+        phones += _numbered(f"{at}.phone", wearer.phone)
+    if config.mqtt:
+        yield from _of_mqtt(config.mqtt)
+    yield from _of_serial(serial)
+    yield from _of_bluetooth(ble)
+    yield from _of_phones(phones, config.mqtt)
+
+
+def _of_wearer(at: str, wearer: Wearer) -> Iterator[Complaint]:
+    worn = bool(wearer.serial or wearer.ble or wearer.phone)
+    sources = sum([worn, wearer.replay is not None, wearer.simulator is not None])
+    if not sources:
+        tables = "([[wearer.serial]], [[wearer.ble]], [[wearer.phone]]) or one of [wearer.replay] and [wearer.simulator]"
+        hint = "`edgehar devices assign` adds a Bluetooth sensor"
+        yield at, f"wearer `{wearer.id}` needs sensors {tables}, and has none; {hint}"
+    if sources > 1:
+        tables = "or one of [wearer.replay] and [wearer.simulator]"
+        yield at, f"wearer `{wearer.id}` needs sensors {tables}, and has {sources} of the three: leave one"
+
+
+def _of_mqtt(mqtt: Mqtt) -> Iterator[Complaint]:
+    if mqtt.password_file and mqtt.username is None:
+        yield (
+            "mqtt.password_file",
+            "[mqtt] has a password_file but no username; give both, or none",
+        )
+    if mqtt.tls and bool(mqtt.tls.cert_file) != bool(mqtt.tls.key_file):
+        yield "mqtt.tls", "[mqtt.tls] needs cert_file and key_file together; give both, or none"
+
+
+def _of_serial(sensors: list[tuple[str, Serial]]) -> Iterator[Complaint]:
+    for path, port in _repeated((f"{at}.port", sensor.port) for at, sensor in sensors):
+        yield path, f"the port {shown(port)} is named by two sensors; one port carries one sensor"
+
+
+def _of_bluetooth(sensors: list[tuple[str, Ble]]) -> Iterator[Complaint]:
+    for at, sensor in sensors:
+        if sensor.profile not in PROFILES:
+            hint = did_you_mean(sensor.profile, PROFILES, f"there are {', '.join(PROFILES)}")
+            yield f"{at}.profile", f"no sensor profile is called {shown(sensor.profile)}; {hint}"
+    for path, address in _repeated((f"{at}.address", s.address.upper()) for at, s in sensors if s.address):
+        yield path, f"the address {address} is named by two sensors; a sensor is worn in one place"
+    for path, name in _repeated((f"{at}.name", s.name) for at, s in sensors if s.name and not s.address):
+        yield path, f"two sensors are called {shown(name)}: nothing tells them apart; {_GIVE_ADDRESSES}"
+    anonymous = [
+        (at, PROFILES[sensor.profile])
+        for at, sensor in sensors
+        if not sensor.name and not sensor.address and sensor.profile in PROFILES
+    ]
+    for (_, a), (at, b) in combinations(anonymous, 2):
+        if _may_be_taken_for(a, b):
+            yield at, f"a {a.name} and a {b.name} of any name: nothing tells them apart; {_GIVE_ADDRESSES}"
+
+
+_GIVE_ADDRESSES = "give each its address, which `edgehar devices assign` writes"
+
+
+def _may_be_taken_for(a: Profile, b: Profile) -> bool:
+    """Tell whether a device may fit both, by a service or by the beginning of its name."""
+    return bool(set(a.services) & set(b.services)) or any(
+        x.startswith(y) or y.startswith(x) for x in a.name_prefixes for y in b.name_prefixes
+    )
+
+
+def _of_phones(phones: list[tuple[str, Phone]], mqtt: Mqtt | None) -> Iterator[Complaint]:
+    for at, phone in phones:
+        who = f"the phone at `{phone.placement}`"
+        ways = [phone.url, phone.listen, phone.topic]
+        if sum(way is not None for way in ways) != 1:
+            yield at, f"{who} needs exactly one of url, listen and topic"
+        if phone.url and phone.device:
+            yield f"{at}.device", f"{who} has a device, which goes with listen or topic, and not with url"
+        if phone.topic and mqtt is None:
+            yield f"{at}.topic", f"{who} has a topic, but there is no [mqtt] to say which broker"
+    for at, (url, listen, topic, device) in _repeated(
+        (at, (p.url, p.listen, p.topic, p.device)) for at, p in phones
+    ):
+        told_apart = "" if url or device else "; give each its device"
+        yield at, f"two phones are reached by {shown(url or listen or topic)}{told_apart}"
+
+
+def _numbered(path: str, tables: Iterable[T]) -> list[tuple[str, T]]:
+    """Return each table of an array with its path."""
+    return [(f"{path}[{i}]", table) for i, table in enumerate(tables)]
+
+
+def _repeated(items: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
+    """Yield each item that came before already, once, with the path of its second coming."""
+    counts = dict[T, int]()
+    for path, item in items:
+        counts[item] = counts.get(item, 0) + 1
+        if counts[item] == 2:
+            yield path, item
