@@ -97,7 +97,7 @@ port = "/dev/ttyACM0"
         ),
         pytest.param(
             GOOD.replace("[[wearer]]", "[wearer]").replace("[[wearer.serial]]", "[wearer.serial]"),
-            "edgehar.toml:8: wearer: expected a list of tables, each of which begins with [[wearer]], got",
+            "edgehar.toml:8: wearer: expected a list of tables, each of which begins with [[wearer]]",
             id="a table in one bracket",
         ),
         pytest.param(
