@@ -2,7 +2,8 @@
 
 import math
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,6 +27,16 @@ def polar_frame(measurement: int, kind: int, stamp_ns: int, content: bytes) -> b
 
 def polar_answer(measurement: int, factor: float) -> bytes:
     return bytes((0xF0, 0x02, measurement, 0, 0, 5, 1)) + struct.pack("<f", factor)
+
+
+def polar_compressed(counts: Sequence[Sequence[int]]) -> bytes:
+    """Pack counts as a first sample and one block of differences, as wide as they need."""
+    first, *_ = counts
+    steps = [
+        int(b) - int(a) for before, after in pairwise(counts) for a, b in zip(before, after, strict=True)
+    ]
+    width = 1 + max(max(step, -step - 1).bit_length() for step in steps)
+    return struct.pack("<3hBB", *first, width, len(counts) - 1) + bits_of(steps, width)
 
 
 def movesense_samples(ms: int, acc: list[list[float]], gyr: list[list[float]]) -> bytes:

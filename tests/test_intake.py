@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import pytest
+from phones import FACE_UP, recording
 from sensors import AT_REST, bits_of, polar_answer, polar_frame
 
 from edgehar.devices import PROFILES
@@ -62,6 +63,23 @@ def test_the_first_byte_tells_the_characteristic_where_there_are_several() -> No
     assert intake.push(1.0, b"\1" + frame) == []
     assert intake.push(1.1, b"\0" + polar_answer(5, 1.0)) == []
     assert intake.push(1.2, b"\1" + frame)[0].channels == ANGULAR_RATE
+
+
+def test_the_longest_stretch_that_came_at_once_is_kept() -> None:
+    intake = Intake(Stream("pocket", "sensor_logger"))
+    bodies = recording(20, {"totalacceleration": FACE_UP}, per_push=200)
+    longest = []
+    for i, message in enumerate(bodies):
+        intake.push(2.0 * i, message)
+        longest.append(intake.bundle_s)
+    assert longest[-1] == pytest.approx(1.99, abs=0.05)
+    assert longest == sorted(longest)
+
+
+def test_a_sensor_is_expected_to_bundle_what_its_profile_says() -> None:
+    assert Intake(Stream("wrist", "polar_verity")).bundle_s == PROFILES["polar_verity"].bundle_s
+    assert Intake(Stream("wrist", "movesense")).bundle_s <= 1.0
+    assert Intake(Stream("pocket", "sensor_logger")).bundle_s == 0.0
 
 
 def test_a_wrong_range_is_told_once_and_stays_in_health(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
+from sensors import polar_answer, polar_compressed, polar_frame
 
 from edgehar.errors import ModelError
 from edgehar.pipeline.loop import Pipeline
@@ -113,6 +115,43 @@ def played(items: Sequence[Item], fed: Pipeline) -> tuple[list[Activity], list[E
             answered += fed.advance(t + 0.25 * i)
     activities = [x for x in answered if isinstance(x, Activity)]
     return activities, [x for x in answered if isinstance(x, Event)]
+
+
+def verity_pipeline() -> Pipeline:
+    recognizer = load(find("imu_tcn"))
+    return Pipeline("w", [Stream("wrist_left", "polar_verity")], recognizer, recognizer.spec.decision)
+
+
+def calm_verity(seconds: float) -> list[Item]:
+    """Return what a Verity Sense sends that lies still: frames that it fills, each as soon as it is full."""
+    angles = np.deg2rad(np.linspace(20.0, 40.0, round(52 * seconds)))
+    items: list[Item] = [(0.0, 0, b"")]
+    items += [(0.0, 0, b"\0" + polar_answer(kind, factor)) for kind, factor in ((2, 2.44e-4), (5, 0.07))]
+    force = np.stack([np.sin(angles), 0.0 * angles, np.cos(angles)], axis=1) / 2.44e-4
+    for kind, counts, n in ((2, force, 71), (5, 0.0 * force, 130)):
+        for i in range(0, len(counts) - n + 1, n):
+            last_s = (i + n) / 52
+            content = polar_compressed(counts[i : i + n].round().astype(int).tolist())
+            items.append((last_s, 0, b"\1" + polar_frame(kind, 0x80, 10**18 + round(last_s * 1e9), content)))
+    return sorted(items)
+
+
+def test_a_sensor_that_fills_its_frames_is_answered_for_in_full() -> None:
+    items = calm_verity(40.0)
+    activities, _ = played(items, verity_pipeline())
+
+    assert {a.coverage for a in activities if a.t > 3.2} == {1.0}
+    assert {a.no_answer for a in activities if a.t > 6.0} == {None}
+
+
+def test_what_a_sensor_bundles_makes_no_difference_between_a_run_and_its_recording() -> None:
+    items, batch = calm_verity(40.0), verity_pipeline()
+
+    activities, events = played(items, verity_pipeline())
+    answered = [answer for item in items for answer in batch.push(*item)]
+
+    assert [a for a in answered if isinstance(a, Activity)] == activities
+    assert [a for a in answered if isinstance(a, Event)] == events
 
 
 TWO = ("trouser_pocket", "chest")

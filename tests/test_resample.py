@@ -33,6 +33,13 @@ def feed(grid: Grid, t: Array, x: Array, chunk: int = 10, delay: float = 0.01, *
     return blocks
 
 
+Arrival = tuple[float, Samples]
+
+
+def play(grid: Grid, arrivals: list[Arrival]) -> list[Block]:
+    return [block for t, part in arrivals for block in grid.push(t, part)]
+
+
 def times(blocks: list[Block]) -> Array:
     return np.concatenate([b.t_end + np.arange(1 - len(b.x), 1) / RATE for b in blocks])
 
@@ -289,6 +296,59 @@ def test_a_silent_sensor_is_waited_for_only_so_long() -> None:
     assert block.present.tolist() == [[True, False]] * BLOCK
 
 
+def bundles(seconds: float, n: int, placement: str = "wrist") -> list[Arrival]:
+    """Make `n` packets, each of so many seconds, that arrive with their last sample."""
+    t = (1 + np.arange(round(seconds * RATE * n))) / RATE
+    return [(float(part[-1]) + 0.01, samples(part, part, placement)) for part in np.split(t, n)]
+
+
+def test_a_sensor_that_bundles_for_longer_is_waited_for_as_long() -> None:
+    impatient, patient = (Grid(["wrist"], RATE, BLOCK) for _ in range(2))
+    patient.expect("wrist", 2.5)
+
+    for grid in (impatient, patient):
+        grid.advance(0.0)
+
+    lossy, blocks = play(impatient, bundles(2.5, 8)), play(patient, bundles(2.5, 8))
+
+    assert impatient.late > 0
+    assert not present(lossy).all()
+    assert patient.late == 0
+    assert present(blocks).all()
+
+
+def test_a_sensor_that_bundles_makes_no_other_one_waited_for() -> None:
+    grid = Grid(["wrist", "ankle"], RATE, BLOCK)
+    grid.expect("wrist", 2.5)
+    t = np.arange(65, 100) / RATE
+    grid.advance(t[0])
+    grid.push(t[-1], samples(t, t))
+
+    assert grid.advance(96 / RATE + 1.199) == []
+    (block,) = grid.advance(96 / RATE + 1.2)
+    assert block.present.tolist() == [[True, False]] * BLOCK
+
+
+def test_nobody_is_waited_for_without_end() -> None:
+    grid = Grid(["wrist"], RATE, BLOCK)
+    grid.expect("wrist", 1e9)
+    grid.expect("nowhere", 1e9)
+    grid.advance(1.0)
+
+    assert [block.t_end for block in grid.advance(1.28 + 4.19)] == []
+    assert [block.t_end for block in grid.advance(1.28 + 4.21)] == [1.28]
+
+
+@pytest.mark.parametrize("bundle_s", [0.0, 0.7, 1.0])
+def test_what_bundles_no_more_than_a_second_changes_no_patience(bundle_s: float) -> None:
+    grid = Grid(["wrist"], RATE, BLOCK)
+    grid.expect("wrist", bundle_s)
+    grid.advance(1.0)
+
+    assert grid.advance(1.28 + 1.199) == []
+    assert [block.t_end for block in grid.advance(1.28 + 1.2)] == [1.28]
+
+
 def test_without_any_sample_there_are_empty_blocks() -> None:
     grid = Grid(["wrist"], RATE, BLOCK)
     blocks = [b for t in np.arange(10.0, 15.0, 0.1) for b in grid.advance(float(t))]
@@ -382,9 +442,6 @@ def same(a: list[Block], b: list[Block]) -> bool:
     )
 
 
-Arrival = tuple[float, Samples]
-
-
 @st.composite
 def wearers(draw: st.DrawFn) -> list[Arrival]:
     """Draw packets of two sensors of unequal rates, with losses, silences and late arrival, by arrival."""
@@ -405,15 +462,13 @@ def wearers(draw: st.DrawFn) -> list[Arrival]:
     return sorted(arrivals, key=lambda a: a[0])
 
 
-def play(grid: Grid, arrivals: list[Arrival]) -> list[Block]:
-    return [block for t, part in arrivals for block in grid.push(t, part)]
-
-
 @settings(max_examples=60, deadline=None)
-@given(wearers(), st.integers(0, 2**32))
-def test_cuts_and_extra_advances_change_no_bit(arrivals: list[Arrival], seed: int) -> None:
+@given(wearers(), st.integers(0, 2**32), st.sampled_from([0.0, 2.4]))
+def test_cuts_and_extra_advances_change_no_bit(arrivals: list[Arrival], seed: int, bundle_s: float) -> None:
     rng = np.random.default_rng(seed)
     whole, cut = Grid(["wrist", None, "ankle"], RATE, BLOCK), Grid(["wrist", None, "ankle"], RATE, BLOCK)
+    for grid in (whole, cut):
+        grid.expect("ankle", bundle_s)
     expected = play(whole, arrivals)
 
     blocks: list[Block] = []

@@ -92,6 +92,8 @@ class Profile(Struct, frozen=True):
     """Characteristic whose first byte is the charge, percent; not every device has it."""
     silence_s: float = 10.0
     """A link that brings nothing for so long is dead, s."""
+    bundle_s: float = 1.0
+    """Time that the samples of one notification may span, s. A longer one is learnt, at the price of the first."""
     pause_s: float = 0.0
     """Time to let pass after each of `start`, s."""
 

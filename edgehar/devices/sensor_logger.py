@@ -35,7 +35,7 @@ _SET_BACK_NS = 5_000_000_000
 """Step back in time, of messages in their order, that shows that the phone's clock was set."""
 
 _MOST_AHEAD = 1
-"""Messages that wait for another before them. Each costs a push interval, and the grid waits for 1.2 s."""
+"""Messages that wait for another before them. Each costs a push interval, for which the grid waits too."""
 _MOST_WAITING = 32
 """Parts of messages that wait."""
 

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from edgehar.devices import make_reader
+from edgehar.devices import PROFILES, make_reader
 from edgehar.pipeline.clock import Clock
 from edgehar.pipeline.gravity_check import GravityCheck
 from edgehar.types import Samples, Stream
@@ -21,6 +21,8 @@ class Intake:
         self._name = f"{wearer}/{stream.placement}" if wearer else stream.placement
         self.reader = make_reader(stream.profile, stream.placement)
         self.clocks: dict[tuple[str, ...], Clock] = {}
+        self.bundle_s = PROFILES[stream.profile].bundle_s if stream.profile in PROFILES else 0.0
+        """Longest stretch of time that one body brings: its profile's, or of what came so far, s."""
         self.gravity = GravityCheck()
         self._warn = WarnOnce(_LOGGER)
 
@@ -32,6 +34,8 @@ class Intake:
                 self._warn("misfit", "%s: %s", self._name, misfit)
             clock = self.clocks.get(packet.channels) or self._clock(packet.channels)
             samples.append(clock.push(t, packet))
+        if samples:
+            self.bundle_s = max(self.bundle_s, samples[-1].t.item(-1) - samples[0].t.item(0))
         return samples
 
     def _clock(self, channels: tuple[str, ...]) -> Clock:

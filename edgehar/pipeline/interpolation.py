@@ -181,10 +181,13 @@ class Tracks:
             self._by_channels[key] = track
         return track
 
-    def all_reach(self, t: float) -> bool:
-        """Tell whether every worn sensor has samples of all its channels up to `t`, s."""
-        worn = self._worn.values()
-        return all(tracks and min([track.newest for track in tracks]) >= t for tracks in worn)
+    def lagging(self, t: float) -> list[int]:
+        """Return the slots of worn sensors that do not have samples of all their channels up to `t`, s."""
+        return [
+            slot
+            for slot, tracks in self._worn.items()
+            if not tracks or min([track.newest for track in tracks]) < t
+        ]
 
     def fill(
         self, rows: Times, half: float, gap_s: float, x: FloatArray

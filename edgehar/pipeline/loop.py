@@ -18,7 +18,7 @@ from edgehar.pipeline.windows import Windows
 from edgehar.types import Activity, Block, Event, Stream
 
 FLUSH_S = 2.0
-"""Longer than the grid waits for a sensor that is late, s."""
+"""Longer than the grid waits for a late sensor that does not bundle, s."""
 
 
 class Pipeline:
@@ -43,6 +43,8 @@ class Pipeline:
         self.intakes = [Intake(stream, wearer) for stream in streams]
         silence_s = settings.no_signal_after_s + FLUSH_S + (spec.window + 2 * spec.hop) / spec.rate_hz
         self.grid = Grid(slots, spec.rate_hz, spec.hop, quiet_s=max(60.0, 2 * silence_s))
+        for intake in self.intakes:
+            self.grid.expect(intake.placement, intake.bundle_s)
         self._windows = Windows(spec.window, worn, settings.min_coverage)
         self._t = 0.0
         self._recognizer = recognizer
@@ -63,8 +65,10 @@ class Pipeline:
         if not body:
             return self.advance(t)
         blocks: list[Block] = []
-        for samples in self.intakes[stream].push(t, body):
+        intake = self.intakes[stream]
+        for samples in intake.push(t, body):
             blocks += self.grid.push(t, samples)
+        self.grid.expect(intake.placement, intake.bundle_s)
         return self._judge(blocks) if blocks else []
 
     def advance(self, t: float) -> list[Activity | Event]:

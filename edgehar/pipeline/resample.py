@@ -17,20 +17,25 @@ from edgehar.types import IMU_CHANNELS, Block, Samples
 
 _FUTURE_S = 1.0
 """Samples this far ahead of their arrival have a wrong clock."""
+_SLACK_S = 0.2
+"""Time for the way of what was bundled."""
+_LONGEST_BUNDLE_S = 4.0
+"""Whoever sends less often cannot be followed live."""
 
 
 class Grid:
     """One wearer's uniform grid: irregular samples in, blocks of rows out.
 
-    A block is complete when every worn sensor has samples beyond its last row, or `wait_s` of stream
-    time after that row. After `quiet_s` without samples there are no more blocks; the next samples
-    go on at the block of their arrival, so hours of silence cost nothing.
+    A block is complete when every worn sensor has samples beyond its last row or is waited for no longer:
+    `wait_s` of stream time after that row, or a little more than the sensor is expected to bundle. After
+    `quiet_s` without samples there are no more blocks; the next samples go on at the block of their
+    arrival, so hours of silence cost nothing.
 
     Args:
         slots: for each sensor of the model the placement worn there, or None.
         rate_hz: rows per second of stream time.
         block: rows of a block; blocks end on multiples of it.
-        wait_s: patience with a late sensor, s; more than the second that its packets may span.
+        wait_s: patience with a late sensor, s; enough for one that bundles a second.
         gap_s: time between samples from which the rows between are not present, s; sensors slower
             than 2.5 samples in that time get 2.5 of their periods.
         quiet_s: empty blocks after the last samples, s; enough to see that there is no signal.
@@ -51,16 +56,17 @@ class Grid:
         by_placement = {placement: i for i, placement in enumerate(slots) if placement is not None}
         if len(by_placement) != sum(placement is not None for placement in slots):
             raise ValueError(f"a placement stands in two slots: {list(slots)}")
-        self._tracks = Tracks(by_placement)
+        self._tracks, self._slots = Tracks(by_placement), by_placement
         self._rate, self._block = rate_hz, block
         self._wait_s, self._gap_s, self._quiet_s = wait_s, gap_s, quiet_s
+        self._patience_s = dict.fromkeys(by_placement.values(), wait_s)
         self._ramp = np.arange(1, block + 1, dtype=np.float64)
         self._whole = np.array([[placement is not None for placement in slots]] * block)
         self._whole.flags.writeable = False
         self.reset()
 
     def reset(self) -> None:
-        """Forget all samples and where the grid stands; the next call begins it anew."""
+        """Forget all samples and where the grid stands; the next call begins it anew. What is expected stays."""
         self.late = 0
         """Samples that came after their row was emitted, or behind a newer one of their sensor."""
         self.early = 0
@@ -68,19 +74,25 @@ class Grid:
         self._now = self._heard = -math.inf
         self._tracks.clear()
 
+    def expect(self, placement: str, bundle_s: float) -> None:
+        """Wait from now on for the sensor worn there as one that sends `bundle_s` of samples at once, s."""
+        patience_s = min(bundle_s, _LONGEST_BUNDLE_S) + _SLACK_S
+        if placement in self._slots and patience_s > self._patience_s[self._slots[placement]]:
+            self._patience_s[self._slots[placement]] = patience_s
+
     def push(self, t_arrival: float, samples: Samples) -> list[Block]:
         """Take samples that arrived at stream time `t_arrival`, s; return the blocks they complete."""
         blocks = self.advance(t_arrival)
         if not self._tracks.has_place_for(samples.placement) or not len(samples.t):
             return blocks
-        if self._now >= self._end + self._wait_s:
+        if self._is_overdue():
             # Blocks had stopped: the silence is skipped.
             self._tracks.clear()
             self._begin(self._now)
         self._heard = self._now
         track = self._tracks.of(samples)
         self._append(track, samples)
-        while track.newest >= self._needed and self._tracks.all_reach(self._needed):
+        while track.newest >= self._needed and self._is_complete():
             blocks.append(self._emit())
         return blocks
 
@@ -92,7 +104,7 @@ class Grid:
                 self._begin(t)
             self._now = t
         blocks = []
-        while self._now >= self._end + self._wait_s and self._end <= self._heard + self._quiet_s:
+        while self._is_overdue() and self._end <= self._heard + self._quiet_s:
             blocks.append(self._emit())
         return blocks
 
@@ -102,6 +114,14 @@ class Grid:
         while self._end <= min(self._now, self._heard + self._quiet_s):
             blocks.append(self._emit())
         return blocks
+
+    def _is_overdue(self) -> bool:
+        return self._now >= self._end + self._wait_s and self._is_complete()
+
+    def _is_complete(self) -> bool:
+        """Tell whether every worn sensor reaches the block's end, or has been waited for as long as it bundles."""
+        lagging = self._tracks.lagging(self._needed)
+        return all(self._now >= self._end + self._patience_s[slot] for slot in lagging)
 
     def _begin(self, t: float) -> None:
         """Make the block that `t` falls into the next one."""
