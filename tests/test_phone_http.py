@@ -72,6 +72,21 @@ async def test_posts_come_as_bodies_that_the_reader_reads(
 
 
 @pytest.mark.usefixtures("nothing_left")
+async def test_a_post_with_one_reading_that_is_null_comes_without_it_and_is_counted(
+    port: int, server: PushServer
+) -> None:
+    listener, source = Listener(), SensorLoggerHttp(server)
+    (whole,) = recording(1, ANDROID)
+    damaged = whole.replace(b'"x": 0.0', b'"x": null', 1)
+    assert damaged != whole
+    async with running(source, listener.deliver), poster(port) as app:
+        assert await app.post(damaged) == (200, "ok\n")
+    (body,) = listener.bodies
+    assert len(json.loads(body)["payload"]) == 2 * 20 - 1
+    assert source.link.damaged == 1
+
+
+@pytest.mark.usefixtures("nothing_left")
 async def test_a_post_larger_than_a_record_comes_in_parts(port: int, server: PushServer) -> None:
     listener, reader = Listener(), SensorLoggerReader("c0ffee")
     (message,) = recording(1, ANDROID, per_push=1500)

@@ -149,6 +149,14 @@ def test_answers_are_read(answer: str, warned: int, malformed: int, caplog: pyte
     assert (len(caplog.records), reader.malformed) == (warned, malformed)
 
 
+@pytest.mark.parametrize(("status", "says"), [(13, "take it off the charger"), (99, "refusal 99")])
+def test_a_refusal_says_what_to_do(status: int, says: str, caplog: pytest.LogCaptureFixture) -> None:
+    PolarReader(DEVICE, 50).push(ANSWERS + bytes((0xF0, 2, 2, status, 0)))
+    (line,) = caplog.messages
+    assert line.startswith(f"Polar {DEVICE} sends no acceleration: ")
+    assert says in line
+
+
 def test_commands_are_as_others_send_them() -> None:
     assert [write.payload.hex(" ") for write in H10.start] == [
         "03 02",

@@ -330,6 +330,36 @@ def test_what_breaks_the_format_is_counted_and_dropped(message: bytes) -> None:
     assert (reader.packets, reader.malformed) == (0, 1)
 
 
+UNREADABLE: list[dict[str, Any]] = [
+    reading("totalacceleration", BEGIN_NS, {"x": None, "y": 0.0, "z": 9.8}),
+    reading("totalacceleration", BEGIN_NS, {"x": 1e9, "y": 0.0, "z": 9.8}),
+    reading("totalacceleration", BEGIN_NS, {"x": 0.0, "z": 9.8}),
+    reading("totalacceleration", BEGIN_NS, None),
+    {"name": "totalacceleration", "time": None, "values": {"x": 0.0, "y": 0.0, "z": 9.8}},
+    {"name": None, "time": BEGIN_NS, "values": {}},
+]
+
+
+@pytest.mark.parametrize("unreadable", UNREADABLE)
+def test_one_reading_that_cannot_be_read_costs_no_other(unreadable: dict[str, Any]) -> None:
+    (whole,) = recording(1, ANDROID)
+    payload = json.loads(whole)["payload"]
+    damaged = push(0, [*payload[:7], unreadable, *payload[7:]])
+    expected, reader = SensorLoggerReader(DEVICE), SensorLoggerReader(DEVICE)
+    np.testing.assert_array_equal(
+        felt(reader.push(damaged), ACCELERATION), felt(expected.push(whole), ACCELERATION)
+    )
+    assert (reader.packets, reader.malformed) == (expected.packets, 1)
+    assert read_push(damaged).bodies == read_push(whole).bodies
+    assert (read_push(damaged).damaged, read_push(whole).damaged) == (True, False)
+
+
+def test_what_other_sensors_send_is_not_judged() -> None:
+    reader = SensorLoggerReader(DEVICE)
+    reader.push(push(0, [reading("light", 0, {"lux": None}), reading("steps", 0, None)]))
+    assert reader.malformed == 0
+
+
 @given(st.lists(st.binary(max_size=300), max_size=20))
 def test_no_bytes_make_it_raise(messages: list[bytes]) -> None:
     reader = SensorLoggerReader(DEVICE)

@@ -161,6 +161,12 @@ def test_what_breaks_the_format_is_counted_and_dropped(message: bytes) -> None:
     assert (reader.packets, reader.malformed) == (0, 1)
 
 
+def test_what_other_sensors_did_not_measure_is_not_judged() -> None:
+    reader = SensorServerReader(DEVICE)
+    assert reader.push(b'{"type":"android.sensor.magnetic_field","timestamp":1,"values":[null,0,0]}') == []
+    assert reader.malformed == 0
+
+
 @given(st.lists(st.binary(max_size=300), max_size=20))
 def test_no_bytes_make_it_raise(messages: list[bytes]) -> None:
     reader = SensorServerReader(DEVICE)

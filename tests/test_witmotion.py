@@ -11,6 +11,9 @@ from edgehar.devices import PROFILES
 from edgehar.devices.witmotion import SAVE, SET_RATE, UNLOCK, WitMotionReader, command
 from edgehar.types import Packet
 
+TIMES = (bytes(8), bytes.fromhex("1a 0c 1f 17 3b 3b e7 03"), bytes.fromhex("55 0a 01 00 00 00 00 00"))
+"""Date and time as units with a calendar add them; a clock that was never set reads zeros."""
+
 counts = st.lists(st.integers(-32768, 32767), min_size=6, max_size=6)
 
 
@@ -31,9 +34,11 @@ def test_a_frame_is_read_in_si_units() -> None:
     assert (packet.sequence, packet.ticks_us, packet.period_us) == (None, None, 20_000)
 
 
-@given(st.lists(counts, min_size=1, max_size=6), st.data())
-def test_frames_are_found_however_they_are_cut(samples: list[list[int]], data: st.DataObject) -> None:
-    stream = b"".join(map(frame, samples))
+@given(st.lists(counts, min_size=1, max_size=6), st.sampled_from([b"", *TIMES]), st.data())
+def test_frames_are_found_however_they_are_cut(
+    samples: list[list[int]], time: bytes, data: st.DataObject
+) -> None:
+    stream = b"".join(frame(values) + time for values in samples)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=4)))
     reader = WitMotionReader(DEVICE)
     packets = []
@@ -57,6 +62,28 @@ def test_answers_are_passed_over_and_noise_is_counted_once() -> None:
     assert rows(packets) == [[5] * 6, [6] * 6]
     assert reader.malformed == 1
     assert reader.push(frame([7] * 6)[2:])[0].values.tolist() == [[7] * 6]
+
+
+@pytest.mark.parametrize("time", TIMES)
+def test_the_time_that_some_units_add_is_no_noise(time: bytes) -> None:
+    reader = WitMotionReader(DEVICE)
+    registers = b"\x55\x71\x3a\x00" + bytes(16)
+    packets = [
+        packet
+        for body in (frame([1] * 6) + time, frame([2] * 6) + time + registers, frame([3] * 6) + time)
+        for packet in reader.push(body)
+    ]
+    assert rows(packets) == [[1] * 6, [2] * 6, [3] * 6]
+    assert reader.malformed == 0
+
+
+def test_what_is_no_time_behind_a_frame_is_noise() -> None:
+    reader = WitMotionReader(DEVICE)
+    assert rows(reader.push(frame([1] * 6) + bytes.fromhex("1a 0d 01 00 00 00 00 00") + frame([2] * 6))) == [
+        [1] * 6,
+        [2] * 6,
+    ]
+    assert reader.malformed == 1
 
 
 def test_an_answer_alone_is_no_noise() -> None:

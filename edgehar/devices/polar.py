@@ -34,6 +34,14 @@ _ACC, _GYR = 2, 5
 _NAMES = {_ACC: "acceleration", _GYR: "angular rate"}
 _START, _STOP, _ANSWER = 0x02, 0x03, 0xF0
 _SAMPLE_RATE, _RESOLUTION, _RANGE, _CHANNELS, _FACTOR = 0, 1, 2, 4, 5
+_REFUSALS = {
+    3: "it has no such measurement; is --profile or the entry's profile that of the sensor?",
+    6: "it is sending already; switch it off and on",
+    8: "it does not measure at this rate",
+    12: "it is in another mode, or an app uses it; close the app, or switch the sensor off and on",
+    13: "it is being charged; take it off the charger",
+}
+"""What a person can do, by the status of an answer (PmdControlPointResponse.kt)."""
 # Bytes of one value of each setting that an answer may bring.
 _SETTING_SIZES = {0: 2, 1: 2, 2: 2, 3: 4, 4: 1, 5: 4}
 
@@ -162,7 +170,8 @@ class PolarReader(SensorReader):
         if command != _START or measurement not in _NAMES:
             return
         if status:
-            _LOGGER.warning("Polar %s refuses %s: %d", self._device, _NAMES[measurement], status)
+            reason = _REFUSALS.get(status, f"refusal {status}")
+            _LOGGER.warning("Polar %s sends no %s: %s", self._device, _NAMES[measurement], reason)
             return
         # Byte 4 tells whether more follows.
         factor = _read_factor(payload[5:])

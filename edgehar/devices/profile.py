@@ -38,7 +38,7 @@ class Reader(Protocol):
 
     @property
     def malformed(self) -> int:
-        """Bodies that break the format."""
+        """Bodies that break the format, as a whole or in a part that was left out."""
         ...
 
     @property

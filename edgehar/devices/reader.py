@@ -50,7 +50,7 @@ class SensorReader(ABC):
         self.lost = 0
         """Packets missing between two that came, by the device's clock."""
         self.malformed = 0
-        """Bodies that break the format."""
+        """Bodies that break the format, as a whole or in a part that was left out."""
 
     @property
     def battery(self) -> int | None:

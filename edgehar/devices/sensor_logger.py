@@ -151,7 +151,8 @@ class SensorLoggerReader(SensorReader):
     def _read(self, body: bytes) -> list[Packet]:
         if len(body) > LONGEST:
             raise FrameError(f"{len(body)} bytes")
-        message, named = parse(body)
+        message, named, damaged = parse(body)
+        self.malformed += damaged
         samples: dict[str, list[TimestampedSample]] = {}
         for name, sample in named:
             samples.setdefault(name, []).append(sample)

@@ -43,7 +43,7 @@ class Message(Struct, rename="camel"):
     """One push. `more` is ours: the same message goes on in the next one."""
 
     device_id: _Id
-    payload: list[_Reading]
+    payload: list[Raw]
     session_id: _Id = ""
     message_id: Annotated[int, Meta(ge=0, lt=1 << 53)] | None = None
     more: bool = False
@@ -58,6 +58,7 @@ class _Part(Struct, rename="camel", omit_defaults=True):
 
 
 _decoder = msgspec.json.Decoder(Message)
+_reading = msgspec.json.Decoder(_Reading)
 _values = msgspec.json.Decoder(_Values)
 _encode = msgspec.json.encode
 
@@ -69,6 +70,8 @@ class Push(Struct, frozen=True):
     """The phone's `deviceId`."""
     bodies: list[bytes]
     """Valid messages with all that a reader uses of it, and nothing else; none if there is nothing."""
+    damaged: bool = False
+    """A part of it could not be read and was left out."""
 
 
 def read_push(raw: bytes, most: int = LONGEST) -> Push:
@@ -78,7 +81,7 @@ def read_push(raw: bytes, most: int = LONGEST) -> Push:
     """
     if len(raw) > LARGEST:
         raise FrameError(f"a push of {len(raw)} bytes")
-    message, samples = parse(raw)
+    message, samples, damaged = parse(raw)
     if any(name in {TOTAL, UNCALIBRATED} for name, _ in samples):
         samples = [sample for sample in samples if sample[0] != LINEAR]
     samples.sort(key=lambda named: named[1][0])
@@ -92,25 +95,38 @@ def read_push(raw: bytes, most: int = LONGEST) -> Push:
         parts[-1].append(Raw(entry))
         room -= len(entry) + 1
     bodies = [_encode(_part(message, part, more=part is not parts[-1])) for part in parts]
-    return Push(message.device_id, bodies)
+    return Push(message.device_id, bodies, damaged)
 
 
 def _part(message: Message, payload: list[Raw], *, more: bool) -> _Part:
     return _Part(message.message_id, message.session_id, message.device_id, payload, more)
 
 
-def parse(raw: bytes) -> tuple[Message, list[tuple[str, TimestampedSample]]]:
-    """Return a message and its samples that are used, with their sensors' names; FrameError if it is none."""
+def parse(raw: bytes) -> tuple[Message, list[tuple[str, TimestampedSample]], bool]:
+    """Read a message: what it says of itself, its samples with their sensors' names, and whether it is damaged.
+
+    Damaged is one of whose readings some cannot be read, as phones send null for what they did not measure;
+    they are left out. FrameError if it is no message, or not one reading can be used for that.
+    """
     try:
         message = _decoder.decode(raw)
-        used = [
-            (reading.name, reading.time, _values.decode(reading.values))
-            for reading in message.payload
-            if reading.name in _USED
-        ]
     except (ValueError, RecursionError) as error:
         raise FrameError(f"no message of Sensor Logger: {error}") from error
-    return message, [
-        (name, timestamped_sample(-1 if time is None else time, (values.x, values.y, values.z)))
-        for name, time, values in used
-    ]
+    samples: list[tuple[str, TimestampedSample]] = []
+    misfit: Exception | None = None
+    for entry in message.payload:
+        try:
+            reading = _reading.decode(entry)
+            if reading.name in _USED:
+                samples.append((reading.name, _sample(reading)))
+        except (ValueError, RecursionError, FrameError) as error:
+            misfit = misfit or error
+    if misfit and not samples:
+        raise FrameError(f"no message of Sensor Logger: {misfit}") from misfit
+    return message, samples, misfit is not None
+
+
+def _sample(reading: _Reading) -> TimestampedSample:
+    """Return a reading's sample; ValueError or FrameError if it has none that was measured."""
+    values = _values.decode(reading.values)
+    return timestamped_sample(-1 if reading.time is None else reading.time, (values.x, values.y, values.z))

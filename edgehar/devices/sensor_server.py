@@ -5,6 +5,8 @@ Form, path and `android.sensor.accelerometer` with gravity: umer0586/SensorServe
 phone at rest reads +9.81 on the axis that points up: Android's reference, SensorEvent.
 """
 
+import math
+
 import msgspec
 from msgspec import Struct
 
@@ -27,7 +29,7 @@ class _Event(Struct):
 
     type: str
     timestamp: int
-    values: list[float]
+    values: list[float | None]
 
 
 _decoder = msgspec.json.Decoder(_Event)
@@ -60,7 +62,8 @@ class SensorServerReader(SensorReader):
             raise FrameError(f"no message of SensorServer: {error}") from error
         if (channels := self._channels.get(event.type)) is None:
             return []
-        sample = timestamped_sample(event.timestamp, event.values)
+        values = [math.nan if value is None else value for value in event.values]
+        sample = timestamped_sample(event.timestamp, values)
         if channels.newest - sample[0] > _SET_BACK_NS:
             channels.restart()
         packets = channels.push([sample])

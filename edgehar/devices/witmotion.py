@@ -1,9 +1,14 @@
 """WitMotion WT901BLE, WT9011DCL and kin: frames of 20 bytes, several a notification; no clock, no checksum.
 
+Units that keep a calendar (WT901SDCL-BT50) add eight bytes of date and time to a frame of motion. They are
+passed over: whoever never set it has a clock that stands.
+
 Frames, scales and commands: WITMOTION/WitBluetooth_BWT901BLE5_0, Python/BWT901BLE5.0_python_sdk/
 device_model.py; UUIDs of dual-mode units: DualUUID.java there; rates: WITMOTION/WitStandardProtocol_JY901,
-REG.h.
+REG.h; date and time: the maker's "WT901SDCL-BT50 protocol", "Module to Host Computer".
 """
+
+import struct
 
 import numpy as np
 
@@ -23,6 +28,8 @@ RATE_HZ = 50
 """The highest that all models have over BLE."""
 
 _FRAME = 20
+_TIME = struct.Struct("<6BH")
+"""Year, month, day, hour, minute, second, ms; its second byte is never that of a frame."""
 _MARK, _MOTION, _REGISTERS = 0x55, 0x61, 0x71
 _SCALE = scales(16 * STANDARD_GRAVITY / 32768, 2000 * DEGREE / 32768)
 
@@ -47,13 +54,18 @@ class WitMotionReader(SensorReader):
     def __init__(self, device: str) -> None:
         super().__init__(device)
         self._rest = b""
+        self._may_be_time = False
 
     def _read(self, body: bytes) -> list[Packet]:
         data = self._rest + body
         samples, at, skipped = b"", 0, 0
-        while len(data) - at >= _FRAME:
-            if data[at] == _MARK and data[at + 1] in (_MOTION, _REGISTERS):
-                if data[at + 1] == _MOTION:
+        while len(data) - at >= (_TIME.size if self._may_be_time else _FRAME):
+            if self._may_be_time:
+                at += _TIME.size * _is_time(data[at : at + _TIME.size])
+                self._may_be_time = False
+            elif data[at] == _MARK and data[at + 1] in (_MOTION, _REGISTERS):
+                self._may_be_time = data[at + 1] == _MOTION
+                if self._may_be_time:
                     # The angles that follow are the device's own estimate.
                     samples += data[at + 2 : at + 14]
                 at += _FRAME
@@ -67,6 +79,12 @@ class WitMotionReader(SensorReader):
     def _packet(self, samples: bytes) -> Packet:
         values = np.frombuffer(samples, "<i2").reshape(-1, 6).astype(np.int16)
         return Packet(self._device, None, None, 1_000_000 // RATE_HZ, IMU_CHANNELS, values, _SCALE)
+
+
+def _is_time(data: bytes) -> bool:
+    """Tell whether eight bytes are a date and time, which may be all zeros."""
+    _, month, day, hour, minute, second, ms = _TIME.unpack(data)
+    return bool(month <= 12 and day <= 31 and hour < 24 and minute < 60 and second < 60 and ms < 1000)
 
 
 def _profile(name: str, title: str, services: tuple[str, ...], notify: str, write: str) -> Profile:

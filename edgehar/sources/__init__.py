@@ -29,7 +29,7 @@ class LinkState(Struct, kw_only=True):
     heard_at: float = 0.0
     """Arrival of the newest packet, host monotonic s; set before it is delivered, 0 before the first."""
     damaged: int = 0
-    """Frames or messages dropped as damaged; 0 where a link has none."""
+    """Frames or messages dropped as damaged, or messages of which a part was; 0 where a link has none."""
     battery: int | None = None
     """Charge of the sensor, percent, where the link tells it apart from its packets; None if not known."""
 

@@ -118,7 +118,7 @@ class PushServer:
         receiver = self._receiver_of(push.device)
         if receiver is None and push.device not in self.named:
             return self._turn_away(push.device)
-        if receiver is None or not receiver.push(push.bodies):
+        if receiver is None or not receiver.push(push):
             return _text(503, "edgehar is about to open anew; try again")
         return _text(200, "ok")
 
@@ -155,7 +155,7 @@ class SensorLoggerHttp:
             silence_s: A phone that posted and then does not for so long is lost, s.
         """
         self.device = device
-        # It counts nothing as damaged: a post that cannot be read says not whose it is.
+        # Of what is damaged it counts only parts: a post that cannot be read says not whose it is.
         self.link = LinkState(silence_s=silence_s)
         self._server = server
         if device is not None:

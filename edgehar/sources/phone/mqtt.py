@@ -62,7 +62,7 @@ class SensorLoggerMqtt:
         _check(topic)
         self.topic, self.device = topic, device
         self.link = LinkState(silence_s=silence_s)
-        """Damaged are messages on the topic that are none of Sensor Logger's."""
+        """Damaged are messages on the topic that are none of Sensor Logger's, or of which a part cannot be read."""
         self._host, self._port = host, port
         self._username, self._password = username, password
         self._tls = tls.load() if tls else None
@@ -115,7 +115,7 @@ class SensorLoggerMqtt:
         if not push.bodies:
             return
         if receiver.accepts(push.device):
-            receiver.push(push.bodies)
+            receiver.push(push)
         elif not receiver.was_heard:
             self._warn_of_stranger(
                 push.device,

@@ -6,8 +6,8 @@ must find it listening. Once it spoke, its silence is a lost link.
 
 import asyncio
 import time
-from collections.abc import Sequence
 
+from edgehar.devices.sensor_logger_json import Push
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.silence_timeout import silence_timeout
 
@@ -37,13 +37,14 @@ class PushReceiver:
             self.device = device
         return self.device == device
 
-    def push(self, bodies: Sequence[bytes]) -> bool:
+    def push(self, push: Push) -> bool:
         """Deliver what came just now; False if the life has ended, and nobody takes it. Never raises."""
         if self._ended.done():
             return False
         self._link.heard_at = t = time.monotonic()
+        self._link.damaged += push.damaged
         try:
-            for body in bodies:
+            for body in push.bodies:
                 self._deliver(t, 0, body)
         except Exception as error:  # noqa: BLE001  # raised again by `wait`
             self.end(error)
