@@ -3,15 +3,21 @@
 import asyncio
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import psutil
 import pytest
-from mosquitto import Listener, Mosquitto, free_port
+from listening import until
+from mosquitto import PATIENCE_S, Listener, Mosquitto, free_port
+from phones import TURNING, recording as pushes
+from test_phone_http import is_open
 
+from edgehar.daemon import systemd
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
@@ -50,6 +56,16 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
     broker.start()
     yield broker
     broker.stop()
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """Be the service manager of every daemon that is started."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.settimeout(PATIENCE_S)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        yield listening
 
 
 def configuration(tmp_path: Path, recording: Path, port: int, speed: float = SPEED) -> Path:
@@ -144,6 +160,95 @@ async def test_a_stop_and_a_closed_terminal_are_a_clean_end(
         daemon.kill()
         listener.close()
     assert daemon.returncode == 0
+
+
+async def test_a_phone_that_sends_nothing_of_use_is_online_and_said_to_be_wrong(
+    tmp_path: Path, broker: Mosquitto, manager: socket.socket
+) -> None:
+    port = free_port()
+    config = tmp_path / "edgehar.toml"
+    config.write_text(
+        f'[gateway]\nid = "gw"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n[[wearer]]\nid = "anna"\n'
+        f'[[wearer.phone]]\nplacement = "waist"\nlisten = "127.0.0.1:{port}"\n'
+    )
+    listener = Listener(broker.port)
+    daemon = start(config)
+    problems = "edgehar/gw/anna/status/attributes"
+    try:
+        await listener.until(lambda: bool(listener.on(problems)))
+        assert json.loads(listener.on(problems)[-1]) == {"waist": "no packet yet"}
+        await until(lambda: is_open(port))
+        async with aiohttp.ClientSession() as phone:
+            for push in pushes(5, {"accelerometer": (0.0, 0.1, 0.0), "gyroscope": TURNING}):
+                await phone.post(f"http://127.0.0.1:{port}/data", data=push)
+        await listener.until(lambda: "without gravity" in listener.on(problems)[-1])
+        assert listener.on("edgehar/gw/anna/status")[-1] == "online"
+        while "anna/waist: sends acceleration without gravity" not in (status := manager.recv(2000).decode()):
+            assert "0 of 1 wearers heard" in status or "anna/waist" in status
+        daemon.send_signal(signal.SIGTERM)
+        await listener.until(
+            lambda: json.loads(listener.on(problems)[-1]) == {"waist": "edgehar was stopped."}
+        )
+        await finished(daemon)
+    finally:
+        daemon.kill()
+        listener.close()
+
+
+async def test_the_log_says_what_begins_and_who_is_first_heard(tmp_path: Path, recording: Path) -> None:
+    config = configuration(tmp_path, recording, free_port(), speed=0)
+    daemon = start(config, program=("-c", HASTY))
+    _, errors = await finished(daemon)
+    for fact in (
+        "edgehar 0.",
+        "model imu_tcn@",
+        f"wearer anna: trouser_pocket (recording {recording})",
+        "topics edgehar/gw/#",
+        "anna/trouser_pocket: first packet",
+    ):
+        assert errors.count(fact) == 1, errors
+    assert "nobody is told" not in errors
+
+
+async def test_who_publishes_nothing_is_told_so(tmp_path: Path, recording: Path) -> None:
+    config = tmp_path / "edgehar.toml"
+    config.write_text(f'[[wearer]]\nid = "anna"\n[wearer.replay]\npath = "{recording}"\nspeed = 0\n')
+    _, errors = await finished(start(config))
+    assert "there is neither [mqtt] nor --stdout" in errors
+
+
+async def test_the_first_health_message_tells_of_packets(
+    tmp_path: Path, recording: Path, broker: Mosquitto
+) -> None:
+    listener = Listener(broker.port)
+    daemon = start(configuration(tmp_path, recording, broker.port))
+    try:
+        await listener.until(lambda: bool(listener.on("edgehar/gw/health")))
+        [sensor] = json.loads(listener.on("edgehar/gw/health")[0])["wearers"]["anna"]["sensors"].values()
+        assert sensor["packets"] > 0
+        await finished(daemon)
+    finally:
+        daemon.kill()
+        listener.close()
+
+
+async def test_a_service_manager_that_was_busy_still_learns_that_all_is_ready(
+    tmp_path: Path, manager: socket.socket
+) -> None:
+    while systemd.notify("STATUS=another service is starting"):
+        pass
+    config = tmp_path / "edgehar.toml"
+    config.write_text('[[wearer]]\nid = "anna"\n[wearer.simulator]\nplacements = ["wrist"]\n')
+    daemon = start(config)
+    try:
+        assert daemon.stderr is not None
+        assert any("anna/wrist: first packet" in line for line in daemon.stderr)
+        while not (note := manager.recv(2000)).startswith(b"READY=1\n"):
+            assert note.startswith(b"STATUS=another")
+        daemon.send_signal(signal.SIGTERM)
+        await finished(daemon)
+    finally:
+        daemon.kill()
 
 
 async def test_without_a_broker_the_answers_come_as_json_lines(tmp_path: Path, recording: Path) -> None:

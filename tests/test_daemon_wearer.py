@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from listening import until
+from msgspec.structs import replace
 
 from edgehar.config.schema import Replay, Serial, SimulatedWearer, Wearer
-from edgehar.daemon.wearer import WearerFeed
+from edgehar.daemon.wearer import SETTLED_S, WearerFeed
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
 from edgehar.recordings.ehr import Header, Writer
@@ -67,7 +68,8 @@ async def test_progress_is_data_or_a_known_absence() -> None:
 
 @pytest.mark.usefixtures("leaping_clock")
 async def test_what_runs_ends_when_the_daemon_is_stopped_and_not_later() -> None:
-    feed, answers = new_feed(), list[Activity | Event]()
+    walker = Wearer(id="w", simulator=SimulatedWearer(placements=["trouser_pocket"], seed=5, longest_s=15))
+    feed, answers = new_feed(walker), list[Activity | Event]()
     task = asyncio.create_task(feed.run(answers.append, lambda: None))
     await until(lambda: any(isinstance(answer, Event) for answer in answers))
     stopped_at = time.monotonic()
@@ -104,3 +106,24 @@ def test_one_source_of_many_sensors_counts_nothing_beside_them() -> None:
         "wrist": 0,
         "chest": 0,
     }
+
+
+@pytest.mark.usefixtures("leaping_clock")
+async def test_every_sensor_says_what_is_wrong_with_it() -> None:
+    well = SimulatedWearer(placements=["wrist", "chest"])
+    for simulator, problem in ((well, None), (replace(well, loss=0.7), "too few of its samples come")):
+        feed = new_feed(Wearer(id="w", simulator=simulator))
+        assert feed.problems(time.monotonic()) == {"wrist": "no packet yet", "chest": "no packet yet"}
+        async with running(feed):
+            later = time.monotonic() + 2 * SETTLED_S
+            expected = dict.fromkeys(feed.placements, problem) if problem else {}
+            await until(lambda: time.monotonic() > later and feed.problems(time.monotonic()) == expected)  # noqa: B023
+
+
+async def test_a_sensor_that_is_away_says_why() -> None:
+    feed = new_feed(Wearer(id="w", serial=[Serial(placement="wrist", port="/dev/ttyNOWHERE")]))
+    task = asyncio.create_task(feed.run(lambda _: None, lambda: None))
+    await until(lambda: "/dev/ttyNOWHERE does not exist" in feed.problems(time.monotonic())["wrist"])
+    task.cancel()
+    await asyncio.wait([task])
+    assert feed.problems(time.monotonic()) == {"wrist": "edgehar was stopped."}

@@ -94,6 +94,25 @@ def test_a_wrong_range_is_told_once_and_stays_in_health(caplog: pytest.LogCaptur
                 intake.push(t, encode_data(i, round(t * 1e6), counts))
     assert [record.getMessage() for record in caplog.records] == [f"wrist: {intake.gravity.misfit}"]
     assert "feels 4.90 m/s² where gravity is 9.81" in intake.health()["misfit"]
+    assert intake.problem == intake.gravity.misfit
+
+
+def test_a_sensor_without_acceleration_and_one_of_another_kind_are_named() -> None:
+    turns, other, undescribed = (
+        Intake(Stream("wrist")),
+        Intake(Stream("wrist", "bluest")),
+        Intake(Stream("wrist")),
+    )
+    counts = np.zeros((5, 6), np.int16)
+    turns.push(0.0, encode_description(Description("c0ffee123456", 20_000, 8, 2000, channels=ANGULAR_RATE)))
+    for i in range(30):
+        data = encode_data(i, i * 100_000, counts)
+        turns.push(0.1 * i, data)
+        other.push(0.1 * i, b"what no such sensor sends")
+        undescribed.push(0.1 * i, data)
+    assert turns.problem == "sends no acceleration"
+    assert other.problem == "nothing came that its profile can read"
+    assert undescribed.problem == "it sends data and never describes them"
 
 
 def test_a_range_that_was_mended_is_no_misfit_any_more() -> None:

@@ -163,7 +163,18 @@ def test_without_gravity_there_is_one_warning_that_names_the_switch(caplog: pyte
     (line,) = caplog.messages
     assert "Settings > Sensor Configuration > Uncalibrated Values" in line
     assert DEVICE in line
+    assert reader.problem
+    assert reader.problem in line
     assert reader.malformed == 0
+    read(reader, recording(5, ANDROID, session="c"))
+    assert reader.problem is None
+
+
+def test_a_phone_that_sends_no_acceleration_at_all_is_told_which_switch_is_off() -> None:
+    reader = SensorLoggerReader(DEVICE)
+    assert read(reader, recording(20, {"gyroscope": TURNING})) == []
+    assert reader.problem is not None
+    assert "sends no acceleration: switch on Accelerometer" in reader.problem
 
 
 def test_with_gravity_there_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:

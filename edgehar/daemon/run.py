@@ -22,7 +22,7 @@ from edgehar.config.read import broker_password, decision_settings, withheld_cre
 from edgehar.config.schema import Config
 from edgehar.daemon import systemd
 from edgehar.daemon.wearer import WearerFeed
-from edgehar.daemon.wiring import make_shared_links, make_tls
+from edgehar.daemon.wiring import describe_sensors, make_shared_links, make_tls
 from edgehar.errors import EdgeharError
 from edgehar.pipeline import manifest, recognizer
 from edgehar.publishers import Publisher
@@ -32,11 +32,14 @@ from edgehar.types import Activity, Event
 
 _LOGGER = logging.getLogger(__name__)
 
-WATCH_S = 5.0
-"""Period at which the watchdog is fed and systemd's status line renewed, s."""
+WATCH_S = 1.0
+"""Period at which the watchdog is fed, systemd's status line renewed and looked what is wrong with a sensor, s."""
 
 HEALTH_S = 60.0
-"""Period at which health is published, s."""
+"""Period at which health is published, s; the first one once all sensors were heard, if that is sooner."""
+
+MOST_PROBLEMS = 5
+"""Problems that systemd's status line names; the others it counts."""
 
 DRAIN_S = 10.0
 """A replay that ended waits for so long for the broker to take its events, s."""
@@ -65,6 +68,7 @@ class Daemon:
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
         self._drain_s = drain_s
         self._started = time.monotonic()
+        self._told: dict[str, str] = {}
 
     async def run(self) -> None:
         """Work until cancelled, or until every source came to its own end (replays do).
@@ -74,10 +78,10 @@ class Daemon:
         reached = True
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._watch(), name="watch")]
+            self._log_start()
             if self.mqtt:
                 self._describe(self.mqtt)
                 background.append(tasks.create_task(self.mqtt.run(), name="mqtt"))
-            systemd.notify("READY=1", f"STATUS={self.status()}")
             try:
                 async with asyncio.TaskGroup() as feeding:
                     for feed in self.feeds:
@@ -87,16 +91,28 @@ class Daemon:
                     reached = await self.mqtt.drained(self._drain_s)
             finally:
                 systemd.notify("STOPPING=1")
+                self._tell_problems()
                 for task in background:
                     task.cancel()
         if not reached:
             raise EdgeharError("the replay ended, but the MQTT broker did not take all of its events")
 
+    @property
+    def broker(self) -> str:
+        """How it goes with the broker, in words."""
+        return "no broker" if self.mqtt is None else "broker up" if self.mqtt.connected else "broker away"
+
     def status(self) -> str:
-        """Say in words how it goes."""
-        up = sum(feed.is_up for feed in self.feeds)
-        broker = "no broker" if self.mqtt is None else "broker up" if self.mqtt.connected else "broker away"
-        return f"{up} of {len(self.feeds)} wearers heard, {broker}"
+        """Say in words how it goes, and what is wrong with which sensor."""
+        up, now = sum(feed.is_up for feed in self.feeds), time.monotonic()
+        problems = [
+            f"{feed.id}/{placement}: {problem}"
+            for feed in self.feeds
+            for placement, problem in feed.problems(now).items()
+        ]
+        more = [f"{len(problems) - MOST_PROBLEMS} more problems"] if len(problems) > MOST_PROBLEMS else []
+        heard = f"{up} of {len(self.feeds)} wearers heard, {self.broker}"
+        return "; ".join([heard, *problems[:MOST_PROBLEMS], *more])
 
     def health(self) -> dict[str, Any]:
         """Return counters since the start, for people and dashboards."""
@@ -116,6 +132,31 @@ class Daemon:
         if self.mqtt:
             self.mqtt.retain(f"{feed.id}/status", "online" if feed.is_up else "offline")
 
+    def _tell_problems(self) -> None:
+        """Tell the broker what is wrong with each sensor, where that has changed."""
+        if self.mqtt is None:
+            return
+        now = time.monotonic()
+        for feed in self.feeds:
+            problems = feed.problems(now)
+            told = msgspec.json.encode(
+                {place: problems.get(place, "ok") for place in feed.placements}
+            ).decode()
+            if told != self._told.get(feed.id):
+                self._told[feed.id] = told
+                self.mqtt.retain(f"{feed.id}/status/attributes", told)
+
+    def _log_start(self) -> None:
+        """Say what begins: one line for each fact."""
+        _LOGGER.info("edgehar %s, model %s", __version__, self.recognizer.spec.id)
+        for wearer, feed in zip(self._config.wearer, self.feeds, strict=True):
+            _LOGGER.info("wearer %s: %s", feed.id, ", ".join(describe_sensors(wearer, feed.placements)))
+        if (broker := self._config.mqtt) is not None:
+            topics = f"{broker.prefix}/{self._config.gateway.id}/#"
+            _LOGGER.info("publishes to the MQTT broker %s:%d, topics %s", broker.host, broker.port, topics)
+        elif not self.publishers:
+            _LOGGER.warning("nobody is told what is recognized: there is neither [mqtt] nor --stdout")
+
     def _describe(self, mqtt: Mqtt) -> None:
         spec = self.recognizer.spec
         public = msgspec.json.encode(self._config)
@@ -132,15 +173,20 @@ class Daemon:
             self._announce(feed)
 
     async def _watch(self) -> None:
-        """Feed systemd's watchdog from progress, and publish health."""
-        next_health = 0.0
+        """Feed systemd's watchdog from progress; tell what is wrong with a sensor, and publish health."""
+        begin, is_first = ["READY=1"], True
+        next_health = self._started + HEALTH_S
         while True:
             now = time.monotonic()
             if all(feed.makes_progress(now) for feed in self.feeds):
-                systemd.notify("WATCHDOG=1", f"STATUS={self.status()}")
-            if self.mqtt and now >= next_health:
+                # A queue that was full just then must not cost the start.
+                taken = systemd.notify(*begin, "WATCHDOG=1", f"STATUS={self.status()}")
+                begin = [] if taken else begin
+            self._tell_problems()
+            is_due = now >= next_health or (is_first and all(feed.has_heard_all for feed in self.feeds))
+            if self.mqtt and is_due:
                 self.mqtt.retain("health", msgspec.json.encode(self.health()).decode())
-                next_health = now + HEALTH_S
+                is_first, next_health = False, now + HEALTH_S
             await asyncio.sleep(WATCH_S)
 
 

@@ -1,6 +1,7 @@
 """One wearer's way through the daemon: from the sources to answers, and how it goes."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,11 +18,16 @@ from edgehar.sources import Source
 from edgehar.sources.reconnect import keep_open
 from edgehar.types import Activity, Event
 
+_LOGGER = logging.getLogger(__name__)
+
 TICK_S = 0.25
 """Period of looking for silence, s; a fraction of a hop, so that it adds little to no_signal's delay."""
 
 STANDING_S = 30.0
 """A state that no window renews is handed to the publishers again, for their heartbeats, s."""
+
+SETTLED_S = 10.0
+"""What a sensor lacks counts once packets came for so long, s: the first windows are never whole."""
 
 Publish = Callable[[Activity | Event], None]
 Tap = Callable[[float, int, bytes], None]
@@ -43,21 +49,48 @@ class WearerFeed:
         self.placements = [stream.placement for stream in streams]
         self._live = wearer.replay is None
         self.pipeline = Pipeline(wearer.id, streams, recognizer, settings, epoch=self.epoch)
-        self._up = [False] * len(self.sources)
+        self._min_coverage = settings.min_coverage
+        self._up_since: list[float | None] = [None] * len(self.sources)
+        self._is_heard = [False] * len(streams)
+        self._over: str | None = None
         self._last: Activity | None = None
         self._publish: Publish = _nowhere
 
     @property
     def is_up(self) -> bool:
         """True while at least one source of the wearer is open."""
-        return any(self._up)
+        return any(since is not None for since in self._up_since)
+
+    @property
+    def has_heard_all(self) -> bool:
+        """True once every sensor has brought a packet."""
+        return all(self._is_heard)
 
     def makes_progress(self, now: float) -> bool:
         """Tell whether every live source delivers or is known to be away; `now` is host monotonic s."""
         return all(
-            not up or now - source.link.heard_at < 2 * source.link.silence_s
-            for source, up in zip(self.sources, self._up, strict=True)
+            since is None or now - source.link.heard_at < 2 * source.link.silence_s
+            for source, since in zip(self.sources, self._up_since, strict=True)
         )
+
+    def problems(self, now: float) -> dict[str, str]:
+        """Say what is wrong with each sensor, by its placement; nothing of one that does well. `now`: monotonic, s."""
+        problems = {place: self._problem(i, now) for i, place in enumerate(self.placements)}
+        return {place: problem for place, problem in problems.items() if problem}
+
+    def _problem(self, stream: int, now: float) -> str | None:
+        if self._over:
+            return self._over
+        intake, place = self.pipeline.intakes[stream], self.placements[stream]
+        source = stream if len(self.sources) == len(self.placements) else 0
+        since = self._up_since[source]
+        if since is None or not self._is_heard[stream]:
+            return self.sources[source].link.lost or "no packet yet"
+        if intake.problem:
+            return intake.problem
+        last = self._last
+        lacks = last is not None and (place in last.excluded_sensors or last.coverage < self._min_coverage)
+        return "too few of its samples come" if lacks and now - since > SETTLED_S else None
 
     def health(self) -> dict[str, Any]:
         """Return counters of the wearer, and of each sensor by its placement."""
@@ -101,19 +134,23 @@ class WearerFeed:
         if self._live:
             self._tell(self.pipeline.push(time.monotonic(), 0, b""))
         self._tell(self.pipeline.finish(reason))
-        self._up = [False] * len(self.sources)
+        self._up_since = [None] * len(self.sources)
+        self._over = reason
         on_state()
 
     async def _keep(
         self, i: int, source: Source, name: str, on_state: Callable[[], None], tap: Tap | None
     ) -> None:
         def deliver(t: float, stream: int, body: bytes) -> None:
+            if not self._is_heard[i + stream] and body:
+                self._is_heard[i + stream] = True
+                _LOGGER.info("%s/%s: first packet", self.id, self.placements[i + stream])
             if tap:
                 tap(t, i + stream, body)
             self._tell(self.pipeline.push(t, i + stream, body))
 
         def note_state(up: bool) -> None:  # noqa: FBT001 - the one thing it says
-            self._up[i] = up
+            self._up_since[i] = source.link.heard_at if up else None
             on_state()
 
         await keep_open(source, deliver, name=name, on_state=note_state)

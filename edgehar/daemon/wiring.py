@@ -1,7 +1,7 @@
 """Sources and streams of what a wearer wears, from the configuration; what nobody wears is not loaded."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,21 @@ def make_sources(wearer: Wearer, shared: SharedLinks) -> tuple[list[Source], lis
         return [_simulator(wearer.simulator)], [Stream(p) for p in wearer.simulator.placements], epoch
     worn = [*_serial(wearer), *_ble(wearer, shared.radio), *_phones(wearer, shared)]
     return [source for _, source in worn], [stream for stream, _ in worn], epoch
+
+
+def describe_sensors(wearer: Wearer, placements: Sequence[str]) -> list[str]:
+    """Say where each sensor is worn and how it is reached, in the order of `make_sources`, whose placements these are."""
+    if wearer.replay or wearer.simulator:
+        reached = f"recording {wearer.replay.path}" if wearer.replay else "simulated"
+        return [f"{placement} ({reached})" for placement in placements]
+    return [
+        *(f"{sensor.placement} ({sensor.port})" for sensor in wearer.serial),
+        *(
+            f"{sensor.placement} ({sensor.profile}, {sensor.address or sensor.name or 'the first that fits'})"
+            for sensor in wearer.ble
+        ),
+        *(f"{phone.placement} (phone, {phone.url or phone.listen or phone.topic})" for phone in wearer.phone),
+    ]
 
 
 def _serial(wearer: Wearer) -> Iterator[tuple[Stream, Source]]:

@@ -52,6 +52,11 @@ class EdgeharReader:
         """Charge that the newest description tells, percent."""
         return self.description.battery if self.description else None
 
+    @property
+    def problem(self) -> str | None:
+        """None but for a sensor whose data cannot be read, as it has never described itself."""
+        return "it sends data and never describes them" if self.undescribed and not self.description else None
+
     def health(self) -> dict[str, int]:
         """Return the counters, by name."""
         return {

@@ -46,6 +46,11 @@ class Reader(Protocol):
         """Charge, percent, where the sensor's packets tell it; None if they do not, or not yet."""
         ...
 
+    @property
+    def problem(self) -> str | None:
+        """What makes all that comes useless, in words; None as long as nothing does."""
+        ...
+
     def health(self) -> dict[str, int]:
         """Return all counters since the start, by name; `packets`, `lost` and `malformed` among them."""
         ...

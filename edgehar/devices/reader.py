@@ -51,6 +51,8 @@ class SensorReader(ABC):
         """Packets missing between two that came, by the device's clock."""
         self.malformed = 0
         """Bodies that break the format, as a whole or in a part that was left out."""
+        self.problem: str | None = None
+        """What makes all that comes useless, in words; None as long as nothing does."""
 
     @property
     def battery(self) -> int | None:

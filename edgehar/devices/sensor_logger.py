@@ -40,7 +40,15 @@ _MOST_WAITING = 32
 """Parts of messages that wait."""
 
 _WITHOUT_GRAVITY = 3
-"""Messages with nothing but `accelerometer` that are no accident of how the first was filled."""
+"""Messages without acceleration that is of use; fewer are an accident of how the first was filled."""
+
+_LACKS_GRAVITY = (
+    "sends acceleration without gravity, which tells neither posture nor fall: switch on Settings > Sensor "
+    "Configuration > Uncalibrated Values in the app, then start its recording anew"
+)
+_LACKS_ACCELERATION = (
+    "sends no acceleration: switch on Accelerometer in the app, then start its recording anew"
+)
 
 
 class _Batch(Struct, frozen=True):
@@ -147,6 +155,7 @@ class SensorLoggerReader(SensorReader):
         self._unit = _UnitOfForce()
         self._has_total = self._has_force = False
         self._without_gravity = 0
+        self.problem = None
 
     def _read(self, body: bytes) -> list[Packet]:
         if len(body) > LONGEST:
@@ -185,17 +194,13 @@ class SensorLoggerReader(SensorReader):
             force = self._unit.push(uncalibrated)
             self._has_force = self._has_force or bool(force)
             return force
-        if LINEAR in samples and not self._has_force:
-            self._count_missing_gravity()
+        if samples and not self._has_force:
+            self._count_missing_gravity(has_linear=LINEAR in samples)
         return ()
 
-    def _count_missing_gravity(self) -> None:
+    def _count_missing_gravity(self, *, has_linear: bool) -> None:
         self._without_gravity += 1
         if self._without_gravity < _WITHOUT_GRAVITY:
             return
-        self._warn(
-            "gravity",
-            "Sensor Logger %s sends acceleration without gravity, which tells neither posture nor fall: switch on "
-            "Settings > Sensor Configuration > Uncalibrated Values in the app, then start its recording anew",
-            self._device,
-        )
+        self.problem = _LACKS_GRAVITY if has_linear else _LACKS_ACCELERATION
+        self._warn(self.problem, "Sensor Logger %s %s", self._device, self.problem)

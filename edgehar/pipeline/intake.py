@@ -6,10 +6,13 @@ from typing import Any
 from edgehar.devices import PROFILES, make_reader
 from edgehar.pipeline.clock import Clock
 from edgehar.pipeline.gravity_check import GravityCheck
-from edgehar.types import Samples, Stream
+from edgehar.types import ACCELERATION, Samples, Stream
 from edgehar.warn_once import WarnOnce
 
 _LOGGER = logging.getLogger(__name__)
+
+_EACH_KIND_CAME = 20
+"""Packets after which all kinds of channels that a sensor sends have come."""
 
 
 class Intake:
@@ -41,6 +44,20 @@ class Intake:
     def _clock(self, channels: tuple[str, ...]) -> Clock:
         self.clocks[channels] = clock = Clock(self.placement)
         return clock
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with what comes, in words; None as long as nothing shows."""
+        reader = self.reader
+        if reader.problem:
+            return reader.problem
+        if reader.malformed and not reader.packets:
+            return "nothing came that its profile can read"
+        if reader.packets > _EACH_KIND_CAME and not any(
+            set(ACCELERATION) <= set(kind) for kind in self.clocks
+        ):
+            return "sends no acceleration"
+        return self.gravity.misfit
 
     def health(self) -> dict[str, Any]:
         """Return counters since the start, the clock's skew, ppm, and the battery, percent, where they are known."""

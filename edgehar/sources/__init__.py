@@ -21,7 +21,7 @@ Deliver = Callable[[float, int, bytes], None]
 
 
 class LinkState(Struct, kw_only=True):
-    """State of a source's link over all of its lives; the source alone writes it."""
+    """State of a source's link over all of its lives; the source alone writes it, but for `lost`."""
 
     silence_s: float = math.inf
     """A life that brings nothing for longer is a dead one, s; inf where silence is as good as packets. Each source
@@ -32,6 +32,8 @@ class LinkState(Struct, kw_only=True):
     """Frames or messages dropped as damaged, or messages of which a part was; 0 where a link has none."""
     battery: int | None = None
     """Charge of the sensor, percent, where the link tells it apart from its packets; None if not known."""
+    lost: str | None = None
+    """Why the newest life ended, in words; None once packets come again. `reconnect.keep_open` writes it."""
 
 
 class Source(Protocol):

@@ -42,6 +42,7 @@ class _Availability:
     def heard(self) -> None:
         """Take note of the first packet of a life."""
         self._up_at = self._link.heard_at
+        self._link.lost = None
         self.is_steady = not self.failures
         if self.failures and not self._flaps:
             self._log_back()
@@ -61,6 +62,7 @@ class _Availability:
     def lost(self, error: SourceLostError) -> None:
         self._flaps = self._flaps or (self.up and not self.is_steady)
         self.failures += 1
+        self._link.lost = str(error)
         if self.failures == 1:
             self._lost_at = self._now()
             _LOGGER.warning("%s: %s; trying again until it is back", self._name, error)
