@@ -13,6 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from edgehar.errors import ConfigError
 from edgehar.training import cache, recipe as recipes
+from edgehar.training.build import Build
 from edgehar.training.cache import CachedArrays
 from edgehar.training.recipe import Recipe
 
@@ -65,6 +66,25 @@ def test_a_damaged_file_never_gives_other_arrays(data: st.DataObject) -> None:
             assert {name: array.tolist() for name, array in arrays.items()} == {
                 name: array.tolist() for name, array in ARRAYS.items()
             }
+
+
+def test_an_archive_of_somebody_else_is_neither_used_nor_written_over(tmp_path: Path) -> None:
+    np.savez(tmp_path / "windows.npz", sign=np.ones(3), mine=np.arange(4))
+    theirs = (tmp_path / "windows.npz").read_bytes()
+    with pytest.raises(ConfigError, match=r"windows\.npz: not made by edgehar-train; --work takes a folder"):
+        CachedArrays(tmp_path / "windows.npz", "k1").load()
+    assert (tmp_path / "windows.npz").read_bytes() == theirs
+
+
+def test_starting_over_deletes_what_builds_kept_and_nothing_else(tmp_path: Path, recipe: Recipe) -> None:
+    build = Build(recipe, tmp_path, 1, "tf 1", lambda *_: None)
+    for name in ("windows", "fit"):
+        CachedArrays(tmp_path / f"{name}.npz", "of an earlier recipe").save(ARRAYS)
+    np.savez(tmp_path / "walks.npz", x=np.arange(4))
+    np.savez(tmp_path / "signed.npz", sign=np.ones(3))
+    (tmp_path / "torn.npz").write_bytes((tmp_path / "walks.npz").read_bytes()[:50])
+    build.forget()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["signed.npz", "torn.npz", "walks.npz"]
 
 
 def test_git_leaves_the_folder_alone(tmp_path: Path) -> None:

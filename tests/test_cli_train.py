@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from conftest import ROOT, lacking
 from test_evaluate import simulate
@@ -188,3 +189,19 @@ def test_figures_of_another_network_are_refused_before_anything_is_simulated(
     assert "another network" in line
     assert line.endswith("tiny.json` first")
     assert not list((tmp_path / "work").glob("*.npz"))
+
+
+@pytest.mark.parametrize("verb", ["baselines", "ablate"])
+def test_figures_of_another_network_get_a_warning_where_nothing_is_written(
+    tmp_path: Path, recipe: Path, refused: Refused, caplog: pytest.LogCaptureFixture, verb: str
+) -> None:
+    for name in ("motionsense", "dsads"):
+        simulate(tmp_path / "imu" / f"{name}.npz", BRIEF)
+    export.write_manifest(tmp_path / "tiny", export.describe(recipes.load(recipe), b"new", {}))
+    (tmp_path / "work").mkdir()
+    # Somebody else's file ends the command where its work would begin.
+    np.savez(tmp_path / "work" / "windows.npz", x=np.zeros(1))
+    *_, line = refused(verb, recipe, "--data", tmp_path, "--work", tmp_path / "work", "--no-write")
+    [warning] = [record.getMessage() for record in caplog.records]
+    assert f"{tmp_path / 'tiny.json'}: a network that was not scored yet" in warning
+    assert "windows.npz: not made by edgehar-train" in line

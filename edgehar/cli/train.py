@@ -181,8 +181,7 @@ def ablate(
     stem = path.with_suffix("")
     set_names(data, ["motionsense", "dsads"])
     with opened_build(path, folder, workers) as build:
-        if write:
-            report.check(stem, build.folder, write=True)
+        report.check(stem, build.folder, write=write)
         scores = ablations.ablate(build.recipe, build.windows, data, epochs, build.progress)
     table = ablations.markdown(scores)
     typer.echo(table)

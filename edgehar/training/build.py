@@ -12,7 +12,7 @@ from edgehar import __version__
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.training import calibrate, export, fit as fitting
-from edgehar.training.cache import CachedArrays, fit_key, simulation_key
+from edgehar.training.cache import CachedArrays, fit_key, has_key, simulation_key
 from edgehar.training.calibrate import Calibration, Rounding
 from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe
@@ -66,9 +66,10 @@ class Build(Struct, frozen=True):
         return CachedArrays(self.folder / "fit.npz", key)
 
     def forget(self) -> None:
-        """Start over."""
+        """Start over: delete what builds have kept, and nothing else that lies in the folder."""
         for path in self.folder.glob("*.npz"):
-            path.unlink()
+            if has_key(path):
+                path.unlink()
 
     def progress_sentence(self, again: str = "the same command", *, fits: bool = True) -> str:
         """Say what the command `again`, which goes on with the recipe's fit if it `fits`, need not do again."""

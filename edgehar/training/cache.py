@@ -1,12 +1,13 @@
 """The work folder of a build: simulated windows and the state of the fit, so that nothing is made twice.
 
 What is kept carries a key, the sha256 of what it depends on: parts of the recipe, versions of libraries, and a
-version of our own code that a human raises. What is damaged, or of another key, is made anew. `build` names the
-files.
+version of our own code that a human raises. What is damaged, or of another key, is made anew; a file without any
+key is somebody else's and is neither written over nor deleted. `build` names the files.
 """
 
 import hashlib
 import logging
+import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from edgehar.errors import ConfigError
 from edgehar.training.files import check_writable, replace_file, write_whole
 from edgehar.training.recipe import Recipe
 
@@ -46,7 +48,12 @@ class CachedArrays(Struct, frozen=True):
     """Hexadecimal; a file of another key is not used."""
 
     def load(self) -> dict[str, NDArray[Any]] | None:
-        """Return the arrays; None if there are none, and with a warning if they are damaged or of another key."""
+        """Return the arrays; None if there are none, and with a warning if they are damaged or of another key.
+
+        ConfigError if the file is not of a build.
+        """
+        if _is_foreign(self.path):
+            raise ConfigError(f"{self.path}: not made by edgehar-train; --work takes a folder of its own")
         try:
             return self._read() if self.path.exists() else None
         except ValueError as error:
@@ -80,6 +87,27 @@ class CachedArrays(Struct, frozen=True):
             replace_file(self.path, lambda path: _save(path, {_KEY: np.array(self.key), **arrays}))
         except OSError as error:
             _log.warning("%s cannot be kept: %s", self.path, error.strerror)
+
+
+def has_key(path: Path) -> bool:
+    """Tell whether a file was kept by a build, with whatever key."""
+    try:
+        with path.open("rb") as handle, np.load(handle) as file:
+            key: NDArray[Any] = file[_KEY]
+    except Exception:  # noqa: BLE001  # as in `_read`
+        return False
+    return key.ndim == 0 and key.dtype.kind == "U"
+
+
+def _is_foreign(path: Path) -> bool:
+    """Tell whether a file is a whole archive of somebody else; of a damaged one nobody can tell."""
+    if has_key(path):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except Exception:  # noqa: BLE001  # as in `_read`
+        return False
 
 
 def _save(path: Path, arrays: Arrays) -> None:
