@@ -178,8 +178,8 @@ def test_what_is_not_there_is_refused_with_what_is(
         ({"n": np.array([30, 30, 30, 31])}, "array x: "),
         ({"n": np.array([30, 30, 0, 60])}, "a trial with nothing in it"),
         ({"x": np.zeros((120, 9), np.int16, order="F")}, "array x: stored by columns, expected by rows"),
-        ({"subject": np.array([1, 1, 1, None], object)}, "array subject: Object arrays cannot be loaded"),
-        ({"rate_hz": np.float32(0)}, "rate_hz 0.0"),
+        ({"subject": np.array([1, 1, 1, None], object)}, "array subject: object, expected numbers or text"),
+        ({"rate_hz": np.float32(0)}, "array rate_hz: 0.0, expected a number from 0.1 to 100000"),
     ],
 )
 def test_a_set_of_another_form_is_refused_in_words(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
 from edgehar.recordings.scoring import Segment, common_label
-from edgehar.recordings.trials import Spans, label_runs, opened, spans_of
+from edgehar.recordings.trials import Signal, Spans, label_runs, opened, spans_of
 from edgehar.types import IMU_CHANNELS, FloatArray, Samples, Times
 
 _UTD_KEYS = ("inertial", "n_inertial", "subject", "activity", "trial", "placement")
@@ -94,13 +94,13 @@ def joined(trials: Iterable[Trial]) -> tuple[dict[str, Samples], list[Segment]]:
 
 def _read_file(path: Path) -> list[Trial]:
     with opened(path) as file:
-        trials, period, scale = file.trials(), 1.0 / file.rate_hz(), file.whole("scale")
-        if trials.n.min() < 2:
+        trials, period = file.trials(), 1.0 / file.rate_hz()
+        if min(trials.n, default=0) < 2:
             raise ValueError("a trial has under two rows")
-        x, t_ms, row_label = (file.rows(key, trials.spans) for key in ("x", "t_ms", "row_label"))
-        assert x is not None
-        sensors = file.sensors(x.shape[-1], len(scale))
-        for placement, columns in sensors.items():
+        subjects, numbers = _numbers("subject", trials.subject), _numbers("trial", trials.trial)
+        signal = file.signal(trials.spans)
+        t_ms, row_label = (file.rows(key, trials.spans) for key in ("t_ms", "row_label"))
+        for placement, columns in signal.sensors.items():
             if tuple(columns) not in _GROUPS:
                 expected = " or ".join(", ".join(group) for group in _GROUPS)
                 raise ValueError(f"{placement!r} has columns {', '.join(columns)}; expected {expected}")
@@ -111,14 +111,14 @@ def _read_file(path: Path) -> list[Trial]:
             rows = slice(first, end)
             times = _regular(end - first, period) if t_ms is None else sampling_times(t_ms[rows], period)
             tracks = {
-                placement: _samples(placement, times, x[rows], scale, columns)
-                for placement, columns in sensors.items()
+                placement: Samples(placement, times, _values(signal, columns, rows), tuple(columns))
+                for placement, columns in signal.sensors.items()
             }
             activity = common_label(str(trials.activity[i]))
             labels = np.full(end - first, activity) if row_label is None else row_label[rows]
             runs = label_runs(times, labels, period)
             truth = [(start, stop, common_label(label)) for start, stop, label in runs]
-            read.append(Trial(int(trials.subject[i]), activity, int(trials.trial[i]), tracks, truth))
+            read.append(Trial(subjects[i], activity, numbers[i], tracks, truth))
     return read
 
 
@@ -127,12 +127,8 @@ def _regular(rows: int, period: float) -> Times:
     return times
 
 
-def _samples(
-    placement: str, times: Times, x: NDArray[Any], scale: NDArray[Any], columns: Mapping[str, int]
-) -> Samples:
-    """Take one sensor's columns, by channel, of x (rows, columns) in SI units."""
-    indices = list(columns.values())
-    return Samples(placement, times, (x[:, indices] * scale[indices]).astype(np.float32), tuple(columns))
+def _values(signal: Signal, columns: Mapping[str, int], rows: slice) -> FloatArray:
+    return np.asarray(signal.of([*columns.values()], rows), np.float32)
 
 
 def _period(t_ms: NDArray[Any], spans: Spans, nominal: float) -> float:
@@ -178,16 +174,29 @@ def _concatenated(tracks: Sequence[Samples]) -> Samples:
     return replace(tracks[0], t=t, values=values)
 
 
+def _numbers(key: str, column: NDArray[Any]) -> list[int]:
+    """Return whole numbers, (trials,), that may stand as text; ValueError if one is none."""
+    for i, value in enumerate(column.tolist()):
+        if isinstance(value, str) and not value.isdecimal():
+            raise ValueError(f"array {key}: index {i}: {value!r}, expected a whole number")
+    return [int(value) for value in column]
+
+
 def _read_utd(path: Path) -> list[Trial]:
-    """Read the paired UTD-MHAD, a form of its own; RecordingError if the file lacks an array of it."""
+    """Read the paired UTD-MHAD, a form of its own; RecordingError if the file is not of it."""
     with opened(path, _UTD_KEYS) as file:
-        arrays = {key: file.whole(key) for key in _UTD_KEYS}
+        inertial, *columns = (file.whole(key) for key in _UTD_KEYS)
+        n, subject, activity, number, placement = columns
+        subjects = _numbers("subject", subject)
+        if len({len(column) for column in columns}) > 1 or inertial.shape != (n.sum(), len(IMU_CHANNELS)):
+            raise ValueError(f"{', '.join(_UTD_KEYS)} differ in length, or inertial has not six columns")
+        if min(n, default=0) < 1:
+            raise ValueError("a trial with nothing in it")
     trials = []
-    for i, (first, end) in enumerate(spans_of(arrays["n_inertial"])):
-        placement, activity = str(arrays["placement"][i]), common_label(str(arrays["activity"][i]))
+    for i, (first, end) in enumerate(spans_of(n)):
+        label = common_label(str(activity[i]))
         times: Times = np.arange(end - first, dtype=np.float64) / _UTD_HZ
-        track = Samples(placement, times, arrays["inertial"][first:end].astype(np.float32), IMU_CHANNELS)
-        truth = [(0.0, float(times[-1]) + 1 / _UTD_HZ, activity)]
-        number = int(arrays["trial"][i])
-        trials.append(Trial(int(arrays["subject"][i]), activity, number, {placement: track}, truth))
+        track = Samples(str(placement[i]), times, inertial[first:end].astype(np.float32), IMU_CHANNELS)
+        truth = [(0.0, float(times[-1]) + 1 / _UTD_HZ, label)]
+        trials.append(Trial(subjects[i], label, int(number[i]), {track.placement: track}, truth))
     return trials

@@ -159,16 +159,15 @@ def _sensors(
     file: TrialFile, spans: Spans, placements: Sequence[str] | None, plain: Description
 ) -> list[_Sensor]:
     """Read these placements, in this order, or all in the file's."""
-    scale, x = file.whole("scale"), file.rows("x", spans)
-    assert x is not None
-    recorded = file.sensors(x.shape[-1], len(scale))
+    signal = file.signal(spans)
+    recorded = signal.sensors
     sensors = []
     for placement in file.require("placement", placements or list(recorded), list(recorded)):
         channels = tuple(name for name in IMU_CHANNELS if name in recorded[placement])
         columns = [recorded[placement][name] for name in channels]
         device = f"{zlib.crc32(f'{file.path.stem}/{placement}'.encode()):012x}"
         description = structs.replace(plain, device=device, channels=channels)
-        sensors.append(_Sensor(placement, description, _counts(x[:, columns] * scale[columns], description)))
+        sensors.append(_Sensor(placement, description, _counts(signal.of(columns), description)))
     return sensors
 
 
