@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import typer
+from conftest import ROOT
 from typer.testing import CliRunner
 
 from edgehar import cli
@@ -126,6 +128,20 @@ def test_a_models_summary_fits_a_terminal_of_80_columns_and_24_lines() -> None:
 def test_reports_print_for_people_and_as_json(arguments: list[str]) -> None:
     assert edgehar(*arguments).stdout.strip()
     assert json.loads(edgehar(*arguments, "--json").stdout)
+
+
+def test_verify_says_what_the_checksums_cover(tmp_path: Path) -> None:
+    for suffix in (".json", ".tflite"):
+        shutil.copy(ROOT / "models" / f"imu_tcn{suffix}", tmp_path)
+    pair = tmp_path / "imu_tcn.json"
+    assert "checksums_cover: network, labels, settings and" in edgehar("models", "verify", str(pair)).stdout
+    sealed = json.loads(pair.read_text())
+    pair.write_text(json.dumps({key: sealed[key] for key in sealed if key != "manifest_sha256"}))
+    assert "checksums_cover: network alone: " in edgehar("models", "verify", str(pair)).stdout
+    pair.write_text(json.dumps(sealed | {"labels": sealed["labels"][::-1]}))
+    refused = edgehar("models", "verify", str(pair))
+    assert refused.returncode == 78
+    assert "imu_tcn.json: manifest_sha256: expected " in refused.stderr
 
 
 def test_a_sensor_that_can_tell_every_label_says_so() -> None:

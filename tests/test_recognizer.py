@@ -20,6 +20,7 @@ from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import ModelSpec, Sensor, available, find, read
 from edgehar.pipeline.mounting import level
 from edgehar.pipeline.recognizer import Recognizer, load
+from edgehar.training import export
 from edgehar.types import FloatArray, HopAcceleration, Window
 
 SHIPPED = ROOT / "models" / "imu_tcn.json"
@@ -90,9 +91,10 @@ def refusal(file: Path) -> str:
 
 
 def rewrite(pair: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change a manifest and seal it, as who exports a pair does."""
     raw = json.loads(pair.read_text())
     change(raw)
-    pair.write_text(json.dumps(raw))
+    pair.write_text(json.dumps(raw | {"manifest_sha256": manifest.seal(raw)}))
 
 
 def judged(model: Recognizer, item: Window) -> FloatArray:
@@ -425,6 +427,69 @@ def test_a_misfit_is_named_in_one_line(
     assert "\n" not in text
     assert str(pair.with_suffix("")) in text
     assert text.count("; ") >= 1, "it says what to do"
+
+
+def reverse_labels(raw: dict[str, Any]) -> None:
+    raw["labels"].reverse()
+
+
+def halve_a_scale(raw: dict[str, Any]) -> None:
+    raw["normalization"]["scale"][0] /= 2
+
+
+UNNOTICED = {
+    "labels": reverse_labels,
+    "normalization": halve_a_scale,
+    "sensors": lambda raw: raw["sensors"][0]["placements"].append("nose"),
+    "decision": put("decision", "enter", value=0.61),
+    "temperature": put("temperature", value=0.8),
+    "hop": put("hop", value=64),
+    "rate_hz": put("rate_hz", value=25.0),
+    "frames": lambda raw: raw["frames"].reverse(),
+    "version": put("version", value="0.3.1"),
+    "sha256": put("sha256", value="0" * 64),
+}
+"""Changes of what decides an answer, or names who gave it, that leave a manifest of the right form."""
+
+
+@pytest.mark.parametrize("change", UNNOTICED.values(), ids=UNNOTICED.keys())
+def test_a_manifest_that_was_changed_after_it_was_sealed_is_refused_in_one_line(
+    pair: Path, change: Callable[[dict[str, Any]], object]
+) -> None:
+    raw = json.loads(pair.read_text())
+    change(raw)
+    pair.write_text(json.dumps(raw))
+    for read_it in (read, load):
+        with pytest.raises(
+            ModelError, match=r"imu_tcn\.json: manifest_sha256: expected .*copy both"
+        ) as raised:
+            read_it(pair)
+        assert "\n" not in str(raised.value)
+
+
+def test_scores_texts_and_the_layout_of_the_file_are_not_sealed(pair: Path) -> None:
+    raw = json.loads(pair.read_text())
+    raw["metrics"], raw["provenance"]["note"] = {"new": 1.0}, "copied by hand"
+    pair.write_text(json.dumps(dict(sorted(raw.items()))))
+    assert read(pair).metrics == {"new": 1.0}
+
+
+def test_an_older_pair_without_a_seal_is_loaded(pair: Path) -> None:
+    raw = json.loads(pair.read_text())
+    del raw["manifest_sha256"], raw["decision"]["fall_within_s"]  # a key that was added since
+    pair.write_text(json.dumps(raw))
+    assert load(pair).spec.manifest_sha256 == ""
+
+
+def test_a_key_that_is_added_with_a_default_breaks_no_seal(pair: Path) -> None:
+    rewrite(pair, lambda raw: raw["decision"].pop("fall_within_s"))
+    assert load(pair).spec.decision.fall_within_s == 5.0
+
+
+def test_the_shipped_manifest_is_sealed_and_as_it_is_written(pair: Path) -> None:
+    assert read(SHIPPED).manifest_sha256
+    export.write_manifest(pair.with_name("again"), read(pair))
+    assert pair.with_name("again.json").read_bytes() == SHIPPED.read_bytes()
 
 
 NO_JSON = {

@@ -63,9 +63,11 @@ def models_verify(name: str, *, as_json: JsonOption = False) -> None:
 
     Example: edgehar models verify models/imu_tcn.json
 
-    Its checksum, shapes and one inference are tried.
+    Its checksums, shapes and one inference are tried.
     """
     from edgehar.pipeline import manifest, recognizer
 
     spec = recognizer.load(manifest.find(name)).spec
-    show({"model": spec.id, "sha256": spec.sha256, "verified": True}, as_json)
+    network, rest = "network", "labels, settings and all else in the manifest that decides an answer"
+    covered = [network, rest] if spec.manifest_sha256 else [f"{network} alone: the manifest of an older pair"]
+    show({"model": spec.id, "sha256": spec.sha256, "checksums_cover": covered, "verified": True}, as_json)

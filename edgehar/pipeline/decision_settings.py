@@ -15,7 +15,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of a decision. The defaults count when a recipe names none; its model's manifest then has them all.
 
     Over the manifest's goes `[decision]` in edgehar.toml. What a shipped model does by itself is changed in its
-    recipe and its manifest, not here.
+    recipe and its manifest, not here; the manifest then drops its `manifest_sha256`, and the next evaluation seals it.
     """
 
     smoothing_s: Annotated[

@@ -4,7 +4,8 @@ A model is a pair: `name.tflite`, the network, and `name.json`, the manifest, wh
 network wants and what its outputs mean. Training writes it, the run time reads it.
 """
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -19,6 +20,9 @@ from edgehar.validation import Misfit, explain, shown
 
 FORMAT = 1
 """The form of manifest that is read here."""
+
+_NOT_SEALED = ("provenance", "metrics", "manifest_sha256")
+"""Keys of a manifest that decide no answer: texts and scores for people, and the seal itself."""
 
 _UNITS = {"acc": "m/s^2", "gyr": "rad/s"}
 
@@ -88,6 +92,8 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Scores on people."""
     frames: Annotated[tuple[Frame, ...], Meta(min_length=1)] = ("device",)
     """In which axes the network sees all channels of a sensor, one after the other."""
+    manifest_sha256: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
+    """The manifest's `seal`; empty in older pairs."""
 
     @property
     def width(self) -> int:
@@ -127,6 +133,16 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(i for i, label in enumerate(self.labels) if label in union)
 
 
+def seal(manifest: Mapping[str, Any]) -> str:
+    """Return the sha256 of all in a manifest, as its JSON decodes, that decides an answer, in canonical JSON.
+
+    Of the manifest as it is written, not as it is understood: a key that a later edgehar adds with a default
+    changes no older seal.
+    """
+    sealed = {key: value for key, value in manifest.items() if key not in _NOT_SEALED}
+    return hashlib.sha256(msgspec.json.encode(sealed, order="sorted")).hexdigest()
+
+
 def read(path: Path | str) -> ModelSpec:
     """Read the manifest of a pair, without loading its network; ModelError says what does not fit."""
     file = file_of(path, ".json")
@@ -146,6 +162,12 @@ def read(path: Path | str) -> ModelSpec:
         raise ModelError(f"{file}: expected JSON, got something else ({error}); {mend}") from None
     for field, expected, got in misfits(spec):
         raise ModelError(f"{file}: {field}: expected {expected}, got {shown(got)}; {mend}")
+    if spec.manifest_sha256 not in ("", sealed := seal(raw)):
+        raise ModelError(
+            f"{file}: manifest_sha256: expected {spec.manifest_sha256} as the manifest says, got {sealed}; labels, "
+            "settings or what else decides an answer are not as they were written: copy both files again, "
+            "and change settings in [decision] of edgehar.toml"
+        )
     return spec
 
 

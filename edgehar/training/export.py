@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import FORMAT, ModelSpec, Quantization, Sensor
@@ -82,8 +83,9 @@ def problems(recipe: Recipe) -> Iterator[str]:
 
 
 def write_manifest(stem: Path, spec: ModelSpec) -> None:
-    """Write `stem.json`, whole or not at all."""
-    content = msgspec.json.format(msgspec.json.encode(spec)) + b"\n"
+    """Write `stem.json`, sealed anew, whole or not at all."""
+    sealed = replace(spec, manifest_sha256=manifest.seal(msgspec.json.decode(msgspec.json.encode(spec))))
+    content = msgspec.json.format(msgspec.json.encode(sealed)) + b"\n"
     write_whole(stem.with_name(stem.name + ".json"), lambda path: path.write_bytes(content))
 
 
