@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from conftest import lacking
 from mosquitto import PATIENCE_S, Cable, Listener, Mosquitto, free_port, program
+from mqtt_peer import DISCONNECT, Peer, Published, packet, puback
 from test_payloads import activity, started, to_unix
 
 from edgehar.backoff import Delays
@@ -22,6 +23,7 @@ from edgehar.brokers.embedded import EmbeddedBroker
 from edgehar.brokers.mqtt import Tls
 from edgehar.errors import ConfigError
 from edgehar.publishers.mqtt import Mqtt
+from edgehar.publishers.outbox import TRIES
 
 STATUS = "edgehar/pi/status"
 STATE = "edgehar/pi/anna/activity"
@@ -281,6 +283,138 @@ async def test_a_topic_that_the_broker_forbids_is_named_once_and_given_up(
     assert [r.message for r in caplog.records if "refuses" in r.message] == [
         f"MQTT broker 127.0.0.1:{broker.port} refuses {EVENT}: Not authorized"
     ]
+
+
+def ending(message: Published) -> bytes | None:
+    """End the connection, without a word."""
+    assert message
+    return None
+
+
+def too_large(_message: Published) -> bytes:
+    """Say DISCONNECT, Packet too large."""
+    return packet(DISCONNECT, bytes((0x95, 0)))
+
+
+def nonsense(message: Published) -> bytes:
+    """Acknowledge with a reason that PUBACK does not have, Connection rate exceeded."""
+    return puback(message, 0x9F)
+
+
+def events_of(peer: Peer) -> list[str]:
+    return [json.loads(message.payload)["id"] for message in peer.came if message.topic == EVENT]
+
+
+@pytest.mark.parametrize(
+    ("version", "answer"), [(4, ending), (5, ending), (5, too_large), (5, nonsense)], ids=str
+)
+@pytest.mark.parametrize("victim", ["edgehar/pi/info", "anna-7"])
+async def test_a_message_that_the_broker_cannot_stand_is_given_up_and_holds_nothing_up(
+    version: int,
+    answer: Callable[[Published], bytes | None],
+    victim: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def is_victim(message: Published) -> bool:
+        return victim == message.topic or f'"{victim}"'.encode() in message.payload
+
+    async with Peer(lambda message: answer(message) if is_victim(message) else puback(message)) as peer:
+        mqtt = publisher(peer.port, version=version, delays=NO_PAUSE)
+        mqtt.retain("info", "{}")
+        mqtt.push(activity())
+        for number in range(70):
+            mqtt.push(started(number))
+        async with running(mqtt):
+            assert await mqtt.drained(PATIENCE_S)
+    is_event = victim == "anna-7"
+    topics = {message.topic for message in peer.came if not is_victim(message)}
+    assert topics == {STATUS, "edgehar/pi/info", STATE, f"{STATE}/attributes", EVENT} - {victim}
+    events = [name for name in dict.fromkeys(events_of(peer)) if name != victim]
+    assert events == [f"anna-{number}" for number in range(70) if number != 7 or not is_event]
+    assert (mqtt.refused, mqtt.dropped) == (1, is_event)
+    # It was with others on the first connection, and nobody's fault; on the last it was not sent.
+    assert len(peer.connects) == TRIES + 2
+    (line,) = [text for text in caplog.messages if "refuses" in text]
+    topic = EVENT if is_event else victim
+    assert line.endswith(f"refuses {topic}: it ended {TRIES} connections over this message")
+
+
+async def test_a_broker_that_for_now_can_stand_nothing_gets_all_when_it_is_well() -> None:
+    ailing = 40  # connections
+
+    def answer(message: Published) -> bytes | None:
+        return None if len(peer.connects) <= ailing else puback(message)
+
+    async with Peer(answer) as peer:
+        mqtt = publisher(peer.port, delays=NO_PAUSE)
+        mqtt.push(activity())
+        for number in range(100):
+            mqtt.push(started(number))
+        async with running(mqtt):
+            assert await mqtt.drained(PATIENCE_S)
+    # The one that found it well overtook those that could not.
+    first, *others = (int(name.removeprefix("anna-")) for name in events_of(peer))
+    assert others == [number for number in range(100) if number != first]
+    assert {message.topic for message in peer.came} == {STATUS, STATE, f"{STATE}/attributes", EVENT}
+    assert (mqtt.refused, mqtt.dropped) == (0, 0)
+
+
+async def test_a_message_that_is_never_acknowledged_holds_nothing_up_for_ever() -> None:
+    async with Peer(lambda message: b"" if b"anna-7" in message.payload else puback(message)) as peer:
+        mqtt = publisher(peer.port, answer_s=0.05, delays=NO_PAUSE)
+        for number in range(5, 10):
+            mqtt.push(started(number))
+        async with running(mqtt):
+            assert await mqtt.drained(PATIENCE_S)
+    assert [name for name in dict.fromkeys(events_of(peer)) if name != "anna-7"] == [
+        f"anna-{number}" for number in (5, 6, 8, 9)
+    ]
+    assert (mqtt.refused, mqtt.dropped) == (1, 1)
+
+
+async def test_a_link_that_is_cut_again_and_again_costs_no_event(broker: Mosquitto) -> None:
+    with listening(broker.port) as listener:
+        async with Cable(broker.port) as cable, running(publisher(cable.port, delays=NO_PAUSE)) as mqtt:
+            for number in range(158):
+                mqtt.push(started(number))
+                if number % 5 == 0:
+                    cable.cut()
+                if number % 3 == 0:
+                    await eventually(lambda: mqtt.connected)
+            assert await mqtt.drained(PATIENCE_S)
+        await listener.until(lambda: 157 in ids(listener))
+    assert list(dict.fromkeys(ids(listener))) == list(range(158))
+    assert (mqtt.refused, mqtt.dropped) == (0, 0)
+
+
+async def test_a_refused_event_is_not_called_a_full_queue(caplog: pytest.LogCaptureFixture) -> None:
+    async with (
+        Peer(lambda message: puback(message, 0x87 if message.topic == EVENT else 0)) as peer,
+        running(publisher(peer.port)) as mqtt,
+    ):
+        for number in range(3):
+            mqtt.push(started(number))
+            assert await mqtt.drained()
+        mqtt.push(activity())
+        assert await mqtt.drained()
+    assert mqtt.dropped == mqtt.refused == 3
+    assert caplog.messages == [
+        f"MQTT broker 127.0.0.1:{peer.port} refuses {EVENT}: Not authorized",
+        "3 events did not reach the MQTT broker",
+    ]
+
+
+async def test_a_queue_that_fills_because_the_broker_is_slow_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with Peer(lambda _message: b"") as peer, running(publisher(peer.port, queue=3, stop_s=0.0)) as mqtt:
+        await eventually(lambda: mqtt.connected)
+        for number in range(50):
+            mqtt.push(started(number))
+    assert (
+        f"MQTT broker 127.0.0.1:{peer.port} takes too little and the queue is full: the oldest events are dropped"
+        in caplog.messages
+    )
 
 
 async def test_a_broker_that_refuses_mqtt_5_gets_3_1_1(caplog: pytest.LogCaptureFixture) -> None:

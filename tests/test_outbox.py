@@ -1,6 +1,6 @@
 from hypothesis import given, strategies as st
 
-from edgehar.publishers.outbox import Outbox
+from edgehar.publishers.outbox import TRIES, Outbox
 from edgehar.publishers.payloads import Message
 
 steps = st.lists(st.sampled_from(["push", "send", "acknowledge", "lose"]), max_size=200)
@@ -68,3 +68,97 @@ def test_no_event_is_lost_uncounted_whatever_happens_in_whatever_order(happening
     assert outbox.events + len(received) + outbox.dropped == pushed
     rest = [int(message.payload) for message in take_all(outbox)]
     assert rest == sorted(rest)
+
+
+def connect(outbox: Outbox, deadly: set[Message], lasts: int = 1000) -> tuple[list[Message], Message | None]:
+    """Send over one connection, three at a time, until that is lost.
+
+    It is lost over a deadly message, after `lasts` others, or with nothing left. Return what was acknowledged, and
+    what is given up.
+    """
+    received: list[Message] = []
+    sent: list[tuple[int, Message]] = []
+    number = 0
+    while True:
+        while len(sent) < 3 and (message := outbox.take()):
+            sent.append((number, message))
+            outbox.mark_sent(*sent[-1])
+            number += 1
+        if not sent or sent[0][1] in deadly or len(received) == lasts:
+            return received, outbox.requeue()
+        number_of_first, message = sent.pop(0)
+        outbox.acknowledge(number_of_first)
+        received.append(message)
+
+
+def test_what_was_on_its_way_when_a_connection_was_lost_travels_alone_until_it_is_acknowledged() -> None:
+    outbox = Outbox(10)
+    for number in range(5):
+        outbox.push(event(number))
+    for number in range(2):
+        taken = outbox.take()
+        assert taken is not None
+        outbox.mark_sent(number, taken)
+    assert outbox.requeue() is None
+    for number in range(2):
+        assert outbox.take() == event(number)
+        outbox.mark_sent(number, event(number))
+        assert outbox.take() is None
+        outbox.acknowledge(number)
+    assert take_all(outbox) == [event(2), event(3), event(4)]
+
+
+def test_a_newer_state_of_a_topic_is_no_suspect_and_replaces_what_was_set_aside() -> None:
+    outbox, deadly = Outbox(10), {state("a", b"1")}
+    outbox.push(state("a", b"1"))
+    for _ in range(TRIES):
+        assert connect(outbox, deadly) == ([], None)
+    outbox.push(state("a", b"2"))
+    assert connect(outbox, deadly) == ([state("a", b"2")], None)
+    assert connect(outbox, deadly) == ([state("a", b"2")], None)
+
+
+def test_while_nothing_is_acknowledged_at_all_no_message_is_to_blame_and_the_limit_holds() -> None:
+    outbox = Outbox(4)
+    outbox.push(state("a", b"1"))
+    for number in range(40):
+        outbox.push(event(number))
+        for _ in range(TRIES):
+            assert connect(outbox, {state("a", b"1"), *map(event, range(40))}) == ([], None)
+        assert outbox.events == min(4, number + 1)
+    assert (outbox.overflowed, outbox.dropped) == (36, 36)
+    received, given_up = connect(outbox, set())
+    assert (set(received), given_up) == ({state("a", b"1"), *map(event, range(36, 40))}, None)
+
+
+@given(
+    st.lists(st.booleans(), max_size=12),
+    st.lists(st.booleans(), max_size=3),
+    st.lists(st.integers(0, 6), max_size=TRIES - 1),
+)
+def test_the_deadly_are_given_up_and_all_others_arrive_in_order_over_a_link_that_breaks(
+    deadly_events: list[bool], deadly_states: list[bool], breaks: list[int]
+) -> None:
+    events = [event(number) for number in range(len(deadly_events))]
+    states = [state(str(number), b"") for number in range(len(deadly_states))]
+    deadly = {
+        message
+        for message, is_deadly in zip([*states, *events], [*deadly_states, *deadly_events], strict=True)
+        if is_deadly
+    }
+    outbox = Outbox(20)
+    outbox.push(state("status", b"online"))
+    for message in (*states, *events):
+        outbox.push(message)
+    received: list[Message] = []
+    given_up: list[Message] = []
+    for _ in range(len(breaks) + (TRIES + 1) * len(deadly) + 1):
+        some, culprit = connect(outbox, deadly, breaks.pop() if breaks else 1000)
+        received += some
+        given_up += [culprit] if culprit else []
+    assert set(given_up) == deadly
+    assert [message for message in received if not message.retain] == [
+        message for message in events if message not in deadly
+    ]
+    assert set(received) == {state("status", b"online"), *states, *events} - deadly
+    assert outbox.events == 0

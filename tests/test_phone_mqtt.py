@@ -183,6 +183,50 @@ async def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1() -> None:
                 await listener.until(2)
 
 
+def retain_too_much(port: int) -> None:
+    """Leave a message on the topic that is larger than any push."""
+    command = [program("mosquitto_pub"), "-p", str(port), "-t", "sensor-logger", "-r", "-q", "1", "-s"]
+    subprocess.run(command, input=bytes(LARGEST + 100_000), check=True)
+
+
+@pytest.mark.usefixtures("nothing_left")
+async def test_a_broker_of_mqtt_5_is_told_to_keep_what_is_too_large_to_itself(broker: Mosquitto) -> None:
+    retain_too_much(broker.port)
+    listener, source = Listener(), mqtt(broker.port)
+    with publishing(broker.port) as app:
+        async with running(source, listener.deliver):
+            await heard(app, listener, *recording(2, ANDROID))
+            await listener.until(2)
+    assert source.link.damaged == 0
+
+
+@pytest.mark.usefixtures("nothing_left")
+async def test_a_broker_of_mqtt_3_1_1_is_left_over_what_is_too_large(broker: Mosquitto) -> None:
+    retain_too_much(broker.port)
+    with pytest.raises(
+        SourceLostError,
+        match=r"a packet of 4,294,319 bytes, of which .* \(topic sensor-logger, .* an empty one, retained, removes it",
+    ):
+        await mqtt(broker.port, version=4).run(Listener().deliver)
+
+
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize("version", [5, 4])
+async def test_a_size_is_enough_to_leave_nothing_has_to_come_with_it(version: int) -> None:
+    async def boast(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Welcome, and announce a message of 268 MB, of which nothing ever comes."""
+        await reader.readuntil(b"edgehar-phone-")
+        writer.write(bytes((0x20, 2, 0, 0)) if version == 4 else bytes((0x20, 3, 0, 0, 0)))
+        await reader.readuntil(b"\x0dsensor-logger")
+        writer.write(bytes((0x30, 0xFF, 0xFF, 0xFF, 0x7F)))
+        await reader.read(-1)
+        writer.close()
+
+    async with await asyncio.start_server(boast, "127.0.0.1", 0) as server:
+        with pytest.raises(SourceLostError, match="a packet of 268,435,455 bytes"):
+            await mqtt(server.sockets[0].getsockname()[1], version=version).run(Listener().deliver)
+
+
 async def test_no_broker_is_one_line() -> None:
     port = free_port()
     with pytest.raises(SourceLostError, match=f"MQTT broker 127.0.0.1:{port}: .*refused"):

@@ -11,43 +11,26 @@ import ssl
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edgehar.brokers.mqtt_client import ANSWER_S, BoundedClient
+from edgehar.brokers.mqtt_errors import OversizeError, RefusedError, TakenOverError, VersionError
+from edgehar.brokers.mqtt_limits import Limits
 from edgehar.errors import ConfigError
-
-Version = Literal[4, 5]
-"""MQTT 3.1.1 or 5, by its number on the wire."""
-
-VERSION_NAMES: dict[Version, str] = {4: "MQTT 3.1.1", 5: "MQTT 5"}
 
 KEEPALIVE_S = 20
 """A broker publishes the last will after 1.5 times this silence; a silent broker is given up after twice."""
 
-ANSWER_S = 5.0
-"""A broker that did not answer CONNECT or SUBSCRIBE within this time never will, s."""
-
 KEEPALIVE_CHECK_S = 5.0
-"""Time between two looks whether a ping is due or overdue, s."""
-
-MAX_IN_FLIGHT = 20
-"""Messages on their way at once; what mosquitto takes unless it is configured otherwise."""
+"""Time between two looks whether a ping or an acknowledgement is overdue, s."""
 
 _WRONG_PASSWORD = ("Bad user name or password", "Not authorized")
 """Refusals of a wrong password; mosquitto says the second."""
-
-
-class VersionError(ConnectionError):
-    """Failure of a broker that does not speak this version of MQTT, or does not answer at all."""
-
-
-class RefusedError(ConnectionError):
-    """Refusal by a broker that answered; only its operator or ours can mend that."""
 
 
 class Tls(Struct, frozen=True):
@@ -75,28 +58,12 @@ class Tls(Struct, frozen=True):
         return context
 
 
-def new_client(
-    client_id: str, version: Version, username: str | None, password: str | None, tls: ssl.SSLContext | None
-) -> Client:
-    """Make a client for one `Connection`; it connects to nothing yet."""
-    client = Client(
-        CallbackAPIVersion.VERSION2,
-        client_id,
-        protocol=MQTTProtocolVersion(version),
-        reconnect_on_failure=False,
-    )
-    client.username_pw_set(username, password)
-    if tls:
-        client.tls_set_context(tls)
-    return client
-
-
 class Connection:
     """One connection of one client: connect, publish or subscribe, keep alive until it is lost."""
 
     def __init__(
         self,
-        client: Client,
+        client: BoundedClient,
         *,
         on_acknowledged: Callable[[int, ReasonCode], None] | None = None,
         on_message: Callable[[bytes], None] | None = None,
@@ -108,7 +75,7 @@ class Connection:
             client: From `new_client`.
             on_acknowledged: Gets the number of a message that the broker has, and its verdict on it.
             on_message: Gets the payload of every message that was subscribed to.
-            answer_s: A broker that did not answer within this time never will, s.
+            answer_s: A broker that did not answer within this time never will, s; nor acknowledge anything.
         """
         self._loop = asyncio.get_running_loop()
         self._client = client
@@ -116,12 +83,15 @@ class Connection:
         self._on_message = on_message
         self._suback: asyncio.Future[ReasonCode] = self._loop.create_future()
         self._connack: asyncio.Future[ReasonCode | None] = self._loop.create_future()
-        self.lost: asyncio.Future[str] = self._loop.create_future()
-        """Done, with the reason in words, once the connection is lost."""
+        self.lost: asyncio.Future[ConnectionError] = self._loop.create_future()
+        """Done, with the reason, once the connection is lost."""
         self._has_left_thread = False
         self._answer_s = answer_s
-        self.max_in_flight = MAX_IN_FLIGHT
-        """Messages that the broker takes before it has acknowledged the first."""
+        self.limits = Limits()
+        """What the broker takes, once it has welcomed us."""
+        self.unacknowledged = 0
+        """Messages that were published and that the broker has not acknowledged."""
+        self._acknowledged_at = 0.0
 
     async def connect(self, host: str, port: int) -> None:
         """Connect, and wait until the broker welcomes us.
@@ -142,12 +112,12 @@ class Connection:
             )
         if reason.is_failure:
             hint = ", check user name and password" if reason in _WRONG_PASSWORD else ""
-            raise RefusedError(f"the broker refuses: {reason}{hint}")
+            raise RefusedError(f"the broker refuses: {reason}{hint}", str(reason))
 
     def _open_socket(self, host: str, port: int, socket_opened: "asyncio.Future[None]") -> None:
         error: Exception | None = None
         try:
-            self._client.connect(host, port, KEEPALIVE_S)
+            self._client.connect(host, port, KEEPALIVE_S, properties=self._client.connect_properties)
         except Exception as caught:  # noqa: BLE001  # raised again by whoever waits in the loop
             error = caught
         try:
@@ -205,7 +175,7 @@ class Connection:
         reason: ReasonCode,
         properties: Properties | None,
     ) -> None:
-        self.max_in_flight = min(MAX_IN_FLIGHT, getattr(properties, "ReceiveMaximum", MAX_IN_FLIGHT))
+        self.limits = Limits.from_connack(properties)
         if not self._connack.done():
             self._connack.set_result(reason)
 
@@ -220,14 +190,22 @@ class Connection:
         if not self._connack.done():
             self._connack.set_result(None)
         if not self.lost.done():
-            cause = (
-                f"the broker said: {reason}" if flags.is_disconnect_packet_from_server else "connection lost"
-            )
-            self.lost.set_result(cause)
+            self.lost.set_result(self._cause(flags, reason))
+
+    def _cause(self, flags: DisconnectFlags, reason: ReasonCode) -> ConnectionError:
+        if self._client.oversize:
+            return OversizeError(self._client.oversize, self._client.largest_packet)
+        if not flags.is_disconnect_packet_from_server:
+            return ConnectionError("connection lost")
+        if reason == "Session taken over":
+            return TakenOverError(f"the broker said: {reason}", str(reason))
+        return ConnectionError(f"the broker said: {reason}")
 
     def _acknowledged(
         self, _client: Client, _user: Any, number: int, reason: ReasonCode, _properties: Properties | None
     ) -> None:
+        self.unacknowledged -= 1
+        self._acknowledged_at = self._loop.time()
         if self._on_acknowledged:
             self._on_acknowledged(number, reason)
 
@@ -247,8 +225,15 @@ class Connection:
             self._on_message(bytes(message.payload))
 
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> int:
-        """Send with QoS 1; return the number under which it will be acknowledged."""
-        return self._client.publish(topic, payload, qos=1, retain=retain).mid
+        """Send, with QoS 1 and retained if the broker can that; return the number that will be acknowledged.
+
+        Of what goes with QoS 0 the kernel's acceptance counts as the acknowledgement.
+        """
+        if not self.unacknowledged:
+            self._acknowledged_at = self._loop.time()
+        self.unacknowledged += 1
+        limits = self.limits
+        return self._client.publish(topic, payload, qos=limits.qos, retain=retain and limits.retains).mid
 
     async def subscribe(self, topic: str) -> None:
         """Ask for one topic, each message at most once; one subscription for each connection.
@@ -260,16 +245,20 @@ class Connection:
         answers: tuple[asyncio.Future[Any], ...] = (self._suback, self.lost)
         await asyncio.wait(answers, timeout=self._answer_s, return_when=asyncio.FIRST_COMPLETED)
         if not self._suback.done():
-            raise ConnectionError(self.lost.result() if self.lost.done() else "no answer to a subscription")
+            raise self.lost.result() if self.lost.done() else ConnectionError("no answer to a subscription")
         if (reason := self._suback.result()).is_failure:
-            raise RefusedError(f"the broker refuses the topic {topic}: {reason}")
+            raise RefusedError(f"the broker refuses the topic {topic}: {reason}", str(reason))
 
     async def keep_alive(self) -> None:
-        """Send pings when they are due until the connection is lost, which raises ConnectionError."""
+        """Send pings when they are due until the connection is lost or of no use, which raises ConnectionError."""
+        # The broker may have asked for more pings than CONNECT promised.
+        check_s = min(KEEPALIVE_CHECK_S, self._client.keepalive / 4 or KEEPALIVE_CHECK_S, self._answer_s)
         while not self.lost.done():
-            await asyncio.wait([self.lost], timeout=KEEPALIVE_CHECK_S)
+            await asyncio.wait([self.lost], timeout=check_s)
             self._client.loop_misc()
-        raise ConnectionError(self.lost.result())
+            if self.unacknowledged and self._loop.time() - self._acknowledged_at > self._answer_s:
+                raise ConnectionError(f"nothing was acknowledged for {self._answer_s:.0f} s")
+        raise self.lost.result()
 
     async def disconnect(self, timeout_s: float) -> None:
         """Disconnect such that the broker publishes no last will, and wait at most `timeout_s` for it."""

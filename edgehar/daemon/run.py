@@ -120,6 +120,7 @@ class Daemon:
             "uptime_s": round(time.monotonic() - self._started),
             "rss_mb": _resident_mb(),
             "events_dropped": self.mqtt.dropped if self.mqtt else 0,
+            "messages_refused": self.mqtt.refused if self.mqtt else 0,
             "wearers": {feed.id: feed.health() for feed in self.feeds},
         }
 

@@ -3,8 +3,9 @@
 Every new connection carries `online` first, then all retained topics, then the events that wait:
 a broker that forgot everything has everything again. Messages go with QoS 1 and are kept until
 they are acknowledged, so a broker that dies with events on the way gets them once more, under the
-same id: some may come twice, none is lost. The session is always a clean one, for nothing is
-subscribed to.
+same id: some may come twice, none is lost. A broker that takes less (no QoS 1, nothing retained, small
+packets) gets what it can take; what it refuses, or ends its connections over, is counted and named once.
+The session is always a clean one, for nothing is subscribed to.
 
 Reconnecting with back-off is `mqtt_reconnect`, what waits and what is on its way `outbox`, one
 connection and its keep-alive `brokers.mqtt`.
@@ -18,10 +19,11 @@ from typing import Any
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edgehar.backoff import Delays
-from edgehar.brokers.mqtt import ANSWER_S, Connection, Tls, Version
+from edgehar.brokers.mqtt import Connection, Tls
+from edgehar.brokers.mqtt_client import ANSWER_S, Version
 from edgehar.publishers import payloads
 from edgehar.publishers.mqtt_reconnect import Broker
-from edgehar.publishers.outbox import Outbox
+from edgehar.publishers.outbox import TRIES, Outbox
 from edgehar.publishers.payloads import Message
 from edgehar.types import Activity, Event
 from edgehar.warn_once import WarnOnce
@@ -78,8 +80,8 @@ class Mqtt:
         self._outbox = Outbox(queue)
         self._is_drained = asyncio.Event()
         self._connection: Connection | None = None
-        self._warn_of_refusal = WarnOnce(_LOGGER, most=1000)  # topics, a few for each wearer
-        self._dropped_before, self._is_dropping = 0, False
+        self._warn = WarnOnce(_LOGGER, most=1000)  # topics, a few for each wearer
+        self._warn_of_drops = WarnOnce(_LOGGER)
         self.retain("status", "online")
 
     @property
@@ -89,8 +91,13 @@ class Mqtt:
 
     @property
     def dropped(self) -> int:
-        """Events that were lost, because too many waited or because the broker refused them."""
+        """Events that were lost, because too many waited or because the broker does not take them."""
         return self._outbox.dropped
+
+    @property
+    def refused(self) -> int:
+        """Messages, events and others, that the broker does not take."""
+        return self._outbox.refused
 
     @property
     def waiting(self) -> int:
@@ -105,8 +112,14 @@ class Mqtt:
         """Publish an event, or a state if it changed or was not published for long; return at once."""
         if isinstance(item, Event) or self._states.passes(item):
             for message in payloads.mqtt_messages(item, self._root, self._to_unix):
-                self._outbox.push(message)
-            self._warn_of_drops()
+                if not self._outbox.push(message):
+                    state = "takes too little" if self.connected else "is away"
+                    self._warn_of_drops(
+                        "queue",
+                        "%s %s and the queue is full: the oldest events are dropped",
+                        self._broker,
+                        state,
+                    )
             self._send_due()
 
     def retain(self, suffix: str, payload: str) -> None:
@@ -133,7 +146,9 @@ class Mqtt:
 
     async def _use(self, connection: Connection) -> None:
         """Send over one connection until it is lost, which raises ConnectionError."""
-        self._is_dropping = False
+        self._warn_of_drops.forget()
+        if losses := "; ".join(connection.limits.losses()):
+            self._warn(losses, "%s %s", self._broker, losses)
         self._connection = connection
         try:
             self._send_due()
@@ -143,36 +158,33 @@ class Mqtt:
             raise
         finally:
             self._connection = None
-            self._outbox.requeue()
+            if message := self._outbox.requeue():
+                self._give_up(message, f"it ended {TRIES} connections over this message")
             self._send_due()
 
     def _send_due(self) -> None:
         """Send as much as may be on its way at once."""
         connection, outbox = self._connection, self._outbox
-        while connection and outbox.in_flight < connection.max_in_flight and (message := outbox.take()):
-            outbox.mark_sent(_send(connection, message), message)
+        while connection and outbox.in_flight < connection.limits.in_flight and (message := outbox.take()):
+            if connection.limits.fits(message.topic, message.payload):
+                outbox.mark_sent(_send(connection, message), message)
+            else:
+                self._give_up(message, f"it takes packets of at most {connection.limits.packet_size:,} bytes")
         if outbox.is_empty:
             self._is_drained.set()
         else:
             self._is_drained.clear()
 
-    def _warn_of_drops(self) -> None:
-        """Warn of the first loss of an outage; the health message counts them all."""
-        if self._outbox.dropped > self._dropped_before and not self._is_dropping:
-            self._is_dropping = True
-            _LOGGER.warning("%s is away and the queue is full: the oldest events are dropped", self._broker)
-        self._dropped_before = self._outbox.dropped
-
     def _acknowledged(self, number: int, reason: ReasonCode) -> None:
         message = self._outbox.acknowledge(number)
         if message and reason.is_failure:
-            self._give_up(message, reason)
+            self._give_up(message, str(reason))
         self._send_due()
 
-    def _give_up(self, message: Message, reason: ReasonCode) -> None:
-        """Count a refused message: sent again, it would be refused again."""
-        self._outbox.dropped += not message.retain
-        self._warn_of_refusal(message.topic, "%s refuses %s: %s", self._broker, message.topic, reason)
+    def _give_up(self, message: Message, cause: str) -> None:
+        """Count a message that the broker does not take: sent again, it would fare the same."""
+        self._outbox.count_refused(message)
+        self._warn((message.topic, cause), "%s refuses %s: %s", self._broker, message.topic, cause)
 
     async def _stop(self, connection: Connection) -> None:
         """Hand over what waits and publish `offline`; if that does not work the last will does."""

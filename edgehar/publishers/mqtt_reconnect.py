@@ -12,18 +12,13 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 from msgspec import Struct
+from msgspec.structs import replace
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edgehar.backoff import Delays
-from edgehar.brokers.mqtt import (
-    ANSWER_S,
-    VERSION_NAMES,
-    Connection,
-    RefusedError,
-    Version,
-    VersionError,
-    new_client,
-)
+from edgehar.brokers.mqtt import Connection
+from edgehar.brokers.mqtt_client import ANSWER_S, VERSION_NAMES, Version, new_client
+from edgehar.brokers.mqtt_errors import RefusedError, TakenOverError, VersionError
 from edgehar.publishers.payloads import Message
 from edgehar.warn_once import WarnOnce
 
@@ -31,6 +26,66 @@ _LOGGER = logging.getLogger(__name__)
 
 STABLE_S = 30.0
 """A connection that held for this long starts the pauses anew, s."""
+
+SHORT_LIVES = 3
+"""From so many connections on that were lost sooner, another one is no news, and has a likely cause if nothing was sent."""
+
+
+class _Terms(Struct, frozen=True):
+    """Demands on a broker, of which it gets fewer where it refuses some."""
+
+    version: Version
+    will_qos: int = 1
+    will_retain: bool = True
+
+    def lowered(self, error: Exception) -> "_Terms | None":
+        """Return what to try at once after a refusal; None if nothing is left to give in to."""
+        if isinstance(error, VersionError) and self.version == 5:
+            return replace(self, version=4)
+        reason = error.reason if isinstance(error, RefusedError) else ""
+        if reason == "Retain not supported" and self.will_retain:
+            return replace(self, will_retain=False)
+        if reason == "QoS not supported" and self.will_qos:
+            return replace(self, will_qos=0)
+        return None
+
+
+class _Outage:
+    """Failures in a row, and what of them is worth a line in the log."""
+
+    def __init__(self, broker: "Broker") -> None:
+        self.failures = 0
+        self._broker = broker
+        self._warn = WarnOnce(_LOGGER)
+        self._short_lives = self._idle_losses = 0
+        self._connected_at: float | None = None
+
+    def connected(self, version: Version) -> None:
+        """Take note of a welcome; it is news unless the connections before it did not last."""
+        self._connected_at = time.monotonic()
+        level = logging.INFO if self._short_lives < SHORT_LIVES else logging.DEBUG
+        _LOGGER.log(level, "%s connected, %s", self._broker, VERSION_NAMES[version])
+
+    def failed(self, error: Exception, *, is_idle: bool) -> None:
+        """Take note of a failure to connect, or of a loss, while nothing was on its way or something was."""
+        connected_at, self._connected_at = self._connected_at, None
+        if connected_at is not None and time.monotonic() - connected_at > STABLE_S:
+            self._warn.forget()
+            self.failures = self._short_lives = self._idle_losses = 0
+        elif connected_at is not None:
+            self._short_lives += 1
+            self._idle_losses += is_idle
+        self.failures += 1
+        is_taken_over = isinstance(error, TakenOverError)
+        cause = f"{error}, {self._broker.id_clash}" if is_taken_over else error
+        self._warn((connected_at is None, type(error)), "%s: %s; trying again", self._broker, cause)
+        if self._idle_losses >= SHORT_LIVES and not is_taken_over:
+            self._warn(
+                "clash",
+                "%s: the connection is lost again and again soon after it is made; perhaps %s",
+                self._broker,
+                self._broker.id_clash,
+            )
 
 
 class Broker(Struct, frozen=True, kw_only=True):
@@ -55,6 +110,14 @@ class Broker(Struct, frozen=True, kw_only=True):
         # Wherever it is logged, the password is not.
         return f"MQTT broker {self.host}:{self.port}"
 
+    @property
+    def id_clash(self) -> str:
+        """The likely cause of connections that are ended again and again, in words."""
+        return (
+            f"another client uses the client id {self.client_id} too: "
+            "give each gateway a name of its own, `id` of [gateway] in edgehar.toml"
+        )
+
     async def keep_connected(
         self,
         use: Callable[[Connection], Awaitable[None]],
@@ -62,41 +125,41 @@ class Broker(Struct, frozen=True, kw_only=True):
     ) -> NoReturn:
         """Connect, and after a failure or a loss connect again, until cancelled.
 
-        A broker that does not speak version 5 is at once tried with 4. The first failure after a success is
-        a WARNING, and so is the first refusal, which needs the operator; the others are DEBUG.
+        A broker that does not speak version 5 is at once tried with 4, and one that cannot have the last will as
+        it is meant gets a lesser one. The first failure to connect and the first loss since a connection held are
+        WARNINGs, and so is the first refusal, which needs the operator; the others are DEBUG.
 
         Args:
             use: Works with an open connection until that is lost, which raises OSError.
             on_acknowledged: As in `Connection`.
         """
-        warn = WarnOnce(_LOGGER)
-        version, failures = self.version, 0
+        terms, outage = _Terms(self.version), _Outage(self)
         while True:
-            began = time.monotonic()
-            connection = self._new_connection(version, on_acknowledged)
+            connection = self._new_connection(terms, on_acknowledged)
             try:
                 await connection.connect(self.host, self.port)
-                _LOGGER.info("%s connected, %s", self, VERSION_NAMES[version])
-                warn.forget()
+                outage.connected(terms.version)
                 await use(connection)
             except (OSError, UnicodeError) as error:
-                if isinstance(error, VersionError) and version == 5:
-                    version = 4
+                if lowered := terms.lowered(error):
+                    terms = lowered
                     continue
                 if isinstance(error, VersionError):
-                    version = self.version
-                warn(isinstance(error, RefusedError), "%s: %s; trying again", self, error)
-                failures = 1 if time.monotonic() - began > STABLE_S else failures + 1
-                pause_s = self._pause_s(error, failures)
+                    terms = _Terms(self.version)
+                outage.failed(error, is_idle=not connection.unacknowledged)
+                pause_s = self._pause_s(error, outage.failures)
             finally:
                 connection.close()
             await asyncio.sleep(pause_s)
 
     def _new_connection(
-        self, version: Version, on_acknowledged: Callable[[int, ReasonCode], None]
+        self, terms: _Terms, on_acknowledged: Callable[[int, ReasonCode], None]
     ) -> Connection:
-        client = new_client(self.client_id, version, self.username, self.password, self.tls)
-        client.will_set(self.will.topic, self.will.payload, qos=1, retain=self.will.retain)
+        client = new_client(self.client_id, terms.version, self.username, self.password, self.tls)
+        will = self.will
+        client.will_set(
+            will.topic, will.payload, qos=terms.will_qos, retain=will.retain and terms.will_retain
+        )
         # The outbox keeps to the limit; a second one in paho costs a search per message.
         client.max_inflight_messages_set(0)
         return Connection(client, on_acknowledged=on_acknowledged, answer_s=self.answer_s)

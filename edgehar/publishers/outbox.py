@@ -4,22 +4,41 @@ from collections import deque
 
 from edgehar.publishers.payloads import Message
 
+TRIES = 5
+"""Connections that may be lost while one message alone is on its way."""
+
 
 class Outbox:
     """The newest message of every retained topic, and events in their order.
 
     A message leaves only when it is acknowledged. While the broker is away the states of a topic
     collapse to the newest, and of the events the newest `limit` wait.
+
+    The broker may end the connection over a message, which would then go first over the next connection again.
+    So what was on its way when a connection was lost is a suspect, and travels alone from then on: either it is
+    acknowledged, or the next loss is its own. After TRIES of those it is given up, if the broker had acknowledged
+    anything else over that connection; if not, the broker may be at fault, and it is set aside until it does.
     """
 
     def __init__(self, limit: int) -> None:
-        self.dropped = 0
-        """Events that were lost: too many waited, or whoever sends them gave them up."""
+        self.overflowed = 0
+        """Events that were lost because too many waited."""
+        self.refused = 0
+        """Messages, events and others, that were given up because the broker does not take them."""
+        self._refused_events = 0
         self._limit = limit
         self._retained: dict[str, Message] = {}
         self._due: dict[str, None] = {}
         self._events: deque[Message] = deque()
         self._sent: dict[int, Message] = {}
+        self._suspects: dict[Message, int] = {}
+        self._set_aside: list[Message] = []
+        self._is_broker_well = False
+
+    @property
+    def dropped(self) -> int:
+        """Events that were lost, for whatever reason."""
+        return self.overflowed + self._refused_events
 
     @property
     def in_flight(self) -> int:
@@ -29,29 +48,46 @@ class Outbox:
     @property
     def events(self) -> int:
         """Events that are not yet acknowledged."""
-        return len(self._events) + sum(not message.retain for message in self._sent.values())
+        apart = (*self._sent.values(), *self._set_aside)
+        return len(self._events) + sum(not message.retain for message in apart)
 
     @property
     def is_empty(self) -> bool:
-        """True when everything is acknowledged."""
-        return not (self._due or self._events or self._sent)
+        """True when everything is acknowledged or given up."""
+        return not (self._due or self._events or self._sent or self._set_aside)
 
-    def push(self, message: Message) -> None:
-        """Take a message; of more events than `limit` the oldest that is not on its way is dropped."""
-        if message.retain:
-            self._retained[message.topic] = message
-            self._due[message.topic] = None
-        else:
+    def push(self, message: Message) -> bool:
+        """Take a message; of more events than `limit` the oldest that is not on its way is dropped, which is False."""
+        if not message.retain:
             self._events.append(message)
-            self._shorten()
+            return not self._shorten()
+        if older := self._retained.get(message.topic):
+            self._suspects.pop(older, None)
+        self._set_aside = [
+            other for other in self._set_aside if other.topic != message.topic or not other.retain
+        ]
+        self._retained[message.topic] = message
+        self._due[message.topic] = None
+        return True
 
     def take(self) -> Message | None:
-        """Remove and return what is to be sent next: states before events, each in its order."""
-        if self._due:
-            topic = next(iter(self._due))
+        """Remove and return what is to be sent now: states before events, each in its order; None: nothing yet."""
+        topic = next(iter(self._due), None)
+        message = self._retained[topic] if topic else self._events[0] if self._events else None
+        if message is None or self._has_to_wait(message):
+            return None
+        if topic:
             del self._due[topic]
-            return self._retained[topic]
-        return self._events.popleft() if self._events else None
+        else:
+            self._events.popleft()
+        return message
+
+    def _has_to_wait(self, message: Message) -> bool:
+        """Tell whether this one or one that is on its way travels alone."""
+        suspects = self._suspects
+        return bool(suspects and self._sent) and any(
+            other in suspects for other in (message, *self._sent.values())
+        )
 
     def mark_sent(self, number: int, message: Message) -> None:
         """Hold a message until `number` is acknowledged."""
@@ -59,16 +95,66 @@ class Outbox:
 
     def acknowledge(self, number: int) -> Message | None:
         """Let go of a message that the broker has; None if `number` was never sent."""
-        return self._sent.pop(number, None)
+        message = self._sent.pop(number, None)
+        if message:
+            self._suspects.pop(message, None)
+            self._is_broker_well = True
+            self._take_back()
+        return message
 
-    def requeue(self) -> None:
-        """Have all sent again on a new connection: every retained topic, then what was on its way, then the rest."""
-        self._due = dict.fromkeys(self._retained)
+    def count_refused(self, message: Message) -> None:
+        """Count a message that the broker does not take, and that is not held any more."""
+        self.refused += 1
+        self._refused_events += not message.retain
+
+    def requeue(self) -> Message | None:
+        """Have all sent again on a new connection: every retained topic, then what was on its way, then the rest.
+
+        Return the message that is given up now, because the last connection and others were lost over it.
+        """
+        given_up = self._suspect()
         self._events.extendleft(message for message in reversed(self._sent.values()) if not message.retain)
         self._sent.clear()
+        self._is_broker_well = False
+        if not (self._retained or self._events):
+            self._take_back()
+        self._due = dict.fromkeys(self._retained)
         self._shorten()
+        return given_up
 
-    def _shorten(self) -> None:
-        while len(self._events) > self._limit:
-            self._events.popleft()
-            self.dropped += 1
+    def _suspect(self) -> Message | None:
+        """Suspect what was on its way and is not out of date; remove what was alone too often, and return it if it is given up."""
+        is_alone = len(self._sent) == 1
+        for number, message in list(self._sent.items()):
+            if message.retain and self._retained.get(message.topic) != message:
+                continue
+            self._suspects[message] = losses = self._suspects.get(message, 0) + is_alone
+            if losses < TRIES:
+                continue
+            del self._sent[number], self._suspects[message]
+            if message.retain:
+                del self._retained[message.topic]
+            if self._is_broker_well:
+                return message
+            self._set_aside.append(message)
+        return None
+
+    def _take_back(self) -> None:
+        """Send once more what was set aside, ahead of what came later."""
+        aside, self._set_aside = self._set_aside, []
+        self._suspects.update(dict.fromkeys(aside, TRIES - 1))
+        self._events.extendleft(message for message in reversed(aside) if not message.retain)
+        states = {message.topic: message for message in aside if message.retain}
+        self._retained.update(states)
+        self._due.update(dict.fromkeys(states))
+
+    def _shorten(self) -> int:
+        """Drop the oldest events beyond the limit; return how many."""
+        aside = [message for message in self._set_aside if not message.retain]
+        surplus = max(0, len(aside) + len(self._events) - self._limit)
+        for message in aside[:surplus]:
+            self._set_aside.remove(message)
+        for _ in range(surplus - len(aside)):
+            self._suspects.pop(self._events.popleft(), None)
+        self.overflowed += surplus
+        return surplus

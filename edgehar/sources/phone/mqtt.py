@@ -1,8 +1,11 @@
 """The app Sensor Logger, publishing to an MQTT broker that this host listens to.
 
-The app speaks MQTT over WebSockets alone, with QoS 0, on the topic `sensor-logger` unless it is told
-otherwise (tszheichoi/awesome-sensor-logger, PUSHING.md), so the broker needs a listener for those. Here
-the broker is reached as usual.
+The app speaks MQTT over TCP or WebSockets, older versions of it over WebSockets alone, with QoS 0, on the topic
+`sensor-logger` unless it is told otherwise (tszheichoi/awesome-sensor-logger, PUSHING.md). Here the broker is
+reached over TCP.
+
+Anybody may publish anything on a topic, and retained it is waiting at every start. So the broker is told not to send
+what is larger than any push, and where it does so the connection ends before the message is in memory.
 """
 
 import asyncio
@@ -12,8 +15,10 @@ from functools import partial
 
 import msgspec
 
-from edgehar.brokers.mqtt import VERSION_NAMES, Connection, Tls, Version, VersionError, new_client
-from edgehar.devices.sensor_logger_json import read_push
+from edgehar.brokers.mqtt import Connection, Tls
+from edgehar.brokers.mqtt_client import VERSION_NAMES, Version, new_client
+from edgehar.brokers.mqtt_errors import OversizeError, VersionError
+from edgehar.devices.sensor_logger_json import LARGEST, read_push
 from edgehar.errors import ConfigError, FrameError, SourceLostError
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.phone import SILENCE_S
@@ -26,6 +31,11 @@ GOODBYE_S = 0.5
 """A clean end waits so long for the broker, s."""
 
 _LONGEST_TOPIC = 65_535
+
+_OVERSIZE_HINT = " (topic {topic}, which is for Sensor Logger alone; if the message is retained, an empty one, retained, removes it)"
+
+_LARGEST_PACKET = LARGEST + _LONGEST_TOPIC + 1024
+"""Bytes of a packet with the largest push, on the longest topic, and with what MQTT adds to it."""
 
 
 class SensorLoggerMqtt:
@@ -78,12 +88,13 @@ class SensorLoggerMqtt:
             except (OSError, UnicodeError) as error:
                 if isinstance(error, VersionError) and version != self._versions[-1]:
                     continue
-                raise SourceLostError(f"MQTT broker {self._host}:{self._port}: {error}") from error
+                hint = _OVERSIZE_HINT.format(topic=self.topic) if isinstance(error, OversizeError) else ""
+                raise SourceLostError(f"MQTT broker {self._host}:{self._port}: {error}{hint}") from error
 
     async def _live(self, version: Version, receiver: PushReceiver) -> None:
         # A name of its own: two clients of one name drive each other out.
         name = f"edgehar-phone-{secrets.token_hex(4)}"
-        client = new_client(name, version, self._username, self._password, self._tls)
+        client = new_client(name, version, self._username, self._password, self._tls, _LARGEST_PACKET)
         connection = Connection(client, on_message=partial(self._take, receiver))
         try:
             await connection.connect(self._host, self._port)
