@@ -6,7 +6,7 @@ import sys
 
 from rich.console import Console
 
-from edgehar.apps.screen import Screen
+from edgehar.apps.screen import Screen, show
 from edgehar.brokers.embedded import EmbeddedBroker
 from edgehar.config.schema import Config, Gateway, Model, Mqtt, SimulatedWearer, Wearer
 from edgehar.daemon.run import Daemon
@@ -36,20 +36,27 @@ async def show_demo(
             ],
         )
         daemon = Daemon(config)
-        if as_json:
-            lines = JsonLines(sys.stdout)
-            stack.callback(lines.close)
-            daemon.publishers.append(lines)
-        else:
-            (simulator,) = daemon.feeds[0].sources
-            assert isinstance(simulator, Simulator)
-            footer = f"beside this, try: mosquitto_sub -p {broker.port} -t 'edgehar/#' -v      Ctrl-C ends it"
-            title = "edgehar demo: a simulated wearer, recognized live"
-            screen = Screen(Console(), title, footer, truth=lambda: simulator.now)
-            daemon.publishers.append(stack.enter_context(screen))
+        if not as_json:
+            await show(daemon, _screen(daemon, broker.port), seconds)
+            return
+        lines = JsonLines(sys.stdout)
+        stack.callback(lines.close)
+        daemon.publishers.append(lines)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await daemon.run()
+
+
+def _screen(daemon: Daemon, port: int) -> Screen:
+    (simulator,) = daemon.feeds[0].sources
+    assert isinstance(simulator, Simulator)
+    return Screen(
+        Console(),
+        daemon,
+        title="edgehar demo: a simulated wearer, recognized live",
+        footer=lambda: (f"beside this, try: mosquitto_sub -p {port} -t 'edgehar/#' -v", "Ctrl-C ends it"),
+        truth=lambda: simulator.now,
+    )
 
 
 async def _broker(stack: contextlib.AsyncExitStack, port: int) -> EmbeddedBroker:

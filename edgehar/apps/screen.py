@@ -1,50 +1,82 @@
-"""The live page of `edgehar demo`, drawn by rich on a terminal."""
+"""The live page on a terminal: what every wearer does, what is wrong with their sensors, and the last events."""
 
+import asyncio
+import contextlib
+import logging
+import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
+from rich.control import Control
+from rich.file_proxy import FileProxy
 from rich.live import Live
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
+from edgehar.daemon.run import Daemon
 from edgehar.types import Activity, Event
 
 REFRESH_HZ = 4
 HISTORY = 8
-"""Lines of past events that stay in view."""
+"""Lines of past events that stay in view, where there is room."""
+
+_BORDERS, _PADDED = 2, 4
+"""Lines, and columns with their padding, of the frame."""
 
 
 class Screen:
-    """The newest activity of every wearer and the last events, on a console."""
+    """The newest activity of every wearer of a daemon, and the last events; takes them as a publisher does.
+
+    A thread draws it, so that a terminal that takes nothing holds up nobody.
+    """
 
     def __init__(
-        self, console: Console, title: str, footer: str, truth: Callable[[], str | None] | None = None
+        self,
+        console: Console,
+        daemon: Daemon,
+        *,
+        title: str,
+        footer: Callable[[], Sequence[str]],
+        truth: Callable[[], str | None] | None = None,
     ) -> None:
-        """Draw on `console`; `truth` tells what a simulated wearer really does at this moment."""
-        self._title = title
-        self._footer = footer
-        self._truth = truth
+        """Draw nothing yet.
+
+        Args:
+            console: A terminal gets the page; anything else gets one line per event.
+            daemon: Its wearers are shown.
+            title: Stands above them.
+            footer: Returns the lines below them.
+            truth: Tells what a simulated wearer really does at this moment.
+        """
+        self._console, self._daemon = console, daemon
+        self._title, self._footer, self._truth = title, footer, truth
         self._activities: dict[str, Activity] = {}
         self._events: deque[Event] = deque(maxlen=HISTORY)
+        self._size = console.size
         self._live = Live(console=console, refresh_per_second=REFRESH_HZ, get_renderable=self._draw)
-        self._plain = not console.is_terminal
-        self._console = console
+        self._is_page = console.is_terminal and not console.is_dumb_terminal
+        self._taken = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        """Take the terminal; on anything else than a terminal, print one line per event."""
-        if not self._plain:
-            self._live.start()
-        else:
-            self._console.print(f"{self._title}\n{self._footer}", highlight=False)
+        """Take the terminal; what is logged to it goes above the page."""
+        if not self._is_page:
+            self._console.print("\n".join((self._title, *self._footer())), highlight=False)
+            return self
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.StreamHandler) and handler.stream.isatty():
+                self._taken.callback(handler.setStream, handler.stream)
+                handler.setStream(FileProxy(self._console, handler.stream))
+        self._taken.callback(self._live.stop)
+        self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the terminal back."""
-        if not self._plain:
-            self._live.stop()
+        """Give the terminal back; what was last seen stays on it."""
+        # Closed, it takes no last page.
+        with contextlib.suppress(OSError):
+            self._taken.close()
 
     def push(self, item: Activity | Event) -> None:
         """Show `item` with the next refresh."""
@@ -52,31 +84,78 @@ class Screen:
             self._activities[item.wearer] = item
             return
         self._events.append(item)
-        if self._plain:
+        if not self._is_page:
             self._console.print(_line(item), highlight=False)
 
     def _draw(self) -> RenderableType:
-        rows = [_state(activity) for activity in self._activities.values()] or [
-            Text("waiting for the first window…", style="dim")
+        """Return a page that fits the terminal: rather than its footer it lacks old events, then wearers."""
+        if self._console.size != self._size:
+            # The terminal broke the drawn lines anew: nobody knows where they are.
+            self._size = self._console.size
+            self._console.control(Control.home(), Control.clear())
+        footer = [Text(), *(Text(line, "cyan") for line in self._footer())]
+        wearers = self._wearers()
+        events = [Text(_line(event), "dim") for event in [*self._events][::-1]]
+        room = self._size.height - _BORDERS - self._height(footer)
+        while events and self._height([*wearers, Text(), *events]) > room:
+            events.pop()
+        hidden = 0
+        while len(wearers) > 1 and self._height(wearers) + bool(hidden) > room:
+            wearers.pop()
+            hidden += 1
+        more = [Text(f"… and {hidden} more", "dim")] if hidden else []
+        history = [Text(), *events] if events else []
+        return Panel(Group(*wearers, *more, *history, *footer), title=self._title, width=self._width)
+
+    @property
+    def _width(self) -> int:
+        """Columns of the page: the terminal's echo of Ctrl-C, behind its last line, must begin no new one."""
+        return max(self._size.width - len("^C"), 1)
+
+    def _height(self, parts: Sequence[RenderableType]) -> int:
+        """Return the lines that parts take inside the frame."""
+        options = self._console.options.update(width=max(self._width - _PADDED, 1))
+        return len(self._console.render_lines(Group(*parts), options))
+
+    def _wearers(self) -> list[RenderableType]:
+        now = time.monotonic()
+        wearers = [
+            Group(
+                _state(feed.id, self._activities.get(feed.id)),
+                *(Text(f"{place}: {problem}", "yellow") for place, problem in feed.problems(now).items()),
+            )
+            for feed in self._daemon.feeds
         ]
         if self._truth:
-            rows.append(Text(f"(the simulated wearer is really: {self._truth()})", style="dim"))
-        events = Text("\n".join(_line(event) for event in self._events), style="dim")
-        return Panel(
-            Group(*rows, Text(), events, Text(), Text(self._footer, style="cyan")), title=self._title
-        )
+            wearers.append(Group(Text(f"(the simulated wearer is really: {self._truth()})", "dim")))
+        return [*wearers]
 
 
-def _state(activity: Activity) -> RenderableType:
-    table = Table.grid(padding=(0, 2))
+async def show(daemon: Daemon, screen: Screen, seconds: float | None = None) -> None:
+    """Run a daemon, its answers on a screen, until its end, until `seconds` are over, or until cancelled."""
+    daemon.publishers.append(screen)
+    running = asyncio.create_task(daemon.run())
+    try:
+        # Left first: that it is stopped is nothing that was seen.
+        with screen:
+            await asyncio.wait([running], timeout=seconds)
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+def _state(wearer: str, activity: Activity | None) -> RenderableType:
+    if activity is None:
+        return Text.assemble((wearer, "bold"), ("  waiting for the first window…", "dim"))
     bar = "█" * round(20 * activity.confidence)
-    table.add_row(
-        Text(activity.wearer, style="bold"),
-        Text(activity.state.replace("_", " ").upper(), style=_STYLES.get(activity.state, "bold green")),
-        Text(f"{bar:20} {activity.confidence:4.0%}", style="green"),
-        Text(f"for {activity.t - activity.since:.0f} s", style="dim"),
+    line = Text.assemble(
+        (f"{wearer}  ", "bold"),
+        (activity.state.replace("_", " ").upper(), _STYLES.get(activity.state, "bold green")),
+        (f"  {bar:20} {activity.confidence:4.0%}", "green"),
+        (f"  for {activity.t - activity.since:.0f} s", "dim"),
     )
-    return Group(table, Text(activity.reason, style="dim"))
+    return Group(line, Text(activity.reason, "dim"))
 
 
 def _line(event: Event) -> str:

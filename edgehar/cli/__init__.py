@@ -70,11 +70,19 @@ def run(
     """Read the sensors, recognize, publish, for ever: the daemon.
 
     Example: edgehar run --config edgehar.toml
+
+    On a terminal it shows what everybody does; with --stdout, in a pipe or as a service it does not.
     """
     from edgehar.config.read import load
     from edgehar.daemon.run import run as run_daemon
 
-    run_to_end(run_daemon(load(config), stdout=sys.stdout if stdout else None))
+    loaded = load(config)
+    if sys.stdout.isatty() and not stdout:
+        from edgehar.apps.live import run_on_terminal
+
+        run_to_end(run_on_terminal(loaded))
+        return
+    run_to_end(run_daemon(loaded, stdout=sys.stdout if stdout else None))
 
 
 @app.command()

@@ -53,8 +53,9 @@ class Intake:
             return reader.problem
         if reader.malformed and not reader.packets:
             return "nothing came that its profile can read"
+        # A copy of the kinds: a live page is drawn by another thread.
         if reader.packets > _EACH_KIND_CAME and not any(
-            set(ACCELERATION) <= set(kind) for kind in self.clocks
+            set(ACCELERATION) <= set(kind) for kind in [*self.clocks]
         ):
             return "sends no acceleration"
         return self.gravity.misfit
