@@ -72,6 +72,15 @@ def pair(recipe: Recipe, windows: Dataset, fitted: Any, tmp_path_factory: pytest
     return stem.with_name(f"{recipe.name}.json")
 
 
+def test_quantizing_writes_nothing(
+    recipe: Recipe, windows: Dataset, fitted: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from edgehar.training.fit import representative  # noqa: PLC0415
+
+    assert export.to_int8(fitted, recipe, representative(recipe, windows))
+    assert capfd.readouterr() == ("", "")
+
+
 def test_windows_are_synthesized_equally_for_all_labels(recipe: Recipe, windows: Dataset) -> None:
     assert windows.x.shape == (240, len(recipe.sensors), 2, recipe.window, 3)
     assert np.bincount(windows.label).tolist() == [80, 80, 80]

@@ -13,12 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from edgehar import native_stderr
 from edgehar.errors import ModelError
 from edgehar.pipeline.manifest import ModelSpec, content_of, file_of, read
 from edgehar.pipeline.mounting import level
 from edgehar.types import FALLING, IMU_CHANNELS, FloatArray, HopAcceleration, Prediction, Window
 
 _WIDTH = len(IMU_CHANNELS)
+_REMARK = rb"INFO: Created TensorFlow Lite XNNPACK delegate for CPU\.\n"
+"""Of the runtime, at the first network of a process."""
 
 
 class Recognizer:
@@ -110,7 +113,8 @@ def load(path: Path | str) -> Recognizer:
     make = _interpreter_class()
     try:
         interpreter = make(model_content=content, num_threads=1)
-        interpreter.allocate_tensors()
+        with native_stderr.without(_REMARK):
+            interpreter.allocate_tensors()
         recognizer = Recognizer(spec, interpreter)
         # A network that cannot run is refused now, not at the first window.
         zeros = np.zeros((spec.window, len(spec.sensors) * _WIDTH), np.float32)

@@ -1,5 +1,6 @@
 """The build of a model pair from a recipe, by way of the work folder: what was made once is not made again."""
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -119,8 +120,9 @@ class Build(Struct, frozen=True):
 
 def fitting_libraries() -> str:
     """Name the libraries that fit, with versions; ImportError before minutes of simulation if a build lacks one."""
-    # TensorFlow's C++ side reports each start on stderr, in the middle of the progress bar.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # TensorFlow's C++ side reports each start on stderr, in the middle of the progress bar; --verbose lets it.
+    level = "0" if logging.getLogger().isEnabledFor(logging.DEBUG) else "2"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", level)
     import keras  # noqa: PLC0415  # loads in seconds; only a build needs it
     import scipy.optimize  # noqa: PLC0415, F401  # finds the temperature, after the whole fit
     import tensorflow as tf  # noqa: PLC0415

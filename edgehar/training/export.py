@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
+from edgehar import native_stderr
 from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import FORMAT, ModelSpec, Quantization, Sensor
 from edgehar.training.files import write_whole
@@ -19,6 +20,8 @@ from edgehar.training.fit import network
 from edgehar.training.recipe import Recipe
 from edgehar.types import IMU_CHANNELS, FloatArray
 from edgehar.validation import shown
+
+_REMARK = rb"fully_quantize: .*\n"
 
 
 def to_int8(model: Any, recipe: Recipe, representative: FloatArray) -> bytes:
@@ -37,8 +40,8 @@ def to_int8(model: Any, recipe: Recipe, representative: FloatArray) -> bytes:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = windows
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    # It prints where its own intermediate files were.
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+    # It prints where its own intermediate files were, and how it quantizes.
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), native_stderr.without(_REMARK):
         # It misses statistics that only a quantized input would need.
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
         return bytes(converter.convert())
