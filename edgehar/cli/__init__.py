@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from edgehar import __version__
-from edgehar.cli import config as config_verbs, devices as devices_verbs, models as models_verbs
+from edgehar.cli import completion, config as config_verbs, devices as devices_verbs, models as models_verbs
 from edgehar.cli.terminal import (
     DEFAULT_CONFIG,
     EXIT_FAILED,
@@ -88,7 +88,9 @@ def run(
 @app.command()
 def demo(
     seconds: Annotated[float | None, typer.Option(help="Stop after this time, s.")] = None,
-    placement: Annotated[str, typer.Option(help="Where the simulated sensor is worn.")] = "trouser_pocket",
+    placement: Annotated[
+        str, typer.Option(help="Where the simulated sensor is worn.", autocompletion=completion.placements)
+    ] = "trouser_pocket",
     model: ModelOption = "imu_tcn",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the embedded broker; a free one if taken.")
@@ -138,8 +140,12 @@ def replay(
 @app.command()
 def record(
     out: Annotated[Path, typer.Argument(help="The recording to write or to append to.")],
-    port: Annotated[str | None, typer.Option(help="Serial port or URL of one sensor.")] = None,
-    placement: Annotated[str, typer.Option(help="Where that sensor is worn.")] = "wrist",
+    port: Annotated[
+        str | None, typer.Option(help="Serial port or URL of one sensor.", autocompletion=completion.ports)
+    ] = None,
+    placement: Annotated[
+        str, typer.Option(help="Where that sensor is worn.", autocompletion=completion.placements)
+    ] = "wrist",
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="Record a wearer of this file instead.")
     ] = None,
@@ -166,7 +172,9 @@ def record(
 
 @app.command()
 def sim(
-    placement: Annotated[str, typer.Option(help="Where the simulated sensor is worn.")] = "trouser_pocket",
+    placement: Annotated[
+        str, typer.Option(help="Where the simulated sensor is worn.", autocompletion=completion.placements)
+    ] = "trouser_pocket",
     tcp: Annotated[
         int | None, typer.Option(help="Serve on this loopback port; else on a pseudo-terminal.")
     ] = None,

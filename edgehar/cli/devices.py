@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from edgehar.cli import completion
 from edgehar.cli.terminal import (
     DEFAULT_CONFIG,
     EXIT_FAILED,
@@ -24,10 +25,16 @@ AdapterOption = Annotated[
     str | None, typer.Option(help="Bluetooth adapter, e.g. hci1; the first that is switched on unless set.")
 ]
 ProfileOption = Annotated[
-    str | None, typer.Option(help="What it is, if its advertisement does not tell; see `devices profiles`.")
+    str | None,
+    typer.Option(
+        help="What it is, if its advertisement does not tell; see `devices profiles`.",
+        autocompletion=completion.profiles,
+    ),
 ]
 BaudOption = Annotated[int, typer.Option(help="Bits per second of a serial port.")]
-Target = Annotated[str, typer.Argument(help="Bluetooth address or name, or a serial port.")]
+Target = Annotated[
+    str, typer.Argument(help="Bluetooth address or name, or a serial port.", autocompletion=completion.ports)
+]
 
 
 @app.command("scan")
@@ -89,7 +96,9 @@ def devices_assign(
     target: Annotated[str, typer.Argument(help="Bluetooth address or name.")],
     *,
     wearer: Annotated[str, typer.Option(help="Who wears it: the id in the file; a new one is added.")],
-    placement: Annotated[str, typer.Option(help="Where, as in `edgehar models info`.")],
+    placement: Annotated[
+        str, typer.Option(help="Where, as in `edgehar models info`.", autocompletion=completion.placements)
+    ],
     profile: ProfileOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
     adapter: AdapterOption = None,

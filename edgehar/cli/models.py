@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from edgehar.cli.terminal import JsonOption, show
+from edgehar.cli.terminal import JsonOption, ModelArgument, show
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,7 +33,7 @@ def models_list(*, as_json: JsonOption = False) -> None:
 
 @app.command("info")
 def models_info(
-    name: str,
+    name: ModelArgument,
     *,
     full: Annotated[bool, typer.Option("--full", help="Print the whole manifest.")] = False,
     as_json: JsonOption = False,
@@ -58,7 +58,7 @@ def models_info(
 
 
 @app.command("verify")
-def models_verify(name: str, *, as_json: JsonOption = False) -> None:
+def models_verify(name: ModelArgument, *, as_json: JsonOption = False) -> None:
     """Load a model as the daemon would, and say whether it is whole.
 
     Example: edgehar models verify models/imu_tcn.json

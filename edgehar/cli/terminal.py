@@ -11,6 +11,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 from typer.core import TyperGroup
 
+from edgehar.cli import completion
+
 T = TypeVar("T")
 
 EXIT_REFUSED = 78
@@ -38,7 +40,21 @@ VerboseOption = Annotated[
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 ModelOption = Annotated[
-    str, typer.Option("--model", "-m", help="A shipped model's name or a manifest's path.")
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        help="A shipped model's name or a manifest's path.",
+        autocompletion=completion.models,
+    ),
+]
+ModelArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A shipped model's name or a manifest's path.",
+        autocompletion=completion.models,
+    ),
 ]
 
 

@@ -21,7 +21,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from edgehar.cli.terminal import EXIT_MISSING, EXIT_REFUSED, HELP_OPTIONS, RootGroup, VerboseOption
+from edgehar.cli.terminal import (
+    EXIT_MISSING,
+    EXIT_REFUSED,
+    HELP_OPTIONS,
+    ModelArgument,
+    RootGroup,
+    VerboseOption,
+)
 from edgehar.errors import ConfigError, OperatorError
 from edgehar.training import cache, export, files, recipe as recipes
 from edgehar.training.progress import Progress
@@ -90,7 +97,7 @@ def build(
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A manifest's path, or a shipped model's name.")],
+    model: ModelArgument,
     data: _Data,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     write: _Write = True,

@@ -1,0 +1,46 @@
+"""What bash offers on Tab, by the script that `--show-completion` prints."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TAB = """
+eval "$($1 --show-completion bash)"
+COMP_WORDS=("$@")
+COMP_CWORD=$(($# - 1))
+"_${1//-/_}_completion" "$1"
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def offered(*words: str) -> list[str]:
+    """Return what is offered for the last of the words."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euc", TAB, "bash", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PATH": path},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("edgehar mo", ["models"]),
+        ("edgehar models info imu", ["imu_tcn"]),
+        ("edgehar demo --model imu", ["imu_tcn"]),
+        ("edgehar record walk.ehr --placement wrist_", ["wrist_left", "wrist_right"]),
+        ("edgehar devices test X --profile move", ["movella_dot", "movesense"]),
+        ("edgehar run --verb", ["--verbose"]),
+        ("edgehar-train ev", ["evaluate"]),
+    ],
+)
+def test_the_shell_completes(line: str, names: list[str]) -> None:
+    assert offered(*line.split()) == names
