@@ -306,7 +306,9 @@ def events_of(peer: Peer) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("version", "answer"), [(4, ending), (5, ending), (5, too_large), (5, nonsense)], ids=str
+    ("version", "answer"),
+    [(4, ending), (5, ending), (5, too_large), (5, nonsense)],
+    ids=["ends_3_1_1", "ends_5", "disconnect_0x95", "puback_0x9f"],
 )
 @pytest.mark.parametrize("victim", ["edgehar/pi/info", "anna-7"])
 async def test_a_message_that_the_broker_cannot_stand_is_given_up_and_holds_nothing_up(

@@ -41,9 +41,12 @@ def _gateway_id() -> str:
 class Gateway(Struct, frozen=True, forbid_unknown_fields=True):
     """This machine."""
 
-    id: Annotated[Name, Meta(description="Its name in topics; the host name unless set.")] = field(
-        default_factory=_gateway_id
-    )
+    id: Annotated[
+        Name,
+        Meta(
+            description="Its name in topics and to the broker, no other gateway's; the host name unless set."
+        ),
+    ] = field(default_factory=_gateway_id)
 
 
 class Tls(Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,6 +18,8 @@ class Outbox:
     So what was on its way when a connection was lost is a suspect, and travels alone from then on: either it is
     acknowledged, or the next loss is its own. After TRIES of those it is given up, if the broker had acknowledged
     anything else over that connection; if not, the broker may be at fault, and it is set aside until it does.
+    Of states it is the topic that is suspected, for there is always a newer one. A topic that was given up gets
+    another chance after a loss while nothing was on its way.
     """
 
     def __init__(self, limit: int) -> None:
@@ -31,8 +33,9 @@ class Outbox:
         self._due: dict[str, None] = {}
         self._events: deque[Message] = deque()
         self._sent: dict[int, Message] = {}
-        self._suspects: dict[Message, int] = {}
+        self._suspects: dict[Message | str, int] = {}
         self._set_aside: list[Message] = []
+        self._held_topics: set[str] = set()
         self._is_broker_well = False
 
     @property
@@ -61,13 +64,9 @@ class Outbox:
         if not message.retain:
             self._events.append(message)
             return not self._shorten()
-        if older := self._retained.get(message.topic):
-            self._suspects.pop(older, None)
-        self._set_aside = [
-            other for other in self._set_aside if other.topic != message.topic or not other.retain
-        ]
         self._retained[message.topic] = message
-        self._due[message.topic] = None
+        if message.topic not in self._held_topics:
+            self._due[message.topic] = None
         return True
 
     def take(self) -> Message | None:
@@ -86,7 +85,7 @@ class Outbox:
         """Tell whether this one or one that is on its way travels alone."""
         suspects = self._suspects
         return bool(suspects and self._sent) and any(
-            other in suspects for other in (message, *self._sent.values())
+            _suspect_of(other) in suspects for other in (message, *self._sent.values())
         )
 
     def mark_sent(self, number: int, message: Message) -> None:
@@ -97,7 +96,7 @@ class Outbox:
         """Let go of a message that the broker has; None if `number` was never sent."""
         message = self._sent.pop(number, None)
         if message:
-            self._suspects.pop(message, None)
+            self._suspects.pop(_suspect_of(message), None)
             self._is_broker_well = True
             self._take_back()
         return message
@@ -112,29 +111,33 @@ class Outbox:
 
         Return the message that is given up now, because the last connection and others were lost over it.
         """
+        if not self._sent:
+            self._held_topics = {message.topic for message in self._set_aside if message.retain}
         given_up = self._suspect()
         self._events.extendleft(message for message in reversed(self._sent.values()) if not message.retain)
         self._sent.clear()
         self._is_broker_well = False
-        if not (self._retained or self._events):
+        self._due = dict.fromkeys(topic for topic in self._retained if topic not in self._held_topics)
+        if not (self._due or self._events):
             self._take_back()
-        self._due = dict.fromkeys(self._retained)
         self._shorten()
         return given_up
 
     def _suspect(self) -> Message | None:
-        """Suspect what was on its way and is not out of date; remove what was alone too often, and return it if it is given up."""
+        """Suspect what was on its way; remove what was alone too often, and return it if it is given up."""
         is_alone = len(self._sent) == 1
         for number, message in list(self._sent.items()):
-            if message.retain and self._retained.get(message.topic) != message:
-                continue
-            self._suspects[message] = losses = self._suspects.get(message, 0) + is_alone
+            suspect = _suspect_of(message)
+            losses = self._suspects.get(suspect, 0) + is_alone
+            # Whatever comes again has no more than one chance.
+            self._suspects[suspect] = min(losses, TRIES - 1)
             if losses < TRIES:
                 continue
-            del self._sent[number], self._suspects[message]
+            del self._sent[number]
             if message.retain:
-                del self._retained[message.topic]
+                self._held_topics.add(message.topic)
             if self._is_broker_well:
+                self._suspects.pop(message, None)
                 return message
             self._set_aside.append(message)
         return None
@@ -142,11 +145,10 @@ class Outbox:
     def _take_back(self) -> None:
         """Send once more what was set aside, ahead of what came later."""
         aside, self._set_aside = self._set_aside, []
-        self._suspects.update(dict.fromkeys(aside, TRIES - 1))
         self._events.extendleft(message for message in reversed(aside) if not message.retain)
-        states = {message.topic: message for message in aside if message.retain}
-        self._retained.update(states)
-        self._due.update(dict.fromkeys(states))
+        topics = [message.topic for message in aside if message.retain]
+        self._held_topics.difference_update(topics)
+        self._due.update(dict.fromkeys(topics))
 
     def _shorten(self) -> int:
         """Drop the oldest events beyond the limit; return how many."""
@@ -154,7 +156,12 @@ class Outbox:
         surplus = max(0, len(aside) + len(self._events) - self._limit)
         for message in aside[:surplus]:
             self._set_aside.remove(message)
+            self._suspects.pop(message, None)
         for _ in range(surplus - len(aside)):
             self._suspects.pop(self._events.popleft(), None)
         self.overflowed += surplus
         return surplus
+
+
+def _suspect_of(message: Message) -> Message | str:
+    return message.topic if message.retain else message
