@@ -13,6 +13,7 @@ from bluez import Bluetoothd
 from msgspec.structs import replace
 from peripherals import sensor
 from radio import Characteristic, Peripheral
+from shell import edgehar
 
 from edgehar.apps.devices import run_trial
 from edgehar.config.read import load
@@ -22,21 +23,6 @@ from edgehar.errors import SourceLostError
 from edgehar.wire.commands import Kind
 from edgehar.wire.framing import Deframer, frame
 from edgehar.wire.protocol import Description, encode_data, encode_description
-
-
-async def edgehar(*arguments: str) -> tuple[int, str, str]:
-    """Run a verb; return its exit code, data and messages."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "edgehar",
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
 
 
 async def test_scan_lists_what_fits_and_the_strongest_first(bluez: Bluetoothd) -> None:

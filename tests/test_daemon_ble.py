@@ -11,7 +11,7 @@ import pytest
 from bluez import Bluetoothd
 from radio import Characteristic, Peripheral
 
-from edgehar.apps.record import record_wearer
+from edgehar.apps.record import OneSensor, record_wearer
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY
 from edgehar.recordings.ehr import read
 from edgehar.sources.simulated.simulator import Simulator
@@ -117,7 +117,8 @@ async def test_a_recording_of_bluetooth_sensors_can_be_replayed(bluez: Bluetooth
     bluez.add(*worn)
     path = tmp_path / "walk.ehr"
     config = configuration(tmp_path, worn)
-    counted = await record_wearer(path, port=None, placement="", config=config, wearer=None, seconds=12)
+    counted, failure = await record_wearer(path, OneSensor("wrist"), config=config, seconds=12)
+    assert failure is None
     assert counted["packets"] > 100
     assert [(s.placement, s.profile) for s in read(path).header.streams] == [
         (p, "edgehar") for p in PLACEMENTS

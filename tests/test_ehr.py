@@ -1,5 +1,6 @@
 import io
 import math
+import os
 import struct
 from pathlib import Path
 
@@ -215,6 +216,35 @@ def test_a_file_of_something_else_is_not_appended_to(tmp_path: Path) -> None:
         Writer(other, HEADER)
 
     assert foreign.read_text() == "dear diary"
+
+
+def test_a_file_that_is_being_written_has_no_second_writer(tmp_path: Path) -> None:
+    path = tmp_path / "a.ehr"
+    with Writer(path, HEADER) as writer:
+        with pytest.raises(RecordingError, match="is being recorded to by another program"):
+            Writer(path, HEADER)
+        writer.push(1.0, 0, b"x")
+    write(path, [(2.0, 0, b"y")])
+    assert [body for _, _, body in read(path)] == [b"x", b"y"]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(RecordingError, match="expected a file, and it is a pipe"):
+        Writer(tmp_path / "pipe", HEADER)
+
+
+def test_packets_count_once_the_file_holds_them(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "a.ehr", HEADER)
+    counted = []
+    for t in (0.0, 0.4, 0.8, 1.2):
+        writer.push(t, 0, b"x")
+        writer.push(t, 0, b"")
+        counted.append(writer.packets)
+        assert len([body for _, _, body in read(tmp_path / "a.ehr") if body]) == writer.packets
+    writer.close()
+    assert counted == [1, 1, 1, 4]
+    assert writer.packets == 4
 
 
 def test_a_full_disk_is_the_operators_to_mend() -> None:

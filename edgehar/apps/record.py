@@ -2,70 +2,150 @@
 
 import asyncio
 import contextlib
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from msgspec import ValidationError, convert
+from msgspec import Struct, ValidationError, convert
 
 from edgehar import __version__
+from edgehar.config.keys import in_words
 from edgehar.config.read import load
-from edgehar.config.schema import Config, Wearer
-from edgehar.daemon.wiring import SharedLinks, make_shared_links, make_sources
-from edgehar.errors import ConfigError
+from edgehar.config.schema import Config, Model, Wearer
+from edgehar.daemon.wiring import describe_sensors, make_shared_links, make_sources
+from edgehar.errors import ConfigError, ModelError, RecordingError
+from edgehar.pipeline import manifest
 from edgehar.recordings.ehr import Header, Writer
+from edgehar.sources import Source
 from edgehar.sources.reconnect import keep_open
+from edgehar.validation import did_you_mean, explain
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class OneSensor(Struct, frozen=True):
+    """One sensor that is recorded without a configuration, by what the command line calls it."""
+
+    placement: str
+    """Where it is worn."""
+    port: str | None = None
+    """Serial port or URL. Of this, `ble` and `phone` exactly one is given."""
+    ble: str | None = None
+    """Bluetooth address or name."""
+    phone: str | None = None
+    """Address of SensorServer, ws://..., or address and port of this host to which Sensor Logger posts."""
+    profile: str | None = None
+    """Kind of a Bluetooth sensor; None: the one that fits best what it advertises."""
+    adapter: str | None = None
+    """As in the configuration."""
+
+    @property
+    def ways(self) -> list[str]:
+        """Options that say how it is reached."""
+        named = {"--port": self.port, "--ble": self.ble, "--phone": self.phone}
+        return [option for option, value in named.items() if value is not None]
+
+
+_OPTIONS = {"id": "--wearer", "placement": "--placement", "port": "--port", "adapter": "--adapter"}
+"""Where a key of the configuration comes from, if there is none."""
 
 
 async def record_wearer(
     out: Path,
+    sensor: OneSensor,
     *,
-    port: str | None,
-    placement: str,
-    config: Path | None,
-    wearer: str | None,
-    seconds: float | None,
-) -> dict[str, Any]:
-    """Write a wearer's packets to `out` until `seconds` are over or Ctrl-C; return what was counted."""
-    loaded = load(config) if config else None
-    chosen = _chosen_wearer(loaded, port, placement, wearer)
-    sources, streams, epoch = make_sources(chosen, make_shared_links(loaded) if loaded else SharedLinks())
-    placements = [stream.placement for stream in streams]
-    packets = 0
-    created = f"edgehar {__version__}, {datetime.now(UTC).isoformat(timespec='seconds')}"
-    header = Header(chosen.id, tuple(streams), epoch=epoch, created=created)
-    with Writer(out, header) as writer:
-        writer.push(time.monotonic(), 0, b"")
+    config: Path | None = None,
+    wearer: str | None = None,
+    seconds: float | None = None,
+) -> tuple[dict[str, Any], RecordingError | None]:
+    """Write the packets of one sensor, or of a wearer of `config`, until `seconds` are over or it is cancelled.
 
-        def tap(offset: int) -> Callable[[float, int, bytes], None]:
-            def deliver(t: float, stream: int, body: bytes) -> None:
-                nonlocal packets
-                packets += 1
-                writer.push(t, offset + stream, body)
-
-            return deliver
-
-        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-            async with asyncio.timeout(seconds), asyncio.TaskGroup() as tasks:
-                for i, source in enumerate(sources):
-                    tasks.create_task(keep_open(source, tap(i), name=placements[i]), name=placements[i])
-    return {"recording": str(out), "wearer": chosen.id, "placements": placements, "packets": packets}
-
-
-def _chosen_wearer(config: Config | None, port: str | None, placement: str, wearer: str | None) -> Wearer:
-    """Return whom to record: a wearer of the configuration, or one sensor on a port."""
+    Return what was counted, and what ended it early if the disk refused.
+    """
     if config is None:
-        if port is None:
-            raise ConfigError("record needs either --port with --placement, or --config; neither came")
-        raw = {"id": wearer or "wearer", "serial": [{"placement": placement, "port": port}]}
-        try:
-            return convert(raw, Wearer)
-        except ValidationError as error:
-            raise ConfigError(f"--wearer, --placement or --port: {error}") from error
-    if port is not None:
-        raise ConfigError("record takes --port or --config, not both; leave one out")
+        _warn_of_unknown([sensor.placement], Model().path)
+        settings = await _settings_of(sensor, wearer)
+    elif sensor.ways:
+        raise ConfigError(f"record takes {sensor.ways[0]} or --config, not both; leave one out")
+    else:
+        settings = load(config)
+    chosen = _chosen_wearer(settings, wearer)
+    sources, streams, epoch = make_sources(chosen, make_shared_links(settings))
+    placements = [stream.placement for stream in streams]
+    if config is not None:
+        _warn_of_unknown(placements, settings.model.path)
+    created = f"edgehar {__version__}, {datetime.now(UTC).isoformat(timespec='seconds')}"
+    writer = Writer(out, Header(chosen.id, tuple(streams), epoch=epoch, created=created))
+    until = "until Ctrl-C" if seconds is None else f"for {seconds:g} s"
+    _LOGGER.info(
+        "records to %s %s; waits for %s", out, until, ", ".join(describe_sensors(chosen, placements))
+    )
+    failure: RecordingError | None = None
+    try:
+        with writer:
+            writer.push(time.monotonic(), 0, b"")
+            await _keep_open(sources, placements, writer, seconds)
+    except* RecordingError as errors:
+        failure = _first(errors)
+    counts = {"recording": str(out), "wearer": chosen.id, "placements": placements, "packets": writer.packets}
+    return counts, failure
+
+
+async def _keep_open(
+    sources: Sequence[Source], placements: Sequence[str], writer: Writer, seconds: float | None
+) -> None:
+    """Write what all sources bring until `seconds` are over or this task is cancelled."""
+    heard: set[int] = set()
+
+    def tap(offset: int) -> Callable[[float, int, bytes], None]:
+        def deliver(t: float, stream: int, body: bytes) -> None:
+            if offset + stream not in heard:
+                heard.add(offset + stream)
+                _LOGGER.info("%s: first packet", placements[offset + stream])
+            writer.push(t, offset + stream, body)
+
+        return deliver
+
+    with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+        async with asyncio.timeout(seconds), asyncio.TaskGroup() as tasks:
+            for i, source in enumerate(sources):
+                tasks.create_task(keep_open(source, tap(i), name=placements[i]), name=placements[i])
+
+
+def _first(errors: BaseExceptionGroup[RecordingError]) -> RecordingError:
+    inner = errors.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
+
+
+async def _settings_of(sensor: OneSensor, wearer: str | None) -> Config:
+    """Return a configuration of one wearer with one sensor; SourceLostError if one over Bluetooth is not heard."""
+    if len(sensor.ways) != 1:
+        came = " and ".join(sensor.ways) or "none"
+        raise ConfigError(f"record needs one of --port, --ble, --phone and --config; {came} came")
+    entry: dict[str, Any] = {"placement": sensor.placement}
+    if sensor.ble is not None:
+        from edgehar.apps.devices import identify  # noqa: PLC0415 - Bluetooth is loaded where it is used
+
+        kind, entry = "ble", entry | await identify(sensor.ble, sensor.profile, sensor.adapter)
+    elif sensor.phone is not None:
+        kind, way = "phone", "url" if "://" in sensor.phone else "listen"
+        entry[way] = sensor.phone
+    else:
+        kind, entry["port"] = "serial", sensor.port
+    raw = {"wearer": [{"id": wearer or "wearer", kind: [entry]}], "bluetooth": {"adapter": sensor.adapter}}
+    try:
+        return convert(raw, Config)
+    except ValidationError as error:
+        misfit = explain(error, raw)
+        option = _OPTIONS.get(misfit.path.rpartition(".")[2], sensor.ways[0])
+        raise ConfigError(f"{option}: expected {in_words(misfit.path)}, got {misfit.got}") from error
+
+
+def _chosen_wearer(config: Config, wearer: str | None) -> Wearer:
+    """Return whom to record."""
     chosen = [w for w in config.wearer if wearer in (None, w.id)]
     if len(chosen) != 1:
         ids = ", ".join(w.id for w in config.wearer)
@@ -73,3 +153,19 @@ def _chosen_wearer(config: Config | None, port: str | None, placement: str, wear
     if chosen[0].replay:
         raise ConfigError(f"wearer `{chosen[0].id}` is a recording already; record a live one")
     return chosen[0]
+
+
+def _warn_of_unknown(placements: Sequence[str], model: str) -> None:
+    """Warn of places at which no sensor of the model is worn: a recording may outlive the chance to ask."""
+    with contextlib.suppress(ModelError):
+        spec = manifest.read(manifest.find(model))
+        words = sorted({place for sensor in spec.sensors for place in sensor.placements})
+        for placement in placements:
+            if placement not in words:
+                hint = did_you_mean(placement, words, f"it takes {', '.join(words)}")
+                _LOGGER.warning(
+                    "no sensor of %s is worn at `%s`, so it could not be replayed as it is; %s",
+                    spec.id,
+                    placement,
+                    hint,
+                )

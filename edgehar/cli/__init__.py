@@ -143,9 +143,18 @@ def record(
     port: Annotated[
         str | None, typer.Option(help="Serial port or URL of one sensor.", autocompletion=completion.ports)
     ] = None,
+    ble: Annotated[str | None, typer.Option(help="Bluetooth address or name of one sensor.")] = None,
+    phone: Annotated[
+        str | None,
+        typer.Option(
+            help="A phone: SensorServer's ws://address:port, or 0.0.0.0:8000, to which Sensor Logger posts."
+        ),
+    ] = None,
     placement: Annotated[
         str, typer.Option(help="Where that sensor is worn.", autocompletion=completion.placements)
     ] = "wrist",
+    profile: devices_verbs.ProfileOption = None,
+    adapter: devices_verbs.AdapterOption = None,
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="Record a wearer of this file instead.")
     ] = None,
@@ -159,13 +168,17 @@ def record(
 
     Their arrival times are kept, so that `edgehar replay` gives what a live run would have given.
     """
-    from edgehar.apps.record import record_wearer
+    from edgehar.apps.record import OneSensor, record_wearer
 
-    counts = run_to_end(
-        record_wearer(out, port=port, placement=placement, config=config, wearer=wearer, seconds=seconds)
-    )
-    assert counts is not None  # told to end, it still counts
+    sensor = OneSensor(placement, port=port, ble=ble, phone=phone, profile=profile, adapter=adapter)
+    done = run_to_end(record_wearer(out, sensor, config=config, wearer=wearer, seconds=seconds))
+    if done is None:
+        typer.echo("edgehar: told to end before it began", err=True)
+        raise typer.Exit(EXIT_FAILED)
+    counts, failure = done
     show(counts, as_json)
+    if failure is not None:
+        raise failure
     if not counts["packets"]:
         raise typer.Exit(EXIT_FAILED)
 

@@ -19,6 +19,9 @@ Flushed for every second of stream time, so a killed process loses at most that.
 what the kernel had not written yet, on Linux about the last 30 s. Closing waits for the disk.
 """
 
+import contextlib
+import fcntl
+import logging
 import os
 import struct
 import zlib
@@ -32,6 +35,8 @@ from msgspec import Struct
 
 from edgehar.errors import RecordingError
 from edgehar.types import Item, Stream
+
+_LOGGER = logging.getLogger(__name__)
 
 _VERSION = 1
 _NAME = b"edgehar"
@@ -65,8 +70,8 @@ class Header(Struct, frozen=True):
 class Writer:
     """A writer that appends packets to a file, a new one or a recording of the same wearer and streams.
 
-    RecordingError if the file is anything else or the disk refuses. A file object that is handed
-    over is written from where it stands, and stays open.
+    RecordingError if the file is anything else, another writer has it, or the disk refuses. A file object
+    that is handed over is written from where it stands, and stays open.
     """
 
     def __init__(self, target: Path | BinaryIO, header: Header) -> None:
@@ -76,6 +81,9 @@ class Writer:
         self._name = str(target)
         self._file = _open_to_append(target, header) if isinstance(target, Path) else target
         self._streams = len(header.streams)
+        self.packets = 0
+        """Packets that the file holds for certain: those up to the newest flush."""
+        self._pushed = 0
         self._flush_at = float("-inf")
         magic = b"" if self._owned and self._file.tell() else _MAGIC
         self._write(magic + _encode_record(0.0, _HEADER_STREAM, msgspec.json.encode(header)), flush=True)
@@ -84,6 +92,7 @@ class Writer:
         """Append one packet that arrived at stream time t, s."""
         if not 0 <= stream < self._streams:
             raise ValueError(f"stream {stream} of {self._streams}")
+        self._pushed += bool(body)
         self._write(_encode_record(t, stream, body), flush=t >= self._flush_at)
         if t >= self._flush_at:
             self._flush_at = t + _FLUSH_S
@@ -93,6 +102,7 @@ class Writer:
             self._file.write(data)
             if flush:
                 self._file.flush()
+                self.packets = self._pushed
         except OSError as error:
             raise RecordingError(f"{self._name}: {error.strerror}") from error
 
@@ -104,9 +114,13 @@ class Writer:
             self._write(b"", flush=True)
             if self._owned:
                 os.fsync(self._file.fileno())
+        except OSError as error:
+            raise RecordingError(f"{self._name}: {error.strerror}") from error
         finally:
             if self._owned:
-                self._file.close()
+                # It tries once more to write what the disk has just refused.
+                with contextlib.suppress(OSError):
+                    self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -248,12 +262,18 @@ def _parse_header(path: Path, body: bytes) -> Header:
 
 
 def _open_to_append(path: Path, header: Header) -> BinaryIO:
-    """Open the file at its end; RecordingError if it holds anything but a recording of the same streams."""
+    """Open the file at its end; RecordingError if it is none, is being written, or holds anything but these streams."""
+    # To open a pipe would wait for whoever reads it.
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise RecordingError(
+            f"{path}: expected a file, and it is a pipe, a device or a socket; name a new file"
+        )
     try:
         file = path.open("ab", buffering=CHUNK)
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror}") from error
     try:
+        _lock(file, path)
         if _holds_nothing(path):
             file.truncate(0)
             file.seek(0)
@@ -263,6 +283,17 @@ def _open_to_append(path: Path, header: Header) -> BinaryIO:
         file.close()
         raise
     return file
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    """Keep other writers off as long as the file is open; RecordingError if another one has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise RecordingError(f"{path}: is being recorded to by another program; name another file") from error
+    except OSError as error:
+        # Not every file system can.
+        _LOGGER.debug("%s: cannot be locked: %s", path, error.strerror)
 
 
 def _holds_nothing(path: Path) -> bool:
