@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import aiohttp
@@ -189,6 +190,7 @@ async def test_a_phone_that_sends_nothing_of_use_is_online_and_said_to_be_wrong(
         await listener.until(
             lambda: json.loads(listener.on(problems)[-1]) == {"waist": "edgehar was stopped."}
         )
+        assert all(before != after for before, after in pairwise(listener.on(problems)))
         await finished(daemon)
     finally:
         daemon.kill()

@@ -113,6 +113,16 @@ async def test_an_outage_is_one_warning_and_one_recovery(caplog: pytest.LogCaptu
     assert caplog.messages[-1] == "wrist: back after 3.5 s"
 
 
+async def test_why_a_link_is_away_is_told_until_packets_come_again() -> None:
+    source, told = Scripted([PACKET, LOST], [PACKET]), list[str | None]()
+
+    async def sleep(_: float) -> None:
+        told.append(source.link.lost)
+
+    await keep_open(source, lambda *_: told.append(source.link.lost), name="wrist", sleep=sleep)
+    assert told == [None, "the cable is out", None]
+
+
 async def test_the_pauses_are_drawn_from_zero_to_the_ceiling() -> None:
     drawn = []
 
