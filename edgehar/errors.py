@@ -1,4 +1,7 @@
-"""Errors by who must act. Anything else that is raised is our bug and ends the daemon loudly.
+"""Errors by who must act.
+
+Anything else that is raised is our bug, which is never silent: where a sensor is read it is logged with its
+traceback, and costs no other sensor anything; elsewhere it ends the daemon.
 
 EdgeharError
 ├── OperatorError            the operator mends it: one line, exit 78, no restart

@@ -12,12 +12,23 @@ class WarnOnce:
         self._logger, self._most = logger, most
         self._subjects: set[Hashable] = set()
 
-    def __call__(self, subject: Hashable, message: str, *values: object) -> None:
-        """Log at WARNING the first time for a subject, else at DEBUG; message and values as in `logging`."""
+    def __call__(
+        self, subject: Hashable, message: str, *values: object, trace: Exception | None = None
+    ) -> None:
+        """Log at WARNING the first time for a subject, else at DEBUG; message and values as in `logging`.
+
+        With the first goes the traceback of `trace`.
+        """
         is_news = subject not in self._subjects and len(self._subjects) < self._most
         if is_news:
             self._subjects.add(subject)
-        self._logger.log(logging.WARNING if is_news else logging.DEBUG, message, *values)
+        level = logging.WARNING if is_news else logging.DEBUG
+        self._logger.log(level, message, *values, exc_info=trace if is_news else None)
+
+    def of_fault(self, name: str, error: Exception, outcome: str) -> None:
+        """Log a fault of the program that ends nothing, and the first time where it lies."""
+        message = "%s: a fault of edgehar's own, please report it: %r; %s"
+        self(repr(error), message, name, error, outcome, trace=error)
 
     def forget(self) -> None:
         """Let everything be news again."""

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from listening import until
+from mosquitto import free_port
 from msgspec.structs import replace
 
-from edgehar.config.schema import Replay, Serial, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Gateway, Phone, Replay, Serial, SimulatedWearer, Wearer
+from edgehar.daemon.run import Daemon
 from edgehar.daemon.wearer import SETTLED_S, WearerFeed
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
@@ -52,6 +54,31 @@ async def test_an_error_of_the_program_is_not_swallowed(tmp_path: Path) -> None:
     with pytest.raises(ExceptionGroup) as caught:
         await replayed(tmp_path / "w.ehr", list(walk.packets()), speed=0).run(fail, lambda: None)
     assert caught.group_contains(ZeroDivisionError)
+
+
+def wearers_that_cannot_be_heard() -> list[Wearer]:
+    listen = f"127.0.0.1:{free_port()}"
+    return [
+        Wearer(id="a", serial=[Serial(placement="wrist", port="socket://sensor..local:7777")]),
+        Wearer(id="b", serial=[Serial(placement="wrist", port="loop://", baud=0)]),
+        Wearer(id="c", phone=[Phone(placement="waist", url="ws://phone..local")]),
+        *(Wearer(id=name, phone=[Phone(placement="waist", listen=listen)]) for name in "de"),
+    ]
+
+
+async def test_no_source_takes_another_wearer_along(caplog: pytest.LogCaptureFixture) -> None:
+    well = Wearer(id="well", simulator=SimulatedWearer(placements=["wrist"]))
+    daemon = Daemon(Config(gateway=Gateway(id="gw"), wearer=[*wearers_that_cannot_be_heard(), well]))
+    task = asyncio.create_task(daemon.run())
+    await until(lambda: daemon.feeds[-1].is_up and len(caplog.records) >= 4)
+    before = daemon.feeds[-1].sources[0].link.heard_at
+    await until(lambda: daemon.feeds[-1].sources[0].link.heard_at > before)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert sorted(warning[:2] for warning in warnings) == ["a:", "b:", "c:", "e:"]
+    assert "Traceback" not in caplog.text
 
 
 async def test_progress_is_data_or_a_known_absence() -> None:

@@ -9,9 +9,10 @@ from phones import FACE_UP, recording
 from sensors import AT_REST, bits_of, polar_answer, polar_frame
 
 from edgehar.devices import PROFILES
+from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.errors import ConfigError
 from edgehar.pipeline.intake import Intake
-from edgehar.types import ACCELERATION, ANGULAR_RATE, Samples, Stream
+from edgehar.types import ACCELERATION, ANGULAR_RATE, Packet, Samples, Stream
 from edgehar.wire.protocol import Description, encode_data, encode_description
 
 
@@ -39,6 +40,27 @@ def test_a_profile_that_nobody_reads_is_refused_in_a_line() -> None:
         ConfigError, match="no sensor profile is called 'abacus'; there are edgehar, witmotion"
     ):
         Intake(Stream("wrist", "abacus"))
+
+
+def test_a_body_that_a_reader_fails_on_is_dropped_and_traced_once(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(EdgeharReader):
+        def push(self, body: bytes) -> list[Packet]:
+            if body == b"trap":
+                raise IndexError(body)
+            return super().push(body)
+
+    intake = Intake(Stream("wrist"), "anna")
+    intake.reader = Failing()
+    described = encode_description(Description("c0ffee000001", 10_000, 16, 2000))
+    bodies = [described, b"trap", b"trap", encode_data(0, 0, np.zeros((2, 6), np.int16))]
+    samples = [made for body in bodies for made in intake.push(1.0, body)]
+    assert [len(made.t) for made in samples] == [2]
+    assert intake.health()["faults"] == 2
+    (record,) = caplog.records
+    assert record.getMessage().startswith(
+        "anna/wrist: a fault of edgehar's own, please report it: IndexError"
+    )
+    assert caplog.text.count("raise IndexError(body)") == 1
 
 
 def test_channels_that_come_apart_have_clocks_of_their_own() -> None:

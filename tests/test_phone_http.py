@@ -16,7 +16,7 @@ from phones import ANDROID, BEGIN_NS, IPHONE, push, reading, recording
 from test_sensor_logger import TEST_PUSH
 
 from edgehar.devices.sensor_logger import SensorLoggerReader
-from edgehar.devices.sensor_logger_json import LARGEST, LONGEST, Push
+from edgehar.devices.sensor_logger_json import LARGEST, LONGEST, Push, read_push
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.sources.phone.http import PushServer, SensorLoggerHttp, explain_bind_error
 
@@ -305,17 +305,20 @@ async def test_an_exception_of_deliver_leaves_the_http_source(port: int, server:
 
 
 @pytest.mark.usefixtures("nothing_left")
-async def test_a_fault_in_the_server_ends_its_sources_loudly(
-    port: int,
+async def test_a_push_that_the_program_fails_on_is_told_and_costs_no_other(
+    port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(_raw: bytes) -> Push:
-        raise ZeroDivisionError
+    def broken(raw: bytes) -> Push:
+        if raw == b"{}":
+            raise ZeroDivisionError
+        return read_push(raw)
 
-    server = PushServer(f"127.0.0.1:{port}", read_push=broken)
-    async with running(SensorLoggerHttp(server), Listener().deliver) as task, poster(port) as app:
-        assert (await app.post(b"{}"))[0] == 500
-        with pytest.raises(ZeroDivisionError):
-            await task
+    server, listener = PushServer(f"127.0.0.1:{port}", read_push=broken), Listener()
+    async with running(SensorLoggerHttp(server), listener.deliver), poster(port) as app:
+        assert [(await app.post(b"{}"))[0] for _ in range(3)] == [500] * 3
+        assert (await app.post(recording(1, ANDROID)[0]))[0] == 200
+        await listener.until(1)
+    assert caplog.text.count("in broken\n    raise ZeroDivisionError") == 1
 
 
 @pytest.mark.usefixtures("nothing_left")

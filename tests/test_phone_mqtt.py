@@ -18,7 +18,7 @@ from test_sensor_logger import TEST_PUSH
 
 from edgehar.brokers.embedded import EmbeddedBroker
 from edgehar.devices.sensor_logger import SensorLoggerReader
-from edgehar.devices.sensor_logger_json import LARGEST
+from edgehar.devices.sensor_logger_json import LARGEST, Push, read_push
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.sources.phone.mqtt import SensorLoggerMqtt
 
@@ -108,6 +108,26 @@ async def test_what_else_is_on_the_topic_is_counted_or_named(
     assert 'write device = "ben"' in line
     assert source.link.damaged == 2
     assert {json.loads(body)["deviceId"] for body in listener.bodies} == {"anna"}
+
+
+@pytest.mark.usefixtures("nothing_left")
+async def test_a_message_that_the_program_fails_on_is_told_and_the_next_one_comes(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(raw: bytes) -> Push:
+        if raw == b"trap":
+            raise ZeroDivisionError
+        return read_push(raw)
+
+    monkeypatch.setattr("edgehar.sources.phone.mqtt.read_push", failing)
+    listener, source = Listener(), mqtt(broker.port)
+    first, *others = recording(3, ANDROID)
+    with publishing(broker.port) as app:
+        async with running(source, listener.deliver):
+            await heard(app, listener, first, b"trap", b"trap", *others)
+            await until(lambda: json.loads(listener.bodies[-1])["messageId"] == 2)
+    assert source.link.damaged == 2
+    assert caplog.text.count("in failing\n    raise ZeroDivisionError") == 1
 
 
 @pytest.mark.usefixtures("nothing_left")

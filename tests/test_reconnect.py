@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, strategies as st
 
 from edgehar.backoff import Delays
-from edgehar.errors import SourceLostError
+from edgehar.errors import ConfigError, RecordingError, SourceLostError
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.reconnect import STEADY_S, keep_open
 
@@ -20,7 +21,7 @@ STEADY = "steady"
 class Scripted:
     """A source whose lives are lists of what happens in each; one without LOST ends by itself."""
 
-    def __init__(self, *lives: list[str], clock: "Clock | None" = None) -> None:
+    def __init__(self, *lives: Sequence[str | Exception], clock: "Clock | None" = None) -> None:
         self.link = LinkState()
         self._lives = list(lives)
         self._clock = clock
@@ -29,6 +30,8 @@ class Scripted:
         for happening in self._lives.pop(0):
             if happening == LOST:
                 raise SourceLostError("the cable is out")
+            if isinstance(happening, Exception):
+                raise happening
             if happening == STEADY and self._clock:
                 self._clock.t += STEADY_S
             if self._clock:
@@ -54,7 +57,7 @@ def longest(low: float, high: float) -> float:
     return high
 
 
-async def kept_open(*lives: list[str]) -> tuple[Clock, list[bytes], list[bool]]:
+async def kept_open(*lives: Sequence[str | Exception]) -> tuple[Clock, list[bytes], list[bool]]:
     clock, bodies, states = Clock(), list[bytes](), list[bool]()
     await keep_open(
         Scripted(*lives, clock=clock),
@@ -149,6 +152,38 @@ async def test_an_exception_of_deliver_leaves_it() -> None:
 
     with pytest.raises(ZeroDivisionError):
         await keep_open(Scripted([PACKET]), deliver, name="x")
+
+
+@pytest.mark.parametrize(
+    "error", [ConfigError("no such baud rate"), OSError("no such baud rate"), ValueError("no such baud rate")]
+)
+async def test_whatever_a_life_raises_ends_in_a_pause_and_one_line(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, bodies, states = await kept_open([PACKET, error], [error], [PACKET])
+    assert clock.pauses == [0.5, 1]
+    assert bodies == [b"packet", b"packet"]
+    assert states == [True, False] * 2
+    (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "wrist: " in warning.message
+    assert "no such baud rate" in warning.message
+
+
+async def test_a_fault_of_the_program_is_traced_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "edgehar")
+    await kept_open([LOST], [KeyError("wrist")], [KeyError("wrist")], [])
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "DEBUG"]
+    assert (
+        caplog.messages[1:]
+        == ["wrist: a fault of edgehar's own, please report it: KeyError('wrist'); trying again"] * 2
+    )
+    assert "in run\n    raise happening" in caplog.text
+    assert caplog.text.count("Traceback") == 1
+
+
+async def test_a_recording_that_cannot_be_read_on_is_not_begun_again() -> None:
+    with pytest.raises(RecordingError):
+        await kept_open([PACKET, RecordingError("it was deleted")], [PACKET])
 
 
 @pytest.mark.parametrize("asleep", [True, False])

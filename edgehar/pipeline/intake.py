@@ -27,18 +27,26 @@ class Intake:
         self.bundle_s = PROFILES[stream.profile].bundle_s if stream.profile in PROFILES else 0.0
         """Longest stretch of time that one body brings: its profile's, or of what came so far, s."""
         self.gravity = GravityCheck()
-        self._warn = WarnOnce(_LOGGER)
+        self._faults = 0
+        self._warn, self._trace = WarnOnce(_LOGGER), WarnOnce(_LOGGER)
 
     def push(self, t: float, body: bytes) -> list[Samples]:
-        """Return the samples that a body of at least one byte completes, which arrived at stream time `t`, s."""
+        """Return the samples that a body of at least one byte completes, which arrived at stream time `t`, s.
+
+        A body on which the program itself fails is dropped and counted: it must not take the other sensors along.
+        """
         samples = []
-        for packet in self.reader.push(body):
-            if (misfit := self.gravity.push(t, packet)) is not None:
-                self._warn("misfit", "%s: %s", self._name, misfit)
-            clock = self.clocks.get(packet.channels) or self._clock(packet.channels)
-            samples.append(clock.push(t, packet))
-        if samples:
-            self.bundle_s = max(self.bundle_s, samples[-1].t.item(-1) - samples[0].t.item(0))
+        try:
+            for packet in self.reader.push(body):
+                if (misfit := self.gravity.push(t, packet)) is not None:
+                    self._warn("misfit", "%s: %s", self._name, misfit)
+                clock = self.clocks.get(packet.channels) or self._clock(packet.channels)
+                samples.append(clock.push(t, packet))
+            if samples:
+                self.bundle_s = max(self.bundle_s, samples[-1].t.item(-1) - samples[0].t.item(0))
+        except Exception as error:  # noqa: BLE001 - which it is, only the fault knows
+            self._faults += 1
+            self._trace.of_fault(self._name, error, "the packet is dropped")
         return samples
 
     def _clock(self, channels: tuple[str, ...]) -> Clock:
@@ -68,4 +76,5 @@ class Intake:
             "skew_ppm": clocks[0].skew_ppm if clocks else None,
             "battery": self.reader.battery,
             "misfit": self.gravity.misfit,
+            "faults": self._faults,
         }

@@ -4,7 +4,7 @@ A source has one verb, `run(deliver)`, and it is one life of one link: it opens 
 every packet as it arrives, and cleans up after itself however it ends.
 
 - The link was lost or could not be opened: SourceLostError, whose text tells a person what to do.
-  `reconnect.keep_open` starts the next life.
+  `reconnect.keep_open` starts the next life, as it does after whatever else a life raises.
 - A finite source has come to its end: `run` returns.
 - `deliver` raised: that exception leaves `run` as it is.
 - It was cancelled: file descriptors, sockets and threads are closed before `run` is left.
@@ -15,6 +15,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
+
+NO_HOST_NAME = "no host can have this name"
+"""Meaning of the UnicodeError that looking a host up may raise."""
 
 Deliver = Callable[[float, int, bytes], None]
 """Takes (t, stream, body): stream time in s, which of the source's sensors, one unframed packet."""

@@ -7,8 +7,9 @@ import time
 from collections.abc import Awaitable, Callable
 
 from edgehar.backoff import Delays
-from edgehar.errors import SourceLostError
+from edgehar.errors import EdgeharError, RecordingError
 from edgehar.sources import Deliver, LinkState, Source
+from edgehar.warn_once import WarnOnce
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class _Availability:
         self._on_state = on_state
         self._now = now
         self._lost_at = self._up_at = 0.0
+        self._trace = WarnOnce(_LOGGER)
 
     def note_state(self, up: bool) -> None:  # noqa: FBT001 - the one thing it says
         if up != self.up:
@@ -59,12 +61,17 @@ class _Availability:
     def _log_back(self) -> None:
         _LOGGER.info("%s: back after %.1f s", self._name, self._link.heard_at - self._lost_at)
 
-    def lost(self, error: SourceLostError) -> None:
+    def lost(self, error: Exception) -> None:
+        """Take note of what a life ended with: the first of an outage is news, and so is a fault of the program."""
         self._flaps = self._flaps or (self.up and not self.is_steady)
         self.failures += 1
-        self._link.lost = str(error)
+        is_expected = isinstance(error, EdgeharError | OSError)
+        self._link.lost = str(error) if is_expected else repr(error)
         if self.failures == 1:
             self._lost_at = self._now()
+        if not is_expected:
+            self._trace.of_fault(self._name, error, "trying again")
+        elif self.failures == 1:
             _LOGGER.warning("%s: %s; trying again until it is back", self._name, error)
         else:
             _LOGGER.debug("%s: attempt %d: %s", self._name, self.failures, error)
@@ -86,8 +93,9 @@ async def keep_open(
 
     The first failure is a WARNING, the following ones DEBUG, the first packet after them INFO with
     the outage's length. Once packets came for STEADY_S, the pauses are back at their start and the
-    next failure is a first one; lives that end sooner go on with both. Whatever else a life or
-    `deliver` raises leaves here unchanged.
+    next failure is a first one; lives that end sooner go on with both. Whatever a life raises is such
+    a failure; what is a fault of the program is a WARNING with its traceback, once. What `deliver` raises
+    leaves here unchanged, and so does RecordingError: a recording opened again would begin anew.
 
     Args:
         source: What is to be kept open.
@@ -100,18 +108,28 @@ async def keep_open(
         now: The clock of `link.heard_at`, s; for the outage's length.
     """
     availability = _Availability(source.link, name, on_state, now)
+    undelivered: Exception | None = None
 
     def hand_on(t: float, stream: int, body: bytes) -> None:
-        if not availability.up:
-            availability.heard()
-        elif not availability.is_steady:
-            availability.settle()
-        deliver(t, stream, body)
+        nonlocal undelivered
+        try:
+            if not availability.up:
+                availability.heard()
+            elif not availability.is_steady:
+                availability.settle()
+            deliver(t, stream, body)
+        except Exception as error:
+            undelivered = error
+            raise
 
     while True:
         try:
             await source.run(hand_on)
-        except SourceLostError as error:
+        except RecordingError:
+            raise
+        except Exception as error:
+            if undelivered:
+                raise
             availability.lost(error)
         else:
             availability.note_state(up=False)

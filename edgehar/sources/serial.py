@@ -17,6 +17,7 @@ import errno
 import logging
 import os
 import socket
+import termios
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ from urllib.parse import urlsplit
 import serial
 
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.sources import Deliver, LinkState
+from edgehar.sources import NO_HOST_NAME, Deliver, LinkState
 from edgehar.sources.silence_timeout import silence_timeout
 from edgehar.warn_once import WarnOnce
 from edgehar.wire.framing import Deframer, frame
@@ -151,8 +152,10 @@ async def _device(path: str, baud: int) -> AsyncIterator[_OpenPort]:
         port.open()
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
-    except OSError as error:
-        raise SourceLostError(explain_open_error(path, error)) from error
+    except (OSError, termios.error) as error:
+        # Of a port that is pulled out while it is set up, termios tells in an error of its own.
+        reason = error if isinstance(error, OSError) else OSError(*error.args)
+        raise SourceLostError(explain_open_error(path, reason)) from error
     try:
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader()
@@ -177,6 +180,8 @@ async def _tcp(url: str) -> AsyncIterator[_OpenPort]:
     try:
         async with asyncio.timeout(CONNECT_S):
             reader, writer = await asyncio.open_connection(host, port)
+    except UnicodeError as error:
+        raise SourceLostError(f"{url} cannot be reached: {NO_HOST_NAME}") from error
     except OSError as error:
         reason = str(error) or f"no answer in {CONNECT_S:.0f} s"
         raise SourceLostError(
@@ -207,8 +212,8 @@ def _check(port: str) -> None:
 
 
 def _address(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
         host = port = None
@@ -244,6 +249,9 @@ async def _in_thread(url: str, baud: int) -> AsyncIterator[_OpenPort]:
             raise ConfigError(f"{url}: {error}") from error
         except OSError as error:
             raise SourceLostError(f"{url} cannot be opened: {error}") from error
+        except Exception as error:
+            # Each kind of URL has errors of its own, some of them plain KeyErrors.
+            raise SourceLostError(f"{url} cannot be opened: {error!r}; is the URL right?") from error
         yield _OpenPort(read, write)
     finally:
         # Runs after whatever the thread is at, an unfinished open_port too; a second cancel does not stop it.

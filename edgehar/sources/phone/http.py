@@ -63,7 +63,7 @@ class PushServer:
         self._address = parse_address(listen)
         self._body_s, self._read_push = body_s, read_push
         self._receivers: dict[str | None, PushReceiver] = {}
-        self._warn_of_stranger = WarnOnce(_LOGGER, _MOST_STRANGERS)
+        self._warn_of_stranger, self._trace = WarnOnce(_LOGGER, _MOST_STRANGERS), WarnOnce(_LOGGER)
         self._port: _BoundPort | None = None
 
     @asynccontextmanager
@@ -105,12 +105,11 @@ class PushServer:
         try:
             return self._hand_over(self._read_push(raw))
         except FrameError as error:
-            return _text(400, f"this is {error}")
-        except Exception as error:
-            # The library would keep it to itself.
-            for receiver in self._receivers.values():
-                receiver.end(error)
-            raise
+            status, sentence = 400, f"this is {error}"
+        except Exception as error:  # noqa: BLE001  # the library would keep it to itself
+            self._trace.of_fault(f"port {self.listen}", error, "the push is dropped")
+            status, sentence = 500, "edgehar failed by a fault of its own; its log says where"
+        return _text(status, sentence)
 
     def _hand_over(self, push: Push) -> web.Response:
         if not push.bodies:
@@ -219,8 +218,8 @@ class _BoundPort:
 
 def parse_address(listen: str) -> tuple[str, int]:
     """Return host and port of an address to listen on; ConfigError if it cannot be one."""
-    parts = urlsplit(f"//{listen}")
     try:
+        parts = urlsplit(f"//{listen}")
         host, port = str(ipaddress.ip_address(parts.hostname or "")), parts.port
     except ValueError:
         port = None

@@ -20,7 +20,7 @@ from edgehar.brokers.mqtt_client import VERSION_NAMES, Version, new_client
 from edgehar.brokers.mqtt_errors import OversizeError, VersionError
 from edgehar.devices.sensor_logger_json import LARGEST, read_push
 from edgehar.errors import ConfigError, FrameError, SourceLostError
-from edgehar.sources import Deliver, LinkState
+from edgehar.sources import NO_HOST_NAME, Deliver, LinkState
 from edgehar.sources.phone import SILENCE_S
 from edgehar.sources.phone.push_receiver import PushReceiver
 from edgehar.warn_once import WarnOnce
@@ -77,7 +77,7 @@ class SensorLoggerMqtt:
         self._username, self._password = username, password
         self._tls = tls.load() if tls else None
         self._versions: tuple[Version, ...] = (5, 4) if version == 5 else (4,)
-        self._warn_of_stranger = WarnOnce(_LOGGER)
+        self._warn_of_stranger, self._trace = WarnOnce(_LOGGER), WarnOnce(_LOGGER)
 
     async def run(self, deliver: Deliver) -> None:
         """Live once, as in `Source.run`; waits for the first message without end."""
@@ -89,7 +89,8 @@ class SensorLoggerMqtt:
                 if isinstance(error, VersionError) and version != self._versions[-1]:
                     continue
                 hint = _OVERSIZE_HINT.format(topic=self.topic) if isinstance(error, OversizeError) else ""
-                raise SourceLostError(f"MQTT broker {self._host}:{self._port}: {error}{hint}") from error
+                reason = NO_HOST_NAME if isinstance(error, UnicodeError) else error
+                raise SourceLostError(f"MQTT broker {self._host}:{self._port}: {reason}{hint}") from error
 
     async def _live(self, version: Version, receiver: PushReceiver) -> None:
         # A name of its own: two clients of one name drive each other out.
@@ -122,6 +123,10 @@ class SensorLoggerMqtt:
         except FrameError as error:
             self.link.damaged += 1
             _LOGGER.debug("topic %s: %s", self.topic, error)
+            return
+        except Exception as error:  # noqa: BLE001  # the connection could not go on
+            self.link.damaged += 1
+            self._trace.of_fault(f"topic {self.topic}", error, "the message is dropped")
             return
         if not push.bodies:
             return

@@ -5,14 +5,14 @@ Paths, and that it begins to send with the connection: umer0586/SensorServer, RE
 
 import asyncio
 import time
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 import aiohttp
 import msgspec
 
 from edgehar.devices.sensor_server import ACCELEROMETER, GYROSCOPE, LONGEST
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.sources import Deliver, LinkState
+from edgehar.sources import NO_HOST_NAME, Deliver, LinkState
 from edgehar.sources.phone import SILENCE_S
 from edgehar.sources.silence_timeout import silence_timeout
 
@@ -78,6 +78,8 @@ class SensorServer:
                 f"{self.url} answers, but not as SensorServer does (HTTP {error.status}); "
                 "is this the address that the app shows once its server is started?"
             ) from error
+        except UnicodeError as error:
+            raise SourceLostError(f"{self.url} cannot be reached: {NO_HOST_NAME}") from error
         except (aiohttp.ClientError, OSError) as error:
             reason = (
                 f"no answer in {self._connect_s:.0f} s"
@@ -110,17 +112,20 @@ class SensorServer:
 
 
 def _full_url(url: str) -> str:
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        host = port = None
-    more = parts.path.strip("/") or parts.query or parts.fragment or parts.username
-    if parts.scheme != "ws" or not host or port == 0 or more:
+        host = None
+    if not host or parts.scheme != "ws" or port == 0 or _says_more(parts):
         raise ConfigError(f"{url}: expected ws://address:port, as the app shows it")
     types = msgspec.json.encode([ACCELEROMETER, GYROSCOPE]).decode()
     host = f"[{host}]" if ":" in host else host
     return f"ws://{host}:{port or PORT}/sensors/connect?{urlencode({'types': types})}"
+
+
+def _says_more(parts: SplitResult) -> bool:
+    return bool(parts.path.strip("/") or parts.query or parts.fragment or parts.username)
 
 
 def _one_line(text: str) -> str:
