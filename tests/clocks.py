@@ -1,7 +1,8 @@
-"""Monotonic time, and with it the event loop's timers, at another pace: `fast_clock` and `leaping_clock`."""
+"""Monotonic time, and with it the event loop's timers, at another pace: `fast_clock`, `leaping_clock`, `hold_up`."""
 
 import selectors
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -39,3 +40,16 @@ def leaping_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(time, "monotonic", lambda: now)
     monkeypatch.setattr(selectors.DefaultSelector, "select", leap)
+
+
+@pytest.fixture
+def hold_up(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return what lets so many seconds pass at once, as for a loop that something holds up."""
+    monotonic, held_up_s = time.monotonic, 0.0
+
+    def pass_by(seconds: float) -> None:
+        nonlocal held_up_s
+        held_up_s += seconds
+
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + held_up_s)
+    return pass_by

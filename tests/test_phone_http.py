@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import aiohttp
 import pytest
@@ -319,6 +319,24 @@ async def test_a_push_that_the_program_fails_on_is_told_and_costs_no_other(
         assert (await app.post(recording(1, ANDROID)[0]))[0] == 200
         await listener.until(1)
     assert caplog.text.count("in broken\n    raise ZeroDivisionError") == 1
+
+
+@pytest.mark.usefixtures("nothing_left")
+async def test_a_post_that_waits_while_the_loop_is_held_up_is_no_silence(
+    port: int, server: PushServer, hold_up: Callable[[float], None]
+) -> None:
+    source, listener = SensorLoggerHttp(server), Listener()
+    first, second = recording(2, ANDROID)
+    async with running(source, listener.deliver) as task, poster(port) as app:
+        assert (await app.post(first))[0] == 200
+        with socket.create_connection(("127.0.0.1", port)) as waiting:
+            waiting.sendall(
+                b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(second) + second
+            )
+            hold_up(2 * source.link.silence_s)
+            await listener.until(2)
+            await asyncio.sleep(0.01)
+        assert not task.done()
 
 
 @pytest.mark.usefixtures("nothing_left")

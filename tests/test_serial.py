@@ -11,7 +11,7 @@ import socket
 import termios
 import threading
 import tty
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -231,6 +231,20 @@ async def test_a_port_that_falls_silent_is_lost(plug: Plug) -> None:
         with pytest.raises(SourceLostError, match="nothing came for 0 s; is the sensor on"):
             await task
     assert listener.bodies == BODIES
+
+
+async def test_what_came_while_the_loop_was_held_up_is_no_silence(
+    plug: Plug, hold_up: Callable[[float], None]
+) -> None:
+    source, listener = Serial(str(plug.link)), Listener()
+    async with running(source, listener.deliver) as task:
+        await opened(plug.link)
+        for times in range(1, 4):
+            plug.send(STREAM)
+            hold_up(2 * source.link.silence_s)
+            await listener.until(times * len(BODIES))
+            await asyncio.sleep(0.01)
+            assert not task.done()
 
 
 async def test_silence_is_news_once_until_a_packet_comes(

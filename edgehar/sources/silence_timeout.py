@@ -11,6 +11,10 @@ from contextlib import asynccontextmanager
 from edgehar.errors import SourceLostError
 from edgehar.sources import LinkState
 
+GRACE = 0.05
+"""Share of `link.silence_s` that passes between the look that heard nothing and the end: where something held the
+event loop up, what waits in sockets comes through before it is judged."""
+
 
 class SilenceError(SourceLostError):
     """The link looks open, but nothing came over it for too long."""
@@ -32,7 +36,13 @@ async def silence_timeout(link: LinkState, message: str) -> AsyncIterator[None]:
         if rest > 0.0:
             timer = loop.call_later(rest, look)
         else:
+            timer = loop.call_later(GRACE * link.silence_s, judge, link.heard_at)
+
+    def judge(heard_before: float) -> None:
+        if link.heard_at == heard_before:
             limit.reschedule(loop.time())
+        else:
+            look()
 
     timer = loop.call_later(link.silence_s, look)
     try:
