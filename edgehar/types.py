@@ -127,7 +127,7 @@ class Window(Struct, frozen=True, eq=False):
     t_end: float
     """Stream time of the last row, s."""
     x: FloatArray
-    """(length, sensors * 6), m/s² and rad/s. Valid until the next window is made."""
+    """(length, sensors * 6), m/s² and rad/s."""
     coverage: tuple[float, ...]
     """Share of rows that lie in no gap, 0..1, for each worn sensor."""
     peak_to_peak: float

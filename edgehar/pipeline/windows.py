@@ -64,7 +64,8 @@ class Windows:
         n = len(block.x)
         # With more present rows than there are older ones there is no need to look.
         is_fresh = (max(coverage) if coverage else 0.0) * length > length - n or self._is_fresh(n)
-        x = self._rows[first:end]
+        # A copy: its rows are written over as soon as the newest move to the front.
+        x = self._rows[first:end].copy()
         peak_to_peak, hops = self._newest_hop(block.x, excluded)
         return [Window(block.t_end, x, coverage, peak_to_peak, excluded, is_fresh, self._worn, hops)]
 
