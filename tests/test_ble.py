@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
+from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
+from bleak.backends.service import BleakGATTService
 from bluetoothd import Trouble
 from bluez import FORBIDDEN, Bluetoothd
 from dbus_fast import AuthError, Message
@@ -22,13 +24,18 @@ from edgehar.devices import PROFILES, Profile, Write
 from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART_WRITE
 from edgehar.errors import SourceLostError
-from edgehar.sources.bluetooth.ble import Ble
+from edgehar.sources import LinkState
+from edgehar.sources.bluetooth.ble import WAITING, Ble, Inbox
 from edgehar.sources.bluetooth.radio import Radio, sighting_of
 from edgehar.sources.reconnect import keep_open
 from edgehar.wire.protocol import Data, Description, decode, encode_data, encode_description
 
 QUICK = Delays(first_s=0.02, longest_s=0.2)
 PATIENCE_S = 30.0
+
+NOTIFYING = BleakGATTCharacteristic(
+    None, 2, NORDIC_UART_NOTIFY, ["notify"], lambda: 20, BleakGATTService(None, 1, NORDIC_UART)
+)
 
 OWN = replace(PROFILES["edgehar"], silence_s=0.6)
 """Our own firmware, of which silence is noticed sooner than a test gets tired."""
@@ -313,6 +320,25 @@ async def test_what_deliver_raises_leaves_as_it_is(bluez: Bluetoothd) -> None:
     with pytest.raises(ZeroDivisionError):
         await source.run(fail)
     await all_parted()
+
+
+async def test_notifications_that_nobody_takes_are_counted_and_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    link, surplus, taken = LinkState(), 5, list[bytes]()
+    inbox = Inbox(link, "the sensor")
+    put = inbox.slot(b"\1")
+    for i in range(WAITING + surplus):
+        put(NOTIFYING, bytearray(i.to_bytes(4)))
+    async for _, body in inbox.take():
+        taken.append(body)
+        if len(taken) == WAITING:
+            inbox.close()
+    assert taken == [b"\1" + i.to_bytes(4) for i in range(surplus, WAITING + surplus)]
+    assert link.dropped == surplus
+    assert caplog.messages == [
+        "the sensor sends faster than it is read: 10000 packets wait, and the oldest are dropped"
+    ]
 
 
 async def test_several_characteristics_are_told_apart_by_the_first_byte(bluez: Bluetoothd) -> None:

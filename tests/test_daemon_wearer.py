@@ -119,11 +119,12 @@ async def test_a_pause_in_a_replay_is_no_stall(tmp_path: Path) -> None:
 
 def test_health_counts_by_placement() -> None:
     feed = new_feed(Wearer(id="w", serial=[Serial(placement="wrist", port="/dev/ttyNOWHERE")]))
-    feed.sources[0].link.damaged, feed.sources[0].link.battery = 3, 77
+    link = feed.sources[0].link
+    link.damaged, link.dropped, link.battery = 3, 4, 77
     health = feed.health()
     assert set(health["sensors"]) == {"wrist"}
     wrist = health["sensors"]["wrist"]
-    assert (wrist["packets"], wrist["damaged"], wrist["battery"]) == (0, 3, 77)
+    assert (wrist["packets"], wrist["damaged"], wrist["dropped"], wrist["battery"]) == (0, 3, 4, 77)
     assert health["late_samples"] == 0
 
 

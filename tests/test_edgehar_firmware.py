@@ -1,3 +1,4 @@
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,26 @@ def test_two_devices_on_one_link_are_told_once(caplog: pytest.LogCaptureFixture)
     assert "aaaaaaaaaaaa" in record.message
     push_all(reader, [encode_description(Description("bbbbbbbbbbbb", 20_000, 16, 2000))])
     assert len(caplog.records) == 2
+
+
+def test_a_device_that_changes_its_id_with_every_packet_fills_neither_log_nor_memory(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reader = described_reader()
+
+    def push_other_devices(ids: range) -> int:
+        for i in ids:
+            push_all(reader, [encode_description(Description(f"{i:012x}", 20_000, 16, 2000)), data_body(i)])
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = push_other_devices(range(1000))
+        after = push_other_devices(range(1000, 5000))
+    finally:
+        tracemalloc.stop()
+    assert len(caplog.records) < 10
+    assert after - before < 100_000
 
 
 def test_a_device_that_describes_itself_anew_is_no_other_device(caplog: pytest.LogCaptureFixture) -> None:

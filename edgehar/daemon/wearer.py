@@ -95,12 +95,12 @@ class WearerFeed:
     def health(self) -> dict[str, Any]:
         """Return counters of the wearer, and of each sensor by its placement."""
         intakes = self.pipeline.intakes
-        sensors = {intake.placement: intake.health() | {"damaged": 0} for intake in intakes}
-        # One source with many streams has neither frames to damage nor a battery.
+        sensors = {intake.placement: intake.health() | {"damaged": 0, "dropped": 0} for intake in intakes}
+        # One source with many streams has neither frames to damage, nor a queue, nor a battery.
         if len(self.sources) == len(intakes):
             for intake, source in zip(intakes, self.sources, strict=True):
                 sensor = sensors[intake.placement]
-                sensor["damaged"] = source.link.damaged
+                sensor["damaged"], sensor["dropped"] = source.link.damaged, source.link.dropped
                 if sensor["battery"] is None:
                     sensor["battery"] = source.link.battery
         grid = self.pipeline.grid

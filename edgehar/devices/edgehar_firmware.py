@@ -10,6 +10,7 @@ import numpy as np
 from edgehar.devices.profile import NORDIC_UART, NORDIC_UART_NOTIFY, NORDIC_UART_WRITE, Profile
 from edgehar.errors import FrameError
 from edgehar.types import IMU_CHANNELS, FloatArray, Packet
+from edgehar.warn_once import WarnOnce
 from edgehar.wire.commands import is_answer
 from edgehar.wire.protocol import Data, Description, decode
 
@@ -42,7 +43,7 @@ class EdgeharReader:
         self.restarts = 0
         """Times the sequence or the device clock began again."""
         self._description_body: bytes | None = None
-        self._devices_seen: set[str] = set()
+        self._warn = WarnOnce(_LOGGER)
         self._last_data: Data | None = None
         self._scale: FloatArray = np.empty(0, np.float32)
         self._columns: slice | list[int] | None = None
@@ -97,9 +98,9 @@ class EdgeharReader:
         former, self.description = self.description, description
         if former is None or former.device != description.device:
             self._last_data = None
-        if former is not None and description.device not in self._devices_seen:
-            _LOGGER.warning("the link of device %s now also brings %s", former.device, description.device)
-        self._devices_seen.add(description.device)
+        if former is not None and former.device != description.device:
+            both = frozenset((former.device, description.device))
+            self._warn(both, "the link of device %s now also brings %s", former.device, description.device)
         columns = [IMU_CHANNELS.index(name) for name in description.channels]
         first, end = columns[0], columns[-1] + 1
         self._columns = slice(first, end) if len(columns) == end - first else columns

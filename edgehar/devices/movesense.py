@@ -14,6 +14,7 @@ from edgehar.devices.profile import Profile, Write
 from edgehar.devices.reader import DEGREE, DeviceCounter, SensorReader, require_measurable, scales
 from edgehar.errors import FrameError
 from edgehar.types import IMU_CHANNELS, Packet
+from edgehar.warn_once import WarnOnce
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class MovesenseReader(SensorReader):
         super().__init__(device)
         self._counter = DeviceCounter(1000, 32, _PERIOD_US)
         self._first_half = b""
+        self._warn = WarnOnce(_LOGGER)
 
     def _read(self, body: bytes) -> list[Packet]:
         kind, reference, content = body[0], body[1:2], body[2:]
@@ -72,7 +74,8 @@ class MovesenseReader(SensorReader):
         """Warn of a refusal. Statuses are HTTP's; their byte order is disputed, and none reads as two."""
         statuses = {int.from_bytes(content[:2], "little"), int.from_bytes(content[:2], "big")}
         if refused := statuses & set(range(400, 600)):
-            _LOGGER.warning("Movesense %s refuses a command with status %s", self._device, *refused)
+            message = "Movesense %s refuses a command with status %s"
+            self._warn(content[:2], message, self._device, *refused)
 
     def _packet(self, content: bytes) -> Packet:
         samples, rest = divmod(len(content) - _HEAD, _SAMPLE)

@@ -20,6 +20,7 @@ from edgehar.devices.profile import Profile, Write
 from edgehar.devices.reader import DEGREE, MILLI_G, SensorReader, packets_missing, scales
 from edgehar.errors import FrameError
 from edgehar.types import ACCELERATION, ANGULAR_RATE, STANDARD_GRAVITY, Packet
+from edgehar.warn_once import WarnOnce
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -123,6 +124,7 @@ class PolarReader(SensorReader):
         super().__init__(device)
         self._period_us = round(1_000_000 / rate_hz)
         self._factors: dict[int, float] = {}
+        self._warn = WarnOnce(_LOGGER)
         self._last_us: dict[int, int] = {}
 
     def _read(self, body: bytes) -> list[Packet]:
@@ -171,7 +173,8 @@ class PolarReader(SensorReader):
             return
         if status:
             reason = _REFUSALS.get(status, f"refusal {status}")
-            _LOGGER.warning("Polar %s sends no %s: %s", self._device, _NAMES[measurement], reason)
+            refusal = (_NAMES[measurement], reason)
+            self._warn(refusal, "Polar %s sends no %s: %s", self._device, *refusal)
             return
         # Byte 4 tells whether more follows.
         factor = _read_factor(payload[5:])

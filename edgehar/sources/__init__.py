@@ -33,6 +33,8 @@ class LinkState(Struct, kw_only=True):
     """Arrival of the newest packet, host monotonic s; set before it is delivered, 0 before the first."""
     damaged: int = 0
     """Frames or messages dropped as damaged, or messages of which a part was; 0 where a link has none."""
+    dropped: int = 0
+    """Packets dropped because too many waited to be taken; 0 where none wait."""
     battery: int | None = None
     """Charge of the sensor, percent, where the link tells it apart from its packets; None if not known."""
     lost: str | None = None

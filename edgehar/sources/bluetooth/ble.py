@@ -31,8 +31,53 @@ START_S = 15.0
 BATTERY_S = 600.0
 """Period at which the charge is read, s."""
 
-_WAITING = 10_000
-"""Notifications that wait for the loop at most: more than a minute of a fast sensor."""
+WAITING = 10_000
+"""Notifications that wait for the loop at most: more than a minute of a fast sensor. Of more the oldest is dropped."""
+
+
+class Inbox:
+    """Notifications that callbacks put down and nobody has taken yet; a callback does nothing else."""
+
+    def __init__(self, link: LinkState, name: str) -> None:
+        """Hold nothing yet; `link` counts what is dropped, and the log names its sensor the first time."""
+        self._link, self._name = link, name
+        self._waiting: deque[tuple[float, bytes]] = deque(maxlen=WAITING)
+        self._news = asyncio.Event()
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Let no more come."""
+        self._is_closed = True
+        self._news.set()
+
+    def slot(self, prefix: bytes) -> Callable[[BleakGATTCharacteristic, bytearray], None]:
+        """Make a callback for the notifications of one characteristic, whose bodies begin with `prefix`."""
+        waiting, news = self._waiting, self._news
+
+        def put(_: BleakGATTCharacteristic, payload: bytearray) -> None:
+            # A client that was left behind may be told for a while what its successor is not.
+            if self._is_closed:
+                return
+            if len(waiting) == WAITING:
+                self._note_drop()
+            waiting.append((time.monotonic(), prefix + payload))
+            news.set()
+
+        return put
+
+    def _note_drop(self) -> None:
+        if not self._link.dropped:
+            message = "%s sends faster than it is read: %d packets wait, and the oldest are dropped"
+            _LOGGER.warning(message, self._name, WAITING)
+        self._link.dropped += 1
+
+    async def take(self) -> AsyncIterator[tuple[float, bytes]]:
+        """Yield (time of arrival, body) until it is closed."""
+        while not self._is_closed:
+            await self._news.wait()
+            self._news.clear()
+            while self._waiting:
+                yield self._waiting.popleft()
 
 
 class Ble:
@@ -79,7 +124,7 @@ class Ble:
 
     async def run(self, deliver: Deliver) -> None:
         """Live once, as in `Source.run`: find it, connect, start it, deliver until it is lost or silent."""
-        inbox = _Inbox()
+        inbox = Inbox(self.link, f"the {self.profile.title} {self._whom()}")
         is_silent = False
         try:
             sighting = await self._find()
@@ -144,7 +189,7 @@ class Ble:
             return False
         return self.profile.name in {p.name for p in matching_profiles(sighting.services, sighting.name)}
 
-    async def _start(self, client: BleakClient, inbox: "_Inbox") -> None:
+    async def _start(self, client: BleakClient, inbox: Inbox) -> None:
         """Subscribe first and ask then: what a start command is answered with must be heard."""
         profile = self.profile
         with self.radio.errors_as_source_lost(f"starting the {profile.title} {client.address}"):
@@ -156,7 +201,7 @@ class Ble:
                     await client.write_gatt_char(write.characteristic, write.payload, response=write.response)
                     await asyncio.sleep(profile.pause_s)
 
-    async def _pump(self, client: BleakClient, inbox: "_Inbox", deliver: Deliver) -> None:
+    async def _pump(self, client: BleakClient, inbox: Inbox, deliver: Deliver) -> None:
         silent = f"{client.address} is connected but sent nothing for {self.link.silence_s:.0f} s"
         asking = asyncio.create_task(self._ask_battery(client), name=f"battery of {client.address}")
         try:
@@ -182,38 +227,3 @@ class Ble:
             if value and value[0] <= 100:
                 self.link.battery = value[0]
             await asyncio.sleep(BATTERY_S)
-
-
-class _Inbox:
-    """Notifications that callbacks put down and nobody has taken yet; a callback does nothing else."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[tuple[float, bytes]] = deque(maxlen=_WAITING)
-        self._news = asyncio.Event()
-        self._is_closed = False
-
-    def close(self) -> None:
-        """Let no more come."""
-        self._is_closed = True
-        self._news.set()
-
-    def slot(self, prefix: bytes) -> Callable[[BleakGATTCharacteristic, bytearray], None]:
-        """Make a callback for the notifications of one characteristic, whose bodies begin with `prefix`."""
-        waiting, news = self._waiting, self._news
-
-        def put(_: BleakGATTCharacteristic, payload: bytearray) -> None:
-            # A client that was left behind may be told for a while what its successor is not.
-            if self._is_closed:
-                return
-            waiting.append((time.monotonic(), prefix + payload))
-            news.set()
-
-        return put
-
-    async def take(self) -> AsyncIterator[tuple[float, bytes]]:
-        """Yield (time of arrival, body) until it is closed."""
-        while not self._is_closed:
-            await self._news.wait()
-            self._news.clear()
-            while self._waiting:
-                yield self._waiting.popleft()
