@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -80,16 +81,46 @@ def test_a_reader_that_has_stopped_holds_nobody_up_and_loses_the_oldest(
     assert f"{publisher.dropped} JSON lines were dropped" in caplog.text
 
 
-def test_a_burst_loses_nothing_while_the_reader_reads() -> None:
+class Slow(io.StringIO):
+    """A reader that takes what it is given after a while, until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_let_go = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.is_let_go.wait(0.03)
+        return super().write(text)
+
+
+@pytest.mark.timeout(30)
+def test_a_slow_reader_holds_nobody_up(caplog: pytest.LogCaptureFixture) -> None:
+    stream, beyond = Slow(), 5000
+    with JsonLines(stream, to_unix) as publisher:
+        # Were each to wait for room, this would take minutes.
+        for number in range(QUEUE_LINES + beyond):
+            publisher.push(started(number))
+        assert 0 < publisher.dropped <= beyond
+        stream.is_let_go.set()
+    written = [json.loads(line)["id"] for line in stream.getvalue().splitlines()]
+    assert len(written) == QUEUE_LINES + beyond - publisher.dropped
+    assert written[-QUEUE_LINES:] == [f"anna-{number}" for number in range(beyond, QUEUE_LINES + beyond)]
+    assert [message.startswith("stdout is read too slowly: 10000") for message in caplog.messages] == [
+        True,
+        False,
+    ]
+
+
+def test_a_burst_as_long_as_the_queue_loses_nothing() -> None:
     with pipe() as (reader, stream), ThreadPoolExecutor() as threads:
         read = threads.submit(reader.readlines)
-        # A busy machine may not come to run the reader for longer than is usually waited for one.
-        with JsonLines(stream, to_unix, push_wait_s=30.0) as publisher:
-            stream.close()
-            for number in range(5 * QUEUE_LINES):
-                publisher.push(started(number))
+        publisher = JsonLines(stream, to_unix)
+        stream.close()
+        for number in range(QUEUE_LINES):
+            publisher.push(started(number))
+        publisher.close(timeout_s=30.0)
         assert [json.loads(line)["id"] for line in read.result()] == [
-            f"anna-{number}" for number in range(5 * QUEUE_LINES)
+            f"anna-{number}" for number in range(QUEUE_LINES)
         ]
     assert publisher.dropped == 0
 
@@ -162,6 +193,6 @@ def test_a_program_ends_well_whatever_its_reader_does(reader: str) -> None:
         if reader == "gone":
             program.stdout.close()
         program.stdin.close()
-        (warning,) = program.stderr.readlines()
+        *_, warning = program.stderr.readlines()
         assert program.wait() == 0
     assert ("nobody reads" if reader == "gone" else "was not read in time") in warning

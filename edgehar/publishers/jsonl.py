@@ -1,7 +1,8 @@
 """JSON lines on a stream: one object per line, of `type` `activity` or `event`.
 
 A reader may be slow, be stopped or go away; none of that may hold up who pushes, so the publisher has
-a thread that writes, from a queue that drops its oldest lines.
+a thread that writes, from a queue that drops its oldest lines. It writes many at once: a busy loop lets
+another thread run a few hundred times a second.
 """
 
 import contextlib
@@ -18,11 +19,11 @@ from edgehar.types import Activity, Event
 
 _LOGGER = logging.getLogger(__name__)
 
-QUEUE_LINES = 1000
-"""So many lines wait for a reader before the oldest is dropped."""
+QUEUE_LINES = 10_000
+"""So many lines wait for a reader before the oldest is dropped: some 4 MB."""
 
-PUSH_WAIT_S = 0.05
-"""A push waits at most this long for room, s; after a wait in vain none does until a line was taken."""
+MOST_AT_ONCE = 20
+"""So many lines are written in one go; of a write that a reader breaks off, nobody knows how many it has."""
 
 CLOSE_S = 2.0
 """A close waits at most this long for a reader to take the rest, s."""
@@ -40,7 +41,6 @@ class JsonLines:
         to_unix: payloads.ToUnixTime = payloads.monotonic_to_unix,
         *,
         every: bool = False,
-        push_wait_s: float = PUSH_WAIT_S,
     ) -> None:
         """Start the thread that writes.
 
@@ -48,17 +48,15 @@ class JsonLines:
             stream: Gets the lines; it stays open at the end.
             to_unix: Turns times of the stream into Unix time.
             every: Also states that did not change, one line for every window.
-            push_wait_s: A push waits at most this long for room, s.
         """
         self.dropped = 0
-        """Lines that no reader took in time."""
+        """Lines that no reader took in time; the first is told at once, all of them at the end."""
         self._stream = stream
         self._to_unix = to_unix
         self._states = payloads.StateFilter(0.0 if every else math.inf)
-        self._push_wait_s = push_wait_s
         self._lines: deque[str] = deque(maxlen=QUEUE_LINES)
+        self._being_written = 0
         self._changed = threading.Condition()
-        self._is_read = True
         self._has_ended = False
         self._thread = threading.Thread(target=self._write, args=(_reopen(stream),), daemon=True)
         self._thread.start()
@@ -74,20 +72,21 @@ class JsonLines:
     def push(self, item: Activity | Event) -> None:
         """Have one line written at once; an unchanged state is none, and after the end nothing is.
 
-        Never raises and never waits, but for a queue filled in a burst: up to `push_wait_s`, and
-        only as long as the reader takes lines.
+        Never raises and never waits for a reader; of more lines than QUEUE_LINES the oldest is dropped.
         """
         if self._has_ended or not (isinstance(item, Event) or self._states.passes(item)):
             return
         line = payloads.json_line(item, self._to_unix)
         with self._changed:
-            if self._is_full() and self._is_read:
-                self._is_read = self._changed.wait_for(lambda: not self._is_full(), self._push_wait_s)
             if self._has_ended:
                 return
-            self.dropped += self._is_full()
+            is_first = len(self._lines) == QUEUE_LINES and not self.dropped
+            self.dropped += len(self._lines) == QUEUE_LINES
             self._lines.append(line)
             self._changed.notify()
+        if is_first:
+            message = "stdout is read too slowly: %d JSON lines wait, and the oldest are dropped"
+            _LOGGER.warning(message, QUEUE_LINES)
 
     def close(self, timeout_s: float = CLOSE_S) -> None:
         """Take no more lines, and wait at most `timeout_s` until the others are written; not the stream's end."""
@@ -96,37 +95,35 @@ class JsonLines:
             self._changed.notify()
         self._thread.join(timeout_s)
         with self._changed:
-            self.dropped += len(self._lines)
+            self.dropped += self._being_written + len(self._lines)
+            self._being_written = 0
             self._lines.clear()
         if self.dropped:
             _LOGGER.warning("stdout was not read in time: %d JSON lines were dropped", self.dropped)
 
-    def _is_full(self) -> bool:
-        return len(self._lines) == QUEUE_LINES
-
     def _write(self, opened: AbstractContextManager[TextIO]) -> None:
         with opened as stream:
             try:
-                while line := self._next_line():
-                    stream.write(line)
+                while lines := self._next_lines():
+                    stream.write("".join(lines))
                     stream.flush()
             except (OSError, ValueError) as error:
                 self._give_up(stream, error)
 
-    def _next_line(self) -> str | None:
-        """Wait for a line; None at the end."""
+    def _next_lines(self) -> list[str]:
+        """Wait for lines and take all that wait, at most MOST_AT_ONCE; none at the end."""
         with self._changed:
+            self._being_written = 0
             self._changed.wait_for(lambda: self._lines or self._has_ended)
-            line = self._lines.popleft() if self._lines else None
-            self._is_read = True
-            self._changed.notify()
-            return line
+            lines = [self._lines.popleft() for _ in range(min(len(self._lines), MOST_AT_ONCE))]
+            self._being_written = len(lines)
+            return lines
 
     def _give_up(self, stream: TextIO, error: Exception) -> None:
         with self._changed:
             self._has_ended = True
+            self._being_written = 0
             self._lines.clear()
-            self._changed.notify()
         _LOGGER.warning("nobody reads stdout any more: JSON lines end (%s)", error)
         # What is left in a buffer is flushed when the interpreter ends, and would fail once more.
         with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
