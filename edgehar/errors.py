@@ -12,9 +12,14 @@ EdgeharError
 └── FrameError               nobody acts: the frame is dropped and counted
 """
 
+from edgehar.one_line import one_line
+
 
 class EdgeharError(Exception):
-    """Every error that edgehar raises on purpose; its text is one line for people."""
+    """Every error that edgehar raises on purpose; its text is one line for people, whatever a peer sent into it."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(one_line(sentence))
 
 
 class OperatorError(EdgeharError):

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from edgehar.one_line import one_line
+
 _LONGEST = 60
 """Length of a value that is shown in an error, characters."""
 
@@ -59,8 +61,7 @@ def shown(value: object) -> str:
 
 def printable(text: str) -> str:
     """Return a text with nothing in it that could break a line or command a terminal, shortened."""
-    text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+    return one_line(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}...")
 
 
 def did_you_mean(word: str, words: Iterable[str], otherwise: str, *, most: int = 1) -> str:

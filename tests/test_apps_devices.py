@@ -55,7 +55,7 @@ async def test_scan_prints_a_name_on_its_own_line_whatever_it_is(bluez: Bluetoot
     code, out, _ = await edgehar("devices", "scan", "--seconds", "1")
     assert code == 0
     assert len(out.splitlines()) == 2
-    assert "edgehar\ufffd[2J\ufffdC0:FF:EE:00:00:02\ufffd ö" in out
+    assert r"edgehar\u001b[2J\u000aC0:FF:EE:00:00:02\u202e ö" in out
 
 
 @pytest.mark.parametrize("verb", [["scan"], ["test", "nobody"], ["command", "nobody", "identify"]])

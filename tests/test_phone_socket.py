@@ -133,6 +133,16 @@ async def test_a_close_is_told_with_the_apps_own_words(phone: Phone) -> None:
 
 
 @pytest.mark.usefixtures("nothing_left")
+async def test_what_the_phone_says_commands_no_terminal(phone: Phone) -> None:
+    async with running(SensorServer(phone.url), Listener().deliver) as task:
+        link = await phone.connected()
+        await link.close(code=4004, message="\x1b]0;mine\x07\x9b2J\u202e".encode())
+        with pytest.raises(SourceLostError) as caught:
+            await task
+    assert r"closed the connection (\u001b]0;mine\u0007\u009b2J\u202e); is" in str(caught.value)
+
+
+@pytest.mark.usefixtures("nothing_left")
 async def test_a_phone_that_vanished_is_noticed(phone: Phone) -> None:
     phone.pongs = False
     async with running(SensorServer(phone.url, heartbeat_s=0.05), Listener().deliver) as task:

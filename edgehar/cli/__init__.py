@@ -1,7 +1,6 @@
 """The verbs of `edgehar`: parse, call, print. stdout is data, stderr is messages."""
 
 import asyncio
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -21,6 +20,7 @@ from edgehar.cli.terminal import (
     ModelOption,
     RootGroup,
     VerboseOption,
+    log_to_stderr,
     run_to_end,
     show,
 )
@@ -233,9 +233,7 @@ def sim(
 
 def main() -> None:
     """Run a verb; every expected failure is one line on stderr and an exit code."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    # Below INFO it has a line for every notification.
-    logging.getLogger("bleak").setLevel(logging.INFO)
+    log_to_stderr()
     refusal: BaseException | None = None
     try:
         app()

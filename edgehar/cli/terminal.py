@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import signal
+import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -12,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from edgehar.cli import completion
+from edgehar.one_line import one_line
 
 T = TypeVar("T")
 
@@ -70,6 +72,27 @@ class RootGroup(TyperGroup):
             below += getattr(command, "commands", {}).values()
 
 
+class LogLine(logging.Formatter):
+    """A record as one line, whoever has a say in its text; a traceback stands indented below it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the line."""
+        return one_line(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Return the traceback's lines."""
+        return "\n".join(f"  {one_line(line)}" for line in super().formatException(ei).split("\n"))
+
+
+def log_to_stderr() -> None:
+    """Have all log lines from INFO on written to stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LogLine("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # Below INFO it has a line for every notification.
+    logging.getLogger("bleak").setLevel(logging.INFO)
+
+
 def show(value: Any, as_json: bool) -> None:  # noqa: FBT001 - what the flag said
     """Print JSON for programs, indented lines for people."""
     if as_json:
@@ -95,9 +118,7 @@ def show_table(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:  # noq
 def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
         value = ", ".join(map(str, value))
-    text = "-" if value is None or value == "" else str(value)
-    # Whoever is in reach of the radio chooses a name: it shall neither break lines nor command the terminal.
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return "-" if value is None or value == "" else one_line(str(value))
 
 
 def _lines(value: Any, indent: str = "") -> Iterator[str]:

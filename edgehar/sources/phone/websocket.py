@@ -84,7 +84,7 @@ class SensorServer:
             reason = (
                 f"no answer in {self._connect_s:.0f} s"
                 if isinstance(error, TimeoutError)
-                else _one_line(str(error))
+                else _shortened(str(error))
             )
             raise SourceLostError(
                 f"{self.url} cannot be reached: {reason}; is the app's server started, and the phone awake and in "
@@ -99,14 +99,14 @@ class SensorServer:
                     self.link.heard_at = t = time.monotonic()
                     deliver(t, 0, message.data.encode())
                 case aiohttp.WSMsgType.CLOSE | aiohttp.WSMsgType.CLOSING | aiohttp.WSMsgType.CLOSED:
-                    reason = _one_line(message.extra or "") or f"code {socket.close_code}"
+                    reason = _shortened(message.extra or "") or f"code {socket.close_code}"
                     raise SourceLostError(
                         f"{self.url} closed the connection ({reason}); is the app's server still started, and has the "
                         "phone an accelerometer and a gyroscope?"
                     )
                 case aiohttp.WSMsgType.ERROR:
                     raise SourceLostError(
-                        f"{self.url} was lost: {_one_line(str(socket.exception() or 'no answer'))}; is the phone still in "
+                        f"{self.url} was lost: {_shortened(str(socket.exception() or 'no answer'))}; is the phone still in "
                         "reach of the network?"
                     )
 
@@ -128,5 +128,5 @@ def _says_more(parts: SplitResult) -> bool:
     return bool(parts.path.strip("/") or parts.query or parts.fragment or parts.username)
 
 
-def _one_line(text: str) -> str:
+def _shortened(text: str) -> str:
     return " ".join(text.split())[:_LONGEST_REASON]
