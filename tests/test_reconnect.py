@@ -181,6 +181,17 @@ async def test_a_fault_of_the_program_is_traced_once(caplog: pytest.LogCaptureFi
     assert caplog.text.count("Traceback") == 1
 
 
+async def test_the_link_tells_what_it_was_lost_to_in_one_line() -> None:
+    source = Scripted([OSError("out of\n\x1b[2Jreach")], [KeyError("wrist")], [])
+    reasons = list[str | None]()
+
+    async def pause(_seconds: float) -> None:
+        reasons.append(source.link.lost)
+
+    await keep_open(source, lambda *_: None, name="wrist", sleep=pause)
+    assert reasons == [r"out of\u000a\u001b[2Jreach", "KeyError('wrist')"]
+
+
 async def test_a_recording_that_cannot_be_read_on_is_not_begun_again() -> None:
     with pytest.raises(RecordingError):
         await kept_open([PACKET, RecordingError("it was deleted")], [PACKET])

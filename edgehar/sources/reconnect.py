@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from edgehar.backoff import Delays
 from edgehar.errors import EdgeharError, RecordingError
+from edgehar.one_line import one_line
 from edgehar.sources import Deliver, LinkState, Source
 from edgehar.warn_once import WarnOnce
 
@@ -66,7 +67,7 @@ class _Availability:
         self._flaps = self._flaps or (self.up and not self.is_steady)
         self.failures += 1
         is_expected = isinstance(error, EdgeharError | OSError)
-        self._link.lost = str(error) if is_expected else repr(error)
+        self._link.lost = one_line(str(error) if is_expected else repr(error))
         if self.failures == 1:
             self._lost_at = self._now()
         if not is_expected:
