@@ -292,7 +292,7 @@ async def test_a_refused_configuration_ends_with_78_and_one_line(tmp_path: Path,
     out, errors = await finished(daemon)
     assert (daemon.returncode, out) == (78, "")
     assert errors.splitlines() == [errors.strip()]
-    assert "no model 'nothing'" in errors
+    assert f"no model '{tmp_path / 'nothing'}'" in errors
 
 
 async def test_an_unplugged_sensor_is_waited_for_and_said(tmp_path: Path, broker: Mosquitto) -> None:
