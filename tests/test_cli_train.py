@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -120,6 +121,20 @@ def test_a_missing_package_is_named_before_anything_is_simulated(
     *_, line = refused(verb, recipe, *data, "--work", tmp_path / "work")
     assert line == f"edgehar-train: the package `{package}` is missing; pip install 'edgehar[train]'"
     assert not list((tmp_path / "work").glob("*.npz"))
+
+
+def test_help_needs_no_package_of_the_extra() -> None:
+    script = """
+import sys
+sys.modules.update(dict.fromkeys(["tensorflow", "keras", "scipy", "sklearn", "matplotlib"]))
+from edgehar.cli import train
+train.main(sys.argv[1:])
+"""
+    for verb in ([], ["build"], ["evaluate"], ["baselines"], ["ablate"]):
+        command = [sys.executable, "-c", script, *verb, "--help"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+        assert (done.returncode, done.stderr) == (0, ""), verb
+        assert done.stdout.startswith("Usage: ")
 
 
 def test_a_library_that_cannot_be_loaded_says_why_in_one_line(

@@ -89,8 +89,9 @@ def log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LogLine("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # Below INFO it has a line for every notification.
-    logging.getLogger("bleak").setLevel(logging.INFO)
+    # Below INFO bleak has a line for every notification, and asyncio names its selector.
+    for library in ("bleak", "asyncio"):
+        logging.getLogger(library).setLevel(logging.INFO)
 
 
 def show(value: Any, as_json: bool) -> None:  # noqa: FBT001 - what the flag said
