@@ -47,7 +47,10 @@ Times = NDArray[np.float64]
 
 
 Item = tuple[float, int, bytes]
-"""One body on its way: stream time of arrival, s; index of its stream; the body."""
+"""One body on its way: stream time of arrival, s; index of its stream; the body. An empty one only says that time went on."""
+
+UNREADABLE = -1
+"""In the place of a stream, with an empty body: what arrived until then was recorded and cannot be read."""
 
 
 class Stream(Struct, frozen=True):

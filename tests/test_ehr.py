@@ -1,4 +1,5 @@
 import io
+import itertools
 import math
 import os
 import struct
@@ -9,8 +10,9 @@ from conftest import lacking
 from hypothesis import given, settings, strategies as st
 
 from edgehar.errors import RecordingError
-from edgehar.recordings.ehr import CHUNK, Header, Writer, read
-from edgehar.types import Item, Stream
+from edgehar.recordings.ehr import Header, Recording, Writer, read
+from edgehar.recordings.ehr_records import CHUNK, encode_record
+from edgehar.types import UNREADABLE, Item, Stream
 
 HEADER = Header(
     "mia", (Stream("wrist_left"), Stream("trouser_pocket")), epoch=1760000000.25, created="a test"
@@ -25,11 +27,22 @@ def write(path: Path, items: list[Item], header: Header = HEADER) -> Path:
     return path
 
 
+def packets(recording: Recording) -> list[Item]:
+    """Read all but the marks of what could not be read."""
+    return [item for item in recording if item[1] != UNREADABLE]
+
+
+def crafted(path: Path, items: list[Item], header: Header = HEADER) -> Path:
+    """Write records of any time and stream, with checksums that are right."""
+    path.write_bytes(write(path, [], header).read_bytes() + b"".join(encode_record(*item) for item in items))
+    return path
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     items=st.lists(
-        st.tuples(st.floats(allow_nan=False), st.integers(0, 1), st.binary(max_size=300)), max_size=20
-    )
+        st.tuples(st.floats(-1e9, 1e9), st.integers(0, 1), st.binary(max_size=300)), max_size=20
+    ).map(sorted)
 )
 def test_packets_come_back_to_the_bit(tmp_path_factory: pytest.TempPathFactory, items: list[Item]) -> None:
     recording = read(write(tmp_path_factory.mktemp("r") / "a.ehr", items))
@@ -40,7 +53,7 @@ def test_packets_come_back_to_the_bit(tmp_path_factory: pytest.TempPathFactory, 
     assert [(struct.pack("<d", t), stream, body) for t, stream, body in again] == [
         (struct.pack("<d", t), stream, body) for t, stream, body in items
     ]
-    assert recording.torn == 0
+    assert recording.unread.spoilt_bytes == 0
 
 
 def test_a_file_of_several_read_chunks_comes_back(tmp_path: Path) -> None:
@@ -73,7 +86,7 @@ def test_after_a_power_cut_at_any_byte_all_whole_records_are_read(tmp_path: Path
         recording = read(tmp_path / "cut.ehr")
         kept = sum(end <= cut for end in ends) - 1
         assert list(recording) == ITEMS[:kept]
-        assert recording.torn == cut - ends[kept]
+        assert recording.unread.spoilt_bytes == cut - ends[kept]
 
 
 @pytest.mark.parametrize("garbage", [b"\0" * 4096, b"\xe4R" * 50, b"\xff" * 17, b"\xe4"])
@@ -83,7 +96,7 @@ def test_garbage_behind_the_last_record_is_counted_and_left(tmp_path: Path, garb
     recording = read(path)
 
     assert list(recording) == ITEMS
-    assert recording.torn == len(garbage)
+    assert recording.unread.spoilt_bytes == len(garbage)
 
 
 def test_a_record_behind_garbage_is_found_where_two_reads_part_its_marker(tmp_path: Path) -> None:
@@ -94,8 +107,8 @@ def test_a_record_behind_garbage_is_found_where_two_reads_part_its_marker(tmp_pa
     path.write_bytes(start + garbage + record)
     recording = read(path)
 
-    assert list(recording) == ITEMS[:1] * 2
-    assert recording.torn == len(garbage)
+    assert packets(recording) == ITEMS[:1] * 2
+    assert recording.unread.spoilt_bytes == len(garbage)
 
 
 def test_a_recording_is_continued_after_a_power_cut_at_any_byte(tmp_path: Path) -> None:
@@ -127,8 +140,95 @@ def test_one_spoilt_record_in_the_middle_costs_only_itself(tmp_path: Path) -> No
     path.write_bytes(data)
     recording = read(path)
 
-    assert list(recording) == ITEMS[:20] + ITEMS[21:]
-    assert recording.torn == 17 + len(ITEMS[20][2])
+    assert packets(recording) == ITEMS[:20] + ITEMS[21:]
+    assert recording.unread.spoilt_bytes == 17 + len(ITEMS[20][2])
+    assert list(recording)[20] == (ITEMS[21][0], UNREADABLE, b"")
+
+
+def test_what_could_not_be_read_is_counted_and_located(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ehr", ITEMS)
+    content = bytearray(path.read_bytes())
+    spots = [content.index(encode_record(*ITEMS[i])) for i in (10, 11, 30)]
+    for spot in spots:
+        content[spot + 7] ^= 1
+    path.write_bytes(content)
+    recording = read(path)
+    assert recording.unread.in_words() == ""
+
+    assert packets(recording) == [item for i, item in enumerate(ITEMS) if i not in {10, 11, 30}]
+    spoilt = sum(17 + len(ITEMS[i][2]) for i in (10, 11, 30))
+    assert (
+        recording.unread.in_words() == f"{spoilt} bytes in 2 places, the first 0.9 s in, at byte {spots[0]}"
+    )
+
+
+@pytest.mark.parametrize("t", [math.nan, math.inf, -math.inf, 1e300, -1e300, 1e12, 1e8, -5.0, 0.0])
+@pytest.mark.parametrize("at", [0, 1, 2, 20, 39])
+def test_a_time_that_is_none_of_an_arrival_costs_its_own_record(tmp_path: Path, t: float, at: int) -> None:
+    if at < 2 and -1e9 < t < 100:
+        return  # of two at the beginning nobody can tell which is wrong
+    items = [(100 + t, stream, body) for t, stream, body in ITEMS]
+    recording = read(crafted(tmp_path / "a.ehr", [*items[:at], (t, 0, b"x"), *items[at:]]))
+
+    assert packets(recording) == items
+    assert recording.unread.refused == 1
+    assert recording.unread.in_words().startswith("1 record of impossible time or stream, the first ")
+
+
+def test_a_stream_that_the_header_lacks_costs_its_own_record(tmp_path: Path) -> None:
+    recording = read(crafted(tmp_path / "a.ehr", [*ITEMS[:9], (0.85, 2, b"x"), *ITEMS[9:]]))
+
+    assert packets(recording) == ITEMS
+    assert recording.unread.refused == 1
+
+
+def test_what_a_thread_hands_on_a_little_late_is_no_fault(tmp_path: Path) -> None:
+    items: list[Item] = [(5.0, 0, b"a"), (4.5, 1, b"b"), (5.1, 0, b"c")]
+    recording = read(write(tmp_path / "a.ehr", items))
+
+    assert list(recording) == items
+    assert recording.unread.in_words() == ""
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.floats(), st.integers(0, 254), st.binary(max_size=9)), max_size=30))
+def test_whatever_the_times_all_records_are_read_in_order_or_counted(
+    tmp_path_factory: pytest.TempPathFactory, items: list[Item]
+) -> None:
+    recording = read(crafted(tmp_path_factory.mktemp("r") / "a.ehr", items))
+    times = [t for t, _, _ in packets(recording)]
+
+    assert len(times) + recording.unread.refused == len(items)
+    assert all(later > earlier - 1.1 for earlier, later in itertools.pairwise(times))
+    assert all(abs(t) <= 1e9 for t in times)
+
+
+def test_a_later_part_whose_header_is_spoilt_follows_the_first(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ehr", [(7000.0, 0, b"a"), (7001.0, 0, b"b")])
+    begin = path.stat().st_size
+    write(path, [(5.0, 0, b"c"), (6.0, 0, b"d")])
+    content = bytearray(path.read_bytes())
+    content[begin + 20] ^= 1
+    path.write_bytes(content)
+    recording = read(path)
+
+    assert packets(recording) == [(7000.0, 0, b"a"), (7001.0, 0, b"b"), (7001.0, 0, b"c"), (7002.0, 0, b"d")]
+    assert recording.unread.refused == 0
+
+
+def test_a_later_header_that_is_none_is_counted(tmp_path: Path) -> None:
+    path = crafted(tmp_path / "a.ehr", [(7.0, 0, b"a"), (0.0, 255, b"{}"), (5.0, 0, b"b")])
+    recording = read(path)
+
+    assert packets(recording) == [(7.0, 0, b"a"), (7.0, 0, b"b")]
+    assert recording.unread.refused == 1
+
+
+def test_a_recording_of_no_date_that_can_be_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ehr", [], Header("mia", HEADER.streams, epoch=1e300))
+
+    with pytest.raises(RecordingError, match=r"a\.ehr: header: epoch 1e\+300, expected Unix time in s"):
+        read(path)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
 from edgehar.sources.simulated.faults import Faults, inject
 from edgehar.sources.simulated.simulator import Simulator
-from edgehar.types import ANGULAR_RATE, Activity, Event, Item, Stream
+from edgehar.types import ANGULAR_RATE, UNREADABLE, Activity, Event, Item, Stream
 from edgehar.wire.framing import Deframer, frame
 from edgehar.wire.protocol import Description, decode, encode_description
 
@@ -198,6 +198,18 @@ def test_five_seconds_of_silence_are_no_signal_and_less_is_not(
     assert len(events) == (1 if is_held else 3)
     if lost:
         assert begins + 4.8 < lost[0] < begins + 6.0, "announced while it is silent"
+
+
+@pytest.mark.parametrize(("gap_s", "is_held"), [(20.0, True), (50.0, True), (70.0, False)])
+def test_what_a_recording_cannot_show_is_no_silence_for_a_minute(gap_s: float, *, is_held: bool) -> None:
+    items = walk(["trouser_pocket"], 60.0 + gap_s)
+    behind = next(i for i, item in enumerate(items) if item[0] > 30.0 + gap_s)
+    missing = [item for item in items[:behind] if item[0] < 30.0]
+    mark = (items[behind][0], UNREADABLE, b"")
+    for told, walks in ((missing, 2), ([*missing, mark], 1 if is_held else 2)):
+        events = [item for item in answers([*told, *items[behind:]]) if isinstance(item, Event)]
+        started = [event.label for event in events if event.kind == "activity_started"]
+        assert started == ["walking"] * walks
 
 
 def without_acceleration(item: Item) -> Item:

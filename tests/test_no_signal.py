@@ -57,3 +57,35 @@ def test_a_trickle_that_can_never_be_judged_is_no_signal_in_the_end() -> None:
     assert states(activities) == ["walking", "no_signal"]
     held = Settings().no_signal_after_s + WINDOW_S + HOP_S
     assert 0 < events[0].detected_at - (100 + 4 * HOP_S) - held <= HOP_S
+
+
+def test_a_gap_that_is_excused_holds_the_answer_however_long_and_the_next_one_does_not() -> None:
+    machine = decision()
+    run(machine, script(("walking", 5)))
+    after = 100 + 5 * HOP_S
+    machine.excuse(after + 20 * HOP_S)
+    activities, events = run(machine, script((None, 21), ("walking", 5), t=after))
+    assert states(activities) == ["walking"]
+    assert not events
+    activities, events = run(machine, script((None, 20), t=after + 26 * HOP_S))
+    assert states(activities) == ["walking", "no_signal"]
+
+
+def test_silence_behind_an_excused_gap_is_counted_from_its_end() -> None:
+    machine = decision()
+    run(machine, script(("walking", 5)))
+    excused_until = 100 + 24 * HOP_S
+    machine.excuse(excused_until)
+    _, [ended] = run(machine, script((None, 60), t=100 + 5 * HOP_S))
+    assert 0 <= ended.detected_at - excused_until - Settings().no_signal_after_s < 2 * HOP_S
+    assert ended.ended_at == 100 + 4 * HOP_S
+
+
+def test_no_excuse_brings_a_signal_back() -> None:
+    machine = decision()
+    activities, events = run(machine, script(("walking", 5), (None, 20)))
+    assert activities[-1].state == "no_signal"
+    machine.excuse(200.0)
+    activities, events = run(machine, script((None, 40), t=100 + 25 * HOP_S))
+    assert states(activities) == ["no_signal"]
+    assert not events

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.errors import RecordingError
@@ -103,10 +104,67 @@ async def test_an_exception_of_deliver_leaves_run() -> None:
         await Replay(ITEMS, speed=0).run(deliver)
 
 
-@pytest.mark.parametrize("choice", [{"subject": "anna"}, {"placements": ["wrist"]}])
-def test_a_recording_has_nothing_to_choose_from(recording: Path, choice: dict[str, str]) -> None:
-    with pytest.raises(RecordingError, match=r"only an \.npz set"):
-        open_recording(recording, **choice)
+def test_a_recording_has_no_persons_to_choose_from(recording: Path) -> None:
+    with pytest.raises(RecordingError, match=r"only an \.npz set has subjects"):
+        open_recording(recording, subject="anna")
+
+
+def test_some_of_a_recordings_sensors_are_replayed(recording: Path) -> None:
+    track = open_recording(recording, placements=["waist"])
+    assert track.header == structs.replace(HEADER, streams=(Stream("waist"),))
+    assert list(track) == [(t, 0, body) for t, stream, body in ITEMS if stream == 1]
+
+
+def test_a_sensor_is_replayed_as_worn_elsewhere(recording: Path, data: Path) -> None:
+    track = open_recording(recording, placements=["wrist=chest", "waist"])
+    assert track.header.streams == (Stream("chest"), Stream("waist"))
+    assert list(track) == ITEMS
+    wanted = ["trouser_pocket=thigh"]
+    track = open_recording(data / "imu" / "motionsense.npz", subject="1", placements=wanted)
+    assert track.header.streams == (Stream("thigh"),)
+
+
+@pytest.mark.parametrize(
+    ("placements", "words"),
+    [
+        (["nose"], "no placement nose; there are wrist, waist"),
+        (["nose=wrist"], "no placement nose; there are wrist, waist"),
+        (["wrist", "wrist=chest"], "placements wrist, wrist; each can be chosen once"),
+    ],
+)
+def test_a_sensor_that_was_not_recorded_is_refused(
+    recording: Path, placements: list[str], words: str
+) -> None:
+    with pytest.raises(RecordingError) as refused:
+        open_recording(recording, placements=placements)
+    assert str(refused.value) == f"{recording}: {words}"
+
+
+@pytest.fixture
+def spoilt(recording: Path) -> Path:
+    """Flip a bit of a recording's last record."""
+    content = bytearray(recording.read_bytes())
+    content[-1] ^= 1
+    recording.write_bytes(content)
+    return recording
+
+
+async def test_what_could_not_be_read_is_said_at_the_end(
+    spoilt: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await replayed(Replay(spoilt, speed=0))
+    [line] = [record.getMessage() for record in caplog.records]
+    size = 17 + len(ITEMS[-1][2])
+    assert line.startswith(
+        f"{spoilt}: could not be read: {size} bytes in 1 place, the first 0.5 s in, at byte "
+    )
+
+
+async def test_of_a_sound_recording_nothing_is_said(
+    recording: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await replayed(Replay(recording, speed=0))
+    assert not caplog.records
 
 
 def test_what_is_neither_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Reported boundaries against true ones."""
 
-from edgehar.recordings.scoring import Boundaries, merge, score
+from edgehar.recordings.scoring import Boundaries, confusion, f1, merge, score
 from edgehar.types import Event
 
 LABELS = ["walking", "running", "sitting"]
@@ -42,3 +42,30 @@ def test_counts_each_true_boundary_once() -> None:
 def test_leaves_out_what_the_model_cannot_name() -> None:
     boundaries = score([started("walking", 0.0)], [(0.0, 9.0, "rowing")], LABELS)["activity_started"]
     assert (boundaries.true, boundaries.precision, boundaries.recall) == (0, 0.0, None)
+
+
+def test_counts_the_windows_that_lie_within_one_activity() -> None:
+    truth = [(0.0, 10.0, "jogging"), (10.0, 20.0, "running_treadmill"), (20.0, 30.0, "walking")]
+    answers = [(float(t), "running" if t < 24 else "walking") for t in range(1, 33)]
+    # Those that end at 2..20 s are wholly of running, those at 22..30 s of walking.
+    assert confusion(answers, truth, window_s=2.0) == {
+        "running": {"running": 19},
+        "walking": {"running": 2, "walking": 7},
+    }
+
+
+def test_a_pause_in_the_truth_counts_for_nobody() -> None:
+    truth = [(0.0, 5.0, "walking"), (15.0, 20.0, "running")]
+    answers = [(float(t), "walking") for t in range(1, 21)]
+    assert confusion(answers, truth, window_s=1.0) == {"walking": {"walking": 5}, "running": {"walking": 5}}
+
+
+def test_any_other_answer_is_an_error_of_both_labels() -> None:
+    counts = {
+        "walking": {"walking": 8, "running": 2},
+        "running": {"running": 3, "no_signal": 3},
+        "ironing": {"walking": 4},
+    }
+    scores = f1(counts, LABELS)
+    # Right twice over true and answered: ironing taken for walking is an error of walking.
+    assert scores == {"walking": 2 * 8 / (10 + 12), "running": 2 * 3 / (6 + 5)}

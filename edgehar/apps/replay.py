@@ -3,17 +3,24 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import typer
+from msgspec import structs
 
+from edgehar.errors import ModelError
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
-from edgehar.recordings.scoring import TOLERANCE_S, Boundaries, score
+from edgehar.publishers.payloads import iso_utc
+from edgehar.recordings.scoring import TOLERANCE_S, Boundaries, Confusion, confusion, f1, score
 from edgehar.sources.replay import Replay, open_recording
 from edgehar.types import Activity, Event
+
+_YEAR_2000 = 946_684_800.0
+"""Unix time, s."""
 
 
 async def replay_recording(
@@ -28,45 +35,76 @@ async def replay_recording(
     """Print a recording's events as they are found, then how well they meet the truth, if it is known."""
     recording = open_recording(path, subject=subject, placements=placements)
     recognizer = load(find(model))
-    header = recording.header
-    pipeline = Pipeline(
-        header.wearer, header.streams, recognizer, recognizer.spec.decision, epoch=header.epoch
-    )
-    events: list[Event] = []
+    header, spec = recording.header, recognizer.spec
+    try:
+        pipeline = Pipeline(header.wearer, header.streams, recognizer, spec.decision, epoch=header.epoch)
+    except ModelError as error:
+        raise ModelError(
+            f"{error}; --placement RECORDED=WORN replays a sensor as worn elsewhere, --placement RECORDED it alone"
+        ) from error
     windows = Counter[str]()
+    # Of a set, which is small; a recording may go on for weeks.
+    events: list[Event] = []
+    answers: list[tuple[float, str]] = []
 
     def show(items: Sequence[Activity | Event]) -> None:
         for item in items:
             if isinstance(item, Event):
-                events.append(item)
-                typer.echo(json.dumps(_json_row(item)) if as_json else _line(item))
+                row = _json_row(item, header.epoch)
+                typer.echo(json.dumps(row) if as_json else _line(item, header.epoch))
+                if recording.truth:
+                    events.append(item)
             else:
                 windows[item.state] += 1
+                if recording.truth:
+                    answers.append((item.t, item.state))
 
     await Replay(recording, speed=speed).run(lambda t, stream, body: show(pipeline.push(t, stream, body)))
     show(pipeline.finish())
-    hop_s = recognizer.spec.hop / recognizer.spec.rate_hz
+    hop_s = spec.hop / spec.rate_hz
     _print_time_in_states({state: n * hop_s for state, n in windows.most_common()}, as_json=as_json)
     if recording.truth:
-        _print_score(score(events, recording.truth, recognizer.spec.labels), as_json=as_json)
+        _print_score(score(events, recording.truth, spec.labels), as_json=as_json)
+        window_s = spec.window / spec.rate_hz
+        _print_confusion(confusion(answers, recording.truth, window_s), spec.labels, as_json=as_json)
+    if as_json and (unread := recording.unread).first_offset is not None:
+        typer.echo(json.dumps({"type": "unread", **structs.asdict(unread)}))
 
 
-def _json_row(event: Event) -> dict[str, Any]:
+def _has_dates(epoch: float) -> bool:
+    """Tell whether Unix time at stream time 0, s, was known: a clock that was never set begins in 1970."""
+    return epoch > _YEAR_2000
+
+
+def _json_row(event: Event, epoch: float) -> dict[str, Any]:
+    times = {
+        "started_at": event.started_at,
+        "ended_at": event.ended_at,
+        "detected_at": event.detected_at,
+    }
+    dates = {key: None if t is None else iso_utc(epoch + t) for key, t in times.items()}
     return {
         "type": event.kind,
         "id": event.id,
         "label": event.label,
-        "started_at_s": round(event.started_at, 3),
-        "ended_at_s": None if event.ended_at is None else round(event.ended_at, 3),
-        "detected_at_s": round(event.detected_at, 3),
+        **{f"{key}_s": None if t is None else round(t, 3) for key, t in times.items()},
+        **(dates if _has_dates(epoch) else {}),
         "confidence": round(event.confidence, 3),
     }
 
 
-def _line(event: Event) -> str:
+def _line(event: Event, epoch: float) -> str:
     if event.ended_at is None:
-        return f"{event.started_at:9.1f} s  {event.label} began"
-    return f"{event.ended_at:9.1f} s  {event.label} ended after {event.ended_at - event.started_at:.1f} s"
+        return f"{_moment(event.started_at, epoch)}  {event.label} began"
+    lasted_s = event.ended_at - event.started_at
+    return f"{_moment(event.ended_at, epoch)}  {event.label} ended after {lasted_s:.1f} s"
+
+
+def _moment(t: float, epoch: float) -> str:
+    """Return a stream time as this place's date and time, where the recording has them."""
+    if _has_dates(epoch):
+        return datetime.fromtimestamp(epoch + t, UTC).astimezone().isoformat(" ", "seconds")
+    return f"{t:9.1f} s"
 
 
 def _print_time_in_states(seconds: dict[str, float], *, as_json: bool) -> None:
@@ -97,6 +135,28 @@ def _print_score(scores: dict[str, Boundaries], *, as_json: bool) -> None:
             f"{kind}: {b.right} right of {b.reported} reported and {b.true} true, within {TOLERANCE_S:.0f} s; "
             f"precision {_share(b.precision)}, recall {_share(b.recall)}"
         )
+
+
+def _print_confusion(counts: Confusion, labels: Sequence[str], *, as_json: bool) -> None:
+    """Print windows by what was done (rows) and by the answer (columns), and F1 of each label of the model."""
+    scores = f1(counts, labels)
+    macro = sum(scores.values()) / len(scores) if scores else None
+    if as_json:
+        figures = {"windows": counts, "f1": scores, "macro_f1": macro}
+        typer.echo(json.dumps({"type": "confusion", **figures}))
+        return
+    names = [
+        *counts,
+        *dict.fromkeys(state for row in counts.values() for state in row if state not in counts),
+    ]
+    numbers = {name: f"({i})" for i, name in enumerate(names, 1)}
+    widest = max(map(len, names), default=0) + 5
+    typer.echo("\nwindows within one activity: rows what was done, columns the answer")
+    typer.echo(" " * widest + "   F1 " + "".join(f"{number:>6}" for number in numbers.values()))
+    for name, number in numbers.items():
+        cells = "".join(f"{counts.get(name, {}).get(answer) or '':>6}" for answer in names)
+        typer.echo(f"{number:>4} {name:{widest - 5}} {_share(scores.get(name)):>4} {cells}".rstrip())
+    typer.echo(f"macro-F1 {_share(macro)}, the mean over the {len(scores)} labels that the model knows")
 
 
 def _share(value: float | None) -> str:

@@ -116,7 +116,8 @@ def replay(
     path: Annotated[Path, typer.Argument(help="An .ehr recording, or an .npz set.")],
     subject: SubjectOption = None,
     placement: Annotated[
-        list[str] | None, typer.Option(help="Which sensors of an .npz set; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Which sensors, all by default; RECORDED=WORN as worn elsewhere; may be repeated."),
     ] = None,
     model: ModelOption = "imu_tcn",
     speed: Annotated[float, typer.Option(min=0, help="1 is its own pace, 0 as fast as it goes.")] = 0.0,
@@ -126,7 +127,8 @@ def replay(
 
     Example: edgehar replay walk.ehr
 
-    The recording runs through the pipeline as it would live. The truth is known of an .npz set alone.
+    The recording runs through the pipeline as it would live. The truth is known of an .npz set alone; then a matrix
+    shows what was taken for what. A placement that no model knows is replayed as another by --placement pocket=thigh.
     """
     from edgehar.apps.replay import replay_recording
 

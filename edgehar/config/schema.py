@@ -183,9 +183,7 @@ class Replay(Struct, frozen=True, forbid_unknown_fields=True):
     path: Annotated[str, Meta(min_length=1, description="An .ehr recording or an .npz set.")]
     speed: Annotated[float, Meta(ge=0, description="1 is its own pace, 0 as fast as it goes.")] = 1.0
     subject: Annotated[str | None, Meta(description="Which person of an .npz set.")] = None
-    placements: Annotated[
-        list[Name] | None, Meta(description="Which sensors of an .npz set; all unless set.")
-    ] = None
+    placements: Annotated[list[Name] | None, Meta(description="Which of its sensors; all unless set.")] = None
 
 
 class SimulatedWearer(Struct, frozen=True, forbid_unknown_fields=True):

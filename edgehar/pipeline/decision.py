@@ -117,6 +117,10 @@ class Decision:
         if self._falls:
             self._falls.reset()
 
+    def excuse(self, t: float) -> None:
+        """Hold the state over the windows until `t`, s, that bring nothing: it came, and cannot be read."""
+        self._signal.excuse(t)
+
     def push(self, prediction: Prediction) -> list[Activity | Event]:
         """Return the events that this window completes, then the one activity it stands for."""
         p = prediction

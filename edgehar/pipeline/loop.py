@@ -15,10 +15,12 @@ from edgehar.pipeline.reasons import ENDED
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.resample import Grid
 from edgehar.pipeline.windows import Windows
-from edgehar.types import Activity, Block, Event, Stream
+from edgehar.types import UNREADABLE, Activity, Block, Event, Stream
 
 FLUSH_S = 2.0
 """Longer than the grid waits for a late sensor that does not bundle, s."""
+LONGEST_EXCUSED_S = 60.0
+"""A round number: over more that cannot be read, s, nobody can say that an activity went on."""
 
 
 class Pipeline:
@@ -60,9 +62,14 @@ class Pipeline:
         )
 
     def push(self, t: float, stream: int, body: bytes) -> list[Activity | Event]:
-        """Take one packet that arrived at `t`, stream time in s; an empty body only says that time went on."""
-        self._t = t
+        """Take one packet that arrived at `t`, stream time in s; an empty body only says that time went on.
+
+        That of the stream UNREADABLE says that what came until `t` is missing in a recording: no silence.
+        """
+        before, self._t = self._t, t
         if not body:
+            if stream == UNREADABLE and t - before <= LONGEST_EXCUSED_S:
+                self._decision.excuse(t)
             return self.advance(t)
         blocks: list[Block] = []
         intake = self.intakes[stream]

@@ -11,7 +11,8 @@ The file begins with the 8 bytes `edgehar` and 0x01 (the format's version); reco
 
 The first record is a header. Every writer that opens the file for more adds its own header and
 never changes a byte that is there. A reader skips what is no record up to the next that is, so
-a torn tail costs its own record alone, also in the middle of a file that was continued. Stream
+a torn tail costs its own record alone, also in the middle of a file that was continued. It also skips
+a record whose time, beside its neighbours', cannot be that of an arrival, and counts all of it. Stream
 time begins anew with every writer: later parts are moved by the difference of their headers'
 epochs, but never before the packet they follow nor more than 60 s behind it.
 
@@ -23,9 +24,7 @@ import contextlib
 import fcntl
 import logging
 import os
-import struct
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -34,25 +33,18 @@ import msgspec
 from msgspec import Struct
 
 from edgehar.errors import RecordingError
-from edgehar.types import Item, Stream
+from edgehar.recordings.ehr_records import CHUNK, HEADER_STREAM, Record, Records, Unread, encode_record
+from edgehar.recordings.timeline import ArrivalCheck, Timeline
+from edgehar.types import UNREADABLE, Item, Stream
 
 _LOGGER = logging.getLogger(__name__)
 
 _VERSION = 1
 _NAME = b"edgehar"
 _MAGIC = _NAME + bytes((_VERSION,))
-_MARKER = b"\xe4R"
-_MARKER_AND_CRC = struct.Struct("<2sI")
-_LENGTH_STREAM_TIME = struct.Struct("<HBd")
-_MIN_RECORD = _MARKER_AND_CRC.size + _LENGTH_STREAM_TIME.size
-_MAX_RECORD = _MIN_RECORD + 0xFFFF
-_HEADER_STREAM = 255
-CHUNK = 1 << 18
-"""Bytes that are read at once, and buffered before a write."""
-
 _FLUSH_S = 1.0
-# A machine without a battery-backed clock may believe that decades lie between two parts.
-_MAX_PAUSE_S = 60.0
+_LATEST_EPOCH_S = 1e10
+"""Unix time of the year 2286, s."""
 
 
 class Header(Struct, frozen=True):
@@ -75,8 +67,8 @@ class Writer:
     """
 
     def __init__(self, target: Path | BinaryIO, header: Header) -> None:
-        if len(header.streams) > _HEADER_STREAM:
-            raise ValueError(f"{len(header.streams)} streams; at most {_HEADER_STREAM} fit")
+        if len(header.streams) > HEADER_STREAM:
+            raise ValueError(f"{len(header.streams)} streams; at most {HEADER_STREAM} fit")
         self._owned = isinstance(target, Path)
         self._name = str(target)
         self._file = _open_to_append(target, header) if isinstance(target, Path) else target
@@ -86,14 +78,14 @@ class Writer:
         self._pushed = 0
         self._flush_at = float("-inf")
         magic = b"" if self._owned and self._file.tell() else _MAGIC
-        self._write(magic + _encode_record(0.0, _HEADER_STREAM, msgspec.json.encode(header)), flush=True)
+        self._write(magic + encode_record(0.0, HEADER_STREAM, msgspec.json.encode(header)), flush=True)
 
     def push(self, t: float, stream: int, body: bytes) -> None:
         """Append one packet that arrived at stream time t, s."""
         if not 0 <= stream < self._streams:
             raise ValueError(f"stream {stream} of {self._streams}")
         self._pushed += bool(body)
-        self._write(_encode_record(t, stream, body), flush=t >= self._flush_at)
+        self._write(encode_record(t, stream, body), flush=t >= self._flush_at)
         if t >= self._flush_at:
             self._flush_at = t + _FLUSH_S
 
@@ -132,102 +124,64 @@ class Writer:
 
 
 class Recording:
-    """A recording on disk; each iteration reads it from the start, in bounded memory."""
+    """A recording on disk; each iteration reads it from the start, in bounded memory.
+
+    What arrives behind something that could not be read follows an empty body of the stream UNREADABLE.
+    """
 
     def __init__(self, path: Path) -> None:
         self.header = _first_header(path)
         """Header of the file's first part."""
+        self.unread = Unread()
+        """What the latest iteration met so far and could not read."""
         self._path = path
-        self._records: _Records | None = None
-
-    @property
-    def torn(self) -> int:
-        """Bytes that the latest iteration met so far and that are no record."""
-        return 0 if self._records is None else self._records.torn
 
     def __iter__(self) -> Iterator[Item]:
         with _open_to_read(self._path) as file:
-            self._records = _Records(file)
-            timeline = _Timeline()
-            for t, stream, body in self._records:
-                if stream == _HEADER_STREAM:
-                    timeline.begin_part(_parse_header(self._path, body).epoch - self.header.epoch)
-                elif stream < len(self.header.streams):
-                    yield timeline.recording_time(t), stream, body
+            self.unread = Unread()
+            timeline, end, first = Timeline(), file.tell(), None
+            for record in self._in_order(Records(file, self.unread)):
+                if record.stream == HEADER_STREAM:
+                    timeline.begin_part(self._later(record))
                 else:
-                    raise RecordingError(f"{self._path}: a packet of stream {stream}, which its header lacks")
+                    t = timeline.recording_time(record.t)
+                    if record.offset != end:
+                        yield t, UNREADABLE, b""
+                    if self.unread.first_offset is None or record.offset < self.unread.first_offset:
+                        first = t if first is None else first
+                        self.unread.first_after_s = t - first
+                    yield t, record.stream, record.body
+                end = record.end
+
+    def _in_order(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Yield headers, and the packets whose times can be those of arrivals."""
+        check, end = ArrivalCheck(len(self.header.streams), self.unread), 0
+        for record in records:
+            is_header = record.stream == HEADER_STREAM
+            # Time that goes back where bytes are spoilt is that of another writer, whose header was among them.
+            is_headless = record.offset != end and check.goes_back(record)
+            if is_header or is_headless:
+                yield from check.flush()
+                check = ArrivalCheck(len(self.header.streams), self.unread)
+                yield record if is_header else Record(end, record.offset, 0.0, HEADER_STREAM, b"")
+            if not is_header:
+                yield from check.push(record)
+            end = record.end
+        yield from check.flush()
+
+    def _later(self, header: Record) -> float:
+        """Return how much later than the first writer's stream time 0 that of a header lies, s; 0 if it is unreadable."""
+        try:
+            return _parse_header(self._path, header.body).epoch - self.header.epoch
+        except RecordingError:
+            self.unread.note(header.offset)
+            self.unread.refused += header.body != b""
+            return 0.0
 
 
 def read(path: Path) -> Recording:
     """Open a recording; RecordingError if the file is none."""
     return Recording(path)
-
-
-class _Timeline:
-    """The times of a recording: those of a later writer are moved behind the packets before it."""
-
-    def __init__(self) -> None:
-        self._last: float | None = None
-        self._floor = float("-inf")
-        self._shift = 0.0
-        self._new_shift: float | None = None
-
-    def begin_part(self, shift: float) -> None:
-        """Begin the part of a writer whose stream time 0 lies this much after the first writer's, s."""
-        if self._last is not None:
-            self._floor, self._new_shift = self._last, shift
-
-    def recording_time(self, t: float) -> float:
-        """Return the recording's time for a writer's, s; for the first writer's the same to the bit."""
-        if self._new_shift is not None:
-            earliest = self._floor - t
-            self._shift = min(max(self._new_shift, earliest), earliest + _MAX_PAUSE_S)
-            self._new_shift = None
-        # A sum may fall short of the floor by rounding.
-        self._last = max(t + self._shift, self._floor) if self._shift else t
-        return self._last
-
-
-class _Records:
-    """The records of an open file in their order; bytes that are none are skipped and counted."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.torn = 0
-        """Bytes that are no record, so far."""
-        self._file = file
-
-    def __iter__(self) -> Iterator[Item]:
-        buffer, at, more = b"", 0, True
-        while True:
-            if more and len(buffer) - at < _MAX_RECORD:
-                chunk = self._file.read(CHUNK)
-                buffer, at, more = buffer[at:] + chunk, 0, len(chunk) == CHUNK
-            if at == len(buffer):
-                return
-            item, end = _decode_record(buffer, at)
-            if item is not None:
-                yield item
-            else:
-                self.torn += end - at
-            at = end
-
-
-def _encode_record(t: float, stream: int, body: bytes) -> bytes:
-    rest = _LENGTH_STREAM_TIME.pack(len(body), stream, t) + body
-    return _MARKER_AND_CRC.pack(_MARKER, zlib.crc32(rest)) + rest
-
-
-def _decode_record(buffer: bytes, at: int) -> tuple[Item | None, int]:
-    """Return the record at this offset and its end; without one, None and where to look next."""
-    start = at + _MARKER_AND_CRC.size
-    if len(buffer) - at >= _MIN_RECORD and buffer.startswith(_MARKER, at):
-        length, stream, t = _LENGTH_STREAM_TIME.unpack_from(buffer, start)
-        end = at + _MIN_RECORD + length
-        if end <= len(buffer) and zlib.crc32(buffer[start:end]) == _MARKER_AND_CRC.unpack_from(buffer, at)[1]:
-            return (t, stream, buffer[start + _LENGTH_STREAM_TIME.size : end]), end
-    marker = buffer.find(_MARKER, at + 1)
-    # The last byte is looked at again: it may be the first half of a marker.
-    return None, marker if marker >= 0 else max(at + 1, len(buffer) - 1)
 
 
 def _open_to_read(path: Path) -> BinaryIO:
@@ -247,18 +201,21 @@ def _open_to_read(path: Path) -> BinaryIO:
 
 def _first_header(path: Path) -> Header:
     with _open_to_read(path) as file:
-        for _, stream, body in _Records(file):
-            if stream != _HEADER_STREAM:
+        for record in Records(file, Unread()):
+            if record.stream != HEADER_STREAM:
                 break
-            return _parse_header(path, body)
+            return _parse_header(path, record.body)
     raise RecordingError(f"{path}: no recording: its first record is no readable header")
 
 
 def _parse_header(path: Path, body: bytes) -> Header:
     try:
-        return msgspec.json.decode(body, type=Header)
+        header = msgspec.json.decode(body, type=Header)
     except msgspec.DecodeError as error:
         raise RecordingError(f"{path}: header: {error}") from error
+    if abs(header.epoch) > _LATEST_EPOCH_S:
+        raise RecordingError(f"{path}: header: epoch {header.epoch:g}, expected Unix time in s")
+    return header
 
 
 def _open_to_append(path: Path, header: Header) -> BinaryIO:
@@ -299,7 +256,7 @@ def _lock(file: BinaryIO, path: Path) -> None:
 def _holds_nothing(path: Path) -> bool:
     """Tell whether the file is empty, or a power cut spoilt the very first write to it."""
     with path.open("rb") as file:
-        return _MAGIC.startswith(file.read(len(_MAGIC))) and next(iter(_Records(file)), None) is None
+        return _MAGIC.startswith(file.read(len(_MAGIC))) and next(iter(Records(file, Unread())), None) is None
 
 
 def _require_same_streams(path: Path, header: Header) -> None:

@@ -1,6 +1,7 @@
 """Scores of reported events against the true boundaries of a labelled recording."""
 
 from collections.abc import Iterable, Sequence
+from math import inf
 
 from msgspec import Struct
 
@@ -8,6 +9,9 @@ from edgehar.types import Event
 
 Segment = tuple[float, float, str]
 """Start and end in stream time, s, and the label of what was done."""
+
+Confusion = dict[str, dict[str, int]]
+"""Windows, by what was done, in common labels, and by the answer."""
 
 TOLERANCE_S = 2.0
 """A reported boundary this near to the true one counts as right, s."""
@@ -94,6 +98,36 @@ def score(
             tolerance_s,
         ),
     }
+
+
+def confusion(answers: Iterable[tuple[float, str]], truth: Iterable[Segment], window_s: float) -> Confusion:
+    """Count windows by what was done all the while and by the answer to them.
+
+    Args:
+        answers: End of each window, s, in order, and the state that was told then.
+        truth: What was done.
+        window_s: Length of a window, s.
+    """
+    counts: Confusion = {}
+    segments = iter(merge(truth))
+    start, end, label = next(segments, (inf, inf, ""))
+    for t, state in answers:
+        while t > end:
+            start, end, label = next(segments, (inf, inf, ""))
+        if t - window_s >= start:
+            row = counts.setdefault(label, {})
+            row[state] = row.get(state, 0) + 1
+    return counts
+
+
+def f1(counts: Confusion, labels: Iterable[str]) -> dict[str, float]:
+    """Return F1 of each of these labels that was done; any other answer is an error."""
+    scores = {}
+    for label in labels:
+        if label in counts:
+            answered = sum(row.get(label, 0) for row in counts.values())
+            scores[label] = 2 * counts[label].get(label, 0) / (sum(counts[label].values()) + answered)
+    return scores
 
 
 def _match(

@@ -1,16 +1,21 @@
 """A recording in the place of the sensors it was made from."""
 
+import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from edgehar.errors import RecordingError
 from edgehar.recordings.ehr import Header, read
+from edgehar.recordings.ehr_records import Unread
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.pace import Pace
 from edgehar.types import Item
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class Track(Struct, frozen=True, eq=False):
@@ -22,9 +27,16 @@ class Track(Struct, frozen=True, eq=False):
     """Can be iterated again and again."""
     truth: Sequence[tuple[float, float, str]] = ()
     """(start, end, label), stream time in s; empty if nobody wrote it down."""
+    name: str = ""
+    """Of the file."""
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self.packets)
+
+    @property
+    def unread(self) -> Unread:
+        """What the latest iteration met so far and could not read; a set is read whole or refused."""
+        return self.packets.unread if isinstance(self.packets, _Chosen) else Unread()
 
 
 def open_recording(
@@ -35,17 +47,54 @@ def open_recording(
     Args:
         path: The file.
         subject: Which person of a set.
-        placements: Which sensors of a set; all by default.
+        placements: Which sensors, all by default; `RECORDED=WORN` lets one stand for a sensor worn elsewhere.
     """
+    recorded = [placement.partition("=")[0] for placement in placements or ()]
+    if len(set(recorded)) < len(recorded):
+        raise RecordingError(f"{path}: placements {', '.join(recorded)}; each can be chosen once")
     if path.suffix == ".npz":
         from edgehar.recordings.npz import read_npz  # noqa: PLC0415 - sets are for trying out, not for the Pi
 
-        trials = read_npz(path, subject=subject, placements=placements)
-        return Track(trials.header, trials, trials.truth)
-    if subject is not None or placements is not None:
-        raise RecordingError(f"{path}: only an .npz set has subjects and sensors to choose from")
-    recording = read(path)
-    return Track(recording.header, recording)
+        trials = read_npz(path, subject=subject, placements=recorded)
+        track = Track(trials.header, trials, trials.truth, str(path))
+    elif subject is not None:
+        raise RecordingError(f"{path}: only an .npz set has subjects to choose from")
+    else:
+        chosen = _Chosen(path, recorded)
+        track = Track(chosen.header, chosen, name=str(path))
+    if not placements:
+        return track
+    worn = [placement.rpartition("=")[2] for placement in placements]
+    streams = [replace(s, placement=as_) for s, as_ in zip(track.header.streams, worn, strict=True)]
+    return replace(track, header=replace(track.header, streams=tuple(streams)))
+
+
+class _Chosen:
+    """Those sensors of a recording that stood at some placements, in their order; all if none is named."""
+
+    def __init__(self, path: Path, placements: Sequence[str]) -> None:
+        self._recording = read(path)
+        header = self._recording.header
+        recorded = [stream.placement for stream in header.streams]
+        if unknown := [placement for placement in placements if placement not in recorded]:
+            raise RecordingError(
+                f"{path}: no placement {', '.join(unknown)}; there are {', '.join(recorded)}"
+            )
+        chosen = [recorded.index(placement) for placement in placements] or range(len(recorded))
+        self.header = replace(header, streams=tuple(header.streams[i] for i in chosen))
+        self._index = {stream: i for i, stream in enumerate(chosen)}
+
+    @property
+    def unread(self) -> Unread:
+        """What the latest iteration met so far and could not read."""
+        return self._recording.unread
+
+    def __iter__(self) -> Iterator[Item]:
+        for t, stream, body in self._recording:
+            if stream in self._index:
+                yield t, self._index[stream], body
+            elif not body:
+                yield t, min(stream, 0), body
 
 
 class Replay:
@@ -70,3 +119,5 @@ class Replay:
             await pace.until(t)
             self.link.heard_at = time.monotonic()
             deliver(t, stream, body)
+        if isinstance(self._recording, Track) and (unread := self._recording.unread.in_words()):
+            _LOGGER.warning("%s: could not be read: %s", self._recording.name, unread)
