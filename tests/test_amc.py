@@ -163,6 +163,40 @@ def test_axes_that_are_none_are_refused(tmp_path: Path, old: str, new: str, says
         read_amc(tmp_path / "x.asf", tmp_path / "x.amc")
 
 
+def test_a_byte_order_mark_and_a_finger_that_is_no_number_are_read_over(tmp_path: Path) -> None:
+    plain = read(tmp_path, STANDING)
+    bone_of_finger = bone("rfingers", (-1.0, 0.0, 0.0), 0.7, "0 0 0", "rx").replace(
+        "length 0.7", "length nan"
+    )
+    content = (
+        skeleton()
+        .replace(":hierarchy", f"{bone_of_finger}:hierarchy")
+        .replace("rwrist rhand", "rwrist rhand\nrhand rfingers")
+    )
+    (tmp_path / "y.asf").write_text(content, "utf-8-sig")
+    (tmp_path / "y.amc").write_text(angles({**STANDING, "rfingers": "nan"}), "utf-8-sig")
+    motion = read_amc(tmp_path / "y.asf", tmp_path / "y.amc")
+    for name, x in plain.joints.items():
+        assert motion.joints[name] == pytest.approx(x)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("length 7.0", "length nan", "ltibia: expected lengths as its offset, got nan"),
+        ("axis 0 0 20", "axis 0 0 inf", "lfemur: expected three angles as `axis`"),
+        ("length 0.45", "length inf", "expected a length above 0 under :units"),
+        ("length 0.45", "length nan", "expected a length above 0 under :units"),
+        ("rwrist rhand", "rwrist rhand\nrwrist rhand", "a bone stands twice"),
+    ],
+)
+def test_a_skeleton_whose_numbers_are_none_is_refused(tmp_path: Path, old: str, new: str, says: str) -> None:
+    (tmp_path / "x.asf").write_text(skeleton().replace(old, new, 1))
+    (tmp_path / "x.amc").write_text(angles(STANDING))
+    with pytest.raises(RecordingError, match=says):
+        read_amc(tmp_path / "x.asf", tmp_path / "x.amc")
+
+
 @pytest.mark.parametrize("word", [":bonedata", ":hierarchy", "  order TX TY TZ RX RY RZ", "lhumerus lradius"])
 def test_a_broken_skeleton_is_refused(tmp_path: Path, word: str) -> None:
     (tmp_path / "x.asf").write_text(skeleton().replace(word, "", 1))

@@ -129,7 +129,7 @@ def test_recorded_walkers_feel_about_one_g(data: Path) -> None:
 def folder(path: Path, *rows: str, frames: int = 200) -> Path:
     lines = "".join(f"0 {80 + (i >= 5)} {0.5 * i} 0 0 0\n" for i in range(frames))
     (path / "a.bvh").write_text(CLIP + lines)
-    (path / "index.csv").write_text(HEAD + "\n".join(rows) + "\n")
+    (path / "index.csv").write_text(HEAD + "\n".join(rows) + "\n", "utf-8")
     return path
 
 
@@ -146,6 +146,14 @@ def test_unit_and_axis_come_from_the_index(tmp_path: Path) -> None:
     assert clip.motion.joints["pelvis"][-1, 0] > 0.5
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_an_index_may_begin_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    here = folder(tmp_path, 'a.bvh,"walk, über Stock",4,50,cm,y,')
+    index = here / "index.csv"
+    index.write_bytes(index.read_text("utf-8").replace("\n", "\r\n").encode(encoding))
+    assert [clip.content for clip in read_collection(here)] == ["walk, über Stock"]
+
+
 @pytest.mark.parametrize(
     ("row", "says"),
     [
@@ -154,6 +162,15 @@ def test_unit_and_axis_come_from_the_index(tmp_path: Path) -> None:
         ("a.bvh,walk,4,50,cm,y,Jog-1-2", "name@from-to"),
         ("a.bvh,walk,4,50,cm,y", r"index\.csv: a\.bvh: .*frame_labels missing"),
         ("a.bvh", r"index\.csv: a\.bvh: .*content, frame_labels, unit, up_axis missing"),
+        ("a.bvh,walk,4,50,cm,y,Jog@150-201", r"frames within the clip's 200, got 'Jog@150-201'"),
+        ("a.bvh,walk,4,50,cm,y,Jog@500-700", r"index\.csv: a\.bvh: frame_labels: .*got 'Jog@500-700'"),
+        ("a.bvh,walk,4,50,cm,y,Jog@60-50", r"got 'Jog@60-50'"),
+        (
+            "a.bvh,walk, slow,4,50,cm,y,",
+            r"index\.csv: a\.bvh: expected a cell for each column, got more; .*quotes",
+        ),
+        ('a.bvh,"walk,4,50,cm,y,', r"index\.csv: expected a table with commas"),
+        (f"a.bvh,{'w' * 200_000},4,50,cm,y,", r"index\.csv: expected a table with commas"),
         ("b.bvh,walk,4,50,cm,y,", "b.bvh"),
     ],
 )

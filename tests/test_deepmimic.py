@@ -78,6 +78,24 @@ def test_wrong_frames_are_refused() -> None:
         read_deepmimic(flat)
 
 
+def test_a_number_that_is_none_is_named_with_its_place() -> None:
+    for value in (np.nan, np.inf, 1e300):
+        frames = upright(5)
+        frames[3, LEFT_ELBOW] = value
+        with pytest.raises(RecordingError, match="walk: expected a number in frame 4, column 43, got"):
+            read_deepmimic(frames, "walk")
+    frames = upright(5)
+    frames[2, 0] = np.nan
+    with pytest.raises(RecordingError, match="walk: expected the s that frame 3 lasts in column 0, got nan"):
+        read_deepmimic(frames, "walk")
+    # After the last frame nothing comes.
+    frames = upright(5)
+    frames[4, 0] = np.nan
+    assert read_deepmimic(frames).t == pytest.approx(0.03 * np.arange(5))
+    with pytest.raises(RecordingError, match=r"44 numbers, got .* of <U"):
+        read_deepmimic(upright(5).astype(str))
+
+
 def test_an_archive_gives_its_clips_apart(tmp_path: Path) -> None:
     path = tmp_path / "clips.npz"
     np.savez(path, frames=np.concatenate([upright(3), upright(5)]), n=[3, 5], path=["a.txt", "b.txt"])
@@ -88,6 +106,12 @@ def test_a_broken_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "clips.npz"
     np.savez(path, frames=upright(4), n=[3], path=["a.txt"])
     with pytest.raises(RecordingError, match=r"clips\.npz: n adds up to 3 of 4"):
+        list(read_archive(path))
+    np.savez(path, frames=upright(4), n=[6, -2], path=["a.txt", "b.txt"])
+    with pytest.raises(RecordingError, match=r"clips\.npz: n adds up to 4 of 4 rows"):
+        list(read_archive(path))
+    np.savez(path, frames=upright(4), n=[4], path=["a.txt", "b.txt"])
+    with pytest.raises(RecordingError, match=r"clips\.npz: 1 numbers of rows in n, but 2 names in path"):
         list(read_archive(path))
     np.savez(path, frames=upright(4))
     with pytest.raises(RecordingError, match=r"clips\.npz: lacks n, path"):

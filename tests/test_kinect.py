@@ -89,12 +89,32 @@ def test_utd_mhad(tmp_path: Path) -> None:
     [
         ({"d_depth": np.zeros((2, 2))}, "lacks d_skel; it holds d_depth"),
         ({"d_skel": np.zeros((20, 2, 30))}, "shape"),
-        ({"d_skel": np.full((20, 3, 30), np.nan)}, "finite"),
+        (
+            {"d_skel": np.full((20, 3, 30), np.nan)},
+            r"x\.mat: d_skel: head of frame 1: expected a place in m, got",
+        ),
+        (
+            {"d_skel": np.full((20, 3, 30), 1e4)},
+            r"x\.mat: d_skel: head of frame 1: expected a place in m, got",
+        ),
+        ({"d_skel": np.full((20, 3, 30), "a")}, "numbers|shape"),
     ],
 )
 def test_utd_mhad_of_another_form_is_refused(tmp_path: Path, arrays: dict[str, Array], words: str) -> None:
     with pytest.raises(RecordingError, match=words):
         read_utd(utd(tmp_path / "x.mat", **arrays))
+
+
+def test_utd_mhads_spine_may_be_none_and_a_body_in_one_point_has_axes(tmp_path: Path) -> None:
+    x = seen(V1_JOINTS)
+    expected = read_utd(utd(tmp_path / "x.mat", d_skel=np.transpose(x, (1, 2, 0))))
+    x[3, V1_JOINTS.index("spine")] = np.nan
+    motion = read_utd(utd(tmp_path / "x.mat", d_skel=np.transpose(x, (1, 2, 0))))
+    for name, rotation in expected.rotations.items():
+        assert motion.rotations[name] == pytest.approx(rotation)
+    # A camera that has lost the body writes zeros.
+    lost = Track(read_utd(utd(tmp_path / "x.mat", d_skel=np.zeros((20, 3, 30)))))
+    assert np.isfinite(lost.frame("thorax").rotation).all()
 
 
 @pytest.mark.parametrize("content", [b"", b"no file of MATLAB's", b"MATLAB 5.0 MAT-file" + bytes(120)])
@@ -171,6 +191,37 @@ def test_ntu_does_not_believe_a_joint_that_was_not_tracked(tmp_path: Path) -> No
     assert [len(motion.t) for motion in read_ntu(path)] == [FRAMES - 1]
 
 
+@pytest.mark.parametrize("word", ["nan", "inf", "NaN"])
+def test_ntu_is_not_refused_for_what_nobody_uses(tmp_path: Path, word: str) -> None:
+    path = ntu(tmp_path / "x.skeleton", {1: (seen(V2_JOINTS), range(FRAMES))})
+    (expected,) = read_ntu(path)
+    lines = path.read_text("ascii").splitlines()
+    # The pixels of a joint, all of a finger, and where the body leans.
+    lines[4] = " ".join([*lines[4].split()[:3], *[word] * 8, "2"])
+    lines[28] = " ".join([word] * 12)
+    lines[2] = lines[2].replace("0.05 -0.2", f"{word} {word}")
+    path.write_bytes("\n".join(lines).encode("utf-8-sig"))
+    (motion,) = read_ntu(path)
+    for name, x in expected.joints.items():
+        assert motion.joints[name] == pytest.approx(x)
+
+
+def test_ntus_joint_without_a_place_was_not_seen(tmp_path: Path) -> None:
+    path = ntu(tmp_path / "x.skeleton", {1: (seen(V2_JOINTS), range(FRAMES))})
+    lines = path.read_text("ascii").splitlines()
+    for frame, word in ((5, "nan"), (20, "1e30")):
+        lines[4 + 28 * frame] = " ".join([word, *lines[4 + 28 * frame].split()[1:]])
+    path.write_text("\n".join(lines), "ascii")
+    (motion,) = read_ntu(path)
+    assert np.abs(motion.joints["hip_left"]).max() < 5.0
+
+
+def test_ntus_frames_beyond_the_number_it_says_are_read(tmp_path: Path) -> None:
+    path = ntu(tmp_path / "x.skeleton", {1: (seen(V2_JOINTS), range(FRAMES))})
+    path.write_text(path.read_text("ascii").replace(f"{FRAMES}\n", "20\n", 1) + "\n \n", "ascii")
+    assert [len(motion.t) for motion in read_ntu(path)] == [FRAMES]
+
+
 def test_ntu_with_nobody_in_it_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="nobody"):
         read_ntu(ntu(tmp_path / "x.skeleton", {}))
@@ -207,8 +258,10 @@ def test_cad60_leaves_out_what_is_seldom_seen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "text", "words"),
     [
-        (2, "3,1,2", "line 3: a frame expected .171 finite numbers., not 3 numbers"),
+        (2, "3,1,2", "line 3: a frame expected .171 numbers., not 3 numbers"),
         (2, "hello", "line 3: a frame expected .* not 'hello'"),
+        (2, "2.5," + "1," * 170, "line 3: frame 2.5 does not follow frame 2"),
+        (2, "9999999," + "1," * 170, "line 3: frame 1e.07 does not follow frame 2"),
         (2, None, "line 3: frame 2 does not follow frame 2"),
         (FRAMES, "FIN", "line 41: a frame expected .* not 'FIN'"),
     ],
@@ -229,3 +282,13 @@ def test_cad60_without_its_end_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text("ascii").removesuffix("END\n"), "ascii")
     with pytest.raises(RecordingError, match="line 41: the file ends where a frame or END is expected"):
         read_cad60(path)
+
+
+def test_cad60_is_not_refused_for_an_orientation(tmp_path: Path) -> None:
+    path = cad60(tmp_path / "x.txt", seen(OPENNI_JOINTS))
+    (expected,) = read_cad60(path)
+    lines = path.read_text("ascii").splitlines()
+    lines[2] = lines[2].replace(",1,0,0,0,1,", ",nan,0,0,0,inf,", 1)
+    path.write_text("\n".join(lines), "ascii")
+    (motion,) = read_cad60(path)
+    assert motion.joints["neck"] == pytest.approx(expected.joints["neck"])

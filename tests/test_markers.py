@@ -151,6 +151,12 @@ def test_a_file_gives_each_repetition_with_its_activity_and_person(tmp_path: Pat
         ({"subject": np.array(["s1", "s2"])}, r"set\.npz: subject .*whole number"),
         ({"n": np.array(50)}, r"set\.npz: n has shape \(\)"),
         ({"rate_hz": np.array(0.0)}, r"set\.npz: rate_hz: expected one number above 0, got 0"),
+        ({"n": np.array([80, -30])}, r"set\.npz: n: expected rows of each repetition"),
+        ({"scale": np.array(np.nan)}, r"set\.npz: scale: expected one number above 0, got nan"),
+        ({"scale": np.array([1.0, 2.0])}, r"set\.npz: scale: expected one number above 0"),
+        ({"scale": np.array("mm")}, r"set\.npz: scale: expected one number above 0, got mm"),
+        ({"marker_names": np.array([], str)}, r"set\.npz: marker_names: expected a list of names"),
+        ({"marker_names": np.array(["C7", "C7"])}, r"set\.npz: marker_names: .* each once"),
         ({"rate_hz": np.array([30.0, np.nan])}, r"set\.npz: rate_hz: expected one number above 0"),
     ],
 )

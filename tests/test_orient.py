@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from edgehar.motion.capture.clip import Motion
-from edgehar.motion.capture.orient import orient, twist_forearms
+from edgehar.motion.capture.orient import frame_from_axes, orient, twist_forearms
 from edgehar.motion.skeleton import SIDES, Array, Figure, rotation_about, segment_lengths
 
 BODY = segment_lengths(1.75)
@@ -197,3 +197,13 @@ def test_twist_is_the_same_for_the_same_seed_and_rests_with_the_arm() -> None:
     assert np.array_equal(once, again)
     resting = twist_forearms(arm(300, still=True), np.random.default_rng(2)).rotations["forearm_left"]
     assert turning(resting).max() < 1e-6
+
+
+def test_a_frame_is_a_rotation_even_where_both_axes_are_one() -> None:
+    z = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    y = np.array([[0.0, 0.0, 2.0], [0.0, 1.0, 0.0], [5.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    frames = frame_from_axes(z, y)
+    assert frames[:, :, 2] == pytest.approx(z)
+    assert np.linalg.det(frames) == pytest.approx(1.0)
+    # From the second row on, y is where it was as long as it may be.
+    assert frames[2, :, 1] == pytest.approx([0.0, 1.0, 0.0])

@@ -147,12 +147,26 @@ def test_what_penn_action_marks_as_invisible_is_not_believed(tmp_path: Path) -> 
     ("change", "words"),
     [
         ({"visibility": None}, "lacks visibility"),
-        ({"y": np.zeros((FRAMES, 12))}, r"y has shape \(30, 12\); \(30, 13\)"),
+        ({"dimensions": np.array([[np.nan, 480.0, 30.0]])}, "dimensions: expected whole numbers, got .*nan"),
+        ({"action": ""}, "action: expected a name"),
+        ({"action": 7}, "action: expected a name"),
+        ({"bbox": "left"}, "bbox: expected numbers"),
+        ({name: np.zeros((0, 13)) for name in ("x", "y", "visibility")}, "expected frames of numbers, got 0"),
+        ({"y": np.zeros((FRAMES, 12))}, r"y has shape \(30, 12\) .*\(30, 13\)"),
     ],
 )
 def test_labels_of_another_form_are_refused(tmp_path: Path, change: dict[str, object], words: str) -> None:
     with pytest.raises(RecordingError, match=words):
         read_penn(penn(tmp_path / "0003.mat", **change))
+
+
+def test_what_is_no_place_in_a_picture_was_not_seen(tmp_path: Path) -> None:
+    visibility = np.ones((FRAMES, len(PENN_JOINTS)))
+    visibility[10:14, PENN_JOINTS.index("wrist_right")] = np.nan
+    x = drawn(PENN_JOINTS)
+    x[10:14, PENN_JOINTS.index("elbow_right")] = 1e300
+    motion = read_penn(penn(tmp_path / "0002.mat", x=x[:, :, 0], y=x[:, :, 1], visibility=visibility)).motion
+    assert_is_our_person(motion)
 
 
 def test_a_set_of_jhmdb_poses(tmp_path: Path) -> None:
@@ -162,6 +176,14 @@ def test_a_set_of_jhmdb_poses(tmp_path: Path) -> None:
     clips = list(read_jhmdb(path))
     assert [clip.label for clip in clips] == ["wave", "clap"]
     assert_is_our_person(clips[1].motion)
+    for n, label in (([FRAMES, FRAMES], "wave"), ([30.0, 30.0], ["wave", "clap"]), (60, "wave")):
+        np.savez(path, pose=pose, n=np.array(n), label=np.array(label))
+        with pytest.raises(RecordingError, match=r"poses\.npz: n has shape"):
+            list(read_jhmdb(path))
+    for n, drawn_pose in (([90, -30], pose), ([FRAMES, FRAMES], np.array(1.0))):
+        np.savez(path, pose=drawn_pose, n=np.array(n), label=np.array(["wave", "clap"]))
+        with pytest.raises(RecordingError, match="pose has shape"):
+            list(read_jhmdb(path))
     np.savez(path, pose=pose, n=np.array([FRAMES]), label=np.array(["wave"]))
     with pytest.raises(RecordingError, match="pose has shape"):
         list(read_jhmdb(path))

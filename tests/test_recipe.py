@@ -31,6 +31,12 @@ def test_what_could_not_be_simulated_is_refused(
         recipes.load(path)
 
 
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    path = tmp_path / "marked.toml"
+    path.write_bytes(TINY.encode("utf-8-sig"))
+    assert recipes.load(path) == recipes.load(ROOT / "tests" / "tiny.toml")
+
+
 def test_another_file_of_the_model_is_no_recipe() -> None:
     network = ROOT / "models" / "imu_tcn.tflite"
     with pytest.raises(ConfigError, match=r"^[^\n]*imu_tcn\.tflite: expected a recipe in TOML[^\n]*$"):

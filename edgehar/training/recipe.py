@@ -128,7 +128,7 @@ def read(path: Path) -> bytes:
 def parse(content: bytes, path: Path) -> Recipe:
     """Return the recipe that a file holds; ConfigError as of `load`."""
     try:
-        recipe = msgspec.toml.decode(content.decode(), type=Recipe)
+        recipe = msgspec.toml.decode(content.decode("utf-8-sig"), type=Recipe)
     except msgspec.DecodeError as error:
         raise ConfigError(f"{path}: {error}") from error
     except UnicodeDecodeError as error:

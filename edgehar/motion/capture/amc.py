@@ -11,9 +11,9 @@ import numpy as np
 from msgspec import Struct
 
 from edgehar.errors import RecordingError
-from edgehar.motion.capture.bvh import read_text
 from edgehar.motion.capture.clip import Motion
-from edgehar.motion.capture.rig import Rig, RigMotion, forward_kinematics
+from edgehar.motion.capture.rig import LARGEST, Rig, RigMotion, forward_kinematics
+from edgehar.motion.capture.text_files import read_text
 from edgehar.motion.skeleton import Array, rotation_about
 
 INCH = 0.0254
@@ -55,19 +55,36 @@ def read_amc(asf: Path, amc: Path, rate: float = CMU_RATE) -> Motion:
     """
     skeleton = _skeleton(read_text(asf), asf)
     frames = _frames(read_text(amc), skeleton, amc)
-    rows = len(frames[skeleton.bones[0].name])
-    rig, owners = _rig(skeleton)
-    turns = [
-        np.broadcast_to(np.eye(3), (rows, 3, 3))
-        if bone is None
-        else _bone_rotation(bone, frames.get(bone.name), rows, skeleton)
-        for bone in owners
-    ]
     root = skeleton.bones[0]
-    place = frames[root.name][:, [root.dof.index(name) for name in _PLACE]]
+    rows = len(frames[root.name])
+    rig, owners = _rig(skeleton)
+
+    def place(joint: int) -> Array | None:
+        if joint:
+            return None
+        columns = [root.dof.index(name) for name in _PLACE]
+        return _finite(frames[root.name], root, amc)[:, columns]
+
+    def turn(joint: int) -> Array:
+        bone = owners[joint]
+        if bone is None or bone.name not in frames:
+            return np.broadcast_to(np.eye(3), (rows, 3, 3))
+        return _bone_rotation(bone, _finite(frames[bone.name], bone, amc), skeleton)
+
     return forward_kinematics(
-        rig, RigMotion(np.arange(rows) / rate, place, turns.__getitem__, skeleton.metres, "y", amc.name)
+        rig, RigMotion(np.arange(rows) / rate, place, turn, skeleton.metres, "y", amc.name)
     )
+
+
+def _finite(values: Array, bone: _Bone, path: Path) -> Array:
+    """Return the values (rows, numbers) of a bone; RecordingError if one of them is no number."""
+    if len(wrong := np.argwhere(~(np.abs(values) < LARGEST))):
+        row, column = wrong[0]
+        raise RecordingError(
+            f"{path}: {bone.name}: expected numbers, got {values[row, column]} in frame {row + 1}; "
+            "cut that frame out, or fill it in"
+        )
+    return values
 
 
 def _rig(skeleton: _Skeleton) -> tuple[Rig, list[_Bone | None]]:
@@ -79,15 +96,21 @@ def _rig(skeleton: _Skeleton) -> tuple[Rig, list[_Bone | None]]:
         parent = skeleton.bones[at[bone.parent]] if bone.parent else None
         names.append(bone.name)
         parents.append(at[bone.parent] if parent else -1)
-        offsets.append(np.zeros(3) if parent is None else parent.length * np.array(parent.direction))
+        offsets.append(np.zeros(3) if parent is None else _tip(parent))
         owners.append(bone)
     childless = set(at) - {bone.parent for bone in skeleton.bones}
     for bone in (b for b in skeleton.bones if b.name in childless):
         names.append(f"{bone.name}_end")
         parents.append(at[bone.name])
-        offsets.append(bone.length * np.array(bone.direction))
+        offsets.append(_tip(bone))
         owners.append(None)
     return Rig(tuple(names), tuple(parents), np.stack(offsets)), owners
+
+
+def _tip(bone: _Bone) -> Array:
+    """Return (3,), where a bone ends from where it begins; not finite if the file says so."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return bone.length * np.array(bone.direction)
 
 
 def _rotation_sequence(order: str, angles: Array) -> Array:
@@ -98,10 +121,8 @@ def _rotation_sequence(order: str, angles: Array) -> Array:
     return np.asarray(total)
 
 
-def _bone_rotation(bone: _Bone, values: Array | None, rows: int, skeleton: _Skeleton) -> Array:
+def _bone_rotation(bone: _Bone, values: Array, skeleton: _Skeleton) -> Array:
     frame = _rotation_sequence(bone.order, np.array([bone.axis]) * skeleton.radians)[0]
-    if values is None:
-        return np.broadcast_to(np.eye(3), (rows, 3, 3))
     columns = [i for i, name in enumerate(bone.dof) if name[0] == "r"]
     order = "".join(bone.dof[i][1] for i in columns)
     return np.asarray(frame @ _rotation_sequence(order, values[:, columns] * skeleton.radians) @ frame.T)
@@ -120,6 +141,8 @@ def _skeleton(text: str, path: Path) -> _Skeleton:
         raise RecordingError(
             f"{path}: expected :root, :bonedata and :hierarchy as an ASF file has them: {error!r}"
         ) from error
+    if not 1.0 / LARGEST < skeleton.metres < LARGEST:
+        raise RecordingError(f"{path}: expected a length above 0 under :units; mend the file")
     for bone in skeleton.bones:
         _check_bone(bone, path)
     missing = set(_PLACE) - set(skeleton.bones[0].dof)
@@ -132,6 +155,10 @@ def _skeleton(text: str, path: Path) -> _Skeleton:
 
 
 def _check_bone(bone: _Bone, path: Path) -> None:
+    if not all(abs(angle) < LARGEST for angle in bone.axis):
+        raise RecordingError(
+            f"{path}: {bone.name}: expected three angles as `axis`, got {bone.axis}; mend the file"
+        )
     if sorted(bone.order) != sorted(_AXES):
         raise RecordingError(
             f"{path}: {bone.name}: expected X, Y and Z, each once, as the order of `axis`, got "
@@ -200,6 +227,8 @@ def _hierarchy(bones: list[_Bone], lines: list[list[str]]) -> list[_Bone]:
                 by_name[name].parent = words[0]
                 ordered.append(by_name[name])
     places = {bone.name: i for i, bone in enumerate(ordered)}
+    if len(places) < len(ordered):
+        raise ValueError("a bone stands twice in :hierarchy")
     if any(places[bone.parent] >= places[bone.name] for bone in ordered[1:]):
         raise ValueError("a bone stands before its parent in :hierarchy")
     return ordered
@@ -229,13 +258,6 @@ def _frames(text: str, skeleton: _Skeleton, path: Path) -> dict[str, Array]:
             f"{path}: {rows} frames, but not all of them hold {short or 'root'}; is the file cut off?"
         )
     try:
-        frames = {name: np.array(lines, dtype=np.float64) for name, lines in angles.items()}
+        return {name: np.array(lines, dtype=np.float64) for name, lines in angles.items()}
     except ValueError as error:
         raise RecordingError(f"{path}: {error}") from error
-    for name, values in frames.items():
-        if len(wrong := np.argwhere(~np.isfinite(values))):
-            raise RecordingError(
-                f"{path}: {name}: expected numbers, got {values[tuple(wrong[0])]} in frame {wrong[0][0] + 1}; "
-                "cut that frame out, or fill it in"
-            )
-    return frames

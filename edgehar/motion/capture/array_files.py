@@ -1,4 +1,4 @@
-"""Named arrays out of npz and MATLAB files."""
+"""Named arrays out of npz files."""
 
 import tokenize
 import zipfile
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
@@ -16,7 +15,7 @@ from edgehar.errors import RecordingError
 Arrays = dict[str, NDArray[Any]]
 
 _FAULTS = (ValueError, TypeError, AttributeError, EOFError, KeyError, IndexError, RuntimeError)
-"""Errors that NumPy and SciPy raise, among others, of a damaged file."""
+"""Errors that NumPy raises, among others, of a damaged file."""
 
 
 def read_npz(path: Path, *names: str) -> Arrays:
@@ -24,7 +23,7 @@ def read_npz(path: Path, *names: str) -> Arrays:
     try:
         # NumPy leaves a file open that it opened itself and cannot read.
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            _require(path, file, names)
+            require_arrays(path, file, names)
             return {name: np.asarray(file[name]) for name in names}
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror or error}") from error
@@ -32,20 +31,8 @@ def read_npz(path: Path, *names: str) -> Arrays:
         raise RecordingError(f"{path}: no npz file, or a damaged one: {error}") from error
 
 
-def read_matlab(path: Path, *names: str) -> Arrays:
-    """Read these variables of a .mat file up to version 7; RecordingError if it is none, or lacks one."""
-    try:
-        content = scipy.io.loadmat(str(path), appendmat=False)
-    except OSError as error:
-        raise RecordingError(f"{path}: {error.strerror or error}") from error
-    except (*_FAULTS, scipy.io.matlab.MatReadError, zlib.error) as error:
-        raise RecordingError(f"{path}: no MATLAB file, or a damaged one: {error}") from error
-    variables = {name: value for name, value in content.items() if not name.startswith("__")}
-    _require(path, variables, names)
-    return {name: np.asarray(variables[name]) for name in names}
-
-
-def _require(path: Path, arrays: Mapping[str, Any], names: tuple[str, ...]) -> None:
+def require_arrays(path: Path, arrays: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    """Refuse a file without one of these by RecordingError that says what it holds."""
     missing = [name for name in names if name not in arrays]
     if missing:
         raise RecordingError(f"{path}: lacks {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")

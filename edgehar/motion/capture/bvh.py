@@ -1,8 +1,8 @@
-"""BVH files: a tree of joints in text, then a line of channels per frame. Names of joints are read by `rig`."""
+"""BVH files: a tree of joints in text, then a line of channels per frame. Names of joints are read by `joint_names`."""
 
-import gzip
+import re
 import warnings
-import zlib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,11 +11,18 @@ from msgspec import Struct
 
 from edgehar.errors import RecordingError
 from edgehar.motion.capture.clip import Motion
-from edgehar.motion.capture.rig import Rig, RigMotion, Up, forward_kinematics
+from edgehar.motion.capture.rig import LARGEST, Rig, RigMotion, Up, forward_kinematics
+from edgehar.motion.capture.text_files import read_text
 from edgehar.motion.skeleton import Array, rotation_about
 
 _AXES = {"x": 0, "y": 1, "z": 2}
 _CHANNELS = {axis + kind for axis in _AXES for kind in ("position", "rotation")}
+
+_TIMING = re.compile(r"\s*Frames:\s*([0-9]{1,9})\s+Frame\s+Time:\s*(\S+)", re.IGNORECASE)
+_LEAST_FRAME_TIME = 1e-6
+"""s; no camera is faster."""
+_NO_NUMBER = re.compile(r"[-+]?(1\.#\w+|nan\(\w+\))", re.IGNORECASE)
+"""NaN and infinity as C libraries write them and Python does not read them."""
 
 
 class _Joint(Struct):
@@ -26,19 +33,34 @@ class _Joint(Struct):
     offset: tuple[float, ...] = (0.0, 0.0, 0.0)
     channels: tuple[str, ...] = ()
     """Names in lower case."""
+    column: int = 0
+    """Column of the first channel."""
 
 
-def read_text(path: Path) -> str:
-    """Read a text file, unpacked if it ends in `.gz`.
+class _Clip(Struct, frozen=True, eq=False):
+    """Content of a file."""
 
-    Raises:
-        RecordingError: if it is missing, broken or no text.
-    """
-    try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        return raw.decode("utf-8")
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise RecordingError(f"{path}: cannot be read as (gzipped) text: {error}") from error
+    joints: list[_Joint]
+    values: Array
+    """(rows, channels of all joints), in the file's unit and degrees."""
+    path: Path
+
+    def channels(self, index: int, kind: str) -> tuple[list[int], Array]:
+        """Return the axes of a joint's channels of one kind, in their order, and their values (rows, axes).
+
+        Raises:
+            RecordingError: if one of these is NaN or beyond measure.
+        """
+        joint = self.joints[index]
+        of_kind = [i for i, channel in enumerate(joint.channels) if channel.endswith(kind)]
+        values = self.values[:, [joint.column + i for i in of_kind]]
+        if len(wrong := np.argwhere(~(np.abs(values) < LARGEST))):
+            row, column = wrong[0]
+            raise RecordingError(
+                f"{self.path}: frame {row + 1}, {joint.name} {joint.channels[of_kind[column]].capitalize()}: expected a number, "
+                f"got {values[row, column]}; cut that frame out, or fill it in"
+            )
+        return [_AXES[joint.channels[i][0]] for i in of_kind], values
 
 
 def read_bvh(path: Path, metres: float = 0.01, up: Up = "y") -> Motion:
@@ -52,18 +74,17 @@ def read_bvh(path: Path, metres: float = 0.01, up: Up = "y") -> Motion:
     Raises:
         RecordingError: if it is no BVH file, is cut off, or lacks joints of a body.
     """
-    head, marker, tail = read_text(path).partition("MOTION")
-    if not marker or not head.lstrip().startswith("HIERARCHY"):
+    head, *tail = re.split(r"\sMOTION\s", read_text(path), maxsplit=1)
+    if not tail or not head.lstrip().startswith("HIERARCHY"):
         raise RecordingError(f"{path}: expected HIERARCHY ... MOTION as a BVH file has them; is it one?")
-    joints = _hierarchy(head.split(), path)
-    frame, values = _frames(tail, sum(len(joint.channels) for joint in joints), path)
-    turns = partial(_joint_rotation, joints, values)
+    joints = _hierarchy(re.sub(r"([{}])", r" \1 ", head).split(), path)
+    frame, values = _frames(tail[0], joints, path)
+    clip = _Clip(joints, values, path)
     offsets: Array = np.array([joint.offset for joint in joints], dtype=np.float64)
     rig = Rig(tuple(j.name for j in joints), tuple(j.parent for j in joints), offsets)
     t: Array = frame * np.arange(len(values), dtype=np.float64)
-    return forward_kinematics(
-        rig, RigMotion(t, _root_positions(joints, values) + offsets[0], turns, metres, up, path.name)
-    )
+    place, turn = partial(_joint_place, clip), partial(_joint_rotation, clip)
+    return forward_kinematics(rig, RigMotion(t, place, turn, metres, up, path.name))
 
 
 def _hierarchy(words: list[str], path: Path) -> list[_Joint]:
@@ -78,22 +99,23 @@ def _tree(words: list[str]) -> list[_Joint]:
     """Read the joints in the file's order, in which parents come first."""
     joints: list[_Joint] = []
     unclosed: list[int] = []
-    at = 1
+    at, column = 1, 0
     while at < len(words):
         word = words[at]
         if word in {"ROOT", "JOINT", "End"}:
-            name = f"{joints[unclosed[-1]].name}_site" if word == "End" else words[at + 1]
+            bracket = words.index("{", at)
+            name = f"{joints[unclosed[-1]].name}_site" if word == "End" else " ".join(words[at + 1 : bracket])
             joints.append(_Joint(name, unclosed[-1] if unclosed else -1))
             unclosed.append(len(joints) - 1)
-            at += 3
+            at = bracket + 1
         elif word == "OFFSET":
             x, y, z = (float(w) for w in words[at + 1 : at + 4])
             joints[unclosed[-1]].offset = (x, y, z)
             at += 4
         elif word == "CHANNELS":
             joint = joints[unclosed[-1]]
-            joint.channels = _channels(joint.name, int(words[at + 1]), words[at + 2 :])
-            at += 2 + len(joint.channels)
+            joint.channels, joint.column = _channels(joint.name, int(words[at + 1]), words[at + 2 :]), column
+            at, column = at + 2 + len(joint.channels), column + len(joint.channels)
         elif word == "}":
             unclosed.pop()
             at += 1
@@ -115,39 +137,71 @@ def _channels(joint: str, count: int, words: list[str]) -> tuple[str, ...]:
     return channels
 
 
-def _frames(text: str, columns: int, path: Path) -> tuple[float, Array]:
-    """Read the seconds per frame and (rows, columns)."""
+def _frames(text: str, joints: Sequence[_Joint], path: Path) -> tuple[float, Array]:
+    """Read the seconds per frame and (rows, columns): all rows, should the file have more than it says."""
+    timing = _TIMING.match(text)
     try:
-        _, row_count, _, _, frame_time, numbers = text.split(maxsplit=5)
-        rows, frame = int(row_count), float(frame_time)
-        with warnings.catch_warnings():
-            # What is no number is only warned of.
-            warnings.simplefilter("error")
-            values = np.fromstring(numbers, dtype=np.float64, sep=" ")
-    except (ValueError, DeprecationWarning) as error:
-        raise RecordingError(f"{path}: the MOTION part is broken: {error}") from error
-    if not frame > 0.0 or rows < 1 or values.size != rows * columns or not np.isfinite(values).all():
+        promised, frame = (int(timing[1]), float(timing[2])) if timing else (0, 0.0)
+    except ValueError:
+        timing = None
+    if timing is None:
         raise RecordingError(
-            f"{path}: expected {rows} frames of {columns} numbers, {frame} s apart; "
+            f"{path}: the MOTION part is broken: expected Frames: and Frame Time: with numbers"
+        )
+    channels = [f"{joint.name} {channel.capitalize()}" for joint in joints for channel in joint.channels]
+    values = _numbers(text[timing.end() :], channels, path)
+    rows, rest = divmod(values.size, max(len(channels), 1))
+    if not _LEAST_FRAME_TIME <= frame < np.inf or rows < max(promised, 1) or rest or not channels:
+        raise RecordingError(
+            f"{path}: expected {promised} frames of {len(channels)} numbers, {frame} s apart; "
             f"there are {values.size} numbers. Is the file cut off?"
         )
-    return frame, values.reshape(rows, columns)
+    return frame, values.reshape(rows, len(channels))
 
 
-def _root_positions(joints: list[_Joint], values: Array) -> Array:
-    """Return (rows, 3), the position of the root."""
-    root = np.zeros((len(values), 3))
-    for column, channel in enumerate(joints[0].channels):
-        if channel.endswith("position"):
-            root[:, _AXES[channel[0]]] = values[:, column]
-    return root
+def _numbers(text: str, channels: Sequence[str], path: Path) -> Array:
+    with warnings.catch_warnings():
+        # What is no number is only warned of.
+        warnings.simplefilter("error")
+        try:
+            return np.fromstring(text, dtype=np.float64, sep=" ")
+        except (ValueError, DeprecationWarning):
+            words = [_NO_NUMBER.sub("nan", word) for word in text.split()]
+    for i, word in enumerate(words):
+        try:
+            float(word)
+        except ValueError as error:
+            row, column = divmod(i, max(len(channels), 1))
+            where = f"frame {row + 1}, {channels[column] if channels else 'no channel'}"
+            raise RecordingError(
+                f"{path}: {where}: expected a number, got {word[:40]!r}; mend the file"
+            ) from error
+    return np.array(words, dtype=np.float64)
 
 
-def _joint_rotation(joints: list[_Joint], values: Array, index: int) -> Array:
+def _joint_place(clip: _Clip, index: int) -> Array | None:
+    """Return (rows, 3), the joint against its parent; None if no channel tells it, and its OFFSET does.
+
+    Such channels hold the place itself. Some files have the way from OFFSET instead: of a bone, which has a length,
+    one sees it.
+    """
+    axes, values = clip.channels(index, "position")
+    joint = clip.joints[index]
+    if not axes:
+        return None
+    offset = np.array(joint.offset)
+    usual = np.median(values, axis=0)
+    if joint.parent >= 0 and np.linalg.norm(usual) < np.linalg.norm(usual - offset[axes]):
+        values = values + offset[axes]
+    place = np.tile(offset, (len(values), 1))
+    place[:, axes] = values
+    return place
+
+
+def _joint_rotation(clip: _Clip, index: int) -> Array:
     """Return (rows, 3, 3) of one joint: its channels' turns, in their order, each in the turned axes."""
-    column = sum(len(joint.channels) for joint in joints[:index])
-    total = np.broadcast_to(np.eye(3), (len(values), 3, 3))
-    for channel, degrees in zip(joints[index].channels, values[:, column:].T, strict=False):
-        if channel.endswith("rotation"):
-            total = total @ rotation_about(_AXES[channel[0]], np.deg2rad(degrees), len(values))
+    total = np.broadcast_to(np.eye(3), (len(clip.values), 3, 3))
+    axes, turns = clip.channels(index, "rotation")
+    for axis, degrees in zip(axes, turns.T, strict=True):
+        total = total @ rotation_about(axis, np.deg2rad(degrees), len(clip.values))
     return np.asarray(total)

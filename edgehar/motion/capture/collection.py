@@ -6,6 +6,7 @@ person, or of two who move together, bear the same group.
 """
 
 import csv
+import io
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,10 +16,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from edgehar.errors import RecordingError
-from edgehar.motion.capture.bvh import read_bvh, read_text
+from edgehar.motion.capture.bvh import read_bvh
 from edgehar.motion.capture.clip import Motion, Span
 from edgehar.motion.capture.deepmimic import read_archive
 from edgehar.motion.capture.gaps import slice_rows, split_at_jumps
+from edgehar.motion.capture.text_files import read_text
+from edgehar.motion.skeleton import Array
 
 LABELS = ("walking", "running", "jumping", "punching", "waving", "clapping", "standing", "other")
 """Labels of recorded clips. Nobody in the present collection waves or claps."""
@@ -118,8 +121,7 @@ def read_collection(folder: Path) -> Iterator[Take]:
         name = path.name.partition(".")[0]
         if name not in _DUPLICATES:
             motion = read_bvh(path, _METRES[row["unit"]], "z" if row["up_axis"] == "z" else "y")
-            spans = _spans(row["frame_labels"], float(np.median(np.diff(motion.t))), folder)
-            motion = replace(motion, source=row["file"], spans=spans)
+            motion = replace(motion, source=row["file"], spans=_spans(row, motion.t, folder))
             yield Take(row["content"], _LABEL_OF.get(row["content"], "other"), _group(row["file"]), motion)
     if (folder / _ARCHIVE).exists():
         yield from _archive(folder / _ARCHIVE)
@@ -143,13 +145,20 @@ def _content(name: str) -> str | None:
 
 
 def _index(path: Path) -> list[dict[str, str]]:
-    rows = list(csv.DictReader(read_text(path).splitlines()))
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True))
+    except csv.Error as error:
+        raise RecordingError(f"{path}: expected a table with commas between the cells: {error}") from error
     wanted = {"file", "content", "unit", "up_axis", "frame_labels"}
     if not rows or wanted - set(rows[0]):
         raise RecordingError(
             f"{path}: expected columns {', '.join(sorted(wanted))}, got {list(rows[0]) if rows else []}"
         )
     for row in rows:
+        if None in row:
+            raise RecordingError(
+                f"{path}: {row['file']}: expected a cell for each column, got more; put a cell with commas in quotes"
+            )
         short = sorted(name for name in wanted if row[name] is None)
         if short:
             raise RecordingError(
@@ -163,16 +172,19 @@ def _index(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _spans(text: str, frame: float, folder: Path) -> tuple[Span, ...]:
-    """Read spans from `name@first-last;...`, in frames."""
+def _spans(row: Mapping[str, str], t: Array, folder: Path) -> tuple[Span, ...]:
+    """Read spans from `name@first-last;...`, in frames of the clip with times `t`."""
     spans = []
-    for piece in filter(None, text.split(";")):
-        match = re.fullmatch(r"(.+)@(\d+)-(\d+)", piece.strip())
+    where = f"{folder / 'index.csv'}: {row['file']}: frame_labels"
+    for piece in filter(None, row["frame_labels"].split(";")):
+        match = re.fullmatch(r"(.+)@([0-9]{1,9})-([0-9]{1,9})", piece.strip())
         if match is None:
-            raise RecordingError(
-                f"{folder / 'index.csv'}: expected name@from-to in frame_labels, got {piece!r}"
-            )
-        spans.append(Span(match[1], int(match[2]) * frame, int(match[3]) * frame))
+            raise RecordingError(f"{where}: expected name@from-to, got {piece!r}")
+        first, last = int(match[2]), int(match[3])
+        if not first < last <= len(t):
+            raise RecordingError(f"{where}: expected frames within the clip's {len(t)}, got {piece!r}")
+        frame = float(np.median(np.diff(t))) if len(t) > 1 else 0.0
+        spans.append(Span(match[1], first * frame, last * frame))
     return tuple(spans)
 
 

@@ -14,10 +14,12 @@ import numpy as np
 from edgehar.errors import RecordingError
 from edgehar.motion.capture.array_files import read_npz
 from edgehar.motion.capture.clip import Motion
-from edgehar.motion.capture.rig import Rig, RigMotion, forward_kinematics
+from edgehar.motion.capture.rig import LARGEST, Rig, RigMotion, forward_kinematics
 from edgehar.motion.skeleton import Array, rotation_about
 
 COLUMNS = 44
+_LONGEST_FRAME = 3600.0
+"""s; whoever takes an hour for one does not record movement."""
 
 # Name, parent, place against the parent (m), numbers in a frame. Toes stand at the front of the foot's box.
 _BODY: tuple[tuple[str, int, tuple[float, float, float], int], ...] = (
@@ -68,15 +70,24 @@ def read_deepmimic(frames: Array, source: str = "") -> Motion:
     Raises:
         RecordingError: if these are no such frames.
     """
-    if frames.ndim != 2 or frames.shape[1] != COLUMNS or len(frames) < 2:
+    if frames.ndim != 2 or frames.shape[1] != COLUMNS or len(frames) < 2 or frames.dtype.kind not in "fiu":
         raise RecordingError(
-            f"{source}: expected two or more frames of {COLUMNS} numbers, got {frames.shape}"
+            f"{source}: expected two or more frames of {COLUMNS} numbers, got {frames.shape} of {frames.dtype}"
         )
     x = frames.astype(np.float64)
-    if not np.isfinite(x).all() or (x[:-1, 0] <= 0.0).any():
-        raise RecordingError(f"{source}: a number is not finite, or a frame (column 0) lasts no time")
+    for row, column in np.argwhere(~(np.abs(x[:, 1:]) < LARGEST)):
+        raise RecordingError(
+            f"{source}: expected a number in frame {row + 1}, column {column + 1}, got {x[row, column + 1]}; cut that "
+            "frame out, or fill it in"
+        )
+    for row in np.flatnonzero(~((x[:-1, 0] > 0.0) & (x[:-1, 0] < _LONGEST_FRAME))):
+        raise RecordingError(
+            f"{source}: expected the s that frame {row + 1} lasts in column 0, got {x[row, 0]}: it lasts no time, or "
+            "too long"
+        )
     t = np.concatenate([[0.0], np.cumsum(x[:-1, 0])])
-    return forward_kinematics(_RIG, RigMotion(t, x[:, 1:4], _turns(x, source).__getitem__, 1.0, "y", source))
+    root = {0: x[:, 1:4]}
+    return forward_kinematics(_RIG, RigMotion(t, root.get, _turns(x, source).__getitem__, 1.0, "y", source))
 
 
 def _turns(x: Array, source: str) -> list[Array]:
@@ -112,9 +123,11 @@ def read_archive(path: Path) -> Iterator[Motion]:
             f"{path}: expected frames (rows, {COLUMNS}) and lists n, of whole numbers, and path; got shapes "
             f"{frames.shape}, {counts.shape} of {counts.dtype}, {names.shape}; is it another archive?"
         )
-    if counts.sum() != len(frames) or len(counts) != len(names):
+    if not ((counts >= 0) & (counts <= len(frames))).all() or counts.sum() != len(frames):
         raise RecordingError(
             f"{path}: n adds up to {counts.sum()} of {len(frames)} rows; is the file cut off?"
         )
+    if len(counts) != len(names):
+        raise RecordingError(f"{path}: {len(counts)} numbers of rows in n, but {len(names)} names in path")
     for name, rows in zip(names, np.split(frames, np.cumsum(counts)[:-1]), strict=True):
         yield read_deepmimic(rows, str(name))

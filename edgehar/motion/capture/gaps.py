@@ -70,6 +70,8 @@ def split_at_jumps(motion: Motion, shortest: float = 1.0) -> list[Motion]:
 def _rows_at_jumps(motion: Motion) -> NDArray[np.bool_]:
     """Mark the rows (rows,) that a jump touches."""
     bad = np.zeros(len(motion.t), dtype=np.bool_)
+    if len(motion.t) < 2:
+        return bad
     step = np.diff(motion.t)
     gaps = np.flatnonzero(step > LONGEST_GAP)
     bad[gaps], bad[gaps + 1] = True, True

@@ -13,7 +13,13 @@ from edgehar.errors import RecordingError
 from edgehar.motion.capture.array_files import Arrays, read_npz
 from edgehar.motion.capture.clip import Motion
 from edgehar.motion.capture.gaps import split_at_gaps
-from edgehar.motion.capture.orient import frame_from_axes, hinge_frames, orient, unit_vectors
+from edgehar.motion.capture.orient import (
+    frame_from_axes,
+    hinge_frames,
+    orient,
+    perpendicular_unit_vectors,
+    unit_vectors,
+)
 from edgehar.motion.skeleton import SIDES, Array, rotation_about
 
 _PELVIS_TILT, _HEAD_TILT = np.deg2rad(10.0), np.deg2rad(15.0)
@@ -51,8 +57,12 @@ def read_markers(path: Path) -> Iterator[Repetition]:
     RecordingError if the file has another form.
     """
     arrays = read_npz(path, *_KEYS)
-    names = [str(name) for name in arrays["marker_names"]]
-    x, n = arrays["x"], arrays["n"]
+    _check(path, arrays)
+    yield from _repetitions(path, [str(name) for name in arrays["marker_names"]], arrays)
+
+
+def _check(path: Path, arrays: Arrays) -> None:
+    x, n, names = arrays["x"], arrays["n"], arrays["marker_names"]
     for name in _PER_REPETITION:
         array = arrays[name]
         if array.shape != (n.size,) or (name in _INTEGER and array.dtype.kind not in "iu"):
@@ -60,24 +70,33 @@ def read_markers(path: Path) -> Iterator[Repetition]:
                 f"{path}: {name} has shape {array.shape} and type {array.dtype}; ({n.size},) expected, one "
                 f"{'whole number ' if name in _INTEGER else ''}for each repetition that `n` names"
             )
-    if x.ndim != 2 or x.shape[1] != 3 * len(names) or len(x) != n.sum():
+    if names.ndim != 1 or not 0 < names.size == len(set(names.tolist())):
         raise RecordingError(
-            f"{path}: x has shape {x.shape}; ({n.sum()}, {3 * len(names)}) expected for {len(names)} markers"
+            f"{path}: marker_names: expected a list of names, each once, got {names.tolist()}"
         )
-    rate = arrays["rate_hz"]
-    if rate.size != 1 or not np.isfinite(rate).all() or rate.item() <= 0.0:
-        raise RecordingError(f"{path}: rate_hz: expected one number above 0, got {rate.tolist()}")
-    yield from _repetitions(path, names, arrays)
+    if not ((n >= 0) & (n <= len(x))).all():
+        raise RecordingError(
+            f"{path}: n: expected rows of each repetition, together {len(x)}, got {n.tolist()}"
+        )
+    if x.ndim != 2 or x.shape[1] != 3 * names.size or len(x) != n.sum() or x.dtype.kind not in "fiu":
+        raise RecordingError(
+            f"{path}: x has shape {x.shape} and type {x.dtype}; numbers ({n.sum()}, {3 * names.size}) expected for "
+            f"{names.size} markers"
+        )
+    for key in ("rate_hz", "scale"):
+        number = arrays[key]
+        if number.size != 1 or number.dtype.kind not in "fiu" or not 0.0 < number.item() < np.inf:
+            raise RecordingError(f"{path}: {key}: expected one number above 0, got {number.tolist()}")
 
 
 def _repetitions(path: Path, names: list[str], arrays: Arrays) -> Iterator[Repetition]:
     ends = np.cumsum(arrays["n"])
-    rate = float(arrays["rate_hz"])
+    rate, scale = arrays["rate_hz"].item(), arrays["scale"].item()
     columns = zip(
         ends - arrays["n"], ends, arrays["activity"], arrays["subject"], arrays["episode"], strict=True
     )
     for start, end, activity, subject, episode in columns:
-        x = np.asarray(arrays["x"][start:end], np.float64).reshape(-1, len(names), 3) * float(arrays["scale"])
+        x = np.asarray(arrays["x"][start:end], np.float64).reshape(-1, len(names), 3) * scale
         source = f"{path.stem} subject {subject} {activity} {episode}"
         for motion in from_markers(dict(zip(names, np.moveaxis(x, 1, 0), strict=True)), rate, source):
             yield Repetition(str(activity), int(subject), motion)
@@ -122,7 +141,7 @@ def _solve_clip(markers: Markers, t: Array, source: str) -> Motion:
 def _frame_nearest_forward(forward: Array, left: Array) -> Array:
     """Return (rows, 3, 3) whose y is `left` and whose x is nearest to `forward`."""
     y = unit_vectors(left)
-    z = unit_vectors(np.cross(forward, y))
+    z = perpendicular_unit_vectors(np.cross(forward, y), y)
     return np.stack([np.cross(y, z), y, z], axis=2)
 
 

@@ -22,6 +22,9 @@ _SOLE_SLOPE = np.deg2rad(19.0)
 """Slope of the line from ankle to toe while standing: an ankle's height of 0.039 body heights over three
 quarters of a foot's 0.152 (Drillis and Contini 1966, as in Winter, "Biomechanics")."""
 
+_NO_LENGTH, _BARELY_ACROSS = 1e-9, 1e-3
+"""Lengths: up to the first a vector has no direction, up to the second what is left of a unit vector has none."""
+
 _LIVELY_RATE = 1.0
 """rad/s, round number: an arm that swings slower also twists slower, and a still one not at all."""
 
@@ -56,7 +59,7 @@ def orient(joints: Mapping[str, Array], measured: Mapping[str, Array] | None = N
 
 def frame_from_axes(z: Array, y: Array) -> Array:
     """Return (rows, 3, 3) with that unit z axis and the y axis that is nearest to `y`."""
-    lateral = unit_vectors(y - z * np.sum(z * y, axis=1, keepdims=True))
+    lateral = perpendicular_unit_vectors(y, z)
     return np.stack([np.cross(lateral, z), lateral, z], axis=2)
 
 
@@ -79,10 +82,29 @@ def hinge_frames(z: Array, normal: Array, lateral: Array) -> Array:
 def unit_vectors(x: Array) -> Array:
     """Return (rows, 3) of length 1; a row of no length takes the last row's, or upward before the first."""
     size = np.linalg.norm(x, axis=1)
-    valid = size > 1e-9
+    valid = size > _NO_LENGTH
     last = np.maximum.accumulate(np.where(valid, np.arange(len(x)), -1))
     unit = x / np.where(valid, size, 1.0)[:, None]
     return np.where((last >= 0)[:, None], unit[last], np.array([0.0, 0.0, 1.0]))
+
+
+def perpendicular_unit_vectors(x: Array, axis: Array) -> Array:
+    """Return (rows, 3) of length 1, perpendicular to the unit `axis` and nearest to `x`.
+
+    Where x has no such part, the last row's is nearest, or any before the first.
+    """
+    across = x - axis * np.sum(axis * x, axis=1, keepdims=True)
+    nearest = unit_vectors(across)
+    lost = np.linalg.norm(across, axis=1) <= _NO_LENGTH
+    if lost.any():
+        along = axis[lost]
+        last, other = (
+            y - along * np.sum(along * y, axis=1, keepdims=True)
+            for y in (nearest[lost], np.eye(3)[np.argmin(np.abs(along), axis=1)])
+        )
+        is_across = np.linalg.norm(last, axis=1, keepdims=True) > _BARELY_ACROSS
+        nearest[lost] = unit_vectors(np.where(is_across, last, other))
+    return nearest
 
 
 def twist_forearms(
@@ -143,7 +165,7 @@ def _orient_trunk(joints: Mapping[str, Array], rotations: dict[str, Array]) -> N
 
 
 def _frame_nearest_up(y: Array, up: Array) -> Array:
-    z = unit_vectors(up - y * np.sum(y * up, axis=1, keepdims=True))
+    z = perpendicular_unit_vectors(up, y)
     return np.stack([np.cross(y, z), y, z], axis=2)
 
 
@@ -178,8 +200,7 @@ def _orient_foot(joints: Mapping[str, Array], rotations: dict[str, Array], side:
     if ankle is None or toe is None or shank is None or f"foot_{side}" in rotations:
         return
     sloping = unit_vectors(toe - ankle)
-    y = shank[:, :, 1]
-    y = unit_vectors(y - sloping * np.sum(sloping * y, axis=1, keepdims=True))
+    y = perpendicular_unit_vectors(shank[:, :, 1], sloping)
     along = np.stack([sloping, y, np.cross(sloping, y)], axis=2)
     rotations[f"foot_{side}"] = along @ rotation_about(1, -_SOLE_SLOPE, len(toe))
 

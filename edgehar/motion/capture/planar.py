@@ -11,14 +11,18 @@ import numpy as np
 from msgspec import Struct
 
 from edgehar.errors import RecordingError
-from edgehar.motion.capture.array_files import read_matlab, read_npz
+from edgehar.motion.capture.array_files import read_npz
 from edgehar.motion.capture.clip import Motion
 from edgehar.motion.capture.gaps import fill_short_gaps
+from edgehar.motion.capture.matlab_files import read_matlab
 from edgehar.motion.capture.orient import unit_vectors
 from edgehar.motion.skeleton import SIDES, Array, segment_lengths
 
 STATURE = 1.70
 """m."""
+
+_FARTHEST = 1e9
+"""In the unit of the positions: no picture is as large, and nobody is smaller than one part of it."""
 
 JHMDB_RATE, PENN_RATE = 30.0, 30.0
 """Hz. Penn Action states none; its clips come from video sites, where 30 is usual."""
@@ -70,9 +74,12 @@ def from_picture(
     A joint that is hidden for longer than `clip.LONGEST_GAP` is left out. RecordingError if no limb is
     seen, of which the person's size could be told.
     """
+    if not len(t) or positions.dtype.kind not in "fiu":
+        raise RecordingError(f"{source}: expected frames of numbers, got {len(t)} of {positions.dtype}")
     seen = {}
     for k, name in enumerate(joints):
-        x = fill_short_gaps(positions[:, k].astype(np.float64), t)
+        x = positions[:, k].astype(np.float64)
+        x = fill_short_gaps(np.where(np.abs(x) < _FARTHEST, x, np.nan), t)
         if np.isfinite(x).all():
             seen[name] = x
     for middle, pair in (("pelvis", "hip"), ("neck", "shoulder")):
@@ -106,7 +113,7 @@ def _picture_stature(seen: Mapping[str, Array], source: str) -> float:
         ]
         looks += max(lengths, default=0.0)
         whole += shares[bone] if lengths else 0.0
-    if looks <= 0.0:
+    if looks * _FARTHEST <= 1.0:
         raise RecordingError(f"{source}: no limb is seen throughout, so the person's size is unknown")
     return looks / whole
 
@@ -132,7 +139,13 @@ def read_jhmdb(path: Path) -> Iterator[LabelledClip]:
     RecordingError if the file has another form.
     """
     pose, rows, labels = read_npz(path, "pose", "n", "label").values()
-    if pose.shape != (rows.sum(), len(JHMDB_JOINTS), 2) or len(labels) != len(rows):
+    if rows.ndim != 1 or rows.dtype.kind not in "iu" or labels.shape != rows.shape:
+        raise RecordingError(
+            f"{path}: n has shape {rows.shape} and type {rows.dtype}, label {labels.shape}; a whole number and a label "
+            "of each clip expected"
+        )
+    is_count = (rows > 0) & (rows <= len(pose)) if pose.ndim else np.zeros(1, np.bool_)
+    if not is_count.all() or pose.shape != (rows.sum(), len(JHMDB_JOINTS), 2):
         raise RecordingError(
             f"{path}: pose has shape {pose.shape}; ({rows.sum()}, {len(JHMDB_JOINTS)}, 2) expected"
         )
@@ -154,7 +167,7 @@ def read_joint_positions(path: Path) -> LabelledClip:
         )
     pose = np.transpose(x, (2, 1, 0))
     t = np.arange(len(pose)) / JHMDB_RATE
-    return LabelledClip(path.absolute().parents[1].name, from_picture(JHMDB_JOINTS, pose, t, str(path)))
+    return LabelledClip(path.absolute().parent.parent.name, from_picture(JHMDB_JOINTS, pose, t, str(path)))
 
 
 def read_penn(path: Path) -> PennClip:
@@ -165,10 +178,21 @@ def read_penn(path: Path) -> PennClip:
     arrays = read_matlab(path, "x", "y", "visibility", "action", "bbox", "dimensions")
     shape = (len(arrays["x"]), len(PENN_JOINTS))
     for name in ("x", "y", "visibility"):
-        if arrays[name].shape != shape:
-            raise RecordingError(f"{path}: {name} has shape {arrays[name].shape}; {shape} expected")
+        if arrays[name].shape != shape or arrays[name].dtype.kind not in "fiub":
+            raise RecordingError(
+                f"{path}: {name} has shape {arrays[name].shape} and type {arrays[name].dtype}; numbers {shape} expected"
+            )
+    for name, kind in (("action", "U"), ("bbox", "fiu"), ("dimensions", "fiu")):
+        if not arrays[name].size or arrays[name].dtype.kind not in kind:
+            raise RecordingError(
+                f"{path}: {name}: expected {'a name' if kind == 'U' else 'numbers'}, got {arrays[name].dtype}"
+            )
+    if not (np.abs(arrays["dimensions"]) < _FARTHEST).all():
+        raise RecordingError(
+            f"{path}: dimensions: expected whole numbers, got {arrays['dimensions'].tolist()}"
+        )
     pose = np.stack([arrays["x"], arrays["y"]], axis=2).astype(np.float64)
-    pose[arrays["visibility"] == 0] = np.nan
+    pose[~(arrays["visibility"] > 0)] = np.nan
     motion = from_picture(PENN_JOINTS, pose, np.arange(len(pose)) / PENN_RATE, str(path))
     dimensions = tuple(int(size) for size in arrays["dimensions"].ravel())
     return PennClip(str(arrays["action"].ravel()[0]), motion, arrays["bbox"].astype(np.float64), dimensions)

@@ -2,17 +2,22 @@
 
 A file says how each bone lies in its rest pose (often arms spread, legs astride) and how it turns away from it.
 Here the rest pose is divided out, so that somebody who stands upright has all segments near identity up to yaw.
+What a rest pose does not show, because it lies or points its arms ahead, the movement does: there each segment is
+on average as the joints' places say it is.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
 from msgspec import Struct
+from scipy.spatial.transform import Rotation
 
 from edgehar.errors import RecordingError
 from edgehar.motion.capture.clip import Motion
+from edgehar.motion.capture.joint_names import ancestors, match_joints, plain_names
+from edgehar.motion.capture.orient import orient
+from edgehar.motion.capture.rest_pose import rest_axes, segment_joints
 from edgehar.motion.skeleton import SIDES, Array
 
 Up = Literal["y", "z"]
@@ -23,34 +28,10 @@ _TO_WORLD: Mapping[str, Array] = {
 }
 """Rotations from axes with that one up to ours; somebody who faces z, y being up, faces x here."""
 
-_MIDDLE: Mapping[str, tuple[str, ...]] = {
-    "pelvis": ("root", "hips", "hip", "pelvis"),
-    "thorax": ("thorax", "chest", "spine2", "spine001", "spine1"),
-    "neck": ("lowerneck", "neck"),
-    "head": ("head", "face"),
-}
-_PAIRED: Mapping[str, tuple[str, ...]] = {
-    "hip": ("{s}femur", "{s}thigh", "thigh{s}", "{side}upleg", "{side}hip", "{s}hip"),
-    "knee": ("{s}tibia", "{s}shin", "shin{s}", "{side}leg", "{side}knee", "{s}knee"),
-    "ankle": ("{s}foot", "foot{s}", "{side}foot", "{side}ankle", "{s}ankle"),
-    "toe": ("{s}toes", "toe{s}", "{side}toebase"),
-    "shoulder": ("{s}humerus", "{s}shldr", "upperarm{s}", "{side}arm", "{side}shoulder", "{s}shoulder"),
-    "elbow": ("{s}radius", "{s}forearm", "forearm{s}", "{side}forearm", "{side}elbow", "{s}elbow"),
-    # CMU's `wrist` is the last third of the forearm, which turns about its axis; the joint that bends is the hand's.
-    "pronation": ("{s}wrist",),
-    "wrist": ("{s}hand", "hand{s}", "{side}hand", "{side}wrist"),
-    "hand": ("{s}fingers",),
-}
-_NEEDED = ("pelvis", "thorax", "neck", *(f"{j}_{s}" for j in ("hip", "knee", "ankle", "shoulder", "elbow") for s in SIDES))  # fmt: skip
-
-
-def _joint_names() -> dict[str, tuple[str, ...]]:
-    paired = {
-        f"{joint}_{side}": tuple(name.format(s=side[0], side=side) for name in names)
-        for joint, names in _PAIRED.items()
-        for side in SIDES
-    }
-    return {**_MIDDLE, **paired}
+_FARTHEST = 1e5
+"""m; nobody is recorded over 100 km."""
+LARGEST = 1e9
+"""Every length and angle that means something is smaller, in whatever unit."""
 
 
 class Rig(Struct, frozen=True, eq=False):
@@ -63,136 +44,13 @@ class Rig(Struct, frozen=True, eq=False):
     """(joints, 3), from the parent in the rest pose, in the file's axes and unit."""
 
 
-class _JointMap(Struct, frozen=True):
-    """Joints of a rig by the body part that each stands for."""
-
-    parts: Mapping[str, int]
-    source: str
-
-    def find(self, *names: str) -> int | None:
-        """Return the joint of the first part that the rig has."""
-        return next((self.parts[name] for name in names if name in self.parts), None)
-
-
-def _match_joints(rig: Rig, source: str) -> _JointMap:
-    plain = {re.sub("[^a-z0-9]", "", name.lower()): i for i, name in reversed(list(enumerate(rig.names)))}
-    parts = {}
-    for part, names in _joint_names().items():
-        joint = next((plain[name] for name in names if name in plain), None)
-        if joint is not None:
-            parts[part] = joint
-        elif part in _NEEDED:
-            raise RecordingError(
-                f"{source}: no joint for {part}; looked for {', '.join(names)} among "
-                f"{', '.join(rig.names[:40])}. Rename the joint in the file"
-            )
-    return _JointMap(parts, source)
-
-
-def _joints_in_use(rig: Rig, joint_map: _JointMap) -> set[int]:
-    """Return the joints that stand for parts, and all they hang on; fingers and faces would cost time."""
-    needed = set()
-    for part in joint_map.parts.values():
-        joint = part
-        while joint >= 0 and joint not in needed:
-            needed.add(joint)
-            joint = rig.parents[joint]
-    return needed
-
-
-_LOST_BONES = {"thorax": 1.0, "lwrist": 0.5, "rwrist": 0.5}
-"""Length of a bone that has several children against the bone before it; holds in CMU's skeletons to 2 %."""
-
-
-def _restore_lost_bones(rig: Rig) -> Rig:
-    """Restore what some converters of CMU's skeletons lose: the bone of a joint with several children."""
-    offsets = rig.offsets.copy()
-    for i, parent in enumerate(rig.parents):
-        share = _LOST_BONES.get(rig.names[parent].lower()) if parent >= 0 else None
-        if share is not None and not rig.offsets[i].any():
-            offsets[i] = share * rig.offsets[parent]
-    return Rig(rig.names, rig.parents, offsets)
-
-
-def _unit_vector(vector: Array) -> Array:
-    return np.asarray(vector / np.linalg.norm(vector))
-
-
-def _rest_facing(joint_map: _JointMap, rest: Array, up: Up) -> Array:
-    """Return (3, 3): columns are forward, left and up of the rest pose."""
-    above = np.array([0.0, 1.0, 0.0]) if up == "y" else np.array([0.0, 0.0, 1.0])
-    across = rest[joint_map.parts["hip_left"]] - rest[joint_map.parts["hip_right"]]
-    across = across - above * (across @ above)
-    if np.linalg.norm(across) == 0.0:
-        raise RecordingError(
-            f"{joint_map.source}: both hips lie in one place in the rest pose; the file is broken"
-        )
-    left = _unit_vector(across)
-    return np.stack([np.cross(left, above), left, above], axis=1)
-
-
-def _limb_axes(forward: Array, distal: Array) -> Array:
-    """Return (3, 3): columns are a limb's x, y, z in the rest pose, where it points along `distal`."""
-    z = -_unit_vector(distal)
-    x = _unit_vector(forward - z * (forward @ z))
-    return np.stack([x, np.cross(z, x), z], axis=1)
-
-
-def _foot_axes(forward: Array, shank: Array) -> Array:
-    """Return (3, 3): flat on the ground if the rest pose's shank were upright."""
-    z = _unit_vector(shank[:, 2] - forward * (forward @ shank[:, 2]))
-    return np.stack([forward, np.cross(z, forward), z], axis=1)
-
-
-def _segment_axes(joint_map: _JointMap, rest: Array, facing: Array) -> dict[str, tuple[int, Array]]:
-    """Return of each segment the joint that turns it, and its axes in the rest pose (columns)."""
-    parts, forward = joint_map.parts, facing[:, 0]
-    axes = {name: (parts[name], facing) for name in ("pelvis", "thorax", "head") if name in parts}
-    for side in SIDES:
-        hip, knee, ankle = (parts[f"{joint}_{side}"] for joint in ("hip", "knee", "ankle"))
-        shoulder, elbow = parts[f"shoulder_{side}"], parts[f"elbow_{side}"]
-        upper = rest[elbow] - rest[shoulder]
-        tip = joint_map.find(f"wrist_{side}", f"pronation_{side}")
-        lower = upper if tip is None or np.allclose(rest[tip], rest[elbow]) else rest[tip] - rest[elbow]
-        shank = _limb_axes(forward, rest[ankle] - rest[knee])
-        axes[f"thigh_{side}"] = hip, _limb_axes(forward, rest[knee] - rest[hip])
-        axes[f"shank_{side}"] = knee, shank
-        axes[f"foot_{side}"] = ankle, _foot_axes(forward, shank)
-        axes[f"upper_arm_{side}"] = shoulder, _limb_axes(forward, upper)
-        axes[f"forearm_{side}"] = parts.get(f"pronation_{side}", elbow), _limb_axes(forward, lower)
-        if f"wrist_{side}" in parts:
-            axes[f"hand_{side}"] = parts[f"wrist_{side}"], _limb_axes(forward, lower)
-    return axes
-
-
-def _joint_poses(rig: Rig, root: Array, turn: Callable[[int], Array], joints: set[int]) -> tuple[dict[int, Array], dict[int, Array]]:  # fmt: skip
-    """Return the position and rotation of each joint over time, in the file's axes."""
-    places: dict[int, Array] = {}
-    rotations: dict[int, Array] = {}
-    for i in sorted(joints):
-        parent = rig.parents[i]
-        if parent < 0:
-            places[i], rotations[i] = root, turn(i)
-        else:
-            places[i] = places[parent] + rotations[parent] @ rig.offsets[i]
-            rotations[i] = rotations[parent] @ turn(i)
-    return places, rotations
-
-
-def _rest_positions(rig: Rig) -> Array:
-    rest = np.zeros((len(rig.names), 3))
-    for i, parent in enumerate(rig.parents):
-        rest[i] = rig.offsets[i] + (rest[parent] if parent >= 0 else 0.0)
-    return rest
-
-
 class RigMotion(Struct, frozen=True, eq=False):
     """Motion of a rig over time, in the file's own axes and unit."""
 
     t: Array
     """(rows,), s."""
-    root: Array
-    """(rows, 3), place of the root joint."""
+    place: Callable[[int], Array | None]
+    """Function of a joint's index: (rows, 3), place against the parent; None where the rig's offset says it."""
     turn: Callable[[int], Array]
     """Function of a joint's index: (rows, 3, 3), rotation against the parent, at rest identity."""
     metres: float
@@ -201,27 +59,124 @@ class RigMotion(Struct, frozen=True, eq=False):
     source: str
 
 
-def forward_kinematics(rig: Rig, rig_motion: RigMotion) -> Motion:
+_LOST_BONES = {"thorax": 1.0, "lpronation": 0.5, "rpronation": 0.5}
+"""Length of a bone that has several children against the bone before it; holds in CMU's skeletons to 2 %."""
+
+
+def _restore_lost_bones(rig: Rig) -> Rig:
+    """Restore what some converters of CMU's skeletons lose: the bone of a joint with several children."""
+    offsets, names = rig.offsets.copy(), plain_names(rig.names)
+    for i, parent in enumerate(rig.parents):
+        share = _LOST_BONES.get(names[parent]) if parent >= 0 else None
+        if share is not None and not rig.offsets[i].any():
+            offsets[i] = share * rig.offsets[parent]
+    return Rig(rig.names, rig.parents, offsets)
+
+
+def _place_joints(rig: Rig, motion: RigMotion, joints: list[int]) -> tuple[Rig, dict[int, Array]]:
+    """Return the rig with the usual place of each of these joints as its offset, and the places that change.
+
+    The root's is no bone: in the rest pose it lies at zero.
+    """
+    offsets, places = rig.offsets.copy(), {}
+    for i in joints:
+        place = motion.place(i)
+        if place is not None:
+            places[i] = place
+            offsets[i] = np.median(place, axis=0) if rig.parents[i] >= 0 else 0.0
+        if not (np.abs(offsets[i]) < LARGEST).all():
+            raise RecordingError(
+                f"{motion.source}: {rig.names[i]}: expected lengths as its offset, got "
+                f"{', '.join(map(str, offsets[i]))}; mend the file"
+            )
+    return Rig(rig.names, rig.parents, offsets), places
+
+
+def _joint_poses(
+    rig: Rig, motion: RigMotion, places: Mapping[int, Array], joints: list[int], turning: set[int]
+) -> tuple[dict[int, Array], dict[int, Array]]:
+    """Return the position of each of these joints over time, and the rotation of those `turning`, in the file's axes.
+
+    `places` has those against the parent that change.
+    """
+    positions: dict[int, Array] = {}
+    rotations: dict[int, Array] = {}
+    for i in joints:
+        parent = rig.parents[i]
+        if parent < 0:
+            positions[i] = places.get(i, np.broadcast_to(rig.offsets[i], (len(motion.t), 3)))
+        elif i in places:
+            positions[i] = positions[parent] + (rotations[parent] @ places[i][:, :, None])[:, :, 0]
+        else:
+            positions[i] = positions[parent] + rotations[parent] @ rig.offsets[i]
+        if i in turning:
+            turn = motion.turn(i)
+            rotations[i] = turn if parent < 0 else rotations[parent] @ turn
+    return positions, rotations
+
+
+def _rest_positions(rig: Rig, joints: list[int]) -> Array:
+    rest = np.zeros((len(rig.names), 3))
+    for i in joints:
+        parent = rig.parents[i]
+        rest[i] = rig.offsets[i] + (rest[parent] if parent >= 0 else 0.0)
+    return rest
+
+
+def forward_kinematics(rig: Rig, motion: RigMotion) -> Motion:
     """Compute joints and segments of a recorded rig.
 
     Raises:
-        RecordingError: if a joint that the body needs has no name this module knows.
+        RecordingError: if a joint that the body needs has no name that is known, or no place.
     """
     rig = _restore_lost_bones(rig)
-    joint_map = _match_joints(rig, rig_motion.source)
-    rest = _rest_positions(rig)
-    segments = _segment_axes(joint_map, rest, _rest_facing(joint_map, rest, rig_motion.up))
-    places, rotations = _joint_poses(rig, rig_motion.root, rig_motion.turn, _joints_in_use(rig, joint_map))
-    world = _TO_WORLD[rig_motion.up]
+    parts = match_joints(rig.names, rig.parents, motion.source)
+    # Other fingers and faces would cost time, and what is wrong with them harms nobody.
+    in_use = sorted(set(parts.values()).union(*(ancestors(rig.parents, i) for i in parts.values())))
+    turned_by = segment_joints(parts)
+    turning = {rig.parents[i] for i in in_use}.union(turned_by.values())
+    rig, places = _place_joints(rig, motion, in_use)
+    world = _TO_WORLD[motion.up]
+    axes = rest_axes(parts, _rest_positions(rig, in_use), world[2], motion.source)
+    positions, rotations = _joint_poses(rig, motion, places, in_use, turning)
     joints = {
-        part: places[i] @ world.T * rig_motion.metres
-        for part, i in joint_map.parts.items()
+        part: positions[i] @ world.T * motion.metres
+        for part, i in parts.items()
         if part != "thorax" and not part.startswith("pronation")
     }
     joints["pelvis"] = 0.5 * (joints["hip_left"] + joints["hip_right"])
-    return Motion(
-        t=rig_motion.t,
-        joints=joints,
-        rotations={name: world @ rotations[i] @ axes for name, (i, axes) in segments.items()},
-        source=rig_motion.source,
-    )
+    _refuse_far_joints(joints, motion.source)
+    turned = {name: world @ rotations[i] for name, i in turned_by.items()}
+    segments = {name: turned[name] @ axes[name] for name in turned if name in axes}
+    if len(segments) < len(turned):
+        segments |= _axes_from_movement(turned, joints, segments)
+    return Motion(t=motion.t, joints=joints, rotations=segments, source=motion.source)
+
+
+def _refuse_far_joints(joints: Mapping[str, Array], source: str) -> None:
+    for name, x in joints.items():
+        far = np.flatnonzero(~(np.abs(x) < _FARTHEST).all(axis=1))
+        if len(far):
+            raise RecordingError(
+                f"{source}: {name} lies {float(np.abs(x[far[0]]).max()):.3g} m away in frame {far[0] + 1}; expected a "
+                "person within reach of a camera: is the unit of length the right one, or a number broken?"
+            )
+
+
+def _axes_from_movement(
+    turned: Mapping[str, Array], joints: Mapping[str, Array], segments: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Return (rows, 3, 3) of the segments that are not in `segments`, of the joints that turn them.
+
+    A segment is fixed to its joint; on average it lies as `orient` says, feet and hands without a tip straight on.
+    """
+    seen = orient(joints, segments)
+    for side in SIDES:
+        seen.setdefault(f"foot_{side}", seen[f"shank_{side}"])
+        if f"forearm_{side}" in seen:
+            seen.setdefault(f"hand_{side}", seen[f"forearm_{side}"])
+    return {
+        name: rotation @ Rotation.from_matrix(np.swapaxes(rotation, 1, 2) @ seen[name]).mean().as_matrix()
+        for name, rotation in turned.items()
+        if name in seen and name not in segments
+    }
