@@ -346,7 +346,10 @@ def laid_out(turned: Mapping[str, Rotation], frames: Sequence[Mapping[str, Seque
     """Write the same movement of a body whose joints' own axes are `turned` in the rest pose we have."""
     axes = [turned.get(name, Rotation.identity()) for name, *_ in BODY]
     around = [axes[parent] if parent >= 0 else Rotation.identity() for _, parent, _ in BODY]
-    body = [(name, parent, around[i].inv().apply(offset)) for i, (name, parent, offset) in enumerate(BODY)]
+    body = [
+        (name, parent, np.round(around[i].inv().apply(offset), 6))
+        for i, (name, parent, offset) in enumerate(BODY)
+    ]
     return text(
         [
             {
