@@ -234,6 +234,15 @@ def test_only_what_was_asked_for_is_scored(folder: Path) -> None:
         evaluate.set_names(folder, ["stroll2"])
 
 
+def test_a_damaged_set_is_not_passed_over(tmp_path: Path) -> None:
+    simulate(tmp_path / "imu" / "stroll.npz", BRIEF)
+    assert evaluate.set_names(tmp_path) == ["stroll"]
+    content = (tmp_path / "imu" / "stroll.npz").read_bytes()
+    (tmp_path / "imu" / "stroll.npz").write_bytes(content[:-30])
+    with pytest.raises(RecordingError, match=r"stroll\.npz: no npz file, or a damaged one"):
+        evaluate.set_names(tmp_path)
+
+
 def test_results_go_into_a_folder_and_their_summary_beside_the_model(tmp_path: Path, scores: Results) -> None:
     copied(tmp_path)
     readme, work = tmp_path / "README.md", tmp_path / "work"
@@ -315,7 +324,7 @@ def test_every_file_of_the_form_belongs_to_one_set(tmp_path: Path) -> None:
     names = "dsads", "dsads_more", "weda_fall_acc", "weda_fall_gyr", "openpack_sample", "xsens_walk"
     for name in names:
         simulate(tmp_path / "imu" / f"{name}.npz", [("standing", 1.0)])
-    (tmp_path / "imu" / "xsens_walk.npz").write_bytes(b"of another form")
+    np.savez(tmp_path / "imu" / "xsens_walk.npz", another_form=np.zeros(3))
     assert evaluate.set_names(tmp_path) == ["dsads", "weda_fall", "dsads_more"]
 
 

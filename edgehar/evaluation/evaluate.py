@@ -76,7 +76,7 @@ def evaluate(
 def set_names(folder: Path, only: Sequence[str] = ()) -> list[str]:
     """Name the sets of the table and the other files of their form in `folder`/imu, or those among `only`.
 
-    RecordingError names what is neither a set in the folder nor a measurement.
+    RecordingError names what is neither a set in the folder nor a measurement, or a file that is damaged.
     """
     if not (folder / "imu").is_dir():
         raise RecordingError(f"{folder}/imu: no such folder; --data takes the folder that holds imu/*.npz")

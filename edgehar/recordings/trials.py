@@ -89,11 +89,14 @@ class TrialFile:
         self._archive = archive
         self._keys = {name.removesuffix(".npy") for name in archive.namelist()}
         self._rows = 0
-        missing = [key for key in keys if key not in self._keys]
-        if missing:
+        if missing := self.missing(keys):
             raise RecordingError(f"{path}: lacks {', '.join(missing)}; a set has {', '.join(keys)}")
         with _refused(path):
             _check_directory(path, archive)
+
+    def missing(self, keys: Sequence[str]) -> list[str]:
+        """Name those of these arrays that the file lacks."""
+        return [key for key in keys if key not in self._keys]
 
     def trials(self) -> Trials:
         """Read the columns of the trials themselves."""
@@ -216,12 +219,9 @@ def _refused(path: Path) -> Iterator[None]:
 
 
 def has_form(path: Path) -> bool:
-    """Tell whether a file has all arrays that a set needs."""
-    try:
-        with opened(path):
-            return True
-    except RecordingError:
-        return False
+    """Tell whether a file has all arrays that a set needs; RecordingError if it is missing or damaged."""
+    with opened(path, ()) as file:
+        return not file.missing(KEYS)
 
 
 def in_order(names: Sequence[str] | Array) -> str:
