@@ -287,7 +287,7 @@ async def test_a_topic_that_the_broker_does_not_give_is_told_as_such() -> None:
 
 @pytest.mark.parametrize("topic", ["", "a/#/b", "a+", "#x", "a\0", "x" * 65_536])
 def test_what_is_no_topic_is_refused_at_once(topic: str) -> None:
-    with pytest.raises(ConfigError, match="expected an MQTT topic"):
+    with pytest.raises(ConfigError, match=r"expected an MQTT topic|which brokers refuse|expected at most"):
         mqtt(1883, topic=topic)
 
 

@@ -186,9 +186,12 @@ async def test_a_missing_device_is_told_as_such(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_is_no_device_is_told_as_such(tmp_path: Path) -> None:
+    port = Serial(str(tmp_path / "notes.txt"))
     (tmp_path / "notes.txt").write_text("no device")
     with pytest.raises(SourceLostError, match=r"notes.txt cannot be opened"):
-        await Serial(str(tmp_path / "notes.txt")).run(Listener().deliver)
+        await port.run(Listener().deliver)
+    with pytest.raises(ConfigError, match=r"is a file and no serial port"):
+        Serial(str(tmp_path / "notes.txt"))
 
 
 @pytest.mark.parametrize(

@@ -72,13 +72,14 @@ def test_phones_that_post_to_one_address_share_its_server() -> None:
 
 
 def test_a_phone_of_a_wearer_who_is_not_recorded_is_not_looked_at() -> None:
+    broker = '[mqtt]\nhost = "h"\nusername = "u"\npassword_file = "./absent"\n'
     anna, ben = '[[wearer]]\nid = "anna"\n', '[[wearer]]\nid = "ben"\n'
     serial = '[[wearer.serial]]\nplacement = "waist"\nport = "/dev/x"\n'
-    phone = '[[wearer.phone]]\nplacement = "waist"\nlisten = "localhost:8000"\n'
-    config = parse(anna + serial + ben + phone)
+    phone = '[[wearer.phone]]\nplacement = "waist"\ntopic = "sensor-logger"\n'
+    config = parse(broker + anna + serial + ben + phone)
     shared = make_shared_links(config)
     make_sources(config.wearer[0], shared)
-    with pytest.raises(ConfigError, match=r"localhost:8000: expected an address"):
+    with pytest.raises(ConfigError, match=r"absent: cannot be read"):
         make_sources(config.wearer[1], shared)
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from edgehar.addresses import LONGEST_TEXT
 from edgehar.config.keys import in_words, keys_at
 from edgehar.config.rules import complaints
 from edgehar.config.schema import Config, Mqtt
@@ -25,9 +26,6 @@ from edgehar.pipeline.decision_settings import Settings
 from edgehar.validation import Misfit, did_you_mean, explain, printable, shown
 
 T = TypeVar("T")
-
-LONGEST_PASSWORD = 65_535
-"""Bytes of a password that fit into MQTT's CONNECT."""
 
 
 def load(path: Path) -> Config:
@@ -181,9 +179,9 @@ def broker_password(mqtt: Mqtt) -> str | None:
     except ConfigError as error:
         loaded = f"; does the unit say LoadCredential={credential}:FILE?" if credential else ""
         raise ConfigError(f"mqtt.password_file: {error}{loaded}") from error
-    if not 0 < len(password.encode()) <= LONGEST_PASSWORD:
+    if not 0 < len(password.encode()) <= LONGEST_TEXT:
         raise ConfigError(
-            f"mqtt.password_file: {path}: expected a password of 1 to {LONGEST_PASSWORD} bytes, "
+            f"mqtt.password_file: {path}: expected a password of 1 to {LONGEST_TEXT} bytes, "
             f"got {len(password.encode())}"
         )
     return password

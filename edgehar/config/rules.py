@@ -1,14 +1,28 @@
 """Mistakes in edgehar.toml that no single key's type can see, each in a sentence that says what to write instead."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import combinations
 from typing import TypeVar
 
+from edgehar.addresses import (
+    LONGEST_TEXT,
+    check_host,
+    check_mqtt_text,
+    check_serial_port,
+    check_topic,
+    listening_address,
+    sensor_server,
+)
 from edgehar.config.schema import Ble, Config, Mqtt, Phone, Serial, Wearer
 from edgehar.devices import PROFILES, Profile
+from edgehar.errors import ConfigError
 from edgehar.validation import did_you_mean, shown
 
 T = TypeVar("T")
+
+_LONGEST_PREFIX = LONGEST_TEXT - 500
+"""Bytes of a prefix behind which gateway, wearer and the rest of a topic find room."""
 
 Complaint = tuple[str, str]
 """Path of the key or table, and the sentence."""
@@ -43,7 +57,19 @@ def _of_wearer(at: str, wearer: Wearer) -> Iterator[Complaint]:
         yield at, f"wearer `{wearer.id}` needs sensors {tables}, and has {sources} of the three: leave one"
 
 
+def _refused(path: str, check: Callable[[str], object], text: str | None) -> Iterator[Complaint]:
+    """Yield what a check says of a text, if it is set."""
+    try:
+        if text is not None:
+            check(text)
+    except ConfigError as error:
+        yield path, f"{path}: {error}"
+
+
 def _of_mqtt(mqtt: Mqtt) -> Iterator[Complaint]:
+    yield from _refused("mqtt.host", check_host, mqtt.host)
+    yield from _refused("mqtt.prefix", partial(check_mqtt_text, longest=_LONGEST_PREFIX), mqtt.prefix)
+    yield from _refused("mqtt.username", check_mqtt_text, mqtt.username)
     if mqtt.password_file and mqtt.username is None:
         yield (
             "mqtt.password_file",
@@ -54,6 +80,8 @@ def _of_mqtt(mqtt: Mqtt) -> Iterator[Complaint]:
 
 
 def _of_serial(sensors: list[tuple[str, Serial]]) -> Iterator[Complaint]:
+    for at, sensor in sensors:
+        yield from _refused(f"{at}.port", check_serial_port, sensor.port)
     for path, port in _repeated((f"{at}.port", sensor.port) for at, sensor in sensors):
         yield path, f"the port {shown(port)} is named by two sensors; one port carries one sensor"
 
@@ -89,6 +117,9 @@ def _may_be_taken_for(a: Profile, b: Profile) -> bool:
 
 def _of_phones(phones: list[tuple[str, Phone]], mqtt: Mqtt | None) -> Iterator[Complaint]:
     for at, phone in phones:
+        yield from _refused(f"{at}.url", sensor_server, phone.url)
+        yield from _refused(f"{at}.listen", listening_address, phone.listen)
+        yield from _refused(f"{at}.topic", check_topic, phone.topic)
         who = f"the phone at `{phone.placement}`"
         ways = [phone.url, phone.listen, phone.topic]
         if sum(way is not None for way in ways) != 1:

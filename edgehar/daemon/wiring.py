@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from edgehar.addresses import listening_address
 from edgehar.config.read import broker_password
 from edgehar.config.schema import Config, Mqtt, SimulatedWearer, Wearer
 from edgehar.devices import PROFILES
@@ -51,10 +52,10 @@ def _radio(config: Config) -> "Radio | None":
 
 
 def _push_server(listen: str, shared: SharedLinks) -> "PushServer":
-    from edgehar.sources.phone.http import PushServer, parse_address
+    from edgehar.sources.phone.http import PushServer
 
     # An address of version 6 can be written in several ways.
-    return shared.push_servers.setdefault(parse_address(listen), PushServer(listen))
+    return shared.push_servers.setdefault(listening_address(listen), PushServer(listen))
 
 
 def make_sources(wearer: Wearer, shared: SharedLinks) -> tuple[list[Source], list[Stream], float]:

@@ -24,10 +24,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import serial
 
+from edgehar.addresses import check_serial_port, host_and_port
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.sources import NO_HOST_NAME, Deliver, LinkState
 from edgehar.sources.silence_timeout import silence_timeout
@@ -46,7 +46,6 @@ SILENCE_S = 30.0
 """Time without a packet until the link counts as lost, s: a sensor at rest describes itself every 10 s."""
 
 _CHUNK = 65536
-_SCHEMES = ("socket", "rfc2217", "loop", "spy", "hwgrep", "alt", "cp2110")  # what pyserial can open
 _POLL_S = 0.2  # how long a thread may be deaf to its end
 # A peer that lost power sends no goodbye: ask after 10 s of silence, give up after three asks 5 s apart.
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
@@ -73,7 +72,7 @@ class Serial:
             quiet_s: A port that is open and has given no packet by then is worth a warning, s.
             silence_s: Without a packet for so long the link counts as lost, s.
         """
-        _check(port)
+        check_serial_port(port)
         self.port = port
         self.baud = baud
         self.link = LinkState(silence_s=silence_s)
@@ -176,7 +175,7 @@ async def _device(path: str, baud: int) -> AsyncIterator[_OpenPort]:
 
 @asynccontextmanager
 async def _tcp(url: str) -> AsyncIterator[_OpenPort]:
-    host, port = _address(url)
+    host, port = host_and_port(url)
     try:
         async with asyncio.timeout(CONNECT_S):
             reader, writer = await asyncio.open_connection(host, port)
@@ -201,25 +200,6 @@ async def _tcp(url: str) -> AsyncIterator[_OpenPort]:
     finally:
         # Nothing of worth waits to be written; abort() frees the socket in any state.
         writer.transport.abort()
-
-
-def _check(port: str) -> None:
-    scheme, is_url, _ = port.partition("://")
-    if is_url and scheme.lower() not in _SCHEMES:
-        raise ConfigError(f"{port}: expected the path of a device, or one of {'://, '.join(_SCHEMES)}://")
-    if port.startswith("socket://"):
-        _address(port)
-
-
-def _address(url: str) -> tuple[str, int]:
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host or not port:
-        raise ConfigError(f"{url}: expected socket://host:port")
-    return host, port
 
 
 @asynccontextmanager

@@ -7,16 +7,15 @@ shows its user the text of a 499, once in a recording.
 
 import asyncio
 import errno
-import ipaddress
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
 
+from edgehar.addresses import listening_address
 from edgehar.devices.sensor_logger_json import LARGEST, Push, read_push
 from edgehar.errors import ConfigError, FrameError, SourceLostError
 from edgehar.sources import Deliver, LinkState
@@ -60,7 +59,7 @@ class PushServer:
         self.listen = listen
         self.named: set[str] = set()
         """Devices that a source has named, also one that is just not running."""
-        self._address = parse_address(listen)
+        self._address = listening_address(listen)
         self._body_s, self._read_push = body_s, read_push
         self._receivers: dict[str | None, PushReceiver] = {}
         self._warn_of_stranger, self._trace = WarnOnce(_LOGGER, _MOST_STRANGERS), WarnOnce(_LOGGER)
@@ -214,18 +213,6 @@ class _BoundPort:
                 await asyncio.sleep(0)
             self._listening.close()
         await self._runner.cleanup()
-
-
-def parse_address(listen: str) -> tuple[str, int]:
-    """Return host and port of an address to listen on; ConfigError if it cannot be one."""
-    try:
-        parts = urlsplit(f"//{listen}")
-        host, port = str(ipaddress.ip_address(parts.hostname or "")), parts.port
-    except ValueError:
-        port = None
-    if not port or parts.netloc != listen:
-        raise ConfigError(f"{listen}: expected an address of this host and a port, such as 0.0.0.0:8000")
-    return host, port
 
 
 def _bound(listen: str, host: str, port: int) -> socket.socket:

@@ -15,11 +15,12 @@ from functools import partial
 
 import msgspec
 
+from edgehar.addresses import LONGEST_TEXT, check_topic
 from edgehar.brokers.mqtt import Connection, Tls
 from edgehar.brokers.mqtt_client import VERSION_NAMES, Version, new_client
 from edgehar.brokers.mqtt_errors import OversizeError, VersionError
 from edgehar.devices.sensor_logger_json import LARGEST, read_push
-from edgehar.errors import ConfigError, FrameError, SourceLostError
+from edgehar.errors import FrameError, SourceLostError
 from edgehar.sources import NO_HOST_NAME, Deliver, LinkState
 from edgehar.sources.phone import SILENCE_S
 from edgehar.sources.phone.push_receiver import PushReceiver
@@ -30,11 +31,9 @@ _LOGGER = logging.getLogger(__name__)
 GOODBYE_S = 0.5
 """A clean end waits so long for the broker, s."""
 
-_LONGEST_TOPIC = 65_535
-
 _OVERSIZE_HINT = " (topic {topic}, which is for Sensor Logger alone; if the message is retained, an empty one, retained, removes it)"
 
-_LARGEST_PACKET = LARGEST + _LONGEST_TOPIC + 1024
+_LARGEST_PACKET = LARGEST + LONGEST_TEXT + 1024
 """Bytes of a packet with the largest push, on the longest topic, and with what MQTT adds to it."""
 
 
@@ -69,7 +68,7 @@ class SensorLoggerMqtt:
             version: Of MQTT; 5 falls back to 4 where the broker does not speak it.
             silence_s: A phone that published and then does not for so long is lost, s.
         """
-        _check(topic)
+        check_topic(topic)
         self.topic, self.device = topic, device
         self.link = LinkState(silence_s=silence_s)
         """Damaged are messages on the topic that are none of Sensor Logger's, or of which a part cannot be read."""
@@ -140,14 +139,6 @@ class SensorLoggerMqtt:
                 self.device,
                 msgspec.json.encode(push.device).decode(),
             )
-
-
-def _check(topic: str) -> None:
-    *before, last = topic.split("/")
-    levels = [*before, "" if last == "#" else last]
-    whole = all(level == "+" or not {"+", "#", "\0"} & set(level) for level in levels)
-    if not topic or not whole or len(topic.encode()) > _LONGEST_TOPIC:
-        raise ConfigError(f"{topic!r:.60}: expected an MQTT topic, such as sensor-logger")
 
 
 def _error_of(ended: "asyncio.Future[None]") -> Exception:

@@ -5,13 +5,14 @@ Paths, and that it begins to send with the connection: umer0586/SensorServer, RE
 
 import asyncio
 import time
-from urllib.parse import SplitResult, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
 
+from edgehar.addresses import sensor_server
 from edgehar.devices.sensor_server import ACCELEROMETER, GYROSCOPE, LONGEST
-from edgehar.errors import ConfigError, SourceLostError
+from edgehar.errors import SourceLostError
 from edgehar.sources import NO_HOST_NAME, Deliver, LinkState
 from edgehar.sources.phone import SILENCE_S
 from edgehar.sources.silence_timeout import silence_timeout
@@ -21,9 +22,6 @@ CONNECT_S = 5.0
 
 HEARTBEAT_S = 10.0
 """A link that was silent for so long is asked, and given up after half that time without an answer, s."""
-
-PORT = 8080
-"""The app's, unless its user chose another one."""
 
 _CLOSE_S = 0.5
 _LONGEST_REASON = 100
@@ -112,20 +110,9 @@ class SensorServer:
 
 
 def _full_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if not host or parts.scheme != "ws" or port == 0 or _says_more(parts):
-        raise ConfigError(f"{url}: expected ws://address:port, as the app shows it")
+    host, port = sensor_server(url)
     types = msgspec.json.encode([ACCELEROMETER, GYROSCOPE]).decode()
-    host = f"[{host}]" if ":" in host else host
-    return f"ws://{host}:{port or PORT}/sensors/connect?{urlencode({'types': types})}"
-
-
-def _says_more(parts: SplitResult) -> bool:
-    return bool(parts.path.strip("/") or parts.query or parts.fragment or parts.username)
+    return f"ws://{host}:{port}/sensors/connect?{urlencode({'types': types})}"
 
 
 def _shortened(text: str) -> str:
