@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from edgehar.config.schema import Wearer
 from edgehar.daemon.wiring import SharedLinks, make_sources
+from edgehar.errors import ModelError
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.reasons import ENDED, STOPPED
@@ -48,7 +49,10 @@ class WearerFeed:
         self.sources, streams, self.epoch = make_sources(wearer, shared or SharedLinks())
         self.placements = [stream.placement for stream in streams]
         self._live = wearer.replay is None
-        self.pipeline = Pipeline(wearer.id, streams, recognizer, settings, epoch=self.epoch)
+        try:
+            self.pipeline = Pipeline(wearer.id, streams, recognizer, settings, epoch=self.epoch)
+        except ModelError as error:
+            raise ModelError(f"wearer `{wearer.id}`: {error}") from error
         self._min_coverage = settings.min_coverage
         self._up_since: list[float | None] = [None] * len(self.sources)
         self._is_heard = [False] * len(streams)

@@ -16,7 +16,7 @@ from edgehar.errors import ModelError
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.mounting import Frame
 from edgehar.types import IMU_CHANNELS, NoAnswer
-from edgehar.validation import Misfit, explain, shown
+from edgehar.validation import Misfit, did_you_mean, explain, shown
 
 FORMAT = 1
 """The form of manifest that is read here."""
@@ -111,13 +111,15 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
         for placement in placements:
             fitting = [i for i, sensor in enumerate(self.sensors) if placement in sensor.placements]
             free = [i for i in fitting if filled[i] is None]
+            if not fitting:
+                places = dict.fromkeys(place for sensor in self.sensors for place in sensor.placements)
+                hint = f"{did_you_mean(placement, places, '', most=2)} `edgehar models info` lists all places"
+                raise ModelError(f"{self.id} takes no sensor worn at {shown(placement)}; {hint.lstrip()}")
             if not free or placement in filled:
-                accepted = "; ".join(f"{s.name}: {', '.join(s.placements)}" for s in self.sensors)
-                taken = " and ".join(repr(filled[i]) for i in fitting if filled[i])
-                why = f"finds {taken} in its place" if fitting else "is none it knows"
+                taken = " and ".join(shown(filled[i]) for i in fitting if filled[i])
                 raise ModelError(
-                    f"{self.id} cannot take a sensor worn at {placement!r}, which {why}; "
-                    f"it takes at most one of each ({accepted})"
+                    f"{self.id} cannot take a sensor worn at {shown(placement)}, which finds {taken} in its place; "
+                    "leave one out"
                 )
             filled[free[0]] = placement
         return tuple(filled)
