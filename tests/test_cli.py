@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import typer
+from configurations import EVERYTHING
 from conftest import ROOT
 from typer.testing import CliRunner
 
@@ -20,7 +21,6 @@ from edgehar import cli
 from edgehar.cli import train
 from edgehar.pipeline import manifest
 
-EXAMPLE = Path(__file__).parents[1] / "deploy" / "edgehar.toml"
 COMMANDS = {"edgehar": cli.app, "edgehar-train": train.app}
 
 
@@ -121,11 +121,15 @@ def test_a_models_summary_fits_a_terminal_of_80_columns_and_24_lines() -> None:
         pytest.param(["models", "info", "imu_tcn"], id="models info"),
         pytest.param(["models", "info", "imu_tcn", "--full"], id="models info --full"),
         pytest.param(["models", "verify", "imu_tcn"], id="models verify"),
-        pytest.param(["config", "check", "-c", str(EXAMPLE)], id="config check"),
-        pytest.param(["config", "show", "-c", str(EXAMPLE)], id="config show"),
+        pytest.param(["config", "check"], id="config check"),
+        pytest.param(["config", "show"], id="config show"),
     ],
 )
-def test_reports_print_for_people_and_as_json(arguments: list[str]) -> None:
+def test_reports_print_for_people_and_as_json(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "edgehar.toml").write_text(EVERYTHING)
+    monkeypatch.chdir(tmp_path)
     assert edgehar(*arguments).stdout.strip()
     assert json.loads(edgehar(*arguments, "--json").stdout)
 

@@ -303,8 +303,8 @@ def test_two_of_a_kind_fill_two_slots_in_the_order_they_are_given(model: Recogni
     ("placement", "expected"),
     [
         (
-            "wrst_left",
-            'takes no sensor worn at "wrst_left"; did you mean `wrist_left` or `wrist_right`? `edgehar models',
+            "wrist_rigth",
+            'takes no sensor worn at "wrist_rigth"; did you mean `wrist_right` or `wrist_left`? `edgehar models',
         ),
         ("xyz", 'takes no sensor worn at "xyz"; `edgehar models info` lists all places'),
     ],

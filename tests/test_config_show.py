@@ -1,0 +1,76 @@
+"""A configuration as it counts: where each key comes from, and TOML that reads in again."""
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+from configurations import EVERYTHING
+
+from edgehar.config.read import decision_settings, parse
+from edgehar.config.show import as_toml, origins
+from edgehar.pipeline.decision_settings import Settings
+
+MODEL = Settings(patience=3, enter=0.7)
+
+ALL_ELSE = """
+[gateway]
+id = "pi"
+[mqtt]
+host = "localhost"
+username = "an \\"odd\\" \\\\ name"
+password_file = "./secret"
+[mqtt.tls]
+[decision]
+enter = 0.65
+[[wearer]]
+id = "anna"
+[wearer.replay]
+path = "walk.ehr"
+subject = "\\u001b[2J"
+placements = ["chest", "wrist_left"]
+[[wearer]]
+id = "ben"
+simulator = {placements = ["wrist_left"], loss = 1e-05, seed = 7}
+"""
+
+
+@pytest.mark.parametrize("text", [EVERYTHING, ALL_ELSE], ids=["sensors", "all else"])
+def test_what_is_shown_reads_in_again_and_counts_the_same(text: str, tmp_path: Path) -> None:
+    config = parse(text, str(tmp_path / "edgehar.toml"))
+    shown = as_toml(config, text, MODEL)
+    elsewhere = parse(shown, "/etc/other.toml")
+    assert msgspec.structs.replace(elsewhere, decision={}) == msgspec.structs.replace(config, decision={})
+    assert decision_settings(elsewhere, Settings()) == decision_settings(config, MODEL)
+
+
+def test_what_is_not_from_the_file_says_so() -> None:
+    lines = as_toml(parse(ALL_ELSE), ALL_ELSE, MODEL).splitlines()
+    assert 'id = "pi"' in lines
+    assert "port = 1883  # default" in lines
+    assert "enter = 0.65" in lines
+    assert "patience = 3  # model" in lines
+    assert "loss = 1e-05" in lines
+
+
+def test_no_secret_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s3cret")
+    text = as_toml(parse(ALL_ELSE, str(tmp_path / "edgehar.toml")), ALL_ELSE, MODEL)
+    assert f'password_file = "{tmp_path}/secret"' in text
+    assert "s3cret" not in text
+
+
+def test_every_effective_key_knows_where_it_comes_from() -> None:
+    where = {path: origin for path, _, origin in origins(parse(ALL_ELSE), ALL_ELSE, MODEL)}
+    assert where["mqtt.host"] == "file"
+    assert where["mqtt.port"] == "default"
+    assert where["wearer[0].replay.path"] == "file"
+    assert where["wearer[1].simulator.seed"] == "file"
+    assert where["decision.enter"] == "file"
+    assert where["decision.patience"] == "model"
+
+
+def test_every_table_of_the_file_is_in_what_is_shown() -> None:
+    shown = tomllib.loads(as_toml(parse(ALL_ELSE), ALL_ELSE, MODEL))
+    assert shown["mqtt"]["tls"] == {}
+    assert [wearer["id"] for wearer in shown["wearer"]] == ["anna", "ben"]
