@@ -103,8 +103,15 @@ def host_and_port(url: str) -> tuple[str, int]:
     parts = _split(url)
     if not parts or not parts.hostname or not parts.port:
         raise ConfigError(f"{shown(url)}: expected {url.partition('://')[0]}://host:port")
-    check_host(parts.hostname)
+    _check_host_of(url, parts.hostname)
     return parts.hostname, parts.port
+
+
+def _check_host_of(url: str, host: str) -> None:
+    try:
+        check_host(host)
+    except ConfigError as error:
+        raise ConfigError(f"{shown(url)}: {error}") from error
 
 
 def listening_address(listen: str) -> tuple[str, int]:
@@ -128,7 +135,7 @@ def sensor_server(url: str) -> tuple[str, int]:
     if not parts or not parts.hostname or parts.scheme != "ws" or more:
         raise ConfigError(f"{shown(url)}: expected ws://address:port, as the app shows it")
     host = parts.hostname
-    check_host(host)
+    _check_host_of(url, host)
     return f"[{host}]" if ":" in host else host, parts.port or SENSOR_SERVER_PORT
 
 

@@ -25,7 +25,7 @@ def refusal(check: Callable[[str], object], text: str) -> str:
         check(text)
     sentence = str(caught.value)
     assert sentence.isprintable()
-    assert len(sentence) < 250
+    assert len(sentence) < 300
     return sentence
 
 

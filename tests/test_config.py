@@ -66,7 +66,7 @@ port = "/dev/ttyACM0"
         ),
         pytest.param(
             GOOD + '[[wearer.phone]]\nplacement = "thigh"\nurl = "ws://sensor..local:8080"\n',
-            "edgehar.toml:16: wearer[0].phone[0].url: expected the name or address of a host",
+            'edgehar.toml:16: wearer[0].phone[0].url: "ws://sensor..local:8080": expected the name or address of a host',
             id="a phone without a host",
         ),
         pytest.param(

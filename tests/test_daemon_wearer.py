@@ -59,9 +59,9 @@ async def test_an_error_of_the_program_is_not_swallowed(tmp_path: Path) -> None:
 def wearers_that_cannot_be_heard() -> list[Wearer]:
     listen = f"127.0.0.1:{free_port()}"
     return [
-        Wearer(id="a", serial=[Serial(placement="wrist", port="socket://sensor..local:7777")]),
+        Wearer(id="a", serial=[Serial(placement="wrist", port="loop://?logging=loud")]),
         Wearer(id="b", serial=[Serial(placement="wrist", port="loop://", baud=0)]),
-        Wearer(id="c", phone=[Phone(placement="waist", url="ws://phone..local")]),
+        Wearer(id="c", phone=[Phone(placement="waist", url=f"ws://127.0.0.1:{free_port()}")]),
         *(Wearer(id=name, phone=[Phone(placement="waist", listen=listen)]) for name in "de"),
     ]
 

@@ -185,11 +185,6 @@ async def test_no_phone_at_the_address_is_one_line_that_says_what_to_look_at() -
     assert "\n" not in str(caught.value)
 
 
-async def test_a_host_that_nothing_can_be_called_is_a_lost_source() -> None:
-    with pytest.raises(SourceLostError, match=r"^ws://phone..local:8080 cannot be reached: no host"):
-        await SensorServer("ws://phone..local:8080").run(Listener().deliver)
-
-
 async def test_a_host_that_takes_the_connection_and_says_nothing_is_given_up() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as deaf,

@@ -339,20 +339,22 @@ async def test_pulled_out_while_it_is_opened_it_is_a_lost_source(
         await Serial(str(plug.link)).run(Listener().deliver)
 
 
-@pytest.mark.parametrize("host", ["sensor..local", "s" * 64])
-async def test_a_host_that_nothing_can_be_called_is_a_lost_source(host: str) -> None:
-    with pytest.raises(SourceLostError, match=rf"^socket://{host}:7777 cannot be reached: no host"):
-        await Serial(f"socket://{host}:7777").run(Listener().deliver)
-
-
-@pytest.mark.parametrize("url", ["hwgrep://[(", "loop://?logging=loud"])
-async def test_whatever_pyserial_raises_of_a_url_is_a_lost_source(url: str) -> None:
+async def test_whatever_pyserial_raises_of_a_url_is_a_lost_source() -> None:
     with pytest.raises(SourceLostError, match=r"cannot be opened: .*; is the URL right\?$"):
-        await Serial(url).run(Listener().deliver)
+        await Serial("loop://?logging=loud").run(Listener().deliver)
 
 
 @pytest.mark.parametrize(
-    "url", ["socket://", "socket://host", "socket://host:port", "socket://[::1:80", "nonsense://host:1"]
+    "url",
+    [
+        "socket://",
+        "socket://host",
+        "socket://host:port",
+        "socket://[::1:80",
+        "socket://a..b:1",
+        "hwgrep://[(",
+        "nonsense://host:1",
+    ],
 )
 def test_a_url_that_cannot_be_right_is_refused_before_it_is_opened(url: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(url)):

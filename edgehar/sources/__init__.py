@@ -16,9 +16,6 @@ from typing import Protocol
 
 from msgspec import Struct
 
-NO_HOST_NAME = "no host can have this name"
-"""Meaning of the UnicodeError that looking a host up may raise."""
-
 Deliver = Callable[[float, int, bytes], None]
 """Takes (t, stream, body): stream time in s, which of the source's sensors, one unframed packet."""
 

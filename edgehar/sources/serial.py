@@ -29,7 +29,7 @@ import serial
 
 from edgehar.addresses import check_serial_port, host_and_port
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.sources import NO_HOST_NAME, Deliver, LinkState
+from edgehar.sources import Deliver, LinkState
 from edgehar.sources.silence_timeout import silence_timeout
 from edgehar.warn_once import WarnOnce
 from edgehar.wire.framing import Deframer, frame
@@ -179,8 +179,6 @@ async def _tcp(url: str) -> AsyncIterator[_OpenPort]:
     try:
         async with asyncio.timeout(CONNECT_S):
             reader, writer = await asyncio.open_connection(host, port)
-    except UnicodeError as error:
-        raise SourceLostError(f"{url} cannot be reached: {NO_HOST_NAME}") from error
     except OSError as error:
         reason = str(error) or f"no answer in {CONNECT_S:.0f} s"
         raise SourceLostError(

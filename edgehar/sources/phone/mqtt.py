@@ -21,7 +21,7 @@ from edgehar.brokers.mqtt_client import VERSION_NAMES, Version, new_client
 from edgehar.brokers.mqtt_errors import OversizeError, VersionError
 from edgehar.devices.sensor_logger_json import LARGEST, read_push
 from edgehar.errors import FrameError, SourceLostError
-from edgehar.sources import NO_HOST_NAME, Deliver, LinkState
+from edgehar.sources import Deliver, LinkState
 from edgehar.sources.phone import SILENCE_S
 from edgehar.sources.phone.push_receiver import PushReceiver
 from edgehar.warn_once import WarnOnce
@@ -88,7 +88,7 @@ class SensorLoggerMqtt:
                 if isinstance(error, VersionError) and version != self._versions[-1]:
                     continue
                 hint = _OVERSIZE_HINT.format(topic=self.topic) if isinstance(error, OversizeError) else ""
-                reason = NO_HOST_NAME if isinstance(error, UnicodeError) else error
+                reason = "no host can have this name" if isinstance(error, UnicodeError) else error
                 raise SourceLostError(f"MQTT broker {self._host}:{self._port}: {reason}{hint}") from error
 
     async def _live(self, version: Version, receiver: PushReceiver) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from edgehar.addresses import sensor_server
 from edgehar.devices.sensor_server import ACCELEROMETER, GYROSCOPE, LONGEST
 from edgehar.errors import SourceLostError
-from edgehar.sources import NO_HOST_NAME, Deliver, LinkState
+from edgehar.sources import Deliver, LinkState
 from edgehar.sources.phone import SILENCE_S
 from edgehar.sources.silence_timeout import silence_timeout
 
@@ -76,8 +76,6 @@ class SensorServer:
                 f"{self.url} answers, but not as SensorServer does (HTTP {error.status}); "
                 "is this the address that the app shows once its server is started?"
             ) from error
-        except UnicodeError as error:
-            raise SourceLostError(f"{self.url} cannot be reached: {NO_HOST_NAME}") from error
         except (aiohttp.ClientError, OSError) as error:
             reason = (
                 f"no answer in {self._connect_s:.0f} s"
