@@ -195,9 +195,11 @@ def test_replay_prints_a_persons_events_and_their_score(data: Path) -> None:
         "activity_ended",
         "time_in_states_s",
         "score",
+        "confusion",
     }
-    assert lines[-1]["activity_started"]["true"] == 12
-    assert 0 < lines[-1]["activity_started"]["recall"] <= 1
+    [score] = [line for line in lines if line["type"] == "score"]
+    assert score["activity_started"]["true"] == 12
+    assert 0 < score["activity_started"]["recall"] <= 1
     refused = edgehar("replay", npz)
     assert (refused.returncode, "one subject has to be chosen" in refused.stderr) == (78, True)
 
