@@ -74,13 +74,14 @@ async def test_told_to_end_before_it_has_an_answer_it_says_so(bluez: Bluetoothd,
     process.terminate()
     out, err = await process.communicate()
     assert (process.returncode, out) == (1, b"")
-    assert err == b"edgehar: told to end before there was an answer\n"
+    assert err.endswith(b"\nedgehar: told to end before there was an answer\n")
 
 
 async def test_scan_of_an_empty_room_says_what_to_look_at(bluez: Bluetoothd) -> None:
     assert bluez
     code, out, err = await edgehar("devices", "scan", "--seconds", "0.5")
     assert (code, out) == (1, "")
+    assert "listens for Bluetooth devices for 0.5 s" in err.splitlines()[0]
     assert "no sensor is heard: is it charged" in err
 
 
@@ -88,14 +89,20 @@ async def test_scan_without_an_adapter_is_one_line(bluez: Bluetoothd) -> None:
     bluez.unplug()
     code, _, err = await edgehar("devices", "scan", "--seconds", "0.5")
     assert code == 1
-    assert err == "edgehar: there is no Bluetooth adapter: plug one in, or enable the board's own\n"
+    assert err.endswith("\nedgehar: there is no Bluetooth adapter: plug one in, or enable the board's own\n")
 
 
 async def test_a_good_sensor_passes_the_test(bluez: Bluetoothd) -> None:
     bluez.add(sensor("movella_dot", 1))
-    code, out, _ = await edgehar("devices", "test", "Movella DOT 0001", "--seconds", "3", "--json")
+    code, out, err = await edgehar("devices", "test", "Movella DOT 0001", "--seconds", "3", "--json")
     findings = json.loads(out)
     assert code == 0
+    told = [line.partition("edgehar.apps.devices: ")[2] for line in err.splitlines()]
+    assert [line for line in told if line] == [
+        "looks for Movella DOT 0001, for 20 s at most",
+        "waits for the first packet of Movella DOT 0001, the Movella DOT (Xsens DOT)",
+        "hears it, and listens for 3 s",
+    ]
     assert (findings["profile"], findings["battery"], findings["wrong"]) == ("movella_dot", 80, [])
     assert findings["samples_per_s"]["both"] == pytest.approx(60, rel=0.05)
     assert findings["at_rest_m_s2"] == pytest.approx(9.81, rel=0.03)
@@ -129,6 +136,20 @@ async def test_a_sensor_of_another_kind_fails_it(bluez: Bluetoothd) -> None:
     assert code == 1
     assert "it has no characteristic" in err
     assert "is its profile another one?" in err
+
+
+async def test_of_two_kinds_of_one_name_the_other_is_named(bluez: Bluetoothd) -> None:
+    dual = sensor("witmotion_dual", 1)
+    bluez.add(dual)
+    code, _, err = await edgehar("devices", "test", dual.address, "--seconds", "1")
+    assert code == 1
+    assert "may be a WitMotion, dual mode too: --profile witmotion_dual" in err
+    assert err.splitlines()[-1].endswith("is its profile another one, such as witmotion_dual?")
+    code, _, err = await edgehar(
+        "devices", "test", dual.address, "--profile", "witmotion_dual", "--seconds", "1"
+    )
+    assert code == 0, err
+    assert "may be a" not in err
 
 
 class Described(Peripheral):
@@ -199,6 +220,30 @@ async def test_assign_writes_what_the_daemon_reads(bluez: Bluetoothd, tmp_path: 
     assert code == 78
     assert "tail" in err
     assert load(path).wearer[0].ble == [worn]
+
+
+async def test_assign_of_a_port_says_who_gave_way(tmp_path: Path) -> None:
+    path = tmp_path / "edgehar.toml"
+
+    async def assign(port: str, *more: str) -> tuple[int, str, str]:
+        return await edgehar(
+            "devices", "assign", port, "--wearer", "anna", "--placement", "chest", "-c", str(path), *more
+        )
+
+    code, out, err = await assign("socket://127.0.0.1:7777", "--baud", "9600")
+    assert (code, "gave way" in err) == (0, False)
+    assert out == '[[wearer.serial]]\nplacement = "chest"\nport = "socket://127.0.0.1:7777"\nbaud = 9600\n'
+    code, out, err = await assign("/dev/ttyNOWHERE")
+    assert code == 0
+    assert out in path.read_text()
+    assert "there is no /dev/ttyNOWHERE now" in err
+    assert "gave way: socket://127.0.0.1:7777 9600, worn by anna at chest" in err.splitlines()
+    [anna] = load(path).wearer
+    assert [(s.placement, s.port, s.baud) for s in anna.serial] == [("chest", "/dev/ttyNOWHERE", 115200)]
+    code, _, err = await assign("foo://x:1")
+    assert (code, "foo://x:1" in err) == (78, True)
+    code, _, err = await assign("/dev/ttyNOWHERE", "--profile", "movella_dot")
+    assert (code, "edgehar's wire format alone" in err) == (78, True)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def put(path: Path, wearer: str, placement: str, sensor: dict[str, str]) -> str:
-    return assign(path, wearer, placement, sensor, check=lambda _: None)
+    return assign(path, wearer, placement, sensor, check=lambda _: None).lines
 
 
 def test_a_new_file_is_begun(path: Path) -> None:
@@ -232,6 +232,43 @@ def test_inline_tables_and_dotted_keys_are_added_to_as_they_are(path: Path, befo
     lines = put(path, "anna", "wrist_left", DOT)
     assert path.read_bytes().decode() == after
     assert lines in after
+
+
+def test_who_gave_way_is_told_in_words(path: Path) -> None:
+    def gave_way(wearer: str, placement: str, sensor: dict[str, str]) -> list[str]:
+        return assign(path, wearer, placement, sensor, check=lambda _: None).gave_way
+
+    assert gave_way("anna", "wrist_left", DOT) == []
+    assert gave_way("anna", "wrist_left", DOT) == []
+    assert gave_way("anna", "wrist_left", BELT) == [
+        "movella_dot D4:CA:6E:F1:00:01, worn by anna at wrist_left"
+    ]
+    assert gave_way("anna", "ankle", DOT) == []
+    assert gave_way("ben", "chest", BELT) == ["polar_h10 A0:9E:1A:00:00:02, worn by anna at wrist_left"]
+    assert [[sensor.placement for sensor in wearer.ble] for wearer in load(path).wearer] == [
+        ["ankle"],
+        ["chest"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "before", [WRITTEN, 'wearer = [{ id = "anna", serial = [{ placement = "chest", port = "p" }] }]\n']
+)
+def test_a_sensor_on_a_port_is_worn_and_gives_way_like_any(path: Path, before: str) -> None:
+    path.write_text(before)
+    put(path, "anna", "chest", {"port": "/dev/ttyACM1"})
+    put(path, "anna", "ankle", {"port": "/dev/ttyACM2"})
+    anna, *_ = load(path).wearer
+    assert [(s.placement, s.port) for s in anna.serial] == [
+        ("chest", "/dev/ttyACM1"),
+        ("ankle", "/dev/ttyACM2"),
+    ]
+    put(path, "anna", "chest", BELT)
+    put(path, "anna", "wrist", {"port": "/dev/ttyACM2"})
+    anna, *_ = load(path).wearer
+    assert [(s.placement, s.port) for s in anna.serial] == [("wrist", "/dev/ttyACM2")]
+    assert [s.placement for s in anna.ble] == ["chest"]
+    assert "our kitchen" in path.read_text() or before != WRITTEN
 
 
 def test_what_cannot_be_run_is_not_written(path: Path) -> None:

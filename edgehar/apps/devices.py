@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +21,17 @@ from edgehar.sources.serial import Serial
 from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS, Stream
 from edgehar.wire.commands import Kind, decode_answer, encode_command, is_answer
 
+_LOGGER = logging.getLogger(__name__)
+
 RATE_TOLERANCE = 0.1
 """Share of the declared rate; a greater difference is a finding."""
 
 _KINDS = {IMU_CHANNELS: "both", ACCELERATION: "acceleration", ANGULAR_RATE: "angular_rate"}
 
 _WEAKEST_DBM = -128
+
+DEFAULT_BAUD = 115200
+"""Of a serial port, bits per second; the configuration's too."""
 
 ANSWER_S = 1.0
 """Time after which a command without an answer is sent again, s; thrice in all."""
@@ -41,6 +48,7 @@ def profiles() -> list[dict[str, Any]]:
 async def scan(adapter: str | None, seconds: float, *, everything: bool) -> list[dict[str, Any]]:
     """Return the devices heard, those of a profile and a strong signal first; all others only if asked for."""
     heard: dict[str, Sighting] = {}
+    _LOGGER.info("listens for Bluetooth devices for %g s", seconds)
     await Radio(adapter).listen(lambda sighting: heard.update({sighting.address: sighting}), seconds)
     devices = [(matching_profiles(sighting.services, sighting.name), sighting) for sighting in heard.values()]
     devices.sort(key=lambda pair: (not pair[0], -(pair[1].rssi_dbm or _WEAKEST_DBM)))
@@ -107,6 +115,7 @@ async def run_trial(
     """
     source, kind = await _source(target, profile, adapter, baud, search_s)
     trial = Trial(Stream(target, kind.name))
+    _LOGGER.info("waits for the first packet of %s, the %s", target, kind.title)
     await _listen(source, trial, seconds)
     return _findings(trial, source, kind)
 
@@ -120,20 +129,29 @@ async def _source(
     target: str, profile: str | None, adapter: str | None, baud: int, search_s: float = SEARCH_S
 ) -> tuple[Ble | Serial, Profile]:
     _check_profile(profile)
-    # A path or a URL is a serial port; neither an address nor a sensor's name has a slash.
-    if "/" in target:
-        if profile not in {None, "edgehar"}:
-            raise ConfigError(f"a serial port carries edgehar's wire format alone, not {profile}")
-        return Serial(target, baud), PROFILES["edgehar"]
+    if _is_port(target):
+        return _serial(target, profile, baud), PROFILES["edgehar"]
     radio = Radio(adapter)
     sighting, kind = await _search(radio, target, profile, search_s)
     return Ble(radio, kind, address=sighting.address), kind
+
+
+def _is_port(target: str) -> bool:
+    """Tell a serial port by its path or URL: neither an address nor a sensor's name has a slash."""
+    return "/" in target
+
+
+def _serial(port: str, profile: str | None, baud: int) -> Serial:
+    if profile not in {None, "edgehar"}:
+        raise ConfigError(f"a serial port carries edgehar's wire format alone, not {profile}")
+    return Serial(port, baud)
 
 
 async def _search(
     radio: Radio, target: str, profile: str | None, search_s: float = SEARCH_S
 ) -> tuple[Sighting, Profile]:
     """Return the device of this address or name, and its profile; SourceLostError if it is not heard."""
+    _LOGGER.info("looks for %s, for %g s at most", target, search_s)
     sighting = await radio.find(lambda s: target.upper() == s.address or target == s.name, search_s)
     if sighting is None:
         raise SourceLostError(f"{target} is not heard: is it charged, on, near, and not connected elsewhere?")
@@ -143,11 +161,36 @@ async def _search(
             f"{target} (called {sighting.name!r}) is no sensor that edgehar knows; name its profile with "
             f"--profile: {', '.join(PROFILES)}"
         )
-    return sighting, fits[0]
+    kind, *others = fits
+    if others:
+        _LOGGER.info(
+            "%s may be a %s too: --profile %s, if nothing comes of it as a %s",
+            target,
+            " or a ".join(other.title for other in others),
+            " or ".join(other.name for other in others),
+            kind.title,
+        )
+    return sighting, kind
+
+
+async def entry_of(target: str, profile: str | None, adapter: str | None, baud: int) -> dict[str, str | int]:
+    """Return what the configuration says of a sensor beside its placement; SourceLostError as in `identify`."""
+    if _is_port(target):
+        return _serial_entry(_serial(target, profile, baud))
+    return {**await identify(target, profile, adapter)}
+
+
+def _serial_entry(source: Serial) -> dict[str, str | int]:
+    if "://" not in source.port and not Path(source.port).exists():
+        _LOGGER.warning("there is no %s now: is the sensor plugged in, and is this its port?", source.port)
+    return {"port": source.port} | ({} if source.baud == DEFAULT_BAUD else {"baud": source.baud})
 
 
 async def identify(target: str, profile: str | None, adapter: str | None) -> dict[str, str]:
-    """Return profile and address of a Bluetooth sensor, as the configuration wants them."""
+    """Return profile and address of a Bluetooth sensor, as the configuration wants them.
+
+    SourceLostError if it is not heard.
+    """
     _check_profile(profile)
     sighting, kind = await _search(Radio(adapter), target, profile)
     return {"profile": kind.name, "address": sighting.address}
@@ -159,6 +202,7 @@ async def _listen(source: Ble | Serial, trial: Trial, seconds: float) -> None:
     def deliver(t: float, _: int, body: bytes) -> None:
         trial.push(t, body)
         if limit.when() is None:
+            _LOGGER.info("hears it, and listens for %g s", seconds)
             limit.reschedule(loop.time() + seconds)
 
     try:

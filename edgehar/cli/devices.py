@@ -87,13 +87,13 @@ def devices_test(
     show(findings, as_json)
     if findings["wrong"]:
         raise typer.Exit(EXIT_FAILED)
-    if "address" in findings:
-        typer.echo("next: edgehar devices assign ADDRESS --wearer WHO --placement WHERE", err=True)
+    which = "ADDRESS" if "address" in findings else "PORT"
+    typer.echo(f"next: edgehar devices assign {which} --wearer WHO --placement WHERE", err=True)
 
 
 @app.command("assign")
 def devices_assign(
-    target: Annotated[str, typer.Argument(help="Bluetooth address or name.")],
+    target: Target,
     *,
     wearer: Annotated[str, typer.Option(help="Who wears it: the id in the file; a new one is added.")],
     placement: Annotated[
@@ -102,24 +102,29 @@ def devices_assign(
     profile: ProfileOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
     adapter: AdapterOption = None,
+    baud: BaudOption = 115200,
     as_json: JsonOption = False,
 ) -> None:
     """Write into the configuration who wears a sensor where.
 
     Example: edgehar devices assign D4:CA:6E:F1:00:01 --wearer anna --placement wrist_left
 
-    A Bluetooth sensor worn there before gives way.
+    A sensor worn there before gives way, and so does the place where this one was worn. A Bluetooth sensor has to
+    be heard; what sends on a serial port is not looked at.
     """
-    from edgehar.apps.devices import identify
+    from edgehar.apps.devices import entry_of
     from edgehar.config.edit import assign
     from edgehar.daemon.run import check
 
-    sensor = answer_of(identify(target, profile, adapter))
-    lines = assign(config, wearer, placement, sensor, check=check)
-    show(
-        {"config": str(config), "wearer": wearer, "placement": placement, **sensor} if as_json else lines,
-        as_json,
-    )
+    sensor = answer_of(entry_of(target, profile, adapter, baud))
+    assignment = assign(config, wearer, placement, sensor, check=check)
+    if as_json:
+        who = {"config": str(config), "wearer": wearer, "placement": placement}
+        show({**who, **sensor, "gave_way": assignment.gave_way}, as_json)
+    else:
+        show(assignment.lines, as_json)
+    for sensor_in_words in assignment.gave_way:
+        typer.echo(f"gave way: {sensor_in_words}", err=True)
     typer.echo("a running daemon takes it up once it is started anew", err=True)
 
 

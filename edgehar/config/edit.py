@@ -6,12 +6,12 @@ first; a file that this cannot be done to is left alone, with the lines to add b
 
 import contextlib
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import tomlkit
-from msgspec import ValidationError, convert
+from msgspec import Struct, ValidationError, convert
 from tomlkit import TOMLDocument
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Array, InlineTable, Item, Table, Whitespace
@@ -20,45 +20,66 @@ from edgehar.config.read import parse, parse_toml, read_text
 from edgehar.config.schema import Config, Wearer
 from edgehar.errors import ConfigError
 
+_KINDS = ("serial", "ble", "phone")
+"""Lists of a wearer's sensors."""
+
+
+class Assignment(Struct, frozen=True):
+    """What has changed in the file."""
+
+    lines: str
+    """Those that now say who wears the sensor."""
+    gave_way: list[str]
+    """Sensors that are no longer worn, or no longer there, in words."""
+
+
+class _Entry(Struct, frozen=True):
+    """One sensor of the file: which wearer's, in which of `_KINDS`, and which of them."""
+
+    wearer: int
+    kind: str
+    number: int
+
 
 def assign(
     path: Path,
     wearer: str,
     placement: str,
-    sensor: dict[str, str],
+    sensor: dict[str, Any],
     *,
     check: Callable[[Config], object],
-) -> str:
-    """Let `wearer` wear a Bluetooth sensor at `placement`; return the lines that now say so.
+) -> Assignment:
+    """Let `wearer` wear a sensor at `placement`; return what has changed in the file.
 
-    A Bluetooth sensor that was worn there gives way, and so does the place where this one was worn.
-    ConfigError if the file cannot be read or written, or would be refused with this sensor.
+    What was worn there gives way, and so does the place where this sensor was worn. ConfigError if the
+    file cannot be read or written, or would be refused with this sensor.
 
     Args:
         path: The configuration; a new one is begun if there is none.
         wearer: Id; a new wearer is added if there is none of it.
         placement: Where it is worn.
-        sensor: `profile` and `address`.
+        sensor: `profile` and `address` of one over Bluetooth, or `port` and what else a serial one needs.
         check: Refuses a configuration that cannot be run.
     """
     text = read_text(path) if path.exists() else ""
     content = _parsed(text, path)
-    entry = {"placement": placement, **sensor}
+    entry, kind = {"placement": placement, **sensor}, "serial" if "port" in sensor else "ble"
     replaced = [*_giving_way(content["wearer"], wearer, entry)]
-    sensor_lines = ["[[wearer.ble]]", *_keys(entry)]
+    sensor_lines = [f"[[wearer.{kind}]]", *_keys(entry)]
     try:
-        new, lines = _edited(text, wearer, entry, replaced)
+        new, lines = _edited(text, wearer, kind, entry, replaced)
     # tomlkit goes less deep into nested lists than tomllib.
     except (TOMLKitError, RecursionError):
         is_new = _index_of(wearer, content["wearer"]) is None
         wearer_lines = ["[[wearer]]", *_keys({"id": wearer}), ""] if is_new else []
         new, lines = _appended(text, [*wearer_lines, *sensor_lines]), "\n".join(sensor_lines)
-    if not _holds(new, _expected(content, wearer, entry, replaced)):
+    if not _holds(new, _expected(content, wearer, kind, entry, replaced)):
         by_hand = " / ".join(sensor_lines)
         raise ConfigError(f"{path} is written in a way that cannot be added to; add by hand: {by_hand}")
     check(parse(new, str(path)))
     _write(path, new)
-    return lines
+    gave_way = [_in_words(content["wearer"], each) for each in replaced]
+    return Assignment(lines, [each for each in gave_way if each != _worn(wearer, entry)])
 
 
 def _parsed(text: str, path: Path) -> dict[str, Any]:
@@ -71,29 +92,49 @@ def _parsed(text: str, path: Path) -> dict[str, Any]:
     return content
 
 
-def _giving_way(
-    wearers: list[dict[str, Any]], wearer: str, entry: dict[str, str]
-) -> Iterator[tuple[int, int]]:
-    """Yield (wearer, sensor) of what is worn at that place, and of where that sensor was worn; last ones first."""
-    for i, worn_by in reversed(list(enumerate(wearers))):
-        for k, sensor in reversed(list(enumerate(worn_by.get("ble", [])))):
-            same_place = worn_by.get("id") == wearer and sensor.get("placement") == entry["placement"]
-            if same_place or str(sensor.get("address")).upper() == entry["address"].upper():
-                yield i, k
+def _giving_way(wearers: list[dict[str, Any]], wearer: str, entry: dict[str, Any]) -> Iterator[_Entry]:
+    """Yield what is worn at that place, and where that sensor was worn; last ones of a list first."""
+    for i, worn_by in enumerate(wearers):
+        for kind in _KINDS:
+            for k, sensor in reversed(list(enumerate(worn_by.get(kind, [])))):
+                same_place = worn_by.get("id") == wearer and sensor.get("placement") == entry["placement"]
+                if same_place or _identity(sensor) == _identity(entry):
+                    yield _Entry(i, kind, k)
+
+
+def _identity(sensor: dict[str, Any]) -> object:
+    """Return by what a sensor is the same one wherever it is worn; something unequal to all if by nothing."""
+    return sensor.get("port") or str(sensor.get("address") or "").upper() or object()
+
+
+def _in_words(wearers: list[dict[str, Any]], entry: _Entry) -> str:
+    worn_by = wearers[entry.wearer]
+    return _worn(worn_by["id"], worn_by[entry.kind][entry.number])
+
+
+def _worn(wearer: str, sensor: dict[str, Any]) -> str:
+    reached = [str(value) for key, value in sensor.items() if key != "placement"]
+    return f"{' '.join(reached) or 'the first that fits'}, worn by {wearer} at {sensor['placement']}"
+
+
+def _with_lists(wearer: dict[str, Any]) -> dict[str, Any]:
+    """Return a wearer with each list of sensors, empty or not."""
+    return {kind: [] for kind in _KINDS} | wearer
 
 
 def _expected(
-    content: dict[str, Any], wearer: str, entry: dict[str, str], replaced: list[tuple[int, int]]
+    content: dict[str, Any], wearer: str, kind: str, entry: dict[str, Any], replaced: Sequence[_Entry]
 ) -> dict[str, Any]:
-    """Return what the file shall hold; every wearer has its list of Bluetooth sensors, empty or not."""
-    wearers = [{"ble": [], **table} for table in content["wearer"]]
-    for i, k in replaced:
-        wearers[i]["ble"] = [sensor for n, sensor in enumerate(wearers[i]["ble"]) if n != k]
+    """Return what the file shall hold; every wearer has its lists of sensors, empty or not."""
+    wearers = [_with_lists(table) for table in content["wearer"]]
+    for each in replaced:
+        sensors = wearers[each.wearer][each.kind]
+        wearers[each.wearer][each.kind] = [*sensors[: each.number], *sensors[each.number + 1 :]]
     index = _index_of(wearer, wearers)
     if index is None:
-        wearers.append({"id": wearer, "ble": [entry]})
+        wearers.append(_with_lists({"id": wearer, kind: [entry]}))
     else:
-        wearers[index]["ble"] = [*wearers[index]["ble"], entry]
+        wearers[index][kind] = [*wearers[index][kind], entry]
     return {**content, "wearer": wearers}
 
 
@@ -103,14 +144,14 @@ def _holds(text: str, expected: dict[str, Any]) -> bool:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return False
-    return {**content, "wearer": [{"ble": [], **table} for table in content.get("wearer", [])]} == expected
+    return {**content, "wearer": [_with_lists(table) for table in content.get("wearer", [])]} == expected
 
 
 def _index_of(wearer: str, wearers: Any) -> int | None:
     return next((i for i, table in enumerate(wearers) if table.get("id") == wearer), None)
 
 
-def _keys(table: dict[str, str]) -> list[str]:
+def _keys(table: dict[str, Any]) -> list[str]:
     return [f"{key} = {tomlkit.item(value).as_string()}" for key, value in table.items()]
 
 
@@ -125,7 +166,7 @@ def _line_end(text: str) -> str:
 
 
 def _edited(
-    text: str, wearer: str, entry: dict[str, str], replaced: list[tuple[int, int]]
+    text: str, wearer: str, kind: str, entry: dict[str, Any], replaced: Sequence[_Entry]
 ) -> tuple[str, str]:
     """Return the new text and the lines that say so in it; TOMLKitError if more than that would change."""
     end = _line_end(text)
@@ -135,22 +176,22 @@ def _edited(
     # tomlkit draws the tables of an array together, whatever stands between them.
     if document.as_string() != text:
         raise TOMLKitError("its tables would be moved")
-    lines = _add(document, wearer, entry, end)
-    for i, k in replaced:
-        _remove(document["wearer"][i], k, end)
+    lines = _add(document, wearer, kind, entry, end)
+    for each in replaced:
+        _remove(document["wearer"][each.wearer], each.kind, each.number, end)
     return document.as_string(), lines
 
 
-def _add(document: TOMLDocument, wearer: str, entry: dict[str, str], end: str) -> str:
+def _add(document: TOMLDocument, wearer: str, kind: str, entry: dict[str, Any], end: str) -> str:
     """Add a sensor, with its wearer where there is none of that id; return its lines."""
     wearers: Any = document.get("wearer")
     index = _index_of(wearer, wearers or [])
     worn_by: Any = None if index is None else wearers[index]
-    sensors: Any = None if worn_by is None else worn_by.get("ble")
+    sensors: Any = None if worn_by is None else worn_by.get(kind)
     place: Any = next(each for each in (sensors, worn_by, wearers, document) if each is not None)
     inline = isinstance(place, Array | InlineTable)
-    new = _new_wearers(wearer, entry, end, inline=inline)
-    sensor = new[0]["ble"][0]
+    new = _new_wearers(wearer, kind, entry, end, inline=inline)
+    sensor = new[0][kind][0]
     blank = end if document.body else ""
     remarks: list[Item] = []
     if isinstance(place, AoT) and place is not document.last_item():
@@ -160,7 +201,7 @@ def _add(document: TOMLDocument, wearer: str, entry: dict[str, str], end: str) -
     if place is sensors:
         sensors.append(sensor)
     elif place is worn_by:
-        worn_by["ble"] = new[0]["ble"]
+        worn_by[kind] = new[0][kind]
     elif place is wearers:
         wearers.append(new[0])
     else:
@@ -169,16 +210,16 @@ def _add(document: TOMLDocument, wearer: str, entry: dict[str, str], end: str) -
         (new[0] if index is None else sensor).trivia.indent = blank
     for remark in remarks:
         sensor.add(remark)
-    return str(sensor.as_string()) if inline else "\n".join(["[[wearer.ble]]", *_keys(entry)])
+    return str(sensor.as_string()) if inline else "\n".join([f"[[wearer.{kind}]]", *_keys(entry)])
 
 
-def _new_wearers(wearer: str, entry: dict[str, str], end: str, *, inline: bool) -> Any:
+def _new_wearers(wearer: str, kind: str, entry: dict[str, Any], end: str, *, inline: bool) -> Any:
     """Return an array of one wearer with one sensor, as tables or as inline ones, in nodes of tomlkit."""
     (identity,), keys = _keys({"id": wearer}), _keys(entry)
     text = (
-        f"wearer = [{{ {identity}, ble = [{{ {', '.join(keys)} }}] }}]"
+        f"wearer = [{{ {identity}, {kind} = [{{ {', '.join(keys)} }}] }}]"
         if inline
-        else end.join(["[[wearer]]", identity, "", "[[wearer.ble]]", *keys, ""])
+        else end.join(["[[wearer]]", identity, "", f"[[wearer.{kind}]]", *keys, ""])
     )
     return tomlkit.parse(text)["wearer"]
 
@@ -197,9 +238,9 @@ def _take_remarks(table: Table) -> list[Item]:
     return remarks
 
 
-def _remove(worn_by: Any, k: int, end: str) -> None:
+def _remove(worn_by: Any, kind: str, k: int, end: str) -> None:
     """Remove a sensor and one of the blank lines round it, but no remark before or behind it."""
-    sensors = worn_by["ble"]
+    sensors = worn_by[kind]
     if isinstance(sensors, AoT):
         remarks = "".join(node.as_string() for node in _take_remarks(sensors[k]))
         if k + 1 < len(sensors):
@@ -210,7 +251,7 @@ def _remove(worn_by: Any, k: int, end: str) -> None:
         else:
             body = worn_by.value.body
             at = next(n for n, (_, node) in enumerate(body) if node is sensors)
-            del worn_by["ble"]
+            del worn_by[kind]
             body[at] = (None, Whitespace(remarks.removeprefix(end)))
             return
     del sensors[k]

@@ -50,7 +50,7 @@ def _of_wearer(at: str, wearer: Wearer) -> Iterator[Complaint]:
     sources = sum([worn, wearer.replay is not None, wearer.simulator is not None])
     if not sources:
         tables = "([[wearer.serial]], [[wearer.ble]], [[wearer.phone]]) or one of [wearer.replay] and [wearer.simulator]"
-        hint = "`edgehar devices assign` adds a Bluetooth sensor"
+        hint = "`edgehar devices assign` adds one"
         yield at, f"wearer `{wearer.id}` needs sensors {tables}, and has none; {hint}"
     if sources > 1:
         tables = "or one of [wearer.replay] and [wearer.simulator]"

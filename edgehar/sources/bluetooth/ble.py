@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Callable
 
 from bleak import BleakClient
 from bleak.backends.characteristic import BleakGATTCharacteristic
+from bleak.exc import BleakCharacteristicNotFoundError
 
-from edgehar.devices import Profile, matching_profiles
+from edgehar.devices import PROFILES, Profile, matching_profiles
 from edgehar.errors import SourceLostError
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.bluetooth.errors import BLUETOOTH_ERRORS
@@ -196,10 +197,26 @@ class Ble:
             async with asyncio.timeout(START_S):
                 for characteristic, uuid in enumerate(profile.notify):
                     callback = inbox.slot(profile.body_prefix(characteristic))
-                    await client.start_notify(uuid, callback, bluez={"use_start_notify": True})
+                    try:
+                        await client.start_notify(uuid, callback, bluez={"use_start_notify": True})
+                    except BleakCharacteristicNotFoundError as error:
+                        raise SourceLostError(self._explain_missing(client.address, uuid)) from error
                 for write in profile.start:
                     await client.write_gatt_char(write.characteristic, write.payload, response=write.response)
                     await asyncio.sleep(profile.pause_s)
+
+    def _explain_missing(self, address: str, characteristic: str) -> str:
+        """Say that a device is not of this profile, and of which it may be by its name."""
+        others = [
+            other.name
+            for other in PROFILES.values()
+            if other is not self.profile and set(other.name_prefixes) & set(self.profile.name_prefixes)
+        ]
+        which = f"another one, such as {' or '.join(others)}" if others else "another one"
+        return (
+            f"starting the {self.profile.title} {address}: it has no characteristic {characteristic}; "
+            f"is its profile {which}?"
+        )
 
     async def _pump(self, client: BleakClient, inbox: Inbox, deliver: Deliver) -> None:
         silent = f"{client.address} is connected but sent nothing for {self.link.silence_s:.0f} s"
