@@ -15,7 +15,7 @@ from edgehar.evaluation.forest import Forest
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import ModelSpec
-from edgehar.training import recipe as recipes
+from edgehar.training import export, recipe as recipes
 from edgehar.training.build import Build
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import Dataset, synthesize
@@ -209,7 +209,7 @@ def test_a_kept_forest_is_scored_on_the_rows_of_the_evaluation(
     path = tmp_path / "random_forest.npz"
     np.savez(path, forest=np.frombuffer(pickle.dumps(forest), np.uint8))
     spec = msgspec.structs.replace(spec, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-    path.with_suffix(".json").write_bytes(msgspec.json.encode(spec))
+    export.write_manifest(path.with_suffix(""), spec)
     heard: list[tuple[str, int, int]] = []
     scores = baselines.score(path, tmp_path, ["home"], 1, lambda *told: heard.append(told))
     line = scores.lines["home trouser_pocket"]
