@@ -54,7 +54,9 @@ class SensorServer:
 
     async def run(self, deliver: Deliver) -> None:
         """Live once, as in `Source.run`."""
-        nothing_came = f"nothing came for {self.link.silence_s:.0f} s; is the sensor on?"
+        nothing_came = (
+            f"{self.url} is connected but sent nothing for {self.link.silence_s:.0f} s; is the phone awake?"
+        )
         async with silence_timeout(self.link, nothing_came), aiohttp.ClientSession() as session:
             socket = await self._connect(session)
             try:
