@@ -1,1 +1,1 @@
-"""edgehar.toml: `schema` has its keys, `read` reads it, `toml_lines` finds an error's line, `edit` adds a sensor."""
+"""edgehar.toml: `schema` has its keys, `keys` says them in words, `rules` those over several; `read` reads, `edit` adds a sensor, `show` prints."""
