@@ -94,7 +94,9 @@ async def test_a_placement_that_no_model_knows_is_replayed_as_another(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = recording(tmp_path / "walk.ehr", placement="pocket")
-    with pytest.raises(ModelError, match=r"worn at \"pocket\".*; --placement RECORDED=WORN replays a sensor as worn"):
+    with pytest.raises(
+        ModelError, match=r"worn at \"pocket\".*; --placement RECORDED=WORN replays a sensor as worn"
+    ):
         await replay_recording(path)
     answered = await rows(capsys, path, placements=["pocket=trouser_pocket"])
     assert [row["label"] for row in answered if row["type"] == "activity_started"] == ["walking"]
