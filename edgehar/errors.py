@@ -12,8 +12,6 @@ EdgeharError
 └── FrameError               nobody acts: the frame is dropped and counted
 """
 
-from edgehar.one_line import one_line
-
 
 class EdgeharError(Exception):
     """Every error that edgehar raises on purpose; its text is one line for people, whatever a peer sent into it."""
@@ -44,3 +42,13 @@ class SourceLostError(EdgeharError):
 
 class FrameError(EdgeharError):
     """A packet's bytes break the wire format."""
+
+
+def one_line(text: str) -> str:
+    r"""Return a text with what could break a line or command a terminal written as escapes, such as `\u001b`.
+
+    Whoever is in reach of the radio, or of a port, chooses what stands in a name or a message.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from edgehar.one_line import one_line
+from edgehar.errors import one_line
 
 _LONGEST = 60
 """Length of a value that is shown in an error, characters."""

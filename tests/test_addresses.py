@@ -6,16 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from edgehar.addresses import (
+from edgehar.errors import ConfigError
+from edgehar.sources.addresses import (
     check_host,
-    check_mqtt_text,
     check_serial_port,
-    check_topic,
     host_and_port,
     listening_address,
-    sensor_server,
+    sensor_server_address,
 )
-from edgehar.errors import ConfigError
 
 LONG = "x" * 70_000
 
@@ -112,32 +110,17 @@ def test_a_pipe_is_no_serial_port(tmp_path: Path) -> None:
 def test_addresses_are_taken_apart() -> None:
     assert host_and_port("socket://sensor.local:7777") == ("sensor.local", 7777)
     assert listening_address("[::]:8000") == ("::", 8000)
-    assert sensor_server("ws://192.168.1.7") == ("192.168.1.7", 8080)
-    assert sensor_server("ws://[fe80::1]:81/") == ("[fe80::1]", 81)
+    assert sensor_server_address("ws://192.168.1.7") == ("192.168.1.7", 8080)
+    assert sensor_server_address("ws://[fe80::1]:81/") == ("[fe80::1]", 81)
 
 
 @pytest.mark.parametrize(
     "url", ["ws://sensor..local:8080", "ws://192.168.1.7/x", "http://x", "ws://[::1", LONG]
 )
 def test_what_is_no_phone_is_refused(url: str) -> None:
-    assert "expected" in refusal(sensor_server, url)
+    assert "expected" in refusal(sensor_server_address, url)
 
 
 @pytest.mark.parametrize("listen", ["localhost:8000", "0.0.0.0", ":8000", "0.0.0.0:0", "[::1:1", LONG])
 def test_what_cannot_be_listened_on_is_refused(listen: str) -> None:
     assert "such as 0.0.0.0:8000" in refusal(listening_address, listen)
-
-
-@pytest.mark.parametrize("topic", ["sensor-logger", "phones/+/raw", "#", "phones/#", "/a", "\U0001f6b6"])
-def test_a_topic_may_stand_for_many(topic: str) -> None:
-    check_topic(topic)
-
-
-@pytest.mark.parametrize("topic", ["", "a+", "#/a", "a#", "a\0b", "a\x1bb", "\ufffe", "\u00fc" * 32_768])
-def test_what_is_no_topic_is_refused(topic: str) -> None:
-    refusal(check_topic, topic)
-
-
-def test_the_length_of_a_text_counts_in_bytes() -> None:
-    check_mqtt_text("\u00fc" * 32_767)
-    assert "expected at most 65535 bytes, got 65536" in refusal(check_mqtt_text, "\u00fc" * 32_768)

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from edgehar.cli import completion
-from edgehar.one_line import one_line
+from edgehar.errors import one_line
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from edgehar.addresses import LONGEST_TEXT
+from edgehar.brokers.mqtt_text import LONGEST_TEXT
 from edgehar.config.keys import in_words, keys_at
 from edgehar.config.rules import complaints
 from edgehar.config.schema import Config, Mqtt

@@ -5,18 +5,16 @@ from functools import partial
 from itertools import combinations
 from typing import TypeVar
 
-from edgehar.addresses import (
-    LONGEST_TEXT,
-    check_host,
-    check_mqtt_text,
-    check_serial_port,
-    check_topic,
-    listening_address,
-    sensor_server,
-)
+from edgehar.brokers.mqtt_text import LONGEST_TEXT, check_mqtt_text, check_topic
 from edgehar.config.schema import Ble, Config, Mqtt, Phone, Serial, Wearer
 from edgehar.devices import PROFILES, Profile
 from edgehar.errors import ConfigError
+from edgehar.sources.addresses import (
+    check_host,
+    check_serial_port,
+    listening_address,
+    sensor_server_address,
+)
 from edgehar.validation import did_you_mean, shown
 
 T = TypeVar("T")
@@ -117,7 +115,7 @@ def _may_be_taken_for(a: Profile, b: Profile) -> bool:
 
 def _of_phones(phones: list[tuple[str, Phone]], mqtt: Mqtt | None) -> Iterator[Complaint]:
     for at, phone in phones:
-        yield from _refused(f"{at}.url", sensor_server, phone.url)
+        yield from _refused(f"{at}.url", sensor_server_address, phone.url)
         yield from _refused(f"{at}.listen", listening_address, phone.listen)
         yield from _refused(f"{at}.topic", check_topic, phone.topic)
         who = f"the phone at `{phone.placement}`"

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from edgehar.addresses import listening_address
 from edgehar.config.read import broker_password
 from edgehar.config.schema import Config, Mqtt, SimulatedWearer, Wearer
 from edgehar.devices import PROFILES
 from edgehar.sources import Source
+from edgehar.sources.addresses import listening_address
 from edgehar.types import Stream
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from edgehar import native_stderr
 from edgehar.errors import ModelError
+from edgehar.pipeline import native_stderr
 from edgehar.pipeline.manifest import ModelSpec, content_of, file_of, read
 from edgehar.pipeline.mounting import level
 from edgehar.types import FALLING, IMU_CHANNELS, FloatArray, HopAcceleration, Prediction, Window

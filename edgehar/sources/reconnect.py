@@ -7,8 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from edgehar.backoff import Delays
-from edgehar.errors import EdgeharError, RecordingError
-from edgehar.one_line import one_line
+from edgehar.errors import EdgeharError, RecordingError, one_line
 from edgehar.sources import Deliver, LinkState, Source
 from edgehar.warn_once import WarnOnce
 

@@ -27,9 +27,9 @@ from typing import Any, NamedTuple
 
 import serial
 
-from edgehar.addresses import check_serial_port, host_and_port
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.sources import Deliver, LinkState
+from edgehar.sources.addresses import check_serial_port, host_and_port
 from edgehar.sources.silence_timeout import silence_timeout
 from edgehar.warn_once import WarnOnce
 from edgehar.wire.framing import Deframer, frame

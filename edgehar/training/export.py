@@ -12,8 +12,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from edgehar import native_stderr
-from edgehar.pipeline import manifest
+from edgehar.pipeline import manifest, native_stderr
 from edgehar.pipeline.manifest import FORMAT, ModelSpec, Quantization, Sensor
 from edgehar.training.files import write_whole
 from edgehar.training.fit import network

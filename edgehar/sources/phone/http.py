@@ -15,10 +15,10 @@ from contextlib import asynccontextmanager
 import msgspec
 from aiohttp import web
 
-from edgehar.addresses import listening_address
 from edgehar.devices.sensor_logger_json import LARGEST, Push, read_push
 from edgehar.errors import ConfigError, FrameError, SourceLostError
 from edgehar.sources import Deliver, LinkState
+from edgehar.sources.addresses import listening_address
 from edgehar.sources.phone import SILENCE_S
 from edgehar.sources.phone.push_receiver import PushReceiver
 from edgehar.warn_once import WarnOnce

@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 import aiohttp
 import msgspec
 
-from edgehar.addresses import sensor_server
 from edgehar.devices.sensor_server import ACCELEROMETER, GYROSCOPE, LONGEST
 from edgehar.errors import SourceLostError
 from edgehar.sources import Deliver, LinkState
+from edgehar.sources.addresses import sensor_server_address
 from edgehar.sources.phone import SILENCE_S
 from edgehar.sources.silence_timeout import silence_timeout
 
@@ -110,7 +110,7 @@ class SensorServer:
 
 
 def _full_url(url: str) -> str:
-    host, port = sensor_server(url)
+    host, port = sensor_server_address(url)
     types = msgspec.json.encode([ACCELEROMETER, GYROSCOPE]).decode()
     return f"ws://{host}:{port}/sensors/connect?{urlencode({'types': types})}"
 

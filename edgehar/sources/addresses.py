@@ -1,4 +1,4 @@
-"""What an address that people write may look like: a host, a serial port, a phone, a topic of MQTT.
+"""What an address that people write may look like: a host, a serial port, a phone.
 
 Nothing is opened or asked for here. Each check raises ConfigError, which says what to write instead.
 """
@@ -13,17 +13,11 @@ from urllib.parse import SplitResult, urlsplit
 from edgehar.errors import ConfigError
 from edgehar.validation import shown
 
-LONGEST_TEXT = 65_535
-"""Bytes of a text, such as a topic, that MQTT can carry."""
-
 SENSOR_SERVER_PORT = 8080
 """Port of the app SensorServer, unless its user chose another one."""
 
 _LONGEST_HOST = 253
 _SCHEMES = ("socket", "rfc2217", "loop", "spy", "hwgrep", "alt", "cp2110")  # what pyserial can open
-
-# OASIS MQTT 5.0, 1.5.4: a broker may hang up on these, and mosquitto does.
-_NOT_IN_MQTT = re.compile("[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 
 
 def check_host(host: str) -> None:
@@ -128,7 +122,7 @@ def listening_address(listen: str) -> tuple[str, int]:
     return host, parts.port
 
 
-def sensor_server(url: str) -> tuple[str, int]:
+def sensor_server_address(url: str) -> tuple[str, int]:
     """Return host and port of the app SensorServer, from the URL that it shows; a host of version 6 in brackets."""
     parts = _split(url)
     more = parts and (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
@@ -137,22 +131,3 @@ def sensor_server(url: str) -> tuple[str, int]:
     host = parts.hostname
     _check_host_of(url, host)
     return f"[{host}]" if ":" in host else host, parts.port or SENSOR_SERVER_PORT
-
-
-def check_mqtt_text(text: str, longest: int = LONGEST_TEXT) -> None:
-    """Refuse text that MQTT cannot carry, or that has more than `longest` bytes."""
-    if len(text.encode()) > longest:
-        raise ConfigError(f"expected at most {longest} bytes, got {len(text.encode())}: {shown(text)}")
-    if odd := _NOT_IN_MQTT.search(text):
-        raise ConfigError(
-            f"{shown(text)} has the character U+{ord(odd[0]):04X}, which brokers refuse; leave it out"
-        )
-
-
-def check_topic(topic: str) -> None:
-    """Refuse what is no topic to subscribe to; `+` and `#` stand for whole levels."""
-    *before, last = topic.split("/")
-    levels = [*before, "" if last == "#" else last]
-    if not topic or not all(level == "+" or not {"+", "#"} & set(level) for level in levels):
-        raise ConfigError(f"{shown(topic)}: expected an MQTT topic, such as sensor-logger")
-    check_mqtt_text(topic)

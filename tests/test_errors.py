@@ -1,8 +1,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from edgehar.errors import EdgeharError, SourceLostError
-from edgehar.one_line import one_line
+from edgehar.errors import EdgeharError, SourceLostError, one_line
 
 
 @given(st.text())
