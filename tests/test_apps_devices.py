@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -97,8 +98,7 @@ async def test_a_good_sensor_passes_the_test(bluez: Bluetoothd) -> None:
     code, out, err = await edgehar("devices", "test", "Movella DOT 0001", "--seconds", "3", "--json")
     findings = json.loads(out)
     assert code == 0
-    told = [line.partition("edgehar.apps.devices: ")[2] for line in err.splitlines()]
-    assert [line for line in told if line] == [
+    assert re.findall(r"^INFO edgehar\.apps\.\w+: (.*)$", err, re.MULTILINE) == [
         "looks for Movella DOT 0001, for 20 s at most",
         "waits for the first packet of Movella DOT 0001, the Movella DOT (Xsens DOT)",
         "hears it, and listens for 3 s",

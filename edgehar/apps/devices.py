@@ -6,11 +6,11 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edgehar.apps.targets import source_of
 from edgehar.devices import PROFILES, Profile, matching_profiles
 from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.errors import ConfigError, SourceLostError
@@ -29,9 +29,6 @@ RATE_TOLERANCE = 0.1
 _KINDS = {IMU_CHANNELS: "both", ACCELERATION: "acceleration", ANGULAR_RATE: "angular_rate"}
 
 _WEAKEST_DBM = -128
-
-DEFAULT_BAUD = 115200
-"""Of a serial port, bits per second; the configuration's too."""
 
 ANSWER_S = 1.0
 """Time after which a command without an answer is sent again, s; thrice in all."""
@@ -113,87 +110,11 @@ async def run_trial(
         seconds: From its first packet on.
         search_s: How long a Bluetooth device is looked for, s.
     """
-    source, kind = await _source(target, profile, adapter, baud, search_s)
+    source, kind = await source_of(target, profile, adapter, baud, search_s)
     trial = Trial(Stream(target, kind.name))
     _LOGGER.info("waits for the first packet of %s, the %s", target, kind.title)
     await _listen(source, trial, seconds)
     return _findings(trial, source, kind)
-
-
-def _check_profile(profile: str | None) -> None:
-    if profile is not None and profile not in PROFILES:
-        raise ConfigError(f"no sensor profile is called {profile!r}; there are {', '.join(PROFILES)}")
-
-
-async def _source(
-    target: str, profile: str | None, adapter: str | None, baud: int, search_s: float = SEARCH_S
-) -> tuple[Ble | Serial, Profile]:
-    _check_profile(profile)
-    if _is_port(target):
-        return _serial(target, profile, baud), PROFILES["edgehar"]
-    radio = Radio(adapter)
-    sighting, kind = await _search(radio, target, profile, search_s)
-    return Ble(radio, kind, address=sighting.address), kind
-
-
-def _is_port(target: str) -> bool:
-    """Tell a serial port by its path or URL: neither an address nor a sensor's name has a slash."""
-    return "/" in target
-
-
-def _serial(port: str, profile: str | None, baud: int) -> Serial:
-    if profile not in {None, "edgehar"}:
-        raise ConfigError(f"a serial port carries edgehar's wire format alone, not {profile}")
-    return Serial(port, baud)
-
-
-async def _search(
-    radio: Radio, target: str, profile: str | None, search_s: float = SEARCH_S
-) -> tuple[Sighting, Profile]:
-    """Return the device of this address or name, and its profile; SourceLostError if it is not heard."""
-    _LOGGER.info("looks for %s, for %g s at most", target, search_s)
-    sighting = await radio.find(lambda s: target.upper() == s.address or target == s.name, search_s)
-    if sighting is None:
-        raise SourceLostError(f"{target} is not heard: is it charged, on, near, and not connected elsewhere?")
-    fits = [PROFILES[profile]] if profile else matching_profiles(sighting.services, sighting.name)
-    if not fits:
-        raise ConfigError(
-            f"{target} (called {sighting.name!r}) is no sensor that edgehar knows; name its profile with "
-            f"--profile: {', '.join(PROFILES)}"
-        )
-    kind, *others = fits
-    if others:
-        _LOGGER.info(
-            "%s may be a %s too: --profile %s, if nothing comes of it as a %s",
-            target,
-            " or a ".join(other.title for other in others),
-            " or ".join(other.name for other in others),
-            kind.title,
-        )
-    return sighting, kind
-
-
-async def entry_of(target: str, profile: str | None, adapter: str | None, baud: int) -> dict[str, str | int]:
-    """Return what the configuration says of a sensor beside its placement; SourceLostError as in `identify`."""
-    if _is_port(target):
-        return _serial_entry(_serial(target, profile, baud))
-    return {**await identify(target, profile, adapter)}
-
-
-def _serial_entry(source: Serial) -> dict[str, str | int]:
-    if "://" not in source.port and not Path(source.port).exists():
-        _LOGGER.warning("there is no %s now: is the sensor plugged in, and is this its port?", source.port)
-    return {"port": source.port} | ({} if source.baud == DEFAULT_BAUD else {"baud": source.baud})
-
-
-async def identify(target: str, profile: str | None, adapter: str | None) -> dict[str, str]:
-    """Return profile and address of a Bluetooth sensor, as the configuration wants them.
-
-    SourceLostError if it is not heard.
-    """
-    _check_profile(profile)
-    sighting, kind = await _search(Radio(adapter), target, profile)
-    return {"profile": kind.name, "address": sighting.address}
 
 
 async def _listen(source: Ble | Serial, trial: Trial, seconds: float) -> None:
@@ -265,7 +186,7 @@ async def command(
         body = encode_command(time.monotonic_ns() & 0xFF, kind, value, more)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    source, _ = await _source(target, "edgehar", adapter, baud)
+    source, _ = await source_of(target, "edgehar", adapter, baud)
     answer = await _ask(source, body)
     if answer is None:
         raise SourceLostError(f"{target} was sent the command thrice and did not answer")

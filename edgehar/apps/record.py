@@ -127,7 +127,7 @@ async def _settings_of(sensor: OneSensor, wearer: str | None) -> Config:
         raise ConfigError(f"record needs one of --port, --ble, --phone and --config; {came} came")
     entry: dict[str, Any] = {"placement": sensor.placement}
     if sensor.ble is not None:
-        from edgehar.apps.devices import identify  # noqa: PLC0415 - Bluetooth is loaded where it is used
+        from edgehar.apps.targets import identify  # noqa: PLC0415 - Bluetooth is loaded where it is used
 
         kind, entry = "ble", entry | await identify(sensor.ble, sensor.profile, sensor.adapter)
     elif sensor.phone is not None:

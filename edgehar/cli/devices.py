@@ -14,6 +14,7 @@ from edgehar.cli.terminal import (
     show,
     show_table,
 )
+from edgehar.sources.addresses import DEFAULT_BAUD
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -72,7 +73,7 @@ def devices_test(
     profile: ProfileOption = None,
     seconds: Annotated[float, typer.Option(min=1, help="How long, from its first packet on, s.")] = 10.0,
     adapter: AdapterOption = None,
-    baud: BaudOption = 115200,
+    baud: BaudOption = DEFAULT_BAUD,
     as_json: JsonOption = False,
 ) -> None:
     """Listen to one sensor, and say how well it does.
@@ -102,7 +103,7 @@ def devices_assign(
     profile: ProfileOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
     adapter: AdapterOption = None,
-    baud: BaudOption = 115200,
+    baud: BaudOption = DEFAULT_BAUD,
     as_json: JsonOption = False,
 ) -> None:
     """Write into the configuration who wears a sensor where.
@@ -112,7 +113,7 @@ def devices_assign(
     A sensor worn there before gives way, and so does the place where this one was worn. A Bluetooth sensor has to
     be heard; what sends on a serial port is not looked at.
     """
-    from edgehar.apps.devices import entry_of
+    from edgehar.apps.targets import entry_of
     from edgehar.config.edit import assign
     from edgehar.daemon.run import check
 
@@ -138,7 +139,7 @@ def devices_command(
     more: Annotated[int, typer.Argument(help="The same.")] = 0,
     *,
     adapter: AdapterOption = None,
-    baud: BaudOption = 115200,
+    baud: BaudOption = DEFAULT_BAUD,
     as_json: JsonOption = False,
 ) -> None:
     """Command a sensor with edgehar's firmware.

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct, field
 
 from edgehar.devices import PROFILES
 from edgehar.pipeline.decision_settings import Settings
+from edgehar.sources.addresses import DEFAULT_BAUD
 
 _NAME = r"^[A-Za-z0-9_-]{1,64}$(?!\n)"
 _TOPIC = r"^(?!\$)[^+#/\s]+(/[^+#/\s]+)*$(?!\n)"
@@ -127,7 +128,7 @@ class Serial(Struct, frozen=True, forbid_unknown_fields=True):
     ]
     baud: Annotated[
         int, Meta(ge=1200, le=12_000_000, description="Bits per second; USB devices ignore it.")
-    ] = 115200
+    ] = DEFAULT_BAUD
 
 
 class Ble(Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,6 +13,9 @@ from urllib.parse import SplitResult, urlsplit
 from edgehar.errors import ConfigError
 from edgehar.validation import shown
 
+DEFAULT_BAUD = 115_200
+"""Bits per second of a serial port, unless its user chose another rate."""
+
 SENSOR_SERVER_PORT = 8080
 """Port of the app SensorServer, unless its user chose another one."""
 

@@ -29,7 +29,7 @@ import serial
 
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.sources import Deliver, LinkState
-from edgehar.sources.addresses import check_serial_port, host_and_port
+from edgehar.sources.addresses import DEFAULT_BAUD, check_serial_port, host_and_port
 from edgehar.sources.silence_timeout import silence_timeout
 from edgehar.warn_once import WarnOnce
 from edgehar.wire.framing import Deframer, frame
@@ -62,7 +62,7 @@ class Serial:
     """A sensor that sends the byte stream of `wire.framing` over a serial port; delivers stream 0."""
 
     def __init__(
-        self, port: str, baud: int = 115200, *, quiet_s: float = QUIET_S, silence_s: float = SILENCE_S
+        self, port: str, baud: int = DEFAULT_BAUD, *, quiet_s: float = QUIET_S, silence_s: float = SILENCE_S
     ) -> None:
         """Name the port; nothing is opened yet. ConfigError if no port can have this name.
 
