@@ -207,7 +207,7 @@ port = "/dev/ttyACM0"
         ),
         pytest.param(
             GOOD + '[[wearer.ble]]\nplacement = "chest"\nprofile = "movela_dot"\n',
-            'edgehar.toml:16: no sensor profile is called "movela_dot"; did you mean `movella_dot`?',
+            'edgehar.toml:16: wearer[0].ble[0].profile: no sensor profile is called "movela_dot"; did you mean `movella_dot`?',
             id="profile",
         ),
         pytest.param(

@@ -36,10 +36,13 @@ def test_bodies_of_every_profile_become_samples_in_si_units(profile: str) -> Non
 
 
 def test_a_profile_that_nobody_reads_is_refused_in_a_line() -> None:
-    with pytest.raises(
-        ConfigError, match="no sensor profile is called 'abacus'; there are edgehar, witmotion"
+    for name, hint in (
+        ("xyz", "there are edgehar, witmotion"),
+        ("sensor_loger", "did you mean `sensor_logger`?"),
     ):
-        Intake(Stream("wrist", "abacus"))
+        with pytest.raises(ConfigError) as refused:
+            Intake(Stream("wrist", name))
+        assert str(refused.value).startswith(f'no sensor profile is called "{name}"; {hint}')
 
 
 def test_a_body_that_a_reader_fails_on_is_dropped_and_traced_once(caplog: pytest.LogCaptureFixture) -> None:

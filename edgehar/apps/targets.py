@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from edgehar.devices import PROFILES, Profile, matching_profiles
+from edgehar.devices import PROFILES, Profile, check_profile, matching_profiles
 from edgehar.errors import ConfigError, SourceLostError
 from edgehar.sources.addresses import DEFAULT_BAUD
 from edgehar.sources.bluetooth.ble import SEARCH_S, Ble
@@ -17,7 +17,6 @@ async def source_of(
     target: str, profile: str | None, adapter: str | None, baud: int, search_s: float = SEARCH_S
 ) -> tuple[Ble | Serial, Profile]:
     """Return a sensor's source and its profile; SourceLostError if one over Bluetooth is not heard within `search_s`, s."""
-    _check_profile(profile)
     if _is_port(target):
         return _serial(target, profile, baud), PROFILES["edgehar"]
     radio = Radio(adapter)
@@ -37,14 +36,8 @@ async def identify(target: str, profile: str | None, adapter: str | None) -> dic
 
     SourceLostError if it is not heard.
     """
-    _check_profile(profile)
     sighting, kind = await _search(Radio(adapter), target, profile)
     return {"profile": kind.name, "address": sighting.address}
-
-
-def _check_profile(profile: str | None) -> None:
-    if profile is not None and profile not in PROFILES:
-        raise ConfigError(f"no sensor profile is called {profile!r}; there are {', '.join(PROFILES)}")
 
 
 def _is_port(target: str) -> bool:
@@ -68,6 +61,8 @@ async def _search(
     radio: Radio, target: str, profile: str | None, search_s: float = SEARCH_S
 ) -> tuple[Sighting, Profile]:
     """Return the device of this address or name, and its profile; SourceLostError if it is not heard."""
+    if profile is not None:
+        check_profile(profile)
     _LOGGER.info("looks for %s, for %g s at most", target, search_s)
     sighting = await radio.find(lambda s: target.upper() == s.address or target == s.name, search_s)
     if sighting is None:

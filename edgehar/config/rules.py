@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from edgehar.brokers.mqtt_text import LONGEST_TEXT, check_mqtt_text, check_topic
 from edgehar.config.schema import Ble, Config, Mqtt, Phone, Serial, Wearer
-from edgehar.devices import PROFILES, Profile
+from edgehar.devices import PROFILES, Profile, check_profile
 from edgehar.errors import ConfigError
 from edgehar.sources.addresses import (
     check_host,
@@ -15,7 +15,7 @@ from edgehar.sources.addresses import (
     listening_address,
     sensor_server_address,
 )
-from edgehar.validation import did_you_mean, shown
+from edgehar.validation import shown
 
 T = TypeVar("T")
 
@@ -86,9 +86,7 @@ def _of_serial(sensors: list[tuple[str, Serial]]) -> Iterator[Complaint]:
 
 def _of_bluetooth(sensors: list[tuple[str, Ble]]) -> Iterator[Complaint]:
     for at, sensor in sensors:
-        if sensor.profile not in PROFILES:
-            hint = did_you_mean(sensor.profile, PROFILES, f"there are {', '.join(PROFILES)}")
-            yield f"{at}.profile", f"no sensor profile is called {shown(sensor.profile)}; {hint}"
+        yield from _refused(f"{at}.profile", check_profile, sensor.profile)
     for path, address in _repeated((f"{at}.address", s.address.upper()) for at, s in sensors if s.address):
         yield path, f"the address {address} is named by two sensors; a sensor is worn in one place"
     for path, name in _repeated((f"{at}.name", s.name) for at, s in sensors if s.name and not s.address):

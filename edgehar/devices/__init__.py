@@ -12,7 +12,7 @@ does, into `_STREAMS` and `ANSWERS` of `tests/sensors.py`, by which the tests ru
 of `firmware_bridge/README.md`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from edgehar.devices.bangle import BANGLE
 from edgehar.devices.bluest import BLUEST
@@ -28,8 +28,9 @@ from edgehar.devices.sensor_server import SensorServerReader
 from edgehar.devices.thingy52 import THINGY52
 from edgehar.devices.witmotion import WITMOTION, WITMOTION_DUAL
 from edgehar.errors import ConfigError
+from edgehar.validation import did_you_mean, shown
 
-__all__ = ["PROFILES", "Profile", "Reader", "Write", "make_reader", "matching_profiles"]
+__all__ = ["PROFILES", "Profile", "Reader", "Write", "check_profile", "make_reader", "matching_profiles"]
 
 PROFILES: Mapping[str, Profile] = {
     profile.name: profile
@@ -60,9 +61,15 @@ _READERS: Mapping[str, Callable[[str], Reader]] = {
 
 def make_reader(profile: str, device: str) -> Reader:
     """Make a reader of a profile's bodies, whose packets name `device`; ConfigError if there is none."""
-    if profile not in _READERS:
-        raise ConfigError(f"no sensor profile is called {profile!r}; there are {', '.join(_READERS)}")
+    check_profile(profile, _READERS)
     return _READERS[profile](device)
+
+
+def check_profile(name: str, names: Collection[str] = PROFILES) -> None:
+    """Refuse a name that no profile has; ConfigError says which is the nearest, or which there are."""
+    if name not in names:
+        hint = did_you_mean(name, names, f"there are {', '.join(names)}")
+        raise ConfigError(f"no sensor profile is called {shown(name)}; {hint}")
 
 
 def matching_profiles(
