@@ -25,7 +25,7 @@ class WarnOnce:
         level = logging.WARNING if is_news else logging.DEBUG
         self._logger.log(level, message, *values, exc_info=trace if is_news else None)
 
-    def of_fault(self, name: str, error: Exception, outcome: str) -> None:
+    def log_fault(self, name: str, error: Exception, outcome: str) -> None:
         """Log a fault of the program that ends nothing, and the first time where it lies."""
         message = "%s: a fault of edgehar's own, please report it: %r; %s"
         self(repr(error), message, name, error, outcome, trace=error)

@@ -6,7 +6,7 @@ import sys
 
 from rich.console import Console
 
-from edgehar.apps.screen import Screen, show
+from edgehar.apps.screen import Screen, run_on_screen
 from edgehar.brokers.embedded import EmbeddedBroker
 from edgehar.config.schema import Config, Gateway, Model, Mqtt, SimulatedWearer, Wearer
 from edgehar.daemon.run import Daemon
@@ -37,7 +37,7 @@ async def show_demo(
         )
         daemon = Daemon(config)
         if not as_json:
-            await show(daemon, _screen(daemon, broker.port), seconds)
+            await run_on_screen(daemon, _screen(daemon, broker.port), seconds)
             return
         lines = JsonLines(sys.stdout)
         stack.callback(lines.close)

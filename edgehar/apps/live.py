@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from edgehar.apps.screen import Screen, show
+from edgehar.apps.screen import Screen, run_on_screen
 from edgehar.config.schema import Config
 from edgehar.daemon.run import Daemon
 
@@ -15,11 +15,8 @@ async def run_on_terminal(config: Config) -> None:
 
     def footer() -> Sequence[str]:
         broker = config.mqtt
-        told = (
-            "nobody: there is no [mqtt]"
-            if broker is None
-            else f"{broker.host}:{broker.port}, {daemon.broker}"
-        )
-        return (f"publishes to {told}", "Ctrl-C ends it")
+        where = f"{broker.host}:{broker.port}, {daemon.broker}" if broker else "nobody: there is no [mqtt]"
+        return (f"publishes to {where}", "Ctrl-C ends it")
 
-    await show(daemon, Screen(Console(), daemon, title=f"edgehar run: {config.gateway.id}", footer=footer))
+    screen = Screen(Console(), daemon, title=f"edgehar run: {config.gateway.id}", footer=footer)
+    await run_on_screen(daemon, screen)

@@ -131,7 +131,7 @@ class Screen:
         return [*wearers]
 
 
-async def show(daemon: Daemon, screen: Screen, seconds: float | None = None) -> None:
+async def run_on_screen(daemon: Daemon, screen: Screen, seconds: float | None = None) -> None:
     """Run a daemon, its answers on a screen, until its end, until `seconds` are over, or until cancelled."""
     daemon.publishers.append(screen)
     running = asyncio.create_task(daemon.run())

@@ -20,6 +20,7 @@ from edgehar.cli.terminal import (
     ModelOption,
     RootGroup,
     VerboseOption,
+    answer_of,
     log_to_stderr,
     run_to_end,
     show,
@@ -173,11 +174,7 @@ def record(
     from edgehar.apps.record import OneSensor, record_wearer
 
     sensor = OneSensor(placement, port=port, ble=ble, phone=phone, profile=profile, adapter=adapter)
-    done = run_to_end(record_wearer(out, sensor, config=config, wearer=wearer, seconds=seconds))
-    if done is None:
-        typer.echo("edgehar: told to end before it began", err=True)
-        raise typer.Exit(EXIT_FAILED)
-    counts, failure = done
+    counts, failure = answer_of(record_wearer(out, sensor, config=config, wearer=wearer, seconds=seconds))
     show(counts, as_json)
     if failure is not None:
         raise failure

@@ -28,7 +28,7 @@ class Intake:
         """Longest stretch of time that one body brings: its profile's, or of what came so far, s."""
         self.gravity = GravityCheck()
         self._faults = 0
-        self._warn, self._trace = WarnOnce(_LOGGER), WarnOnce(_LOGGER)
+        self._warn = WarnOnce(_LOGGER)
 
     def push(self, t: float, body: bytes) -> list[Samples]:
         """Return the samples that a body of at least one byte completes, which arrived at stream time `t`, s.
@@ -46,7 +46,7 @@ class Intake:
                 self.bundle_s = max(self.bundle_s, samples[-1].t.item(-1) - samples[0].t.item(0))
         except Exception as error:  # noqa: BLE001 - which it is, only the fault knows
             self._faults += 1
-            self._trace.of_fault(self._name, error, "the packet is dropped")
+            self._warn.log_fault(self._name, error, "the packet is dropped")
         return samples
 
     def _clock(self, channels: tuple[str, ...]) -> Clock:

@@ -17,8 +17,6 @@ from edgehar.pipeline.resample import Grid
 from edgehar.pipeline.windows import Windows
 from edgehar.types import UNREADABLE, Activity, Block, Event, Stream
 
-FLUSH_S = 2.0
-"""Longer than the grid waits for a late sensor that does not bundle, s."""
 LONGEST_EXCUSED_S = 60.0
 """A round number: over more that cannot be read, s, nobody can say that an activity went on."""
 
@@ -43,7 +41,7 @@ class Pipeline:
         slots = recognizer.slots([stream.placement for stream in streams])
         worn = [i for i, placement in enumerate(slots) if placement is not None]
         self.intakes = [Intake(stream, wearer) for stream in streams]
-        silence_s = settings.no_signal_after_s + FLUSH_S + (spec.window + 2 * spec.hop) / spec.rate_hz
+        silence_s = settings.no_signal_after_s + (spec.window + 2 * spec.hop) / spec.rate_hz
         self.grid = Grid(slots, spec.rate_hz, spec.hop, quiet_s=max(60.0, 2 * silence_s))
         for intake in self.intakes:
             self.grid.expect(intake.placement, intake.bundle_s)

@@ -33,7 +33,7 @@ class _Availability:
         self._on_state = on_state
         self._now = now
         self._lost_at = self._up_at = 0.0
-        self._trace = WarnOnce(_LOGGER)
+        self._warn = WarnOnce(_LOGGER)
 
     def note_state(self, up: bool) -> None:  # noqa: FBT001 - the one thing it says
         if up != self.up:
@@ -70,7 +70,7 @@ class _Availability:
         if self.failures == 1:
             self._lost_at = self._now()
         if not is_expected:
-            self._trace.of_fault(self._name, error, "trying again")
+            self._warn.log_fault(self._name, error, "trying again")
         elif self.failures == 1:
             _LOGGER.warning("%s: %s; trying again until it is back", self._name, error)
         else:

@@ -62,7 +62,7 @@ class PushServer:
         self._address = listening_address(listen)
         self._body_s, self._read_push = body_s, read_push
         self._receivers: dict[str | None, PushReceiver] = {}
-        self._warn_of_stranger, self._trace = WarnOnce(_LOGGER, _MOST_STRANGERS), WarnOnce(_LOGGER)
+        self._warn_of_stranger, self._warn = WarnOnce(_LOGGER, _MOST_STRANGERS), WarnOnce(_LOGGER)
         self._port: _BoundPort | None = None
 
     @asynccontextmanager
@@ -106,7 +106,7 @@ class PushServer:
         except FrameError as error:
             status, sentence = 400, f"this is {error}"
         except Exception as error:  # noqa: BLE001  # the library would keep it to itself
-            self._trace.of_fault(f"port {self.listen}", error, "the push is dropped")
+            self._warn.log_fault(f"port {self.listen}", error, "the push is dropped")
             status, sentence = 500, "edgehar failed by a fault of its own; its log says where"
         return _text(status, sentence)
 

@@ -76,7 +76,7 @@ class SensorLoggerMqtt:
         self._username, self._password = username, password
         self._tls = tls.load() if tls else None
         self._versions: tuple[Version, ...] = (5, 4) if version == 5 else (4,)
-        self._warn_of_stranger, self._trace = WarnOnce(_LOGGER), WarnOnce(_LOGGER)
+        self._warn_of_stranger, self._warn = WarnOnce(_LOGGER), WarnOnce(_LOGGER)
 
     async def run(self, deliver: Deliver) -> None:
         """Live once, as in `Source.run`; waits for the first message without end."""
@@ -125,7 +125,7 @@ class SensorLoggerMqtt:
             return
         except Exception as error:  # noqa: BLE001  # the connection could not go on
             self.link.damaged += 1
-            self._trace.of_fault(f"topic {self.topic}", error, "the message is dropped")
+            self._warn.log_fault(f"topic {self.topic}", error, "the message is dropped")
             return
         if not push.bodies:
             return
