@@ -47,11 +47,11 @@ async def test_each_life_begins_at_the_start(recording: Path) -> None:
     assert await replayed(replay) == await replayed(replay) == ITEMS
 
 
-async def test_it_never_runs_ahead_of_its_pace() -> None:
+async def test_it_never_runs_ahead_of_its_pace(recording: Path) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     ahead: list[float] = []
-    await Replay(ITEMS, speed=5).run(
+    await Replay(recording, speed=5).run(
         lambda t, *_: ahead.append((t - ITEMS[0][0]) / 5 - (loop.time() - began))
     )
     # A timer may fire early by the clock's resolution.
@@ -75,7 +75,7 @@ async def test_a_late_packet_does_not_delay_the_next_ones() -> None:
     assert times == pytest.approx([0, 0.01, 0.02, 0.045, 0.049, 0.053, 0.06, 0.07])
 
 
-async def test_as_fast_as_it_goes_still_lets_others_run() -> None:
+async def test_as_fast_as_it_goes_still_lets_others_run(recording: Path) -> None:
     turns = 0
 
     async def publish() -> None:
@@ -91,17 +91,17 @@ async def test_as_fast_as_it_goes_still_lets_others_run() -> None:
 
     loop = asyncio.get_running_loop()
     publishing = asyncio.create_task(publish())
-    await Replay(ITEMS, speed=0).run(slow)
+    await Replay(recording, speed=0).run(slow)
     publishing.cancel()
     assert turns >= 10
 
 
-async def test_an_exception_of_deliver_leaves_run() -> None:
+async def test_an_exception_of_deliver_leaves_run(recording: Path) -> None:
     def deliver(_t: float, _stream: int, _body: bytes) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await Replay(ITEMS, speed=0).run(deliver)
+        await Replay(recording, speed=0).run(deliver)
 
 
 def test_a_recording_has_no_persons_to_choose_from(recording: Path) -> None:
@@ -112,13 +112,13 @@ def test_a_recording_has_no_persons_to_choose_from(recording: Path) -> None:
 def test_some_of_a_recordings_sensors_are_replayed(recording: Path) -> None:
     track = open_recording(recording, placements=["waist"])
     assert track.header == structs.replace(HEADER, streams=(Stream("waist"),))
-    assert list(track) == [(t, 0, body) for t, stream, body in ITEMS if stream == 1]
+    assert list(track.packets) == [(t, 0, body) for t, stream, body in ITEMS if stream == 1]
 
 
 def test_a_sensor_is_replayed_as_worn_elsewhere(recording: Path, data: Path) -> None:
     track = open_recording(recording, placements=["wrist=chest", "waist"])
     assert track.header.streams == (Stream("chest"), Stream("waist"))
-    assert list(track) == ITEMS
+    assert list(track.packets) == ITEMS
     wanted = ["trouser_pocket=thigh"]
     track = open_recording(data / "imu" / "motionsense.npz", subject="1", placements=wanted)
     assert track.header.streams == (Stream("thigh"),)

@@ -67,7 +67,7 @@ async def replay_recording(
         _print_score(score(events, recording.truth, spec.labels), as_json=as_json)
         window_s = spec.window / spec.rate_hz
         _print_confusion(confusion(answers, recording.truth, window_s), spec.labels, as_json=as_json)
-    if as_json and (unread := recording.unread).first_offset is not None:
+    if as_json and (unread := recording.packets.unread).first_offset is not None:
         typer.echo(json.dumps({"type": "unread", **structs.asdict(unread)}))
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 
 from edgehar.errors import RecordingError
 from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_records import Unread
 from edgehar.recordings.scoring import Segment
 from edgehar.recordings.trials import Array, Spans, TrialFile, in_order, label_runs, opened
 from edgehar.types import IMU_CHANNELS, Item, Stream, Times
@@ -56,6 +57,8 @@ class NpzTrack:
         self.header = header
         self.truth = truth
         """Start and end in stream time, s, and label of all that was done, in order, without gaps."""
+        self.unread = Unread()
+        """Nothing: a set is read whole or refused."""
         self._sensors = sensors
         self._times = times
         self._samples = samples_per_packet

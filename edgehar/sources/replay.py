@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,25 +19,27 @@ from edgehar.types import Item
 _LOGGER = logging.getLogger(__name__)
 
 
+class Packets(Protocol):
+    """Packets of a recording; iterating reads it from the start, again and again."""
+
+    @property
+    def unread(self) -> Unread:
+        """What the latest iteration met so far and could not read."""
+        ...
+
+    def __iter__(self) -> Iterator[Item]: ...
+
+
 class Track(Struct, frozen=True, eq=False):
-    """A recording to be replayed; iterating reads it from the start."""
+    """A recording to be replayed."""
 
     header: Header
     """Whose it is, and where each stream's sensor was worn."""
-    packets: Iterable[Item]
-    """Can be iterated again and again."""
+    packets: Packets
     truth: Sequence[tuple[float, float, str]] = ()
     """(start, end, label), stream time in s; empty if nobody wrote it down."""
     name: str = ""
     """Of the file."""
-
-    def __iter__(self) -> Iterator[Item]:
-        return iter(self.packets)
-
-    @property
-    def unread(self) -> Unread:
-        """What the latest iteration met so far and could not read; a set is read whole or refused."""
-        return self.packets.unread if isinstance(self.packets, _Chosen) else Unread()
 
 
 def open_recording(
@@ -100,11 +103,11 @@ class _Chosen:
 class Replay:
     """A recording's packets, delivered with their recorded times; finite, so `run` returns."""
 
-    def __init__(self, recording: Iterable[Item] | Path, *, speed: float = 1.0) -> None:
+    def __init__(self, recording: Track | Path, *, speed: float = 1.0) -> None:
         """Open what is to be replayed.
 
         Args:
-            recording: What is iterated anew for every life, or a file as in `open_recording`.
+            recording: What is read anew for every life, or a file as in `open_recording`.
             speed: 1 is the recording's own pace, N is N times as fast, 0 as fast as it goes.
         """
         self._recording = open_recording(recording) if isinstance(recording, Path) else recording
@@ -114,10 +117,10 @@ class Replay:
     async def run(self, deliver: Deliver) -> None:
         """Live once, as in `Source.run`, from the first packet to the last."""
         pace: Pace | None = None
-        for t, stream, body in self._recording:
+        for t, stream, body in self._recording.packets:
             pace = pace or Pace(t, self._speed)
             await pace.until(t)
             self.link.heard_at = time.monotonic()
             deliver(t, stream, body)
-        if isinstance(self._recording, Track) and (unread := self._recording.unread.in_words()):
+        if unread := self._recording.packets.unread.in_words():
             _LOGGER.warning("%s: could not be read: %s", self._recording.name, unread)
