@@ -68,7 +68,8 @@ class Daemon:
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
         self._drain_s = drain_s
         self._started = time.monotonic()
-        self._told: dict[str, str] = {}
+        self._sensor_states: dict[str, bytes] = {}
+        """JSON that the broker was last told, by wearer."""
 
     async def run(self) -> None:
         """Work until cancelled, or until every source came to its own end (replays do).
@@ -140,15 +141,13 @@ class Daemon:
         now = time.monotonic()
         for feed in self.feeds:
             problems = feed.problems(now)
-            told = msgspec.json.encode(
-                {place: problems.get(place, "ok") for place in feed.placements}
-            ).decode()
-            if told != self._told.get(feed.id):
-                self._told[feed.id] = told
-                self.mqtt.retain(f"{feed.id}/status/attributes", told)
+            states = msgspec.json.encode({place: problems.get(place, "ok") for place in feed.placements})
+            if states != self._sensor_states.get(feed.id):
+                self._sensor_states[feed.id] = states
+                self.mqtt.retain(f"{feed.id}/status/attributes", states.decode())
 
     def _log_start(self) -> None:
-        """Say what begins: one line for each fact."""
+        """Log what begins, a line for each fact."""
         _LOGGER.info("edgehar %s, model %s", __version__, self.recognizer.spec.id)
         for wearer, feed in zip(self._config.wearer, self.feeds, strict=True):
             _LOGGER.info("wearer %s: %s", feed.id, ", ".join(describe_sensors(wearer, feed.placements)))
@@ -175,14 +174,14 @@ class Daemon:
 
     async def _watch(self) -> None:
         """Feed systemd's watchdog from progress; tell what is wrong with a sensor, and publish health."""
-        begin, is_first = ["READY=1"], True
+        ready, is_first = ["READY=1"], True
         next_health = self._started + HEALTH_S
         while True:
             now = time.monotonic()
             if all(feed.makes_progress(now) for feed in self.feeds):
                 # A queue that was full just then must not cost the start.
-                taken = systemd.notify(*begin, "WATCHDOG=1", f"STATUS={self.status()}")
-                begin = [] if taken else begin
+                taken = systemd.notify(*ready, "WATCHDOG=1", f"STATUS={self.status()}")
+                ready = [] if taken else ready
             self._tell_problems()
             is_due = now >= next_health or (is_first and all(feed.has_heard_all for feed in self.feeds))
             if self.mqtt and is_due:

@@ -22,48 +22,68 @@ class _Availability:
     """A source that is heard or not, since when, and what of that is worth a line in the log."""
 
     def __init__(
-        self, link: LinkState, name: str, on_state: Callable[[bool], None] | None, now: Callable[[], float]
+        self,
+        link: LinkState,
+        deliver: Deliver,
+        name: str,
+        on_state: Callable[[bool], None] | None,
+        now: Callable[[], float],
     ) -> None:
-        self.up = False
         self.failures = 0
-        self.is_steady = True
-        self._flaps = False
+        self.could_not_deliver = False
+        """`deliver` raised what the newest life ended with."""
+        self._up = self._flaps = False
+        self._is_steady = True
         self._link = link
+        self._deliver = deliver
         self._name = name
         self._on_state = on_state
         self._now = now
         self._lost_at = self._up_at = 0.0
         self._warn = WarnOnce(_LOGGER)
 
+    def hand_on(self, t: float, stream: int, body: bytes) -> None:
+        """Take note of a packet, and deliver it."""
+        try:
+            if not self._up:
+                self._heard()
+            elif not self._is_steady:
+                self._settle()
+            self._deliver(t, stream, body)
+        except Exception:
+            self.could_not_deliver = True
+            raise
+
     def note_state(self, up: bool) -> None:  # noqa: FBT001 - the one thing it says
-        if up != self.up:
-            self.up = up
+        """Tell whether packets come, where that has changed."""
+        if up != self._up:
+            self._up = up
             if self._on_state:
                 self._on_state(up)
 
-    def heard(self) -> None:
+    def _heard(self) -> None:
         """Take note of the first packet of a life."""
         self._up_at = self._link.heard_at
         self._link.lost = None
-        self.is_steady = not self.failures
+        self._is_steady = not self.failures
         if self.failures and not self._flaps:
             self._log_back()
         self.note_state(up=True)
 
-    def settle(self) -> None:
+    def _settle(self) -> None:
         """Take note of one more packet of a life that was not yet steady."""
         if self._link.heard_at - self._up_at < STEADY_S:
             return
         if self._flaps:
             self._log_back()
-        self.is_steady, self._flaps, self.failures = True, False, 0
+        self._is_steady, self._flaps, self.failures = True, False, 0
 
     def _log_back(self) -> None:
         _LOGGER.info("%s: back after %.1f s", self._name, self._link.heard_at - self._lost_at)
 
     def lost(self, error: Exception) -> None:
         """Take note of what a life ended with: the first of an outage is news, and so is a fault of the program."""
-        self._flaps = self._flaps or (self.up and not self.is_steady)
+        self._flaps = self._flaps or (self._up and not self._is_steady)
         self.failures += 1
         is_expected = isinstance(error, EdgeharError | OSError)
         self._link.lost = one_line(str(error) if is_expected else repr(error))
@@ -107,28 +127,14 @@ async def keep_open(
         uniform: Draws a number between two.
         now: The clock of `link.heard_at`, s; for the outage's length.
     """
-    availability = _Availability(source.link, name, on_state, now)
-    undelivered: Exception | None = None
-
-    def hand_on(t: float, stream: int, body: bytes) -> None:
-        nonlocal undelivered
-        try:
-            if not availability.up:
-                availability.heard()
-            elif not availability.is_steady:
-                availability.settle()
-            deliver(t, stream, body)
-        except Exception as error:
-            undelivered = error
-            raise
-
+    availability = _Availability(source.link, deliver, name, on_state, now)
     while True:
         try:
-            await source.run(hand_on)
+            await source.run(availability.hand_on)
         except RecordingError:
             raise
         except Exception as error:
-            if undelivered:
+            if availability.could_not_deliver:
                 raise
             availability.lost(error)
         else:
