@@ -162,11 +162,15 @@ def test_what_could_not_be_read_is_counted_and_located(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("t", [math.nan, math.inf, -math.inf, 1e300, -1e300, 1e12, 1e8, -5.0, 0.0])
-@pytest.mark.parametrize("at", [0, 1, 2, 20, 39])
+@pytest.mark.parametrize(
+    ("t", "at"),
+    [
+        *itertools.product((math.nan, math.inf, -math.inf, 1e300, -1e300, 1e12, 1e8), (0, 1, 2, 20, 39)),
+        # Of two at the beginning nobody can tell which is wrong.
+        *itertools.product((-5.0, 0.0), (2, 20, 39)),
+    ],
+)
 def test_a_time_that_is_none_of_an_arrival_costs_its_own_record(tmp_path: Path, t: float, at: int) -> None:
-    if at < 2 and -1e9 < t < 100:
-        return  # of two at the beginning nobody can tell which is wrong
     items = [(100 + t, stream, body) for t, stream, body in ITEMS]
     recording = read(crafted(tmp_path / "a.ehr", [*items[:at], (t, 0, b"x"), *items[at:]]))
 
