@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 
+from edgehar.errors import one_line
 from edgehar.warn_once import WarnOnce
 
 _LOGGER = logging.getLogger(__name__)
@@ -21,12 +22,12 @@ def notify(*assignments: str) -> bool:
         return False
     kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
     # A line break would begin another assignment.
-    lines = (" ".join(assignment.splitlines()) for assignment in assignments)
+    lines = map(one_line, assignments)
     try:
         with socket.socket(socket.AF_UNIX, kind) as sock:
             # A leading @ means the abstract namespace.
             sock.connect("\0" + address[1:] if address.startswith("@") else address)
-            sock.send("\n".join(lines).encode(errors="replace"))
+            sock.send("\n".join(lines).encode())
     except OSError as error:
         _warn(address, "the service manager at NOTIFY_SOCKET=%s is not told how it goes: %s", address, error)
         return False
