@@ -181,12 +181,12 @@ class Tracks:
             self._by_channels[key] = track
         return track
 
-    def lagging(self, t: float) -> list[int]:
-        """Return the slots of worn sensors that do not have samples of all their channels up to `t`, s."""
+    def lagging(self, t: float) -> list[str]:
+        """Return where sensors are worn that do not have samples of all their channels up to `t`, s."""
         return [
-            slot
-            for slot, tracks in self._worn.items()
-            if not tracks or min([track.newest for track in tracks]) < t
+            placement
+            for placement, slot in self._slots.items()
+            if not self._worn[slot] or min([track.newest for track in self._worn[slot]]) < t
         ]
 
     def fill(

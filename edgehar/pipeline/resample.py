@@ -56,10 +56,10 @@ class Grid:
         by_placement = {placement: i for i, placement in enumerate(slots) if placement is not None}
         if len(by_placement) != sum(placement is not None for placement in slots):
             raise ValueError(f"a placement stands in two slots: {list(slots)}")
-        self._tracks, self._slots = Tracks(by_placement), by_placement
+        self._tracks = Tracks(by_placement)
         self._rate, self._block = rate_hz, block
         self._wait_s, self._gap_s, self._quiet_s = wait_s, gap_s, quiet_s
-        self._patience_s = dict.fromkeys(by_placement.values(), wait_s)
+        self._patience_s = dict.fromkeys(by_placement, wait_s)
         self._ramp = np.arange(1, block + 1, dtype=np.float64)
         self._whole = np.array([[placement is not None for placement in slots]] * block)
         self._whole.flags.writeable = False
@@ -76,9 +76,9 @@ class Grid:
 
     def expect(self, placement: str, bundle_s: float) -> None:
         """Wait from now on for the sensor worn there as one that sends `bundle_s` of samples at once, s."""
-        patience_s = min(bundle_s, _LONGEST_BUNDLE_S) + _SLACK_S
-        if placement in self._slots and patience_s > self._patience_s[self._slots[placement]]:
-            self._patience_s[self._slots[placement]] = patience_s
+        if placement in self._patience_s:
+            patience_s = min(bundle_s, _LONGEST_BUNDLE_S) + _SLACK_S
+            self._patience_s[placement] = max(self._patience_s[placement], patience_s)
 
     def push(self, t_arrival: float, samples: Samples) -> list[Block]:
         """Take samples that arrived at stream time `t_arrival`, s; return the blocks they complete."""
@@ -121,7 +121,7 @@ class Grid:
     def _is_complete(self) -> bool:
         """Tell whether every worn sensor reaches the block's end, or has been waited for as long as it bundles."""
         lagging = self._tracks.lagging(self._needed)
-        return all(self._now >= self._end + self._patience_s[slot] for slot in lagging)
+        return all(self._now >= self._end + self._patience_s[placement] for placement in lagging)
 
     def _begin(self, t: float) -> None:
         """Make the block that `t` falls into the next one."""
