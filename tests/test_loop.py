@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from phones import recording
 from sensors import polar_answer, polar_compressed, polar_frame
 
 from edgehar.errors import ModelError
@@ -122,6 +123,11 @@ def verity_pipeline() -> Pipeline:
     return Pipeline("w", [Stream("wrist_left", "polar_verity")], recognizer, recognizer.spec.decision)
 
 
+def phone_pipeline() -> Pipeline:
+    recognizer = load(find("imu_tcn"))
+    return Pipeline("w", [Stream("trouser_pocket", "sensor_logger")], recognizer, recognizer.spec.decision)
+
+
 def calm_verity(seconds: float) -> list[Item]:
     """Return what a Verity Sense sends that lies still: frames that it fills, each as soon as it is full."""
     angles = np.deg2rad(np.linspace(20.0, 40.0, round(52 * seconds)))
@@ -150,6 +156,20 @@ def test_what_a_sensor_bundles_makes_no_difference_between_a_run_and_its_recordi
     activities, events = played(items, verity_pipeline())
     answered = [answer for item in items for answer in batch.push(*item)]
 
+    assert [a for a in answered if isinstance(a, Activity)] == activities
+    assert [a for a in answered if isinstance(a, Event)] == events
+
+
+def test_how_long_a_sensor_bundles_is_learnt_and_makes_no_difference_either() -> None:
+    sensors = {"totalacceleration": (0.0, 0.0, 9.8), "gyroscope": (0.0, 0.0, 0.0)}
+    pushed = recording(20, sensors, per_push=200)
+    items = [(0.0, 0, b""), *((2.0 * (i + 1), 0, body) for i, body in enumerate(pushed))]
+
+    activities, events = played(items, phone_pipeline())
+    batch = phone_pipeline()
+    answered = [answer for item in items for answer in batch.push(*item)]
+
+    assert {a.coverage for a in activities if a.t > 12.0} == {1.0}
     assert [a for a in answered if isinstance(a, Activity)] == activities
     assert [a for a in answered if isinstance(a, Event)] == events
 

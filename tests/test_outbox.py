@@ -151,6 +151,19 @@ def test_while_nothing_is_acknowledged_at_all_no_message_is_to_blame_and_the_lim
     assert (set(received), given_up) == ({state("a", b"1"), *map(event, range(36, 40))}, None)
 
 
+def test_a_broker_that_acknowledges_nothing_over_this_connection_may_itself_be_at_fault() -> None:
+    outbox = Outbox(10)
+    outbox.push(event(0))
+    assert connect(outbox, set()) == ([event(0)], None)
+    outbox.requeue()
+    outbox.push(event(1))
+    for _ in range(3 * TRIES):
+        assert connect(outbox, {event(1)}) == ([], None)
+        assert outbox.events == 1
+    assert connect(outbox, set()) == ([event(1)], None)
+    assert (outbox.is_empty, outbox.dropped) == (True, 0)
+
+
 @given(
     st.lists(st.booleans(), max_size=12),
     st.lists(st.booleans(), max_size=3),
