@@ -21,7 +21,7 @@ STEADY = "steady"
 class Scripted:
     """A source whose lives are lists of what happens in each; one without LOST ends by itself."""
 
-    def __init__(self, *lives: Sequence[str | Exception], clock: "Clock | None" = None) -> None:
+    def __init__(self, *lives: Sequence[str | BaseException], clock: "Clock | None" = None) -> None:
         self.link = LinkState()
         self._lives = list(lives)
         self._clock = clock
@@ -30,7 +30,7 @@ class Scripted:
         for happening in self._lives.pop(0):
             if happening == LOST:
                 raise SourceLostError("the cable is out")
-            if isinstance(happening, Exception):
+            if isinstance(happening, BaseException):
                 raise happening
             if happening == STEADY and self._clock:
                 self._clock.t += STEADY_S
@@ -57,7 +57,7 @@ def longest(low: float, high: float) -> float:
     return high
 
 
-async def kept_open(*lives: Sequence[str | Exception]) -> tuple[Clock, list[bytes], list[bool]]:
+async def kept_open(*lives: Sequence[str | BaseException]) -> tuple[Clock, list[bytes], list[bool]]:
     clock, bodies, states = Clock(), list[bytes](), list[bool]()
     await keep_open(
         Scripted(*lives, clock=clock),
@@ -167,6 +167,18 @@ async def test_whatever_a_life_raises_ends_in_a_pause_and_one_line(
     (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
     assert "wrist: " in warning.message
     assert "no such baud rate" in warning.message
+
+
+async def test_a_life_that_a_library_cancels_from_within_is_followed_by_another() -> None:
+    clock, bodies, states = await kept_open([PACKET, asyncio.CancelledError()], [PACKET])
+    assert clock.pauses == [0.5]
+    assert bodies == [b"packet", b"packet"]
+    assert states == [True, False] * 2
+
+
+async def test_an_error_without_a_text_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    await kept_open([TimeoutError()], [])
+    assert caplog.messages == ["wrist: TimeoutError(); trying again until it is back"]
 
 
 async def test_a_fault_of_the_program_is_traced_once(caplog: pytest.LogCaptureFixture) -> None:

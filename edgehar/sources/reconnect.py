@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from edgehar.backoff import Delays
-from edgehar.errors import EdgeharError, RecordingError, one_line
+from edgehar.errors import EdgeharError, RecordingError, SourceLostError, one_line
 from edgehar.sources import Deliver, LinkState, Source
 from edgehar.warn_once import WarnOnce
 
@@ -86,15 +86,17 @@ class _Availability:
         self._flaps = self._flaps or (self._up and not self._is_steady)
         self.failures += 1
         is_expected = isinstance(error, EdgeharError | OSError)
-        self._link.lost = one_line(str(error) if is_expected else repr(error))
+        # A time-out has no text of its own.
+        reason = str(error) or repr(error) if is_expected else repr(error)
+        self._link.lost = one_line(reason)
         if self.failures == 1:
             self._lost_at = self._now()
         if not is_expected:
             self._warn.log_fault(self._name, error, "trying again")
         elif self.failures == 1:
-            _LOGGER.warning("%s: %s; trying again until it is back", self._name, error)
+            _LOGGER.warning("%s: %s; trying again until it is back", self._name, reason)
         else:
-            _LOGGER.debug("%s: attempt %d: %s", self._name, self.failures, error)
+            _LOGGER.debug("%s: attempt %d: %s", self._name, self.failures, reason)
         self.note_state(up=False)
 
 
@@ -130,7 +132,7 @@ async def keep_open(
     availability = _Availability(source.link, deliver, name, on_state, now)
     while True:
         try:
-            await source.run(availability.hand_on)
+            await _live(source, availability.hand_on)
         except RecordingError:
             raise
         except Exception as error:
@@ -141,3 +143,14 @@ async def keep_open(
             availability.note_state(up=False)
             return
         await sleep(uniform(0.0, delays.ceiling_s(availability.failures)))
+
+
+async def _live(source: Source, deliver: Deliver) -> None:
+    """Run a source for one life; SourceLostError if a library cancelled what it waited for."""
+    try:
+        await source.run(deliver)
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise SourceLostError("what it waited for was cancelled") from error
