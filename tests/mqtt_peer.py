@@ -72,6 +72,7 @@ class Peer:
         connack: Callable[[Connect], tuple[int, bytes]] = welcome,
         *,
         connack_delay_s: float = 0.0,
+        silence_s: float | None = None,
     ) -> None:
         """Listen on no port yet.
 
@@ -79,6 +80,7 @@ class Peer:
             answer: Returns what to send for a message; None ends the connection instead.
             connack: Returns reason code and properties.
             connack_delay_s: Time that everybody is kept waiting for it, s.
+            silence_s: Who sends nothing for so long is hung up on, s.
         """
         self.connects: list[Connect] = []
         self.came: list[Published] = []
@@ -86,6 +88,7 @@ class Peer:
         self.pings = 0
         self.port = 0
         self._answer, self._connack, self._connack_delay_s = answer, connack, connack_delay_s
+        self._silence_s = silence_s
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
 
@@ -120,7 +123,8 @@ class Peer:
             tail = packet(0, properties)[1:] if connect.version == 5 else b""
             writer.write(packet(CONNACK, bytes((0, reason)) + tail))
             while not reason:
-                kind, body = await read_packet(reader)
+                async with asyncio.timeout(self._silence_s):
+                    kind, body = await read_packet(reader)
                 if kind & 0xF0 == PUBLISH:
                     message = _published(kind, body, connect.version)
                     if (answer := self._answer(message)) is None:
