@@ -92,6 +92,8 @@ def test_a_serial_port_is_a_device_or_a_url(port: str) -> None:
         ("socket://[::1:7777", "expected socket://host:port"),
         ("socket://sensor..local:7777", 'got "sensor..local"'),
         ("rfc2217://sensor..local:7777", 'got "sensor..local"'),
+        ("RFC2217://sensor..local:7777", 'got "sensor..local"'),
+        ("HwGrep://[(", "expected a regular expression after hwgrep://"),
         ("hwgrep://[(", "expected a regular expression after hwgrep://"),
         ("hwgrep://a{99999999999}", "expected a regular expression after hwgrep://"),
         ("socket://" + LONG, "expected"),

@@ -339,6 +339,7 @@ async def test_a_message_that_the_broker_cannot_stand_is_given_up_and_holds_noth
     (line,) = [text for text in caplog.messages if "refuses" in text]
     topic = EVENT if is_event else victim
     assert line.endswith(f"refuses {topic}: it ended {TRIES} connections over this message")
+    assert not any("client id" in text for text in caplog.messages), "another gateway is not the cause"
 
 
 async def test_a_broker_that_for_now_can_stand_nothing_gets_all_when_it_is_well() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +172,13 @@ def test_what_is_neither_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no recording")
     with pytest.raises(RecordingError, match=r"notes\.txt"):
         open_recording(tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize("name", ["walk.ehr", "set.npz"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(RecordingError, match="expected a file, and it is a pipe"):
+        open_recording(tmp_path / name)
 
 
 def test_a_recording_knows_its_wearer_and_no_truth(recording: Path) -> None:

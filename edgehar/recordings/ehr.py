@@ -220,11 +220,7 @@ def _parse_header(path: Path, body: bytes) -> Header:
 
 def _open_to_append(path: Path, header: Header) -> BinaryIO:
     """Open the file at its end; RecordingError if it is none, is being written, or holds anything but these streams."""
-    # To open a pipe would wait for whoever reads it.
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise RecordingError(
-            f"{path}: expected a file, and it is a pipe, a device or a socket; name a new file"
-        )
+    require_no_pipe(path, "name a new file")
     try:
         file = path.open("ab", buffering=CHUNK)
     except OSError as error:
@@ -240,6 +236,12 @@ def _open_to_append(path: Path, header: Header) -> BinaryIO:
         file.close()
         raise
     return file
+
+
+def require_no_pipe(path: Path, hint: str) -> None:
+    """Refuse, by RecordingError, what to open would wait for its other end."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise RecordingError(f"{path}: expected a file, and it is a pipe, a device or a socket; {hint}")
 
 
 def _lock(file: BinaryIO, path: Path) -> None:

@@ -60,9 +60,10 @@ def _split(url: str) -> SplitResult | None:
 def check_serial_port(port: str) -> None:
     """Refuse what cannot be a serial port; one that is only not there just now may come."""
     scheme, is_url, pattern = port.partition("://")
+    scheme = scheme.lower()  # as pyserial reads it
     if not is_url:
         _check_device(port)
-    elif scheme.lower() not in _SCHEMES:
+    elif scheme not in _SCHEMES:
         raise ConfigError(
             f"{shown(port)}: expected the path of a device, or one of {'://, '.join(_SCHEMES)}://"
         )

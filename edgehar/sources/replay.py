@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from edgehar.errors import RecordingError
-from edgehar.recordings.ehr import Header, read
+from edgehar.recordings.ehr import Header, read, require_no_pipe
 from edgehar.recordings.ehr_records import Unread
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.pace import Pace
@@ -52,6 +52,7 @@ def open_recording(
         subject: Which person of a set.
         placements: Which sensors, all by default; `RECORDED=WORN` lets one stand for a sensor worn elsewhere.
     """
+    require_no_pipe(path, "copy it to one, for it is read more than once")
     recorded = [placement.partition("=")[0] for placement in placements or ()]
     if len(set(recorded)) < len(recorded):
         raise RecordingError(f"{path}: placements {', '.join(recorded)}; each can be chosen once")
