@@ -186,6 +186,8 @@ class Activity(Struct, frozen=True):
     """0..1, of the worst sensor in use; where none is, of the best."""
     excluded_sensors: tuple[str, ...] = ()
     """Placements left out of this answer, because too few of their samples came."""
+    is_last: bool = False
+    """Nothing will be judged after it."""
 
     @property
     def state(self) -> str:

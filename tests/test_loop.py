@@ -91,6 +91,7 @@ def test_one_who_was_never_heard_ends_without_an_event() -> None:
     [answer] = fed.finish("edgehar was stopped.")
     assert isinstance(answer, Activity)
     assert (answer.state, answer.since, answer.t) == ("no_signal", 500.0, 500.0)
+    assert answer.is_last
 
 
 def test_lost_packets_lower_the_coverage_and_silence_is_said() -> None:

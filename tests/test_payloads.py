@@ -3,6 +3,7 @@ import time
 from datetime import datetime
 
 from hypothesis import given, strategies as st
+from msgspec.structs import replace
 
 from edgehar.publishers import payloads
 from edgehar.types import Activity, Event
@@ -138,6 +139,12 @@ def test_a_state_passes_when_it_changed_for_this_wearer() -> None:
 def test_a_state_passes_also_when_it_was_not_published_for_long() -> None:
     states = payloads.StateFilter(0.0)
     assert [states.passes(activity()) for _ in range(2)] == [True, True]
+
+
+def test_the_last_state_passes_even_if_it_is_the_one_before_for_another_reason() -> None:
+    states = payloads.StateFilter(float("inf"))
+    pushed = (activity(), activity(), replace(activity(), is_last=True))
+    assert [states.passes(item) for item in pushed] == [True, False, True]
 
 
 def test_this_hosts_monotonic_clock_is_read_as_time_of_day() -> None:

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from math import inf
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from edgehar.pipeline.decision_settings import Settings, check
 from edgehar.pipeline.episode import Episode
@@ -151,7 +152,8 @@ class Decision:
         """End what runs with the last judged window: for a `reason` in words nothing is judged after `t`, s."""
         p = Prediction(t, None, None, 0.0, 0.0, is_fresh=False)
         self._held.since = min(self._held.since, t)
-        return [*self._lose_signal(min(self._signal.judged_at, t), p), self._answer(p, reason)]
+        ended = self._lose_signal(min(self._signal.judged_at, t), p)
+        return [*ended, replace(self._answer(p, reason), is_last=True)]
 
     def _lose_signal(self, lost_at: float, p: Prediction) -> list[Event]:
         """End the answer with the last judged window, `lost_at`, s."""

@@ -111,7 +111,7 @@ def json_line(item: Activity | Event, to_unix: ToUnixTime) -> str:
 
 
 class StateFilter:
-    """Filter of states: those pass that changed, or that were not published for long."""
+    """Filter of states: those pass that changed, that were not published for long, or that are the last."""
 
     def __init__(self, heartbeat_s: float) -> None:
         """Let an unchanged state through again after `heartbeat_s` of monotonic time; infinity: never."""
@@ -122,7 +122,7 @@ class StateFilter:
         """Tell whether to publish it; the answer True counts as published."""
         now = time.monotonic()
         state, when = self._published.get(activity.wearer, ("", now))
-        if state == activity.state and now - when < self._heartbeat_s:
+        if state == activity.state and now - when < self._heartbeat_s and not activity.is_last:
             return False
         self._published[activity.wearer] = (activity.state, now)
         return True
