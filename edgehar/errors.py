@@ -12,6 +12,12 @@ EdgeharError
 └── FrameError               nobody acts: the frame is dropped and counted
 """
 
+import os
+import re
+
+_FAILED_CALL = re.compile(r"\[Errno (\d+)\] Connect call failed \([^)]*\)")
+_SEVERAL = "Multiple exceptions: "
+
 
 class EdgeharError(Exception):
     """Every error that edgehar raises on purpose; its text is one line for people, whatever a peer sent into it."""
@@ -52,3 +58,13 @@ def one_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+
+
+def link_failure(error: Exception) -> str:
+    """Return what the system says of a link that failed, in words alone: no error number, no address in Python's form."""
+    text = _FAILED_CALL.sub(lambda match: os.strerror(int(match[1])), str(error))
+    text = re.sub(r"\[Errno -?\d+\] ", "", text)
+    if text.startswith(_SEVERAL):
+        # A host of several addresses, most of which say the same.
+        text = " and ".join(dict.fromkeys(text.removeprefix(_SEVERAL).split(", ")))
+    return text

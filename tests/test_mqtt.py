@@ -242,7 +242,7 @@ async def test_a_failure_warns_once_until_the_broker_is_back(
         await eventually(lambda: len(levels(caplog)) > len(logged))
     assert (logged[0], set(logged[1:-1]), logged[-1]) == (logging.WARNING, {logging.DEBUG}, logging.INFO)
     assert levels(caplog)[len(logged)] == logging.WARNING
-    assert "refused" in caplog.messages[0]
+    assert caplog.messages[0] == f"MQTT broker 127.0.0.1:{port}: Connection refused; trying again"
 
 
 def guarded(folder: Path) -> Mosquitto:

@@ -319,7 +319,7 @@ async def test_cancelling_a_tcp_source_closes_its_socket() -> None:
 async def test_a_refused_connection_is_a_lost_source() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with pytest.raises(SourceLostError, match="cannot be reached"):
+    with pytest.raises(SourceLostError, match="cannot be reached: Connection refused; is the other side on"):
         await Serial(f"socket://127.0.0.1:{port}").run(Listener().deliver)
 
 

@@ -19,6 +19,7 @@ from edgehar.backoff import Delays
 from edgehar.brokers.mqtt import Connection
 from edgehar.brokers.mqtt_client import ANSWER_S, VERSION_NAMES, Version, new_client
 from edgehar.brokers.mqtt_errors import RefusedError, TakenOverError, VersionError
+from edgehar.errors import link_failure
 from edgehar.publishers.payloads import Message
 from edgehar.warn_once import WarnOnce
 
@@ -77,7 +78,7 @@ class _Outage:
             self._idle_losses += is_idle
         self.failures += 1
         is_taken_over = isinstance(error, TakenOverError)
-        cause = f"{error}, {self._broker.id_clash}" if is_taken_over else error
+        cause = f"{error}, {self._broker.id_clash}" if is_taken_over else link_failure(error)
         self._warn((connected_at is None, type(error)), "%s: %s; trying again", self._broker, cause)
         if self._idle_losses >= SHORT_LIVES and not is_taken_over:
             self._warn(

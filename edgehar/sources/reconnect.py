@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from edgehar.backoff import Delays
-from edgehar.errors import EdgeharError, RecordingError, SourceLostError, one_line
+from edgehar.errors import EdgeharError, RecordingError, SourceLostError, link_failure, one_line
 from edgehar.sources import Deliver, LinkState, Source
 from edgehar.warn_once import WarnOnce
 
@@ -87,7 +87,7 @@ class _Availability:
         self.failures += 1
         is_expected = isinstance(error, EdgeharError | OSError)
         # A time-out has no text of its own.
-        reason = str(error) or repr(error) if is_expected else repr(error)
+        reason = link_failure(error) or repr(error) if is_expected else repr(error)
         self._link.lost = one_line(reason)
         if self.failures == 1:
             self._lost_at = self._now()

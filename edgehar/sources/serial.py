@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import serial
 
-from edgehar.errors import ConfigError, SourceLostError
+from edgehar.errors import ConfigError, SourceLostError, link_failure
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.addresses import DEFAULT_BAUD, check_serial_port, host_and_port
 from edgehar.sources.silence_timeout import silence_timeout
@@ -180,7 +180,7 @@ async def _tcp(url: str) -> AsyncIterator[_OpenPort]:
         async with asyncio.timeout(CONNECT_S):
             reader, writer = await asyncio.open_connection(host, port)
     except OSError as error:
-        reason = str(error) or f"no answer in {CONNECT_S:.0f} s"
+        reason = link_failure(error) or f"no answer in {CONNECT_S:.0f} s"
         raise SourceLostError(
             f"{url} cannot be reached: {reason}; is the other side on and listening?"
         ) from error

@@ -11,6 +11,8 @@ from bleak.exc import (
 )
 from dbus_fast.errors import AuthError, DBusError
 
+from edgehar.errors import link_failure
+
 BLUETOOTH_ERRORS = (BleakError, DBusError, AuthError, OSError, EOFError)
 """Raised by bleak when Bluetooth, its service, the bus or the device fails; time-outs are OSErrors."""
 
@@ -60,7 +62,5 @@ def explain(error: Exception, doing: str) -> str:
         case TimeoutError():
             sentence = f"{doing}: no answer in time"
         case OSError() | EOFError():
-            sentence = (
-                f"the D-Bus system bus cannot be reached ({error or type(error).__name__}): does dbus run?"
-            )
+            sentence = f"the D-Bus system bus cannot be reached ({link_failure(error) or type(error).__name__}): does dbus run?"
     return sentence

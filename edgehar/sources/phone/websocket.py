@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 
 from edgehar.devices.sensor_server import ACCELEROMETER, GYROSCOPE, LONGEST
-from edgehar.errors import SourceLostError
+from edgehar.errors import SourceLostError, link_failure
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.addresses import sensor_server_address
 from edgehar.sources.phone import SILENCE_S
@@ -82,7 +82,7 @@ class SensorServer:
             reason = (
                 f"no answer in {self._connect_s:.0f} s"
                 if isinstance(error, TimeoutError)
-                else _shortened(str(error))
+                else _shortened(link_failure(getattr(error, "os_error", error)))
             )
             raise SourceLostError(
                 f"{self.url} cannot be reached: {reason}; is the app's server started, and the phone awake and in "
