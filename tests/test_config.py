@@ -172,7 +172,7 @@ port = "/dev/ttyACM0"
         ),
         pytest.param(
             GOOD.replace("[mqtt]", "[mqqt]"),
-            "[top level] has no key `mqqt`; did you mean `mqtt`?",
+            "edgehar.toml:5: the file has no key `mqqt`; did you mean `mqtt`?",
             id="table",
         ),
         pytest.param(
@@ -196,7 +196,9 @@ port = "/dev/ttyACM0"
             id="secret",
         ),
         pytest.param(GOOD.replace("anna", "an na"), "edgehar.toml:9: wearer[0].id", id="id in a topic"),
-        pytest.param('[gateway]\nid = "pi"\n', "lacks the key `wearer`", id="nobody"),
+        pytest.param(
+            '[gateway]\nid = "pi"\n', "edgehar.toml: expected at least one [[wearer]], got none", id="nobody"
+        ),
         pytest.param('[[wearer]]\nid = "a"\n', "or one of", id="no source"),
         pytest.param(GOOD + '[wearer.replay]\npath = "x.ehr"\n', "or one of", id="two kinds of source"),
         pytest.param(GOOD + GOOD[GOOD.index("[[wearer]]") :], "two wearers are called `anna`", id="same id"),

@@ -192,6 +192,9 @@ async def test_a_phone_that_sends_nothing_of_use_is_online_and_said_to_be_wrong(
         )
         assert all(before != after for before, after in pairwise(listener.on(problems)))
         await finished(daemon)
+        # Not that there is too little signal, though the state was the same before.
+        attributes = json.loads(listener.on("edgehar/gw/anna/activity/attributes")[-1])
+        assert attributes["reason"] == "edgehar was stopped."
     finally:
         daemon.kill()
         listener.close()
@@ -292,7 +295,7 @@ async def test_a_refused_configuration_ends_with_78_and_one_line(tmp_path: Path,
     out, errors = await finished(daemon)
     assert (daemon.returncode, out) == (78, "")
     assert errors.splitlines() == [errors.strip()]
-    assert f"no model '{tmp_path / 'nothing'}'" in errors
+    assert f"model.path: no model '{tmp_path / 'nothing'}'" in errors
 
 
 async def test_an_unplugged_sensor_is_waited_for_and_said(tmp_path: Path, broker: Mosquitto) -> None:

@@ -35,12 +35,12 @@ def config_show(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = 
 
     A key comes from the file, from the model, or is a default.
     """
-    from edgehar.config.read import load, read_text
+    from edgehar.config.read import load, model_pair, read_text
     from edgehar.config.show import as_toml, origins
     from edgehar.pipeline import manifest
 
     effective, text = load(config), read_text(config)
-    model = manifest.read(manifest.find(effective.model.path)).decision
+    model = manifest.read(model_pair(effective)).decision
     if as_json:
         rows = origins(effective, text, model)
         show({path: {"value": value, "origin": origin} for path, value, origin in rows}, as_json)

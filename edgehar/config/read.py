@@ -20,7 +20,7 @@ from edgehar.config.keys import in_words, keys_at
 from edgehar.config.rules import complaints
 from edgehar.config.schema import Config, Mqtt
 from edgehar.config.toml_lines import line_of
-from edgehar.errors import ConfigError
+from edgehar.errors import ConfigError, ModelError
 from edgehar.pipeline import manifest
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.validation import Misfit, did_you_mean, explain, printable, shown
@@ -90,14 +90,16 @@ def _converted(raw: dict[str, Any], kind: type[T], table: str, text: str, name: 
 def _explain(misfit: Misfit, table: str, text: str, name: str) -> str:
     """Return one line for people; `table` is where the misfit's own path begins."""
     path = ".".join(filter(None, (table, misfit.path)))
+    if misfit.missing and not path:
+        return f"{name}: expected at least one [[{misfit.missing}]], got none"
     if misfit.missing:
-        return f"{_at(name, path, text)}: [{path or 'top level'}] lacks the key `{misfit.missing}`"
+        return f"{_at(name, path, text)}: [{path}] lacks the key `{misfit.missing}`"
     if not misfit.unknown:
-        return f"{_at(name, path, text)}: {path or 'top level'}: expected {in_words(path)}, got {misfit.got}"
+        return f"{_at(name, path, text)}: {path}: expected {in_words(path)}, got {misfit.got}"
     valid = keys_at(path)
     hint = did_you_mean(misfit.unknown, valid, f"valid keys are {', '.join(valid)}")
     at = _at(name, ".".join(filter(None, (path, misfit.unknown))), text)
-    return f"{at}: [{path or 'top level'}] has no key `{printable(misfit.unknown)}`; {hint}"
+    return f"{at}: {f'[{path}]' if path else 'the file'} has no key `{printable(misfit.unknown)}`; {hint}"
 
 
 def _at(name: str, path: str, text: str) -> str:
@@ -185,6 +187,14 @@ def broker_password(mqtt: Mqtt) -> str | None:
             f"got {len(password.encode())}"
         )
     return password
+
+
+def model_pair(config: Config) -> Path:
+    """Return the path of the configured model's manifest; ModelError names the key if there is none."""
+    try:
+        return manifest.find(config.model.path)
+    except ModelError as error:
+        raise ModelError(f"model.path: {error}") from error
 
 
 def decision_settings(config: Config, model: Settings) -> Settings:

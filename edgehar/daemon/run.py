@@ -18,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from edgehar import __version__
-from edgehar.config.read import broker_password, decision_settings, withheld_credential
+from edgehar.config.read import broker_password, decision_settings, model_pair, withheld_credential
 from edgehar.config.schema import Config
 from edgehar.daemon import systemd
 from edgehar.daemon.wearer import WearerFeed
@@ -59,7 +59,7 @@ class Daemon:
             drain_s: A replay that ended waits for so long for the broker to take its events, s.
         """
         self._config = config
-        pair = manifest.find(config.model.path)
+        pair = model_pair(config)
         settings = decision_settings(config, manifest.read(pair).decision)
         self.recognizer = recognizer.load(pair)
         shared = make_shared_links(config)
