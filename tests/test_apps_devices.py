@@ -266,7 +266,8 @@ async def test_a_command_over_bluetooth_is_answered(
 @pytest.mark.parametrize(
     ("command", "line"),
     [
-        (["dance"], "no command is called 'dance'; there are start, stop, set_rate, "),
+        (["42"], 'no command is called "42"; there are start, stop, set_rate, '),
+        (["identfy"], 'no command is called "identfy"; did you mean `identify`?'),
         (["set_rate", "0"], "command 0x03 with 0 and 0; 1..10000000 and 0..0 expected"),
     ],
 )

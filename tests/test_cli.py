@@ -148,6 +148,13 @@ def test_verify_says_what_the_checksums_cover(tmp_path: Path) -> None:
     assert "imu_tcn.json: manifest_sha256: expected " in refused.stderr
 
 
+def test_the_places_of_a_models_sensors_are_listed_as_they_are_written() -> None:
+    described = " ".join(edgehar("models", "info", "imu_tcn").stdout.split())
+    assert "up to 2 of wrist, wrist_left, wrist_right: all labels" in described
+    assert "one of trouser_pocket, trouser_pocket_left, trouser_pocket_right, thigh, " in described
+    assert "[" not in described
+
+
 def test_a_sensor_that_can_tell_every_label_says_so() -> None:
     wrist = edgehar("models", "info", "imu_tcn", "--full").stdout.split("name: wrist\n")[1]
     assert wrist.splitlines()[1].strip() == "labels: all"

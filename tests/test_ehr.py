@@ -281,8 +281,8 @@ def test_a_writer_refuses_a_stream_that_its_header_lacks() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "begins with b'', expected b'edgehar"),
-        (b"PK\x03\x04 an npz", "begins with b'PK"),
+        (b"", "expected a file that `edgehar record` wrote, got an empty one"),
+        (b"PK\x03\x04 an npz", 'got one that begins with "PK\\u0003\\u0004 an "'),
         (b"edgehar\x02", "format version 2; this edgehar reads 1"),
         (b"edgehar\x01", "its first record is no readable header"),
         (b"edgehar\x01" + b"x" * 100, "its first record is no readable header"),
@@ -312,7 +312,7 @@ def test_a_file_of_something_else_is_not_appended_to(tmp_path: Path) -> None:
     foreign.write_text("dear diary")
     other = write(tmp_path / "other.ehr", [], Header("ben", (Stream("chest"),), epoch=0.0))
 
-    with pytest.raises(RecordingError, match=r"begins with b'dear dia'"):
+    with pytest.raises(RecordingError, match=r'begins with "dear dia"'):
         Writer(foreign, HEADER)
     with pytest.raises(
         RecordingError, match=r"holds chest of ben; cannot append wrist_left, trouser_pocket of mia"

@@ -149,7 +149,7 @@ def test_what_exceeds_the_range_is_clipped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
-        ({}, "one subject has to be chosen of 1, 2"),
+        ({}, "one subject has to be chosen, with --subject or `subject`, of 1, 2"),
         ({"subject": 9}, "no subject 9; there are 1, 2"),
         ({"subject": 1, "activities": ["cycling"]}, "no activity cycling; there are running, walking"),
         ({"subject": 2, "activities": ["running"]}, "no activity running; there are walking"),

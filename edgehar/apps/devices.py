@@ -19,6 +19,7 @@ from edgehar.sources.bluetooth.ble import SEARCH_S, Ble
 from edgehar.sources.bluetooth.radio import Radio, Sighting
 from edgehar.sources.serial import Serial
 from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS, Stream
+from edgehar.validation import did_you_mean, shown
 from edgehar.wire.commands import Kind, decode_answer, encode_command, is_answer
 
 _LOGGER = logging.getLogger(__name__)
@@ -174,8 +175,9 @@ def kind_of(name: str) -> Kind:
     try:
         return Kind[name.upper()]
     except KeyError as error:
-        names = ", ".join(kind.name.lower() for kind in Kind)
-        raise ConfigError(f"no command is called {name!r}; there are {names}") from error
+        names = [kind.name.lower() for kind in Kind]
+        near = did_you_mean(name, names, f"there are {', '.join(names)}")
+        raise ConfigError(f"no command is called {shown(name)}; {near}") from error
 
 
 async def command(

@@ -19,8 +19,8 @@ def summary(spec: ModelSpec) -> Iterator[str]:
     yield from _wrapped(f"labels: {', '.join(spec.labels)}")
     yield "sensors, by where they are worn:"
     for (placements, labels), count in Counter((s.placements, s.labels) for s in spec.sensors).items():
-        times = f"{count} of " if count > 1 else ""
-        yield from _wrapped(f"{times}{', '.join(_with_sides(placements))}: {_told(labels, spec)}", "  ")
+        times = f"up to {count} of " if count > 1 else "one of " * (len(placements) > 1)
+        yield from _wrapped(f"{times}{', '.join(placements)}: {_told(labels, spec)}", "  ")
     if training_data := spec.provenance.get("training_data"):
         yield from _wrapped(f"training data: {training_data}")
     if scores := _main_scores(spec.metrics):
@@ -49,16 +49,6 @@ def _told(labels: tuple[str, ...], spec: ModelSpec) -> str:
         return "all labels"
     few = len(missing) <= len(labels)
     return f"all but {', '.join(missing)}" if few else f"only {', '.join(labels)}"
-
-
-def _with_sides(placements: tuple[str, ...]) -> Iterator[str]:
-    """Yield the placements, a left and a right one in brackets behind the place they are sides of."""
-    sides = {place: (f"{place}_left", f"{place}_right") for place in placements}
-    paired = {place for place, both in sides.items() if set(both) <= set(placements)}
-    folded = {side for place in paired for side in sides[place]}
-    for place in placements:
-        if place not in folded:
-            yield f"{place}[_left|_right]" if place in paired else place
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:

@@ -36,6 +36,7 @@ from edgehar.errors import RecordingError
 from edgehar.recordings.ehr_records import CHUNK, HEADER_STREAM, Record, Records, Unread, encode_record
 from edgehar.recordings.timeline import ArrivalCheck, Timeline
 from edgehar.types import UNREADABLE, Item, Stream
+from edgehar.validation import shown
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -196,7 +197,10 @@ def _open_to_read(path: Path) -> BinaryIO:
     file.close()
     if magic[:-1] == _NAME:
         raise RecordingError(f"{path}: recording format version {magic[-1]}; this edgehar reads {_VERSION}")
-    raise RecordingError(f"{path}: no recording: begins with {magic!r}, expected {_MAGIC!r}")
+    raise RecordingError(
+        f"{path}: no recording: expected a file that `edgehar record` wrote, got "
+        + (f"one that begins with {shown(magic.decode('latin-1'))}" if magic else "an empty one")
+    )
 
 
 def _first_header(path: Path) -> Header:

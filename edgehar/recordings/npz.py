@@ -127,7 +127,9 @@ def _choose(file: TrialFile, wishes: dict[str, Sequence[object] | None]) -> _Cho
     trials = file.trials()
     subjects = in_order(trials.subject)
     if not wishes["subject"] and "," in subjects:
-        raise RecordingError(f"{file.path}: one subject has to be chosen of {subjects}")
+        raise RecordingError(
+            f"{file.path}: one subject has to be chosen, with --subject or `subject`, of {subjects}"
+        )
     chosen = np.argsort(trials.trial, kind="stable")
     for key, wanted in wishes.items():
         names = getattr(trials, key)[chosen].astype(str)
