@@ -136,6 +136,11 @@ def test_a_body_without_a_knee_is_refused_by_name(tmp_path: Path) -> None:
         (lambda s: s.replace("Xposition", "Wposition", 1), "Hips: expected 6 channels .*got wposition"),
         (lambda s: s.replace("CHANNELS 6", "CHANNELS 7", 1), "Hips: expected 7 channels .*got joint"),
         (lambda s: s.replace("CHANNELS 6", "CHANNELS -2", 1), "Hips: expected -2 channels .*got none"),
+        (lambda s: s.replace("CHANNELS 6", "CHANNELS 600", 1), r"Hips: expected 600 channels .{1,200}$"),
+        (
+            lambda s: s.replace("CHANNELS 3", "CHANNELS 3 Zrotation Xrotation Yrotation\nCHANNELS 3", 1),
+            " has CHANNELS twice",
+        ),
         (lambda s: s.replace("Frames: 1", "Frames: many"), "MOTION"),
         (lambda s: s.replace("Frame Time: 0.025", "Frame Time: nan"), "nan s apart"),
         (lambda s: s.replace("Frame Time: 0.025", "Frame Time: 0,025"), "MOTION"),

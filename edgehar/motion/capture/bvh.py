@@ -14,6 +14,7 @@ from edgehar.motion.capture.clip import Motion
 from edgehar.motion.capture.rig import LARGEST, Rig, RigMotion, Up, forward_kinematics
 from edgehar.motion.capture.text_files import read_text
 from edgehar.motion.skeleton import Array, rotation_about
+from edgehar.validation import printable
 
 _AXES = {"x": 0, "y": 1, "z": 2}
 _CHANNELS = {axis + kind for axis in _AXES for kind in ("position", "rotation")}
@@ -114,13 +115,15 @@ def _tree(words: list[str]) -> list[_Joint]:
             at += 4
         elif word == "CHANNELS":
             joint = joints[unclosed[-1]]
+            if joint.channels:
+                raise ValueError(f"{printable(joint.name)} has CHANNELS twice")
             joint.channels, joint.column = _channels(joint.name, int(words[at + 1]), words[at + 2 :]), column
             at, column = at + 2 + len(joint.channels), column + len(joint.channels)
         elif word == "}":
             unclosed.pop()
             at += 1
         else:
-            raise ValueError(f"unexpected {word!r}")
+            raise ValueError(f"unexpected {printable(word)!r}")
     if unclosed or not joints:
         raise ValueError("a bracket is not closed")
     return joints
@@ -131,8 +134,8 @@ def _channels(joint: str, count: int, words: list[str]) -> tuple[str, ...]:
     strange = [word for word in channels if word not in _CHANNELS]
     if strange or len(channels) != count:
         raise ValueError(
-            f"{joint}: expected {count} channels out of X, Y, Z with position or rotation, "
-            f"got {', '.join(strange or channels) or 'none'}; write the file with such channels"
+            f"{printable(joint)}: expected {count} channels out of X, Y, Z with position or rotation, "
+            f"got {printable(', '.join(strange or channels)) or 'none'}; write the file with such channels"
         )
     return channels
 
