@@ -188,6 +188,14 @@ def test_a_dead_sensor_is_left_out_and_named_while_the_other_goes_on(since: floa
     assert [event.kind for event in events] == ["activity_started"]
 
 
+def test_the_end_waits_for_no_sensor() -> None:
+    items = [item for item in walk(TWO) if item[1] == 0]
+    fed = pipeline(TWO)
+    answered = [answer for item in items for answer in fed.push(*item)] + fed.finish()
+    *_, newest, _ = [answer.t for answer in answered if isinstance(answer, Activity)]
+    assert 0.0 <= items[-1][0] - newest < 0.64
+
+
 def test_a_dead_sensor_answers_as_if_it_were_not_worn() -> None:
     items = [item for item in walk(TWO) if item[1] == 0]
     with_dead, _ = played(items, pipeline(TWO))
