@@ -178,6 +178,9 @@ def test_the_schema_is_json() -> None:
             ["record", "x.ehr", "--port", "p", "--placement", "a b/+"], 78, "placement", id="no placement"
         ),
         pytest.param(["record", "x.ehr", "--port", "foo://x:1"], 78, "foo://x:1", id="no port"),
+        pytest.param(["record", "x.ehr", "--port", "p", "--seconds", "-1"], 2, "--seconds", id="no duration"),
+        pytest.param(["sim", "--drift-ppm", "nan"], 2, "--drift-ppm", id="no number"),
+        pytest.param(["run", "-c", "/dev/zero"], 78, "more than 1,048,576 bytes", id="no end"),
         pytest.param(["demo", "--port", "99999"], 2, "65535", id="port out of range"),
         pytest.param(
             ["sim", "--disconnect-every-s", "-20"], 2, "--disconnect-every-s", id="time out of range"

@@ -88,7 +88,7 @@ def run(
 
 @app.command()
 def demo(
-    seconds: Annotated[float | None, typer.Option(help="Stop after this time, s.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after this time, s.")] = None,
     placement: Annotated[
         str, typer.Option(help="Where the simulated sensor is worn.", autocompletion=completion.placements)
     ] = "trouser_pocket",
@@ -162,7 +162,9 @@ def record(
         Path | None, typer.Option("--config", "-c", help="Record a wearer of this file instead.")
     ] = None,
     wearer: Annotated[str | None, typer.Option(help="Which wearer of the file.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Stop after this time, s; else on Ctrl-C.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="Stop after this time, s; else on Ctrl-C.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the packets of one wearer's sensors to a file.
@@ -194,7 +196,9 @@ def sim(
     loss: Annotated[float, typer.Option(min=0, max=0.99, help="Share of packets lost, in bursts.")] = 0.0,
     corrupt: Annotated[float, typer.Option(min=0, max=0.99, help="Share of frames damaged.")] = 0.0,
     jitter_s: Annotated[float, typer.Option(min=0, help="Mean extra delay of a packet, s.")] = 0.0,
-    drift_ppm: Annotated[float, typer.Option(help="Error of the sensor's clock, ppm.")] = 0.0,
+    drift_ppm: Annotated[
+        float, typer.Option(min=-1e6, max=1e6, help="Error of the sensor's clock, ppm.")
+    ] = 0.0,
     disconnect_every_s: Annotated[
         float | None, typer.Option(min=1, help="Mean time between lost links, s.")
     ] = None,

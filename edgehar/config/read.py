@@ -27,6 +27,9 @@ from edgehar.validation import Misfit, did_you_mean, explain, printable, shown
 
 T = TypeVar("T")
 
+LARGEST_FILE = 2**20
+"""Bytes of a text that is read; a device such as /dev/zero has no end."""
+
 
 def load(path: Path) -> Config:
     """Read a configuration; ConfigError says which key, what was expected and what came."""
@@ -40,7 +43,11 @@ def load(path: Path) -> Config:
 def read_text(path: Path) -> str:
     """Return a file's text, line ends as they are, without a byte order mark; ConfigError if it cannot be read."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+        if len(content) <= LARGEST_FILE:
+            return content.decode("utf-8-sig")
+        reason = f"it has more than {LARGEST_FILE:,} bytes"
     except OSError as error:
         reason = error.strerror
     except UnicodeDecodeError as error:
