@@ -1,6 +1,6 @@
 from hypothesis import given, strategies as st
 
-from edgehar.publishers.outbox import TRIES, Outbox
+from edgehar.publishers.outbox import ANOTHER_CHANCE, TRIES, Outbox
 from edgehar.publishers.payloads import Message
 
 steps = st.lists(st.sampled_from(["push", "send", "acknowledge", "lose"]), max_size=200)
@@ -124,6 +124,23 @@ def test_a_topic_that_is_given_up_stays_so_however_its_state_changes_until_anoth
     assert connect(outbox, deadly) == ([], None)
     outbox.requeue()
     assert connect(outbox, deadly) == ([state("status", b"online"), state("a", b"well again")], None)
+
+
+def test_a_topic_that_was_given_up_is_tried_again_once_many_others_went_over_a_link_that_holds() -> None:
+    outbox, deadly = Outbox(10), {state("a", b"1")}
+    outbox.push(state("a", b"1"))
+    for number in range(1 + TRIES):
+        outbox.push(event(number))
+        while event(number) not in connect(outbox, deadly)[0]:
+            pass
+    outbox.push(state("a", b"2"))
+    for number in range(ANOTHER_CHANCE):
+        outbox.push(event(number))
+        received, _ = connect(outbox, deadly)
+        if received != [event(number)]:
+            break
+    assert number > ANOTHER_CHANCE / 2
+    assert received == [event(number), state("a", b"2")]
 
 
 def test_what_was_set_aside_is_sent_at_its_newest_once_the_broker_acknowledges_another_one() -> None:

@@ -7,6 +7,9 @@ from edgehar.publishers.payloads import Message
 TRIES = 5
 """Connections that may be lost while one message alone is on its way."""
 
+ANOTHER_CHANCE = 1000
+"""Messages that the broker acknowledges before a topic that was given up is tried once more."""
+
 
 class Outbox:
     """The newest message of every retained topic, and events in their order.
@@ -19,7 +22,8 @@ class Outbox:
     acknowledged, or the next loss is its own. After TRIES of those it is given up, if the broker had acknowledged
     anything else over that connection; if not, the broker may be at fault, and it is set aside until it does.
     Of states it is the topic that is suspected, for there is always a newer one. A topic that was given up gets
-    another chance after a loss while nothing was on its way.
+    another chance after a loss while nothing was on its way, and after ANOTHER_CHANCE other messages: a link that
+    breaks all the time may have made a blameless one look guilty.
     """
 
     def __init__(self, limit: int) -> None:
@@ -35,7 +39,8 @@ class Outbox:
         self._sent: dict[int, Message] = {}
         self._suspects: dict[Message | str, int] = {}
         self._set_aside: list[Message] = []
-        self._held_topics: set[str] = set()
+        self._held_topics: dict[str, int] = {}
+        self._acknowledged = 0
         self._is_broker_well = False
 
     @property
@@ -98,7 +103,11 @@ class Outbox:
         if message:
             self._suspects.pop(_suspect_of(message), None)
             self._is_broker_well = True
+            self._acknowledged += 1
             self._take_back()
+            self._release(
+                [topic for topic, until in self._held_topics.items() if self._acknowledged >= until]
+            )
         return message
 
     def count_refused(self, message: Message) -> None:
@@ -112,7 +121,8 @@ class Outbox:
         Return the message that is given up now, because the last connection and others were lost over it.
         """
         if not self._sent:
-            self._held_topics = {message.topic for message in self._set_aside if message.retain}
+            aside = {message.topic for message in self._set_aside if message.retain}
+            self._release([topic for topic in self._held_topics if topic not in aside])
         given_up = self._suspect()
         self._events.extendleft(message for message in reversed(self._sent.values()) if not message.retain)
         self._sent.clear()
@@ -135,7 +145,7 @@ class Outbox:
                 continue
             del self._sent[number]
             if message.retain:
-                self._held_topics.add(message.topic)
+                self._held_topics[message.topic] = self._acknowledged + ANOTHER_CHANCE
             if self._is_broker_well:
                 self._suspects.pop(message, None)
                 return message
@@ -146,9 +156,13 @@ class Outbox:
         """Send once more what was set aside, ahead of what came later."""
         aside, self._set_aside = self._set_aside, []
         self._events.extendleft(message for message in reversed(aside) if not message.retain)
-        topics = [message.topic for message in aside if message.retain]
-        self._held_topics.difference_update(topics)
-        self._due.update(dict.fromkeys(topics))
+        self._release([message.topic for message in aside if message.retain])
+
+    def _release(self, topics: list[str]) -> None:
+        """Let topics that were held back be sent again."""
+        for topic in topics:
+            del self._held_topics[topic]
+            self._due[topic] = None
 
     def _shorten(self) -> int:
         """Drop the oldest events beyond the limit; return how many."""
