@@ -49,7 +49,7 @@ def read_text(path: Path) -> str:
             return content.decode("utf-8-sig")
         reason = f"it has more than {LARGEST_FILE:,} bytes"
     except OSError as error:
-        reason = error.strerror
+        reason = str(error.strerror)
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         reason = f"line {line} is not UTF-8 text; save it as UTF-8"
