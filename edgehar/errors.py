@@ -14,6 +14,8 @@ EdgeharError
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _FAILED_CALL = re.compile(r"\[Errno (\d+)\] Connect call failed \([^)]*\)")
 _SEVERAL = "Multiple exceptions: "
@@ -28,6 +30,9 @@ class EdgeharError(Exception):
 
 class OperatorError(EdgeharError):
     """Something the operator gave cannot be used as it is."""
+
+    key: str | None = None
+    """Key of the configuration that it is about, as in `wearer[0].serial`; None if it is about another thing."""
 
 
 class ConfigError(OperatorError):
@@ -48,6 +53,16 @@ class SourceLostError(EdgeharError):
 
 class FrameError(EdgeharError):
     """A packet's bytes break the wire format."""
+
+
+@contextmanager
+def about(key: str) -> Iterator[None]:
+    """Let an operator's error from within say which key of the configuration it is about, if it does not yet."""
+    try:
+        yield
+    except OperatorError as error:
+        error.key = error.key or key
+        raise
 
 
 def one_line(text: str) -> str:

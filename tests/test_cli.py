@@ -196,6 +196,45 @@ def test_a_refusal_is_an_exit_code_and_a_sentence_on_stderr(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "change"),
+    [
+        pytest.param(2, 'path = "imu_tcm"', id="model"),
+        pytest.param(6, 'password_file = "./nowhere"', id="password"),
+        pytest.param(7, 'tls = { ca_file = "nowhere.pem" }', id="TLS"),
+        pytest.param(8, "stay = 0.9", id="decision"),
+        pytest.param(10, 'placement = "wirst"', id="placement"),
+    ],
+)
+def test_what_a_key_points_to_is_refused_with_its_line(tmp_path: Path, line: int, change: str) -> None:
+    keys = {
+        2: 'path = "imu_tcn"',
+        6: 'password_file = "./secret"',
+        7: "tls = {}",
+        8: "stay = 0.2",
+        10: 'placement = "wrist"',
+    }
+    keys[line] = change
+    path = tmp_path / "edgehar.toml"
+    path.write_text(f"""[model]
+{keys[2]}
+[mqtt]
+host = "h"
+username = "u"
+{keys[6]}
+{keys[7]}
+[decision]
+{keys[8]}
+[[wearer]]
+id = "w"
+serial = [{{ port = "/dev/ttyACM0", {keys[10]} }}]
+""")
+    (tmp_path / "secret").write_text("s3cret")
+    done = edgehar("config", "check", "-c", path)
+    assert done.returncode == 78
+    assert done.stderr.startswith(f"edgehar: {path}:{line}: ")
+
+
 def test_replay_prints_a_persons_events_and_their_score(data: Path) -> None:
     npz = data / "imu" / "motionsense.npz"
     done = edgehar("replay", npz, "--subject", "1", "--json")

@@ -74,16 +74,17 @@ def run(
 
     On a terminal it shows what everybody does; with --stdout, in a pipe or as a service it does not.
     """
-    from edgehar.config.read import load
+    from edgehar.config.read import load, naming_lines
     from edgehar.daemon.run import run as run_daemon
 
     loaded = load(config)
-    if sys.stdout.isatty() and not stdout:
-        from edgehar.apps.live import run_on_terminal
+    with naming_lines(config):
+        if sys.stdout.isatty() and not stdout:
+            from edgehar.apps.live import run_on_terminal
 
-        run_to_end(run_on_terminal(loaded))
-        return
-    run_to_end(run_daemon(loaded, stdout=sys.stdout if stdout else None))
+            run_to_end(run_on_terminal(loaded))
+        else:
+            run_to_end(run_daemon(loaded, stdout=sys.stdout if stdout else None))
 
 
 @app.command()

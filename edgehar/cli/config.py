@@ -21,10 +21,12 @@ def config_check(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption =
 
     The file is read, the model loaded and the sensors are placed, as `edgehar run` does it.
     """
-    from edgehar.config.read import load
+    from edgehar.config.read import load, naming_lines
     from edgehar.daemon.run import check
 
-    show(check(load(config)), as_json)
+    loaded = load(config)
+    with naming_lines(config):
+        show(check(loaded), as_json)
 
 
 @app.command("show")

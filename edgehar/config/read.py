@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from edgehar.config.keys import in_words, keys_at
 from edgehar.config.rules import complaints
 from edgehar.config.schema import Config, Mqtt
 from edgehar.config.toml_lines import line_of
-from edgehar.errors import ConfigError, ModelError
+from edgehar.errors import ConfigError, ModelError, OperatorError, about
 from edgehar.pipeline import manifest
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.validation import Misfit, did_you_mean, explain, printable, shown
@@ -38,6 +39,17 @@ def load(path: Path) -> Config:
     except ConfigError as error:
         raise ConfigError(f"{error}; give another file with --config") from error
     return parse(text, str(path))
+
+
+@contextmanager
+def naming_lines(path: Path) -> Iterator[None]:
+    """Let an error from within that is about a key of the file begin with the key's line, as those of `load` do."""
+    try:
+        yield
+    except OperatorError as error:
+        if error.key is None:
+            raise
+        raise type(error)(f"{_at(str(path), error.key, read_text(path))}: {error}") from error
 
 
 def read_text(path: Path) -> str:
@@ -172,6 +184,7 @@ def withheld_credential(mqtt: Mqtt) -> str | None:
     return None if os.environ.get("CREDENTIALS_DIRECTORY") else credential_of(mqtt)
 
 
+@about("mqtt.password_file")
 def broker_password(mqtt: Mqtt) -> str | None:
     """Return the broker's password, from its file or systemd credential; ConfigError if it cannot be read."""
     if mqtt.password_file is None:
@@ -196,6 +209,7 @@ def broker_password(mqtt: Mqtt) -> str | None:
     return password
 
 
+@about("model.path")
 def model_pair(config: Config) -> Path:
     """Return the path of the configured model's manifest; ModelError names the key if there is none."""
     try:

@@ -23,7 +23,7 @@ from edgehar.config.schema import Config
 from edgehar.daemon import systemd
 from edgehar.daemon.wearer import WearerFeed
 from edgehar.daemon.wiring import describe_sensors, make_shared_links, make_tls
-from edgehar.errors import EdgeharError
+from edgehar.errors import EdgeharError, about
 from edgehar.pipeline import manifest, recognizer
 from edgehar.publishers import Publisher
 from edgehar.publishers.jsonl import JsonLines
@@ -60,10 +60,14 @@ class Daemon:
         """
         self._config = config
         pair = model_pair(config)
-        settings = decision_settings(config, manifest.read(pair).decision)
-        self.recognizer = recognizer.load(pair)
+        with about("model.path"):
+            settings = decision_settings(config, manifest.read(pair).decision)
+            self.recognizer = recognizer.load(pair)
         shared = make_shared_links(config)
-        self.feeds = [WearerFeed(wearer, self.recognizer, settings, shared) for wearer in config.wearer]
+        self.feeds: list[WearerFeed] = []
+        for i, wearer in enumerate(config.wearer):
+            with about(f"wearer[{i}]"):
+                self.feeds.append(WearerFeed(wearer, self.recognizer, settings, shared))
         self.mqtt = make_mqtt(config)
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
         self._drain_s = drain_s
@@ -201,18 +205,20 @@ def make_mqtt(config: Config) -> Mqtt | None:
     if config.mqtt is None:
         return None
     broker = config.mqtt
-    return Mqtt(
-        host=broker.host,
-        port=broker.port,
-        gateway=config.gateway.id,
-        prefix=broker.prefix,
-        username=broker.username,
-        password=broker_password(broker),
-        tls=make_tls(broker),
-        version=broker.version,
-        heartbeat_s=broker.heartbeat_s,
-        queue=broker.queue,
-    )
+    password = broker_password(broker)
+    with about("mqtt.tls"):
+        return Mqtt(
+            host=broker.host,
+            port=broker.port,
+            gateway=config.gateway.id,
+            prefix=broker.prefix,
+            username=broker.username,
+            password=password,
+            tls=make_tls(broker),
+            version=broker.version,
+            heartbeat_s=broker.heartbeat_s,
+            queue=broker.queue,
+        )
 
 
 def check(config: Config) -> dict[str, Any]:

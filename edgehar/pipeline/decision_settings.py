@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from edgehar.errors import ConfigError
+from edgehar.errors import ConfigError, about
 
 
 def _key(unit: str, least: float, most: float, sentence: str) -> Meta:
@@ -74,6 +74,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 5.0
 
 
+@about("decision")
 def check(settings: Settings, hop_s: float) -> None:
     """Refuse settings that contradict one another, or the model's hop, s, by a ConfigError."""
     stay, enter, after_s = settings.stay, settings.enter, settings.no_signal_after_s
