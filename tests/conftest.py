@@ -11,8 +11,10 @@ pytest_plugins = ["bluez", "clocks", "listening"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# What runs in the background of a shell ignores Ctrl-C, and so would the processes that tests send it to.
+# What runs in the background of a shell ignores Ctrl-C, and under nohup a closed terminal, and so would the processes
+# that tests send them to.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def lacking(what: str) -> NoReturn:

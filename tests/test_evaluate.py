@@ -134,7 +134,7 @@ def test_an_unknown_set_gets_a_row_for_each_sensor_that_the_model_takes(scores: 
     names = [name for name in scores.lines if name.startswith("stroll") and "orientation" not in name]
     assert names == ["stroll all together", "stroll chest", "stroll wrist_left"]
     assert scores.lines["stroll all together"].placements == ("chest", "wrist_left")
-    assert "'hat'" in scores.skipped["stroll hat: hat"]
+    assert '"hat"' in scores.skipped["stroll hat: hat"]
     assert "no such recordings" in scores.skipped["dsads"]
     assert "no such file" in scores.skipped["alarms"]
     alone = [scores.lines[name].everybody.macro_f1 for name in names[1:]]
