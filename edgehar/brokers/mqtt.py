@@ -88,7 +88,7 @@ class Connection:
         self._has_left_thread = False
         self._answer_s = answer_s
         self.limits = Limits()
-        """What the broker takes, once it has welcomed us."""
+        """Limits that the broker names when it welcomes us; until then the usual ones."""
         self.unacknowledged = 0
         """Messages that were published and that the broker has not acknowledged."""
         self._acknowledged_at = 0.0

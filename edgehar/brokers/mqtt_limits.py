@@ -1,4 +1,4 @@
-"""What an MQTT broker takes: MQTT 5 tells in CONNACK (3.2.2.3), of 3.1.1 the most is assumed."""
+"""Limits of an MQTT broker: MQTT 5 tells in CONNACK (3.2.2.3), of 3.1.1 the most is assumed."""
 
 from collections.abc import Iterator
 from typing import Self

@@ -25,7 +25,7 @@ _KINDS = ("serial", "ble", "phone")
 
 
 class Assignment(Struct, frozen=True):
-    """What has changed in the file."""
+    """Lines that were written for a sensor, and the sensors that gave way to it."""
 
     lines: str
     """Those that now say who wears the sensor."""

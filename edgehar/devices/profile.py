@@ -48,7 +48,7 @@ class Reader(Protocol):
 
     @property
     def problem(self) -> str | None:
-        """What makes all that comes useless, in words; None as long as nothing does."""
+        """Reason, in words, why none of its packets can be used; None as long as some can."""
         ...
 
     def health(self) -> dict[str, int]:

@@ -52,7 +52,7 @@ class SensorReader(ABC):
         self.malformed = 0
         """Bodies that break the format, as a whole or in a part that was left out."""
         self.problem: str | None = None
-        """What makes all that comes useless, in words; None as long as nothing does."""
+        """Reason, in words, why none of its packets can be used; None as long as some can."""
 
     @property
     def battery(self) -> int | None:

@@ -55,7 +55,7 @@ class Intake:
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with what comes, in words; None as long as nothing shows."""
+        """Fault of the sensor, in words, as its packets show it; None as long as they show none."""
         reader = self.reader
         if reader.problem:
             return reader.problem

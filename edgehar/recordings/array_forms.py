@@ -14,7 +14,7 @@ _LARGEST_WHOLE = 2.0**53
 
 
 class Form(Struct, frozen=True):
-    """What the array of one key may be."""
+    """Form that the array of one key must have."""
 
     dimensions: int
     kinds: str

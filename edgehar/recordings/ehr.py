@@ -134,7 +134,7 @@ class Recording:
         self.header = _first_header(path)
         """Header of the file's first part."""
         self.unread = Unread()
-        """What the latest iteration met so far and could not read."""
+        """Counts of what the latest iteration met so far and could not read."""
         self._path = path
 
     def __iter__(self) -> Iterator[Item]:

@@ -23,7 +23,7 @@ class Record(Struct, frozen=True):
     """One record of a file."""
 
     offset: int
-    """Of its first byte, in the file."""
+    """Place of its first byte in the file."""
     end: int
     """Behind its last byte."""
     t: float
@@ -33,7 +33,7 @@ class Record(Struct, frozen=True):
 
 
 class Unread(Struct):
-    """What an iteration over a recording met so far and could not read."""
+    """Counts of what an iteration over a recording met so far and could not read."""
 
     spoilt_bytes: int = 0
     """Bytes that are no record."""

@@ -24,7 +24,7 @@ class Packets(Protocol):
 
     @property
     def unread(self) -> Unread:
-        """What the latest iteration met so far and could not read."""
+        """Counts of what the latest iteration met so far and could not read."""
         ...
 
     def __iter__(self) -> Iterator[Item]: ...
@@ -90,7 +90,7 @@ class _Chosen:
 
     @property
     def unread(self) -> Unread:
-        """What the latest iteration met so far and could not read."""
+        """Counts of what the latest iteration met so far and could not read."""
         return self._recording.unread
 
     def __iter__(self) -> Iterator[Item]:
