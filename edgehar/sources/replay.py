@@ -39,7 +39,7 @@ class Track(Struct, frozen=True, eq=False):
     truth: Sequence[tuple[float, float, str]] = ()
     """(start, end, label), stream time in s; empty if nobody wrote it down."""
     name: str = ""
-    """Of the file."""
+    """Name of the file, for messages; empty if it came from none."""
 
 
 def open_recording(
