@@ -12,7 +12,6 @@ from scipy.stats import poisson
 
 from edgehar.evaluation import alarms, falls
 from edgehar.evaluation.alarms import Null, count, null_trials, upper_bound
-from edgehar.evaluation.datasets import Trial
 from edgehar.evaluation.falls import (
     DECISION,
     SUSPICIONS,
@@ -30,6 +29,7 @@ from edgehar.evaluation.falls import (
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.datasets import Trial
 from edgehar.types import Samples
 
 WRIST = ("wrist_left",)

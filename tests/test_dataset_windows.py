@@ -6,9 +6,9 @@ from hypothesis import given, strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from edgehar.errors import ModelError
-from edgehar.evaluation.dataset_windows import arriving, windows
 from edgehar.motion.imu import random_rotations
 from edgehar.pipeline import manifest
+from edgehar.training.dataset_windows import arriving, windows
 from edgehar.types import IMU_CHANNELS, Samples
 
 SPEC = manifest.read(manifest.find("imu_tcn"))

@@ -12,8 +12,8 @@ from hypothesis import given, strategies as st
 from numpy.testing import assert_allclose
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation import datasets
-from edgehar.evaluation.datasets import read_npz_set, read_set, sampling_times
+from edgehar.recordings import datasets
+from edgehar.recordings.datasets import read_npz_set, read_set, sampling_times
 from edgehar.recordings.trials import has_form, opened
 from edgehar.types import STANDARD_GRAVITY
 

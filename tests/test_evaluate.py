@@ -14,11 +14,11 @@ from msgspec.structs import replace
 from edgehar.cli import train as cli
 from edgehar.errors import ConfigError, RecordingError
 from edgehar.evaluation import evaluate, picture, plan, report, tables
-from edgehar.evaluation.datasets import read_set
 from edgehar.evaluation.results import Results
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.datasets import read_set
 from edgehar.types import IMU_CHANNELS
 
 SHIPPED = manifest.find("imu_tcn")

@@ -10,11 +10,11 @@ from msgspec import json
 from msgspec.structs import replace
 
 from edgehar.evaluation import events
-from edgehar.evaluation.datasets import Trial
 from edgehar.evaluation.events import Course, EventScores, Steadiness, course, run_recording, steadiness
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.datasets import Trial
 from edgehar.recordings.scoring import TOLERANCE_S, Segment
 
 POCKET = ("trouser_pocket",)

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from edgehar.errors import ModelError, RecordingError
 from edgehar.evaluation import fewshot
-from edgehar.evaluation.datasets import Trial
 from edgehar.evaluation.fewshot import Judged, Shot, draw, few_shot, fit_head, judge, shots
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.datasets import Trial
 from edgehar.types import Prediction, Window
 
 LABELS = ("a", "b", "c")

@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from test_npz import made
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation.datasets import read_npz_set, read_set
+from edgehar.recordings.datasets import read_npz_set, read_set
 from edgehar.recordings.npz import read_npz
 from edgehar.types import IMU_CHANNELS
 

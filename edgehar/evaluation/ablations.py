@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
 from edgehar.evaluation import plan
-from edgehar.evaluation.dataset_windows import HOP_S, windows as cut
-from edgehar.evaluation.datasets import Trial, read_set
 from edgehar.evaluation.markdown import figure, table
 from edgehar.evaluation.metrics import score
 from edgehar.evaluation.results import TURNED
 from edgehar.motion.imu import random_rotations
 from edgehar.pipeline.manifest import ModelSpec
+from edgehar.recordings.datasets import Trial, read_set
 from edgehar.training import export, fit as fitting
+from edgehar.training.dataset_windows import HOP_S, windows as cut
 from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import Dataset, normalize

@@ -10,11 +10,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from edgehar.evaluation.datasets import Trial, read_set
 from edgehar.evaluation.events import Reported, run_recording, wearings
 from edgehar.evaluation.markdown import table
 from edgehar.evaluation.plan import offered
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.datasets import Trial, read_set
 
 SETS = ("openpack", "dsads")
 

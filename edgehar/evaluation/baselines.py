@@ -11,7 +11,6 @@ import msgspec
 from msgspec import Struct
 
 from edgehar.evaluation import forest
-from edgehar.evaluation.datasets import read_set
 from edgehar.evaluation.evaluate import each, line_of, pool, set_names
 from edgehar.evaluation.fewshot import Shot, markdown as few_shots, short as short_few_shots
 from edgehar.evaluation.markdown import figure, table
@@ -20,6 +19,7 @@ from edgehar.evaluation.report import add
 from edgehar.evaluation.results import MANY, TURNED, Line
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.datasets import read_set
 from edgehar.training import export, fit as fitting
 from edgehar.training.build import Build
 from edgehar.training.progress import Progress

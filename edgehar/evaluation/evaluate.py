@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
 from edgehar.evaluation.alarms import chi_squared
-from edgehar.evaluation.datasets import Trial, read_set, set_files
 from edgehar.evaluation.measurements import MEASUREMENTS, measure
 from edgehar.evaluation.metrics import Score, calibration, score
 from edgehar.evaluation.plan import DECIDED_ON, NO_ANSWER, Answers, Row, Run, answer, offered, plan
@@ -24,6 +23,7 @@ from edgehar.evaluation.results import RULE, TURNED, Line, Results, Swept, group
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.datasets import Trial, read_set, set_files
 from edgehar.recordings.trials import has_form
 from edgehar.training.progress import Progress
 from edgehar.training.workers import processes

@@ -12,7 +12,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from edgehar.evaluation.alarms import Alarms, alarms, bound_cell
-from edgehar.evaluation.datasets import Trial, read_set
 from edgehar.evaluation.events import run_recording
 from edgehar.evaluation.markdown import table
 from edgehar.evaluation.plan import offered, taken
@@ -20,6 +19,7 @@ from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.fall_confirmation import FallConfirmation
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.datasets import Trial, read_set
 from edgehar.types import ACCELERATION, FALLING, Prediction, Samples
 
 REFRACTORY_S = 10.0

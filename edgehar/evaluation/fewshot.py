@@ -14,12 +14,12 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgehar.errors import ModelError, RecordingError
-from edgehar.evaluation.dataset_windows import windows
-from edgehar.evaluation.datasets import Trial, read_set
 from edgehar.evaluation.markdown import figure, table
 from edgehar.evaluation.plan import DECIDED_ON
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.datasets import Trial, read_set
 from edgehar.training.confusion import Indices, confusion, f1
+from edgehar.training.dataset_windows import windows
 from edgehar.types import FloatArray
 
 Array = NDArray[np.float64]

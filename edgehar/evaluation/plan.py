@@ -17,14 +17,14 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edgehar.errors import ModelError
-from edgehar.evaluation.dataset_windows import HOP_S, Channels, windows
-from edgehar.evaluation.datasets import Trial
 from edgehar.evaluation.results import TURNED
 from edgehar.motion.imu import random_rotations
 from edgehar.pipeline.decision import Decision
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.datasets import Trial
 from edgehar.recordings.scoring import Segment
+from edgehar.training.dataset_windows import HOP_S, Channels, windows
 from edgehar.types import Activity, FloatArray, Prediction
 
 WINDOW_S = 2.56
