@@ -23,8 +23,9 @@ from edgehar.evaluation.plan import DECIDED_ON, LABELS, truth_of
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import Recognizer, load
+from edgehar.recordings.labels import common_label
 from edgehar.recordings.npz import NpzTrack, read_npz
-from edgehar.recordings.scoring import Segment, common_label
+from edgehar.recordings.scoring import Segment
 from edgehar.sources.simulated.faults import Faults, inject
 from edgehar.types import NO_SIGNAL, Activity, Event, Item, Prediction, Stream, Window
 from edgehar.wire.protocol import Data, decode

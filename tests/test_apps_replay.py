@@ -14,7 +14,7 @@ from edgehar.apps.replay import replay_recording
 from edgehar.errors import ModelError
 from edgehar.recordings.ehr import Header, Writer
 from edgehar.recordings.ehr_records import encode_record
-from edgehar.recordings.scoring import common_label
+from edgehar.recordings.labels import common_label
 from edgehar.types import Stream
 
 EPOCH = 1_790_000_000.0

@@ -1,7 +1,7 @@
 """Recordings of real people as trials.
 
 A set is one file of the form of `recordings.trials`, or several of the same trials with a sensor each. Any such file in
-`imu/` is a set; its labels are translated by `recordings.scoring`.
+`imu/` is a set; its labels are translated by `recordings.labels`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
-from edgehar.recordings.scoring import Segment, common_label
+from edgehar.recordings.labels import common_label
+from edgehar.recordings.scoring import Segment
 from edgehar.recordings.trials import Signal, Spans, label_runs, opened, spans_of
 from edgehar.types import IMU_CHANNELS, FloatArray, Samples, Times
 

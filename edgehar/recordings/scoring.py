@@ -5,6 +5,7 @@ from math import inf
 
 from msgspec import Struct
 
+from edgehar.recordings.labels import common_label
 from edgehar.types import Event
 
 Segment = tuple[float, float, str]
@@ -15,39 +16,6 @@ Confusion = dict[str, dict[str, int]]
 
 TOLERANCE_S = 2.0
 """A reported boundary this near to the true one counts as right, s."""
-
-_ALIASES = {
-    "jogging": "running",
-    "running_treadmill": "running",
-    "lying_back": "lying",
-    "lying_right_side": "lying",
-    "walking_outdoors": "walking",
-    "walking_treadmill": "walking",
-    "walking_treadmill_incline": "walking",
-    "cycling_horizontal": "cycling",
-    "cycling_vertical": "cycling",
-    "seated": "sitting",
-    "sit_down": "sitting_down",
-    "stand_to_sit": "sitting_down",
-    "stand_up": "standing_up",
-    "sit_to_stand": "standing_up",
-    "jumping_in_place": "jumping",
-    "wave": "waving",
-    "waving_one_hand_(right)": "waving",
-    "waving_two_hands": "waving",
-    "clap": "clapping",
-    "clapping_hands": "clapping",
-    "boxing": "punching",
-    "throw": "throwing",
-    "throwing_a_ball": "throwing",
-    "squat": "squatting",
-    "lunge": "lunging",
-}
-
-
-def common_label(label: str) -> str:
-    """Return the label under which models know what a data set calls `label`."""
-    return _ALIASES.get(label.lower(), label.lower())
 
 
 class Boundaries(Struct, frozen=True):
