@@ -71,6 +71,7 @@ def did_you_mean(word: str, words: Iterable[str], otherwise: str, *, most: int =
 
 
 def _at(path: str, raw: Any) -> Any:
-    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+    known_part = path.partition("[...]")[0]  # which key of a mapping it is, msgspec does not say
+    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", known_part):
         raw = raw[int(index)] if index else raw[key]
     return raw

@@ -412,6 +412,15 @@ MISFITS = {
         put("normalization", "clip", value=[1.0] * 5),
         "normalization.clip: expected array of length 6",
     ),
+    "tree with an empty node": (
+        put("tree", "still", value=[]),
+        r"tree\[...\]: expected array of length >= 1",
+    ),
+    "tree with a child that is no word": (put("tree", "still", value=[1]), r"tree\[...\]\[0\]: expected str"),
+    "tree with two parents": (
+        put("tree", "on_foot", value=["walking", "lying"]),
+        "tree: expected each child once",
+    ),
     "temperature of zero": (put("temperature", value=0), "temperature: expected float > 0"),
     "temperature below zero": (put("temperature", value=-1.5), "temperature: .*got -1.5"),
     "int8 input": (put("quantization", "input", value="int8"), "quantization.input: expected float32"),

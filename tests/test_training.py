@@ -35,6 +35,7 @@ def recipe() -> Recipe:
     return replace(
         full,
         labels=("walking", "standing", "lying"),
+        tree={"still": ("standing", "lying")},
         sensors=tuple(replace(sensor, labels=()) for sensor in full.sensors),
         synthesis=replace(full.synthesis, windows=240, bout_s=7.0, activities={}),
         network=replace(full.network, layers=(Layer(8, 5, 4), Layer(16, 5, 2)), hidden=8),

@@ -17,6 +17,9 @@ def summary(spec: ModelSpec) -> Iterator[str]:
     every, last = spec.hop / spec.rate_hz, spec.window / spec.rate_hz
     yield from _wrapped(f"{spec.name} {spec.version} answers every {every:g} s, from the last {last:g} s")
     yield from _wrapped(f"labels: {', '.join(spec.labels)}")
+    if spec.tree:
+        kinds = (f"{node} ({', '.join(children)})" for node, children in spec.tree.items())
+        yield from _wrapped(f"kinds of labels: {', '.join(kinds)}")
     yield "sensors, by where they are worn:"
     for (placements, labels), count in Counter((s.placements, s.labels) for s in spec.sensors).items():
         times = f"up to {count} of " if count > 1 else "one of " * (len(placements) > 1)

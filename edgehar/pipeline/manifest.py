@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edgehar.errors import ModelError
+from edgehar.pipeline import label_tree
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.mounting import Frame
 from edgehar.types import IMU_CHANNELS, NoAnswer
@@ -92,6 +93,8 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Scores on people."""
     frames: Annotated[tuple[Frame, ...], Meta(min_length=1)] = ("device",)
     """In which axes the network sees all channels of a sensor, one after the other."""
+    tree: dict[Word, Annotated[tuple[Word, ...], Meta(min_length=1)]] = {}
+    """Inner nodes of the `label_tree` and their children: labels, or nodes; empty in older pairs."""
     manifest_sha256: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
     """The manifest's `seal`; empty in older pairs."""
 
@@ -258,7 +261,8 @@ def misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
             decision.stay,
         ),
     )
-    return ((field, expected, got) for fits, field, expected, got in rules if not fits)
+    yield from ((field, expected, got) for fits, field, expected, got in rules if not fits)
+    yield from label_tree.misfits(spec.labels, spec.tree)
 
 
 def _once(words: Iterable[str]) -> bool:

@@ -68,6 +68,7 @@ def describe(
         decision=recipe.decision,
         provenance=provenance,
         metrics={},
+        tree=recipe.tree,
         frames=recipe.frames,  # type: ignore[arg-type]  # `problems` refuses others
     )
 

@@ -9,10 +9,12 @@ from msgspec import Meta, Struct, field
 from edgehar.errors import ConfigError
 from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.motion.imu import SITES
+from edgehar.pipeline import label_tree
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.manifest import Normalization
 from edgehar.training.frames import FRAMES
 from edgehar.training.tcn import Network
+from edgehar.validation import shown
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Positive = Annotated[float, Meta(gt=0.0)]
@@ -99,6 +101,8 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     views: Views
     network: Network
     fit: Fit
+    tree: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Inner nodes of the `pipeline.label_tree` and their children: labels, or nodes."""
     decision: Settings = Settings()
     """Settings that the manifest will give the decision."""
 
@@ -147,6 +151,10 @@ def _problems(recipe: Recipe) -> list[str]:
     problems += [f"no frame is called {frame}" for frame in recipe.frames if frame not in FRAMES]
     labels = [*recipe.synthesis.activities, *(label for sensor in recipe.sensors for label in sensor.labels)]
     problems += [f"no label is called {label}" for label in labels if label not in recipe.labels]
+    problems += [
+        f"{key}: expected {expected}, got {shown(got)}"
+        for key, expected, got in label_tree.misfits(recipe.labels, recipe.tree)
+    ]
     for i, sensor in enumerate(recipe.sensors):
         if sensor.beside is not None and sensor.beside not in names[:i]:
             problems.append(f"beside: no sensor before {sensor.name} is called {sensor.beside}")
