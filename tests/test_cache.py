@@ -12,6 +12,7 @@ from conftest import ROOT
 from hypothesis import given, settings, strategies as st
 
 from edgehar.errors import ConfigError
+from edgehar.pipeline.decision_settings import Settings
 from edgehar.training import cache, recipe as recipes
 from edgehar.training.build import Build
 from edgehar.training.cache import CachedArrays
@@ -127,6 +128,9 @@ def test_windows_are_kept_until_something_changes_that_makes_them(recipe: Recipe
 def test_a_fit_goes_on_only_with_the_same_windows_libraries_and_recipe(recipe: Recipe) -> None:
     replace, key = msgspec.structs.replace, cache.fit_key
     assert key(replace(recipe, version="9"), "data", "tf 1") == key(recipe, "data", "tf 1")
+    told = replace(recipe, tree={"upright": ("walking", "running")}, decision=Settings(min_coverage=0.5))
+    assert key(told, "data", "tf 1") == key(recipe, "data", "tf 1")
+    assert cache.simulation_key(told) == cache.simulation_key(recipe)
     assert key(replace(recipe, fit=replace(recipe.fit, epochs=1)), "data", "tf 1") != key(
         recipe, "data", "tf 1"
     )

@@ -30,7 +30,9 @@ FIT_VERSION = 1
 """Raise it with any change that fits other weights to the same windows: in `fit`, `frames`, `tcn`, the views of
 `synthesize`, what they draw from `motion.imu` (`draw_mountings`, `random_rotations`, `SITES`), or the level axes of
 `pipeline.mounting`. Then a fit that was interrupted starts over."""
-_NO_PART_OF_SIMULATION = ("name", "version", "frames", "normalization", "views", "network", "fit", "decision")
+_NO_PART_OF_FIT = ("name", "version", "tree", "decision")
+"""Parts of a recipe that change no weight."""
+_NO_PART_OF_SIMULATION = (*_NO_PART_OF_FIT, "frames", "normalization", "views", "network", "fit")
 """Parts of a recipe that change no simulated window."""
 _NO_PART_OF_SIMULATED_SENSORS = ("placements", "labels", "alone")
 """The same, of its sensors."""
@@ -137,7 +139,7 @@ def simulation_key(recipe: Recipe, version: int = SIMULATION_VERSION) -> str:
 
 def fit_key(recipe: Recipe, windows: str, libraries: str, version: int = FIT_VERSION) -> str:
     """Return the key of a fit to windows of the key `windows` by `libraries`, named with their versions."""
-    tables = _without(("name", "version", "decision"), msgspec.to_builtins(recipe))
+    tables = _without(_NO_PART_OF_FIT, msgspec.to_builtins(recipe))
     return cache_key(tables, f"fit {version}", windows, libraries)
 
 
