@@ -27,7 +27,7 @@ from edgehar.training import recipe as recipes
 from edgehar.training.recipe import Recipe
 from edgehar.types import Activity, Event, Prediction, Samples
 
-RECIPE = Path("models/imu_tcn.toml")
+RECIPE = Path("models/imu_tcn_synthetic.toml")
 PLACEMENTS = ("trouser_pocket", "wrist_left", "waist", "chest", "knee_left")
 WEARERS = 8
 """At each placement."""

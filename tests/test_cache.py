@@ -14,7 +14,6 @@ from hypothesis import given, settings, strategies as st
 from edgehar.errors import ConfigError
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.training import cache, recipe as recipes
-from edgehar.training.build import Build
 from edgehar.training.cache import CachedArrays
 from edgehar.training.recipe import Recipe
 
@@ -23,7 +22,7 @@ ARRAYS = {"x": np.arange(60, dtype=np.float16).reshape(3, 20), "n": np.array(7)}
 
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
-    return recipes.load(ROOT / "models" / "imu_tcn.toml")
+    return recipes.load(ROOT / "models" / "imu_tcn_synthetic.toml")
 
 
 def test_what_is_kept_comes_back(tmp_path: Path) -> None:
@@ -77,14 +76,13 @@ def test_an_archive_of_somebody_else_is_neither_used_nor_written_over(tmp_path: 
     assert (tmp_path / "windows.npz").read_bytes() == theirs
 
 
-def test_starting_over_deletes_what_builds_kept_and_nothing_else(tmp_path: Path, recipe: Recipe) -> None:
-    build = Build(recipe, tmp_path, 1, "tf 1", lambda *_: None)
+def test_starting_over_deletes_what_builds_kept_and_nothing_else(tmp_path: Path) -> None:
     for name in ("windows", "fit"):
         CachedArrays(tmp_path / f"{name}.npz", "of an earlier recipe").save(ARRAYS)
     np.savez(tmp_path / "walks.npz", x=np.arange(4))
     np.savez(tmp_path / "signed.npz", sign=np.ones(3))
     (tmp_path / "torn.npz").write_bytes((tmp_path / "walks.npz").read_bytes()[:50])
-    build.forget()
+    cache.forget(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["signed.npz", "torn.npz", "walks.npz"]
 
 
@@ -149,7 +147,7 @@ def test_another_version_makes_another_key(recipe: Recipe) -> None:
 _KEYS = f"""
 from pathlib import Path
 from edgehar.training import cache, recipe as recipes
-recipe = recipes.load(Path({str(ROOT / "models" / "imu_tcn.toml")!r}))
+recipe = recipes.load(Path({str(ROOT / "models" / "imu_tcn_synthetic.toml")!r}))
 data = cache.simulation_key(recipe)
 print(cache.__file__, data, cache.fit_key(recipe, data, "tf 1"))
 """

@@ -79,7 +79,7 @@ def test_a_temperature_changes_no_answer_and_offers_no_label() -> None:
 
 
 def test_strangers_are_others_and_fewer() -> None:
-    recipe = recipes.load(ROOT / "models" / "imu_tcn.toml")
+    recipe = recipes.load(ROOT / "models" / "imu_tcn_synthetic.toml")
     others = calibrate.strangers_recipe(recipe)
     assert abs(others.seed - recipe.seed) > 1000
     assert len(recipe.labels) <= others.synthesis.windows < recipe.synthesis.windows

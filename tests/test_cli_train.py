@@ -82,7 +82,7 @@ def test_what_no_manifest_may_say_is_refused_in_one_line(
 
 def test_a_recipe_of_this_kind_has_no_such_problems() -> None:
     assert not list(export.problems(recipes.load(ROOT / "tests" / "tiny.toml")))
-    assert not list(export.problems(recipes.load(ROOT / "models" / "imu_tcn.toml")))
+    assert not list(export.problems(recipes.load(ROOT / "models" / "imu_tcn_synthetic.toml")))
 
 
 def test_a_folder_that_no_pair_can_be_written_to_is_refused_at_once(

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from edgehar.errors import ModelError
 from edgehar.motion.imu import random_rotations
 from edgehar.pipeline import manifest
-from edgehar.training.dataset_windows import arriving, windows
+from edgehar.training.dataset_windows import arriving, taken, windows
 from edgehar.types import IMU_CHANNELS, Samples
 
 SPEC = manifest.read(manifest.find("imu_tcn"))
@@ -107,3 +107,9 @@ def test_the_same_losses_come_with_the_same_seed() -> None:
 
     assert coverage(1) == coverage(1) != coverage(2)
     assert min(coverage(1)) < 1.0
+
+
+def test_two_of_a_kind_are_taken_as_far_as_the_model_has_place() -> None:
+    kept, why = taken(SPEC, ["wrist_left", "hat", "wrist_right", "chest", "wrist"])
+    assert kept == ("wrist_left", "wrist_right", "chest")
+    assert set(why) == {"hat", "wrist"}

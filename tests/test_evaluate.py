@@ -194,13 +194,6 @@ def test_rows_with_labels_of_their_own_are_scored_inside_them_and_by_the_greater
     assert greater == ["standing"] * 4 + ["walking"]
 
 
-def test_two_of_a_kind_are_taken_as_far_as_the_model_has_place(model: Recognizer) -> None:
-    wrists = sum("wrist_left" in sensor.placements for sensor in model.spec.sensors)
-    kept, why = plan.taken(model.spec, ["wrist_left", "hat", "wrist_right", "chest", "wrist"])
-    assert kept == (*["wrist_left", "wrist_right", "wrist"][:wrists], "chest")[: wrists + 1]
-    assert set(why) == {"wrist_left", "hat", "wrist_right", "chest", "wrist"} - set(kept)
-
-
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

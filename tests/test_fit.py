@@ -46,7 +46,7 @@ def build(recipe_file: Path, folder: Path, heard: list[tuple[str, int, int]] | N
 def whole(recipe_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Build, str]:
     """Finish a build that nobody interrupted; also the sha256 of its network."""
     made = build(recipe_file, tmp_path_factory.mktemp("whole"))
-    content, spec = made.pair()
+    content, spec, _ = made.pair()
     assert spec.sha256 == hashlib.sha256(content).hexdigest()
     assert spec.provenance["recipe_sha256"] == DIGEST
     return made, spec.sha256
@@ -84,7 +84,7 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_bytes(
     assert "Traceback" not in stopped.stderr
     assert not recipe_file.with_name("tiny.json").exists()
     heard: list[tuple[str, int, int]] = []
-    _, spec = build(recipe_file, tmp_path / "work", heard).pair()
+    _, spec, _ = build(recipe_file, tmp_path / "work", heard).pair()
     assert spec.sha256 == whole[1]
     # It neither simulated those windows again nor went through those epochs.
     assert not [stage for stage, _, _ in heard if stage == "simulating windows"]
@@ -123,7 +123,7 @@ def test_a_damaged_state_is_not_used(whole: tuple[Build, str], caplog: pytest.Lo
 
 def test_a_build_tells_what_int8_costs_and_how_sure_it_may_be(whole: tuple[Build, str]) -> None:
     made, digest = whole
-    content, spec = made.pair()
+    content, spec, _ = made.pair()
     assert hashlib.sha256(content).hexdigest() == digest
     assert spec.temperature == spec.provenance["calibration"]["temperature"]
     assert spec.temperature != 1.0
@@ -184,6 +184,6 @@ def test_a_fresh_build_forgets_what_is_kept(recipe_file: Path, tmp_path: Path) -
     made = build(recipe_file, tmp_path)
     made.state().save({})
     (tmp_path / "tiny.json").touch()
-    made.forget()
+    cache.forget(tmp_path)
     assert made.progress_sentence() == "nothing was done yet that could be kept"
     assert (tmp_path / "tiny.json").exists()

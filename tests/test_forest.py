@@ -27,7 +27,7 @@ PER_SENSOR = 119
 
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
-    full = recipes.load(ROOT / "models" / "imu_tcn.toml")
+    full = recipes.load(ROOT / "models" / "imu_tcn_synthetic.toml")
     replace = msgspec.structs.replace
     sensors = tuple(replace(s, labels=()) for s in full.sensors if s.beside is None)
     synthesis = replace(full.synthesis, windows=240, bout_s=7.0)

@@ -20,7 +20,7 @@ from edgehar.training.synthesize import Dataset, Views, normalize, sides, synthe
 from edgehar.training.tcn import Layer
 from edgehar.types import STANDARD_GRAVITY
 
-SHIPPED = ROOT / "models" / "imu_tcn.toml"
+SHIPPED = ROOT / "models" / "imu_tcn_synthetic.toml"
 
 
 def ignore(*_: object) -> None:
@@ -65,10 +65,10 @@ def fit(recipe: Recipe, windows: Dataset) -> Any:
 
 @pytest.fixture(scope="module")
 def pair(recipe: Recipe, windows: Dataset, fitted: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from edgehar.training.fit import representative  # noqa: PLC0415
+    from edgehar.training.fit import network, representative  # noqa: PLC0415
 
     stem: Path = tmp_path_factory.mktemp("pair") / recipe.name
-    content = export.to_int8(fitted, recipe, representative(recipe, windows))
+    content = export.to_int8(fitted, network(recipe, batch=1), representative(recipe, windows))
     export.write_pair(stem, content, export.describe(recipe, content, {"seed": recipe.seed}))
     return stem.with_name(f"{recipe.name}.json")
 
@@ -76,9 +76,9 @@ def pair(recipe: Recipe, windows: Dataset, fitted: Any, tmp_path_factory: pytest
 def test_quantizing_writes_nothing(
     recipe: Recipe, windows: Dataset, fitted: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from edgehar.training.fit import representative  # noqa: PLC0415
+    from edgehar.training.fit import network, representative  # noqa: PLC0415
 
-    assert export.to_int8(fitted, recipe, representative(recipe, windows))
+    assert export.to_int8(fitted, network(recipe, batch=1), representative(recipe, windows))
     assert capfd.readouterr() == ("", "")
 
 

@@ -11,16 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress as Bars,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
+from edgehar.cli import progress_bars as bars
 from edgehar.cli.terminal import (
     EXIT_MISSING,
     EXIT_REFUSED,
@@ -30,16 +22,13 @@ from edgehar.cli.terminal import (
     VerboseOption,
 )
 from edgehar.errors import ConfigError, OperatorError
-from edgehar.training import cache, export, files, recipe as recipes
-from edgehar.training.progress import Progress
+from edgehar.training import cache, export, files, recipe as recipes, weights
 
 if TYPE_CHECKING:
     from edgehar.training.build import Build
 
-EXIT_STOPPED = 130
-"""128 and the number of SIGINT, as shells have it."""
-
-_Recipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="Such as models/imu_tcn.toml.")]
+_Recipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="Such as models/imu_tcn_synthetic.toml.")]
+_FinetuneRecipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="Such as models/imu_tcn.toml.")]
 _Data = Annotated[Path, typer.Option(help="Folder that holds the recordings, imu/*.npz.")]
 _Write = Annotated[bool, typer.Option(help="Write the scores, into the work folder and beside the model.")]
 _Only = Annotated[
@@ -64,7 +53,7 @@ app = typer.Typer(
 def root(*, verbose: VerboseOption = False) -> None:
     """Make models from recipes, and score them on recordings of people.
 
-    Example: edgehar-train build models/imu_tcn.toml
+    Example: edgehar-train build models/imu_tcn_synthetic.toml
     """
 
 
@@ -78,7 +67,7 @@ def build(
 ) -> None:
     """Build a model pair from a recipe.
 
-    Example: edgehar-train build models/imu_tcn.toml
+    Example: edgehar-train build models/imu_tcn_synthetic.toml
 
     Simulate people, fit the network, quantize it, write NAME.tflite and NAME.json. Needs edgehar[train].
     After Ctrl-C the same command goes on where it was stopped.
@@ -88,10 +77,60 @@ def build(
     with opened_build(path, folder, workers, again, fits=True) as build:
         files.check_writable(where, "--out takes a folder to write to")
         if fresh:
-            build.forget()
-        content, spec = build.pair()
+            cache.forget(build.folder)
+        content, spec, floats = build.pair()
     stem = where / spec.name
     export.write_pair(stem, content, spec)
+    weights.write(stem, floats, spec.sha256)
+    typer.echo(f"{stem}.json")
+
+
+@app.command()
+def finetune(
+    path: _FinetuneRecipe,
+    data: Annotated[Path | None, typer.Option(help="Folder that holds the sets, imu/*.npz.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the pair; else beside the recipe.")] = None,
+    portion: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Share of the people.")] = None,
+    synthetic: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Simulated share.")] = None,
+    frozen: Annotated[str | None, typer.Option(metavar="LAYERS", help="Such as stem0,stem1,fuse.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Another than the recipe's.")] = None,
+    random_start: Annotated[bool, typer.Option(help="Forget what the base has learned.")] = False,
+    workers: _Workers = _WORKERS,
+    folder: _Work = None,
+    fresh: Annotated[bool, typer.Option(help="Start over, whatever is kept.")] = False,
+) -> None:
+    """Fine-tune a pair on recordings of people.
+
+    Example: edgehar-train finetune models/imu_tcn.toml --data ../shared/data
+
+    Start from the float weights of a model, cut windows from the recordings that the recipe lists, fit, quantize,
+    write NAME.tflite, NAME.json and NAME.weights.npz, and tell what it is worth on people who were held out. Needs
+    edgehar[train]. After Ctrl-C the same command goes on where it was stopped.
+    """
+    from edgehar.training import finetune_recipe
+    from edgehar.training.finetune import Finetune
+
+    recipe = finetune_recipe.changed(
+        finetune_recipe.load(path),
+        portion=portion,
+        synthetic=synthetic,
+        frozen=None if frozen is None else tuple(_names(frozen)),
+        seed=seed,
+    )
+    where, tuning = out or path.parent, None
+    with bars.shown(lambda: tuning.progress_sentence() if tuning else "") as progress:
+        from edgehar.training.build import fitting_libraries
+
+        libraries = fitting_libraries()
+        work = cache.make_work_folder(folder or _work_folder(recipe.name))
+        files.check_writable(where, "--out takes a folder to write to")
+        if fresh:
+            cache.forget(work)
+        tuning = Finetune(recipe, path, data, work, workers, libraries, progress, random_start)
+        content, spec, floats = tuning.pair()
+    stem = where / spec.name
+    export.write_pair(stem, content, spec)
+    weights.write(stem, floats, spec.sha256)
     typer.echo(f"{stem}.json")
 
 
@@ -124,8 +163,8 @@ def evaluate(
     set_names(data, chosen)  # a wrong folder is refused before anything is made
     if write:
         report.ready(path, work)
-    with _bars() as bars:
-        results = score_pair(path, data, only=chosen, workers=workers, progress=_progress(bars))
+    with bars.shown() as progress:
+        results = score_pair(path, data, only=chosen, workers=workers, progress=progress)
     typer.echo(msgspec.json.encode(results).decode() if as_json else tables.document(results))
     if write:  # after it was shown: what cannot be written is not lost
         report.publish(path, work, results)
@@ -142,7 +181,7 @@ def baselines(
 ) -> None:
     """Score what the network of a recipe is measured against.
 
-    Example: edgehar-train baselines models/imu_tcn.toml --data ../shared/data
+    Example: edgehar-train baselines models/imu_tcn_synthetic.toml --data ../shared/data
 
     A random forest on the same windows, and the same network untrained. Adds them to the results in the work
     folder and to README.md beside the recipe. Needs edgehar[train].
@@ -177,7 +216,7 @@ def ablate(
 ) -> None:
     """Score ways to show a sensor of unknown mounting.
 
-    Example: edgehar-train ablate models/imu_tcn.toml --data ../shared/data
+    Example: edgehar-train ablate models/imu_tcn_synthetic.toml --data ../shared/data
 
     Fit the recipe's network to sensors mounted by habit and anyhow, shown in several axes, and score each on
     the people whose recordings design decisions are taken on. Needs edgehar[train].
@@ -245,36 +284,11 @@ def opened_build(
     for problem in export.problems(recipe):
         raise ConfigError(f"{path}: {problem}")
     build = None
-    try:
-        with _bars() as bars:
-            from edgehar.training.build import Build, fitting_libraries
+    with bars.shown(lambda: build.progress_sentence(again, fits=fits) if build else "") as progress:
+        from edgehar.training.build import Build, fitting_libraries
 
-            libraries = fitting_libraries()
-            work = cache.make_work_folder(folder or _work_folder(recipe.name))
-            digest = hashlib.sha256(content).hexdigest()
-            build = Build(recipe, work, workers, libraries, _progress(bars), digest)
-            yield build
-    except KeyboardInterrupt:
-        sentence = build.progress_sentence(again, fits=fits) if build else "nothing was done yet"
-        typer.echo(f"edgehar-train: stopped; {sentence}", err=True)
-        raise typer.Exit(EXIT_STOPPED) from None
-
-
-@contextmanager
-def _bars() -> Iterator[Bars]:
-    columns = (TextColumn("{task.description:40s}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bars(*columns, console=Console(stderr=True)) as bars:
-        yield bars
-
-
-def _progress(bars: Bars) -> Progress:
-    """Show one bar for each stage; what stands behind a comma in its name may change."""
-    tasks: dict[str, TaskID] = {}
-
-    def progress(stage: str, done: int, total: int) -> None:
-        name = stage.partition(",")[0]
-        if name not in tasks:
-            tasks[name] = bars.add_task(stage)
-        bars.update(tasks[name], description=stage, completed=done, total=total)
-
-    return progress
+        libraries = fitting_libraries()
+        work = cache.make_work_folder(folder or _work_folder(recipe.name))
+        digest = hashlib.sha256(content).hexdigest()
+        build = Build(recipe, work, workers, libraries, progress, digest)
+        yield build

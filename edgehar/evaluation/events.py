@@ -13,12 +13,12 @@ import numpy as np
 from msgspec import Struct
 
 from edgehar.evaluation.markdown import table
-from edgehar.evaluation.plan import decision_of, offered, taken
+from edgehar.evaluation.plan import decision_of, offered
 from edgehar.evaluation.ward import Ward, by_label, markdown as ward_markdown, pool
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.datasets import Trial, joined, read_set
 from edgehar.recordings.scoring import Boundaries, Segment, merge, score
-from edgehar.training.dataset_windows import windows
+from edgehar.training.dataset_windows import taken, windows
 from edgehar.types import Activity, Event, Prediction, Samples
 
 SETS = ("sp_sw_har", "motionsense", "dsads", "openpack")

@@ -14,12 +14,13 @@ from msgspec.structs import replace
 from edgehar.evaluation.alarms import Alarms, alarms, bound_cell
 from edgehar.evaluation.events import run_recording
 from edgehar.evaluation.markdown import table
-from edgehar.evaluation.plan import offered, taken
+from edgehar.evaluation.plan import offered
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.fall_confirmation import FallConfirmation
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.datasets import Trial, read_set
+from edgehar.training.dataset_windows import taken
 from edgehar.types import ACCELERATION, FALLING, Prediction, Samples
 
 REFRACTORY_S = 10.0

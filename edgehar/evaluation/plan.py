@@ -24,7 +24,7 @@ from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.datasets import Trial
 from edgehar.recordings.scoring import Segment
-from edgehar.training.dataset_windows import HOP_S, Channels, windows
+from edgehar.training.dataset_windows import HOP_S, Channels, taken, windows
 from edgehar.types import Activity, FloatArray, Prediction
 
 WINDOW_S = 2.56
@@ -110,20 +110,6 @@ class Answers(Struct, frozen=True, eq=False):
     """State that the decision held at the window's end; empty where none was run."""
     probabilities: FloatArray
     """(windows, labels); zero where there is no answer."""
-
-
-def taken(spec: ModelSpec, placements: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return those that the model can take together, first come first served, and why not the others."""
-    kept: list[str] = []
-    why: dict[str, str] = {}
-    for placement in placements:
-        try:
-            spec.slots([*kept, placement])
-        except ModelError as error:
-            why[placement] = str(error).partition(";")[0]
-        else:
-            kept.append(placement)
-    return tuple(kept), why
 
 
 def offered(spec: ModelSpec, placements: Sequence[str]) -> tuple[str, ...]:

@@ -12,12 +12,13 @@ from msgspec import Struct
 from edgehar import __version__
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.manifest import ModelSpec
-from edgehar.training import calibrate, export, fit as fitting
-from edgehar.training.cache import CachedArrays, fit_key, has_key, simulation_key
+from edgehar.training import calibrate, export, fit as fitting, weights
+from edgehar.training.cache import CachedArrays, fit_key, simulation_key
 from edgehar.training.calibrate import Calibration, Rounding
 from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import STRANGERS_VIEWS, Dataset, Views, normalize, synthesize
+from edgehar.training.weights import Weights
 
 _DRAWS = 2
 """Views of each window of strangers: round number."""
@@ -66,12 +67,6 @@ class Build(Struct, frozen=True):
         key = fit_key(self.recipe, simulation_key(self.recipe), self.libraries)
         return CachedArrays(self.folder / "fit.npz", key)
 
-    def forget(self) -> None:
-        """Start over: delete what builds have kept, and nothing else that lies in the folder."""
-        for path in self.folder.glob("*.npz"):
-            if has_key(path):
-                path.unlink()
-
     def progress_sentence(self, again: str = "the same command", *, fits: bool = True) -> str:
         """Say what the command `again`, which goes on with the recipe's fit if it `fits`, need not do again."""
         epochs = fitting.epochs(self.state()) if fits else 0
@@ -83,17 +78,19 @@ class Build(Struct, frozen=True):
             return "nothing was done yet that could be kept"
         return f"{done} are kept in {self.folder}; {again} goes on from there"
 
-    def pair(self) -> tuple[bytes, ModelSpec]:
-        """Simulate, fit, quantize, calibrate; return the network's bytes and its manifest."""
+    def pair(self) -> tuple[bytes, ModelSpec, Weights]:
+        """Simulate, fit, quantize, calibrate; return the network's bytes, its manifest and its float weights."""
         data = self.windows()
         model = fitting.fit(self.recipe, data, self.progress, self.state())
-        content = export.to_int8(model, self.recipe, fitting.representative(self.recipe, data))
+        single = fitting.network(self.recipe, batch=1)
+        content = export.to_int8(model, single, fitting.representative(self.recipe, data))
         calibration, rounding = self.check(model, content)
         provenance = self._provenance(model, len(data.x)) | {
             "calibration": msgspec.to_builtins(calibration),
             "int8": msgspec.to_builtins(rounding),
         }
-        return content, export.describe(self.recipe, content, provenance, calibration.temperature)
+        spec = export.describe(self.recipe, content, provenance, calibration.temperature)
+        return content, spec, weights.of_model(model, self.recipe.network)
 
     def check(self, model: Any, content: bytes) -> tuple[Calibration, Rounding]:
         """Find the temperature of the int8 network and its distance from the float32 one, on strangers."""

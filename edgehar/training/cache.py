@@ -101,6 +101,13 @@ def has_key(path: Path) -> bool:
     return key.ndim == 0 and key.dtype.kind == "U"
 
 
+def forget(folder: Path) -> None:
+    """Start over: delete what builds have kept in a work folder, and nothing else that lies in it."""
+    for path in folder.glob("*.npz"):
+        if has_key(path):
+            path.unlink()
+
+
 def _is_foreign(path: Path) -> bool:
     """Tell whether a file is a whole archive of somebody else; of a damaged one nobody can tell."""
     if has_key(path):
@@ -146,6 +153,18 @@ def fit_key(recipe: Recipe, windows: str, libraries: str, version: int = FIT_VER
 def cache_key(tables: dict[str, Any], *versions: str) -> str:
     """Return the sha256, hexadecimal, of parts of a recipe and of the versions of what works with them."""
     return hashlib.sha256(msgspec.json.encode([tables, *versions], order="sorted")).hexdigest()
+
+
+def file_digests(paths: Iterable[Path]) -> list[str]:
+    """Return the sha256, hexadecimal, of each file; ConfigError if one cannot be read."""
+    digests = []
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+        except OSError as error:
+            raise ConfigError(f"{path}: {error.strerror}") from error
+    return digests
 
 
 def _without(names: Iterable[str], table: dict[str, Any]) -> dict[str, Any]:

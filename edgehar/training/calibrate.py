@@ -1,7 +1,7 @@
-"""Temperature, calibration error, and what int8 costs, all on simulated people whom the fit never met.
+"""Temperature, calibration error, and what int8 costs, all on people whom the fit never met.
 
 The answers are those of the run-time recognizer, so they are over the labels that the worn sensors
-can tell apart. Needs no TensorFlow.
+can tell apart. The truth is a label for each window, (n,), or what may be true, (n, labels). Needs no TensorFlow.
 """
 
 from math import exp, log
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
-from edgehar.training.confusion import confusion, f1
+from edgehar.training.confusion import confusion, f1, resolved
 from edgehar.training.recipe import Recipe
 from edgehar.types import FloatArray, Window
 
@@ -27,6 +27,8 @@ _LEAST = 1e-37
 _BINS = 15
 
 Labels = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Truth = Labels | Mask
 Array = NDArray[np.float64]
 
 
@@ -76,7 +78,7 @@ def answers(recognizer: Recognizer, x: FloatArray) -> FloatArray:
     return probabilities
 
 
-def offered(spec: ModelSpec, x: FloatArray) -> NDArray[np.bool_]:
+def offered(spec: ModelSpec, x: FloatArray) -> Mask:
     """Return (n, labels): what the sensors that are worn in each window, as in `answers`, can tell apart."""
     labels: dict[tuple[int, ...], tuple[int, ...]] = {}
     mask = np.zeros((len(x), len(spec.labels)), np.bool_)
@@ -86,19 +88,24 @@ def offered(spec: ModelSpec, x: FloatArray) -> NDArray[np.bool_]:
     return mask
 
 
-def nll(probabilities: FloatArray | Array, label: Labels) -> float:
-    """Return the mean negative log-likelihood of the true labels."""
-    true = np.asarray(probabilities, np.float64)[np.arange(len(label)), label]
+def as_sets(truth: Truth, labels: int) -> Mask:
+    """Return (n, labels), what may be true, of either form of truth."""
+    return truth.astype(np.bool_) if truth.ndim == 2 else np.eye(labels, dtype=np.bool_)[truth]
+
+
+def nll(probabilities: FloatArray | Array, truth: Truth) -> float:
+    """Return the mean negative log-likelihood of the truth: of all together that may be true."""
+    true = (probabilities * as_sets(truth, probabilities.shape[1])).sum(axis=1, dtype=np.float64)
     return float(-np.log(np.maximum(true, _LEAST)).mean())
 
 
-def temperature(probabilities: FloatArray, label: Labels) -> float:
+def temperature(probabilities: FloatArray, truth: Truth) -> float:
     """Find the temperature of least NLL, given probabilities at temperature 1 (Guo 2017); 0.05 to 20."""
     from scipy.optimize import minimize_scalar  # noqa: PLC0415  # only a build needs it
 
     # The loss has one minimum over 1 / temperature, so over its logarithm too.
     best = minimize_scalar(
-        lambda exponent: nll(tempered(probabilities, exp(exponent)), label),
+        lambda exponent: nll(tempered(probabilities, exp(exponent)), truth),
         bounds=(log(_COLDEST), log(_HOTTEST)),
         method="bounded",
         options={"xatol": 1e-5},
@@ -127,11 +134,12 @@ def expected_calibration_error(probabilities: FloatArray | Array, right: NDArray
     return float(np.abs(gaps).sum() / max(len(right), 1))
 
 
-def calibrate(probabilities: FloatArray, label: Labels) -> Calibration:
-    """Find the temperature for probabilities at temperature 1; labels that were not offered do not count."""
-    could_answer = np.asarray(probabilities)[np.arange(len(label)), label] > 0
-    before, label = probabilities[could_answer], label[could_answer]
-    right = before.argmax(axis=1) == label
+def calibrate(probabilities: FloatArray, truth: Truth) -> Calibration:
+    """Find the temperature for probabilities at temperature 1; windows of no label that was offered do not count."""
+    allowed = as_sets(truth, probabilities.shape[1])
+    could_answer = (np.asarray(probabilities) * allowed).any(axis=1)
+    before, label = probabilities[could_answer], allowed[could_answer]
+    right = label[np.arange(len(label)), before.argmax(axis=1)]
     best = temperature(before, label)
     after = tempered(before, best)
     return Calibration(
@@ -145,21 +153,20 @@ def calibrate(probabilities: FloatArray, label: Labels) -> Calibration:
     )
 
 
-def rounding(
-    logits: FloatArray, mask: NDArray[np.bool_], probabilities: FloatArray, label: Labels
-) -> Rounding:
+def rounding(logits: FloatArray, mask: Mask, probabilities: FloatArray, truth: Truth) -> Rounding:
     """Compare the float32 network's logits, where `mask` offers them, with the int8 network's answers."""
     exact = np.where(mask, logits, -np.inf).argmax(axis=1)
     rounded = np.asarray(probabilities).argmax(axis=1)
+    allowed = as_sets(truth, logits.shape[1])
     return Rounding(
-        windows=len(label),
-        macro_f1_float32=_macro_f1(label, exact),
-        macro_f1_int8=_macro_f1(label, rounded),
+        windows=len(exact),
+        macro_f1_float32=macro_f1(allowed, exact),
+        macro_f1_int8=macro_f1(allowed, rounded),
         agreement=round(float((exact == rounded).mean()), 4),
     )
 
 
-def _macro_f1(label: Labels, answer: Labels) -> float:
+def macro_f1(allowed: Mask, answer: Labels) -> float:
     """Return the mean F1 over the labels that truly occur; any other answer is an error."""
-    size = int(max(label.max(), answer.max())) + 1
-    return round(float(np.nanmean(f1(confusion(label, answer, size, size)))), 4)
+    labels = allowed.shape[1]
+    return round(float(np.nanmean(f1(confusion(resolved(allowed, answer), answer, labels, labels)))), 4)

@@ -22,3 +22,12 @@ def f1(counts: Counts) -> Counts:
     true, answered = counts.sum(axis=-1), counts[..., :labels].sum(axis=-2)
     each: Counts = np.divide(2 * right, true + answered, out=np.full(true.shape, np.nan), where=true > 0)
     return each
+
+
+def resolved(allowed: NDArray[np.bool_], answer: Indices) -> Indices:
+    """Return the truth, (n,), of windows in which several labels, (n, labels), may be true: the answer if it is one of them.
+
+    Else the first of them. So what is known by half is right or wrong, and no label is scored for what nobody knows.
+    """
+    right = allowed[np.arange(len(answer)), answer]
+    return np.where(right, answer, allowed.argmax(axis=1))

@@ -11,6 +11,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from edgehar.errors import ModelError
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.resample import Grid
 from edgehar.pipeline.windows import Windows
@@ -27,6 +28,20 @@ _PACKET_S = 0.5
 """Length of the portions that the grid takes, s; it makes the same rows of any portions."""
 _LOST_AT_ONCE = 10
 """Samples of a packet that gets lost: what the simulated sensors of edgehar.sources send at once."""
+
+
+def taken(spec: ModelSpec, placements: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return those that the model can take together, first come first served, and why not the others."""
+    kept: list[str] = []
+    why: dict[str, str] = {}
+    for placement in placements:
+        try:
+            spec.slots([*kept, placement])
+        except ModelError as error:
+            why[placement] = str(error).partition(";")[0]
+        else:
+            kept.append(placement)
+    return tuple(kept), why
 
 
 def windows(

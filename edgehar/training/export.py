@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from edgehar.pipeline import manifest, native_stderr
 from edgehar.pipeline.manifest import FORMAT, ModelSpec, Quantization, Sensor
 from edgehar.training.files import write_whole
-from edgehar.training.fit import network
 from edgehar.training.recipe import Recipe
 from edgehar.types import IMU_CHANNELS, FloatArray
 from edgehar.validation import shown
@@ -23,19 +22,20 @@ from edgehar.validation import shown
 _REMARK = rb"fully_quantize: .*\n"
 
 
-def to_int8(model: Any, recipe: Recipe, representative: FloatArray) -> bytes:
-    """Quantize weights and activations on the (n, window, channels) windows; return the file's bytes."""
+def to_int8(model: Any, single: Any, representative: FloatArray) -> bytes:
+    """Quantize weights and activations on the (n, window, channels) windows; return the file's bytes.
+
+    `single` is the same network for a batch of one: with a free batch the dilated convolutions would be slower.
+    """
     import tensorflow as tf  # noqa: PLC0415  # loads in seconds, and only desktops have it
 
-    # A batch of one: with a free batch the dilated convolutions would be slower.
-    fixed = network(recipe, batch=1)
-    fixed.set_weights(model.get_weights())
+    single.set_weights(model.get_weights())
 
     def windows() -> Iterator[list[FloatArray]]:
         for x in representative:
             yield [np.ascontiguousarray(x[None], dtype=np.float32)]
 
-    converter = tf.lite.TFLiteConverter.from_keras_model(fixed)
+    converter = tf.lite.TFLiteConverter.from_keras_model(single)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = windows
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -44,6 +44,11 @@ def to_int8(model: Any, recipe: Recipe, representative: FloatArray) -> bytes:
         # It misses statistics that only a quantized input would need.
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
         return bytes(converter.convert())
+
+
+def digest(content: bytes) -> str:
+    """Return the sha256 of a network's file, as its manifest names it."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def describe(
@@ -64,7 +69,7 @@ def describe(
         normalization=recipe.normalization,
         temperature=temperature,
         quantization=Quantization("float32", "float32", "int8", "int8"),
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=digest(content),
         decision=recipe.decision,
         provenance=provenance,
         metrics={},

@@ -21,7 +21,7 @@ from edgehar.types import IMU_CHANNELS, FloatArray
 _AT_ONCE = 256
 """Windows."""
 
-_Batch = tuple[FloatArray, NDArray[np.int64]]
+_Batch = tuple[FloatArray, FloatArray]
 
 
 def network(recipe: Recipe, batch: int | None = None) -> Any:
@@ -36,7 +36,7 @@ def fit(recipe: Recipe, data: Dataset, progress: Progress, cached: CachedArrays 
     Progress is in steps, those of an earlier run included; the stage says how much of the epoch was right so far.
     """
     total = steps(recipe, len(data.x))
-    state = _State(recipe, total)
+    state, targets = _state(recipe, total), np.eye(len(recipe.labels), dtype=np.float32)
     epoch = state.recall(cached)
     each = total // recipe.fit.epochs
     progress(_stage(0.0), epoch * each, total)
@@ -44,8 +44,8 @@ def fit(recipe: Recipe, data: Dataset, progress: Progress, cached: CachedArrays 
         right = 0.0
         order = np.random.default_rng((recipe.seed, 8, number)).permutation(len(data.x))
         views = Views(recipe, data, seed=FIRST_EPOCH_VIEWS + number)
-        drawn = ((views(rows), data.label[rows]) for rows in batches(order, recipe.fit.batch))
-        for i, (x, label) in enumerate(_ahead(drawn)):
+        drawn = ((views(rows), targets[data.label[rows]]) for rows in batches(order, recipe.fit.batch))
+        for i, (x, label) in enumerate(ahead(drawn)):
             right += state.step(x, label)
             progress(_stage(right / (i + 1)), number * each + i + 1, total)
         state.keep(cached, number + 1)
@@ -56,7 +56,7 @@ def _stage(accuracy: float) -> str:
     return f"fitting, {accuracy:.1%} of the epoch right"
 
 
-def _ahead(drawn: Iterator[_Batch]) -> Iterator[_Batch]:
+def ahead(drawn: Iterator[_Batch]) -> Iterator[_Batch]:
     """Yield the same batches, each made while the network learns from the one before."""
     with ThreadPoolExecutor(1) as maker:
         coming = maker.submit(next, drawn, None)
@@ -67,35 +67,37 @@ def _ahead(drawn: Iterator[_Batch]) -> Iterator[_Batch]:
 
 def untrained(recipe: Recipe) -> Any:
     """Make the recipe's network as its seed draws it."""
-    return _State(recipe, 1).model
+    begin(recipe.seed)
+    return network(recipe)
 
 
-class _State:
+def begin(seed: int) -> None:
+    """Let all that TensorFlow draws and sums from now on be a function of the seed."""
+    import keras  # noqa: PLC0415  # loads in seconds, and only desktops have it
+    import tensorflow as tf  # noqa: PLC0415
+
+    keras.utils.set_random_seed(seed % 2**32)
+    tf.config.experimental.enable_op_determinism()
+
+
+class State:
     """All that a step changes: network, optimizer, and the states of the dropouts' generators."""
 
-    def __init__(self, recipe: Recipe, total: int) -> None:
-        import keras  # noqa: PLC0415  # loads in seconds, and only desktops have it
-        import tensorflow as tf  # noqa: PLC0415
+    def __init__(self, model: Any, learning_rate: float, total: int, loss: Any, right: Any) -> None:
+        """Wire a network for `total` steps; `loss` and the share that is `right` are of targets and logits."""
+        import keras  # noqa: PLC0415
 
-        keras.utils.set_random_seed(recipe.seed % 2**32)
-        tf.config.experimental.enable_op_determinism()
-        self.model = network(recipe)
-        self.classifier = keras.Model(self.model.inputs, self.model.get_layer("logits").output)
-        schedule = keras.optimizers.schedules.CosineDecay(recipe.fit.learning_rate, total, alpha=0.01)
+        self.model = model
+        self.classifier = keras.Model(model.inputs, model.get_layer("logits").output)
+        schedule = keras.optimizers.schedules.CosineDecay(learning_rate, total, alpha=0.01)
         optimizer = keras.optimizers.Adam(schedule, clipnorm=1.0)
         optimizer.build(self.classifier.trainable_variables)
-        smoothing = recipe.fit.label_smoothing
-        self.classifier.compile(
-            optimizer,
-            keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing),
-            metrics=["accuracy"],
-        )
-        self._targets = np.eye(len(recipe.labels), dtype=np.float32)
+        self.classifier.compile(optimizer, loss, metrics=[right])
         self._variables = [*self.classifier.variables, *optimizer.variables]
 
-    def step(self, x: FloatArray, label: NDArray[np.int64]) -> float:
+    def step(self, x: FloatArray, targets: FloatArray) -> float:
         """Learn from one batch; return the share of it that was right."""
-        _, accuracy = self.classifier.train_on_batch(x, self._targets[label])
+        _, accuracy = self.classifier.train_on_batch(x, targets)
         return float(accuracy)
 
     def recall(self, cached: CachedArrays | None) -> int:
@@ -112,6 +114,13 @@ class _State:
         if cached is not None:
             arrays = {f"variable_{i}": np.asarray(variable) for i, variable in enumerate(self._variables)}
             cached.save(arrays | {"epoch": np.array(epoch)})
+
+
+def _state(recipe: Recipe, total: int) -> State:
+    import keras  # noqa: PLC0415
+
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.fit.label_smoothing)
+    return State(untrained(recipe), recipe.fit.learning_rate, total, loss, "accuracy")
 
 
 def epochs(cached: CachedArrays) -> int:

@@ -1,7 +1,7 @@
 """The recipe of a model: one TOML file that, with its seed, fixes everything about it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -19,6 +19,7 @@ from edgehar.validation import shown
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Positive = Annotated[float, Meta(gt=0.0)]
 Count = Annotated[int, Meta(ge=1)]
+Form = TypeVar("Form")
 
 
 class Sensor(Struct, frozen=True, forbid_unknown_fields=True):
@@ -131,15 +132,20 @@ def read(path: Path) -> bytes:
 
 def parse(content: bytes, path: Path) -> Recipe:
     """Return the recipe that a file holds; ConfigError as of `load`."""
+    recipe = decode(content, path, Recipe)
+    for problem in _problems(recipe):
+        raise ConfigError(f"{path}: {problem}")
+    return recipe
+
+
+def decode(content: bytes, path: Path, form: type[Form]) -> Form:
+    """Return what a TOML file holds, as of this form; ConfigError is one line that names the file and what is wrong."""
     try:
-        recipe = msgspec.toml.decode(content.decode("utf-8-sig"), type=Recipe)
+        return msgspec.toml.decode(content.decode("utf-8-sig"), type=form)
     except msgspec.DecodeError as error:
         raise ConfigError(f"{path}: {error}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: expected a recipe in TOML, got something else ({error})") from error
-    for problem in _problems(recipe):
-        raise ConfigError(f"{path}: {problem}")
-    return recipe
 
 
 def _problems(recipe: Recipe) -> list[str]:

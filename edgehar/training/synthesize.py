@@ -22,6 +22,7 @@ from edgehar.motion.imu import (
 )
 from edgehar.motion.skeleton import SIDES, Array, Figure, segment_lengths
 from edgehar.motion.wearer import draw_body_height
+from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.resample import Grid
 from edgehar.pipeline.windows import Windows
 from edgehar.training.frames import FRAMES
@@ -201,18 +202,22 @@ def _bout_of(job: tuple[Recipe, str, int]) -> Bout:
     return bout(*job)
 
 
-def normalize(recipe: Recipe, x: FloatArray) -> FloatArray:
+def normalize(model: Recipe | ModelSpec, x: FloatArray) -> FloatArray:
     """Turn (n, sensors, 2, window, 3) in SI units into the model's input (n, window, sensors * frames * 6).
 
     It is rounded as the int8 network rounds its input, so that nothing is learned from what is lost there.
     """
-    x = np.concatenate([FRAMES[name](x) for name in recipe.frames], axis=2)
-    repeat = (len(recipe.frames), 1, 1)
-    scale = np.tile(np.asarray(recipe.normalization.scale, np.float32).reshape(2, 1, 3), repeat)
-    clip = np.tile(np.asarray(recipe.normalization.clip, np.float32).reshape(2, 1, 3), repeat)
+    worn = x.any(axis=(2, 3, 4))  # whoever wears nothing there shows zeros in all axes
+    frames, rows = len(model.frames), x.shape[3]
+    shown = np.concatenate([FRAMES[name](x[worn][:, None]) for name in model.frames], axis=2)[:, 0]
+    scale = np.tile(np.asarray(model.normalization.scale, np.float32).reshape(2, 1, 3), (frames, 1, 1))
+    clip = np.tile(np.asarray(model.normalization.clip, np.float32).reshape(2, 1, 3), (frames, 1, 1))
     step = 2.0 * float((clip / scale).max()) / 255.0
-    flat = (np.clip(x, -clip, clip) / (scale * step)).transpose(0, 3, 1, 2, 4)
-    return np.ascontiguousarray(step * np.round(flat.reshape(len(x), recipe.window, -1)), dtype=np.float32)
+    steps = np.round(np.clip(shown, -clip, clip) / (scale * step))
+    result = np.zeros((len(x), rows, x.shape[1], frames * 6), np.float32)
+    where, sensor = np.nonzero(worn)
+    result[where, :, sensor] = step * steps.transpose(0, 2, 1, 3).reshape(len(steps), rows, -1)
+    return result.reshape(len(x), rows, -1)
 
 
 def _can_tell(recipe: Recipe, sensor: Sensor, label: str, activity: str) -> bool:

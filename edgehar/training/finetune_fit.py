@@ -1,0 +1,130 @@
+"""The fit of a pre-trained network to recorded windows, and to simulated ones beside them.
+
+What a recording knows by half is fitted by the summed probability of all that may be true. All draws are a function of
+seed and round, and the state after each round is kept, so a fit that was interrupted goes on to the very bytes of one
+that was not.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from edgehar.errors import ConfigError
+from edgehar.pipeline.manifest import ModelSpec
+from edgehar.training import fit as fitting, weights
+from edgehar.training.cache import CachedArrays
+from edgehar.training.finetune_recipe import FinetuneRecipe
+from edgehar.training.people_views import PeopleViews
+from edgehar.training.people_windows import PeopleWindows
+from edgehar.training.progress import Progress
+from edgehar.training.recipe import Recipe
+from edgehar.training.synthesize import Dataset, Views, normalize
+from edgehar.training.tcn import Network, build
+from edgehar.training.weights import Weights
+from edgehar.types import IMU_CHANNELS, FloatArray
+
+ROUND = 250
+"""Steps after which the state is kept."""
+_FIRST_SYNTHETIC_VIEWS = 2_000_000
+"""Seeds of views, beyond those of a fit to simulated windows alone."""
+
+Simulated = tuple[Recipe, Dataset]
+"""Windows, and the recipe by which they were made."""
+
+
+def network(spec: ModelSpec, shape: Network, batch: int | None = None) -> Any:
+    """Make an untrained network of this shape for a model."""
+    channels = len(spec.frames) * len(IMU_CHANNELS)
+    return build(shape, spec.window, len(spec.sensors), channels, len(spec.labels), batch)
+
+
+def fit(
+    recipe: FinetuneRecipe,
+    spec: ModelSpec,
+    start: Weights,
+    windows: PeopleWindows,
+    simulated: Simulated | None,
+    cached: CachedArrays,
+    progress: Progress,
+    *,
+    random_start: bool = False,
+) -> Any:
+    """Fit a network to these windows, going on from what is cached. Same seed, same weights.
+
+    It starts from the weights `start`, or with `random_start` from what the seed draws for their shape.
+    """
+    tuning = recipe.tuning
+    fitting.begin(recipe.seed)
+    model = network(spec, start.network)
+    if not random_start:
+        weights.assign(model, start)
+    _freeze(model, tuning.frozen)
+    state = fitting.State(model, tuning.learning_rate, tuning.steps, *_objective(tuning.label_smoothing))
+    for number in range(state.recall(cached), -(-tuning.steps // ROUND)):
+        right, done = 0.0, number * ROUND
+        batches = _batches(recipe, spec, windows, simulated, number, min(ROUND, tuning.steps - done))
+        for i, (x, targets) in enumerate(fitting.ahead(batches), start=1):
+            right += state.step(x, targets)
+            progress(f"fine-tuning, {right / i:.1%} of the round right", done + i, tuning.steps)
+        state.keep(cached, number + 1)
+    return model
+
+
+def _freeze(model: Any, frozen: tuple[str, ...]) -> None:
+    """Let these layers keep their weights, and what normalizes them its mean and variance."""
+    layers = {
+        layer.name.removeprefix("conv_") for layer in model.layers if layer.name.startswith("conv_")
+    } | {"hidden"}
+    for name in frozen:
+        if name not in layers:
+            raise ConfigError(
+                f"tuning.frozen: no layer is called {name!r}; there are {', '.join(sorted(layers))}"
+            )
+    for layer in model.layers:
+        layer.trainable = layer.name.removeprefix("conv_").removeprefix("norm_") not in frozen
+
+
+def _batches(
+    recipe: FinetuneRecipe,
+    spec: ModelSpec,
+    windows: PeopleWindows,
+    simulated: Simulated | None,
+    number: int,
+    steps: int,
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Yield the batches of one round: input and targets, (batch, labels), 1 for what may be true."""
+    views = PeopleViews(recipe, spec, windows, number)
+    rng = np.random.default_rng((recipe.seed, 12, number))
+    share = recipe.synthetic.share if recipe.synthetic and simulated else 0.0
+    count = round(recipe.tuning.batch * share)
+    for_simulated = Views(*simulated, _FIRST_SYNTHETIC_VIEWS + number) if simulated else None
+    for _ in range(steps):
+        x, allowed = views.draw(recipe.tuning.batch - count)
+        if simulated and for_simulated:
+            made, data = simulated
+            rows = rng.integers(len(data.x), size=count)
+            labels = np.array(made.labels)[data.label[rows]]
+            x = np.concatenate([x, for_simulated.windows(rows)])
+            allowed = np.concatenate([allowed, labels[:, None] == np.array(spec.labels)])
+        yield normalize(spec, x), allowed.astype(np.float32)
+
+
+def _objective(smoothing: float) -> tuple[Any, Any]:
+    """Return loss and share of right answers, of targets that are 1 for each label that may be true, and logits.
+
+    The loss is the negative logarithm of all of them together: nobody says which it is. Smoothing as of one label: a share
+    of the loss is the cross-entropy to the uniform distribution (Szegedy et al. 2016).
+    """
+    import tensorflow as tf  # noqa: PLC0415  # loads in seconds, and only desktops have it
+
+    def loss(targets: Any, logits: Any) -> Any:
+        logarithms = tf.nn.log_softmax(logits)
+        nothing = tf.constant(-1e9, logarithms.dtype)
+        together = tf.reduce_logsumexp(tf.where(targets > 0.5, logarithms, nothing), axis=1)
+        return -(1.0 - smoothing) * together - smoothing * tf.reduce_mean(logarithms, axis=1)
+
+    def right(targets: Any, logits: Any) -> Any:
+        return tf.gather(targets, tf.argmax(logits, axis=1), axis=1, batch_dims=1)
+
+    return loss, right

@@ -1,0 +1,155 @@
+"""The recipe of a model that is fine-tuned on recordings of people: one TOML file, read beside those recordings."""
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from edgehar.errors import ConfigError
+from edgehar.recordings.csv_files import Columns
+from edgehar.training.recipe import Count, Positive, Share, decode, read
+from edgehar.types import OTHER
+
+
+class Recordings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Some recordings, all of one form: a set of the common form, or files."""
+
+    set: str = ""
+    """Name of a set below the folder of `--data`."""
+    files: str = ""
+    """Pattern of `.ehr` or `.csv` files, beside the recipe: `me/*.csv`."""
+    placement: str = ""
+    """Where the sensor of a CSV file was worn."""
+    person: str = ""
+    """Who wore it; else each file is a person of its own."""
+    label: str = ""
+    """What was done all the while, where the files do not say; else `NAME.labels.csv` beside `NAME.ehr` says it."""
+    columns: Columns | None = None
+    """Of a CSV file."""
+    labels: dict[str, Annotated[tuple[str, ...], Meta(min_length=1)]] = {}
+    """What a label of these recordings may be in the model's: several, if it is known by half."""
+    only_people_of: str = ""
+    """Name of another set: of this one only people who are in that one too."""
+    held_out: Share | None = None
+    """Share of these people who are not fitted to; else the recipe's."""
+    weight: Positive = 1.0
+    """How often its windows are shown, beside those of other recordings of the same size."""
+
+    @property
+    def name(self) -> str:
+        """Name for people."""
+        return self.set or self.files
+
+
+class Variation(Struct, frozen=True, forbid_unknown_fields=True):
+    """Other ways in which the same people might have worn other sensors, drawn anew for each view of a window."""
+
+    flipped: Share = 1.0
+    """Share of sensors that are worn any of the four ways in which their faces can lie."""
+    tilt_deg: Annotated[float, Meta(ge=0.0)] = 10.0
+    """Deviation of a small turn about each axis."""
+    turned: Share = 0.1
+    """Share of sensors in any orientation."""
+    no_gyroscope: Share = 0.25
+    rattle: Share = 0.15
+    """Largest noise, as a share of each channel's own deviation."""
+    gain: Annotated[float, Meta(ge=1.0)] = 1.2
+    """Largest factor by which a sensor's deviation from its mean is made larger or smaller."""
+
+
+class Synthetic(Struct, frozen=True, forbid_unknown_fields=True):
+    """Simulated windows among the recorded ones, so that nothing is forgotten that no recording shows."""
+
+    recipe: str
+    """Path of the recipe that simulates them, from this one's folder."""
+    share: Share
+    """Of each batch."""
+    windows: Count | None = None
+    """How many are made; else as many as their recipe says."""
+
+
+class Tuning(Struct, frozen=True, forbid_unknown_fields=True):
+    """Course of the fit."""
+
+    steps: Count
+    batch: Count = 256
+    learning_rate: Positive = 1e-3
+    """At the start; falls along a cosine to a hundredth."""
+    label_smoothing: Share = 0.05
+    frozen: tuple[str, ...] = ()
+    """Layers that keep the weights of the base: `stem0`, `stem1`, ..., `fuse`, `0`, `1`, ..., `hidden`."""
+    representative: Count = 800
+    """Windows from which the ranges of the int8 activations are taken."""
+
+
+class FinetuneRecipe(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that `edgehar-train finetune` needs."""
+
+    name: str
+    version: str
+    seed: Annotated[int, Meta(ge=0)]
+    base: str
+    """Name of a shipped model, or path of a pair, with its float weights beside it."""
+    recordings: Annotated[tuple[Recordings, ...], Meta(min_length=1)]
+    tuning: Tuning
+    variation: Variation = Variation()
+    synthetic: Synthetic | None = None
+    new_labels: tuple[str, ...] = ()
+    """Labels that the base does not know, in the words of the recordings."""
+    held_out: Share = 0.2
+    """Share of the people, or of one person's time, that is not fitted to: report and temperature come from it."""
+    portion: Share = 1.0
+    """Share of the other people who are fitted to."""
+    hop_s: Positive = 1.28
+    """From one window to the next, s."""
+
+
+def load(path: Path) -> FinetuneRecipe:
+    """Read a recipe; ConfigError is one line that names the file and what is wrong."""
+    recipe = decode(read(path), path, FinetuneRecipe)
+    for problem in _problems(recipe):
+        raise ConfigError(f"{path}: {problem}")
+    return recipe
+
+
+def changed(
+    recipe: FinetuneRecipe,
+    *,
+    portion: float | None = None,
+    synthetic: float | None = None,
+    frozen: tuple[str, ...] | None = None,
+    seed: int | None = None,
+) -> FinetuneRecipe:
+    """Return a recipe with other values of what studies vary; None leaves what it says. ConfigError if it says none."""
+    if portion is not None:
+        recipe = replace(recipe, portion=portion)
+    if seed is not None:
+        recipe = replace(recipe, seed=seed)
+    if frozen is not None:
+        recipe = replace(recipe, tuning=replace(recipe.tuning, frozen=frozen))
+    if synthetic is not None:
+        if recipe.synthetic is None and synthetic:
+            raise ConfigError("--synthetic: the recipe names none that simulates; add `synthetic.recipe`")
+        if recipe.synthetic is not None:
+            recipe = replace(recipe, synthetic=replace(recipe.synthetic, share=synthetic))
+    return recipe
+
+
+def _problems(recipe: FinetuneRecipe) -> list[str]:
+    problems = []
+    for i, some in enumerate(recipe.recordings):
+        where = f"recordings[{i}]"
+        if bool(some.set) == bool(some.files):
+            problems.append(f"{where}: expected `set` or `files`, one of the two")
+        if some.files and not some.files.endswith((".ehr", ".csv")):
+            problems.append(
+                f"{where}.files: expected a pattern that ends in .ehr or .csv, got {some.files!r}"
+            )
+        if some.files.endswith(".csv") and not (some.columns and some.placement):
+            problems.append(f"{where}: a CSV file needs `columns` and `placement`")
+        if some.files.endswith(".csv") and some.columns and not (some.label or some.columns.label):
+            problems.append(f"{where}: nothing says what was done; give `label`, or `columns.label`")
+    if OTHER in recipe.new_labels:
+        problems.append(f"new_labels: {OTHER!r} is no activity; every model that knows it brings it along")
+    return problems

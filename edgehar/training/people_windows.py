@@ -1,0 +1,167 @@
+"""Windows of recorded people, each with all labels that may be true in it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from edgehar.errors import ConfigError
+from edgehar.pipeline.manifest import ModelSpec
+from edgehar.recordings.labels import possible_labels
+from edgehar.recordings.scoring import Segment
+from edgehar.training import people
+from edgehar.training.dataset_windows import taken, windows
+from edgehar.training.finetune_recipe import FinetuneRecipe, Recordings
+from edgehar.training.people import Recorded
+from edgehar.training.progress import Progress
+from edgehar.training.workers import processes
+from edgehar.types import OTHER
+
+_LABELLED = 0.75
+"""Least share of a window that is labelled: round number."""
+_COUNTS = 0.25
+"""Least share of a window that an activity fills for its label to be one that may be true."""
+
+
+class PeopleWindows(Struct, frozen=True, eq=False):
+    """Windows in m/s² and rad/s, in the axes of the devices. Angular rate is zero where no gyroscope was."""
+
+    x: NDArray[np.float16]
+    """(sensor windows, 2, window, 3): what one sensor read, acceleration, then angular rate."""
+    shown: NDArray[np.int64]
+    """(n, sensors): which of `x` each sensor of the model reads; -1 if it was not worn."""
+    allowed: NDArray[np.bool_]
+    """(n, labels): which labels of the model may be true."""
+    source: NDArray[np.int64]
+    """(n,), index into the recipe's recordings."""
+    subject: NDArray[np.str_]
+    """(n,), person within the source."""
+    label: NDArray[np.str_]
+    """(n,), common label of what fills most of the window."""
+    t: NDArray[np.float64]
+    """(n,), end of the window since the first of this person, s: what follows each other was recorded in this order."""
+
+    def take(self, rows: NDArray[np.bool_]) -> "PeopleWindows":
+        """Return some of the windows, of the same sensor windows."""
+        columns = {name: getattr(self, name)[rows] for name in self.__struct_fields__ if name != "x"}
+        return PeopleWindows(self.x, **columns)
+
+
+def cut(
+    recipe: FinetuneRecipe,
+    spec: ModelSpec,
+    data: Path | None,
+    beside: Path,
+    workers: int,
+    progress: Progress,
+) -> PeopleWindows:
+    """Cut all windows of all recordings that a recipe lists, for a model of these labels and sensors.
+
+    ConfigError names a label that is neither known nor given, or recordings without a window.
+    """
+    jobs = [(recipe, spec, index, data, beside) for index in range(len(recipe.recordings))]
+    parts = []
+    if workers == 1:
+        parts = [_report(part, i, len(jobs), progress) for i, part in enumerate(map(_cut_one, jobs))]
+    else:
+        with processes(min(workers, len(jobs))) as pool:
+            parts = [_report(part, i, len(jobs), progress) for i, part in enumerate(pool.map(_cut_one, jobs))]
+    offsets = np.cumsum([0, *(len(part.x) for part in parts)])
+    moved = [
+        np.where(part.shown < 0, -1, part.shown + offset)
+        for part, offset in zip(parts, offsets, strict=False)
+    ]
+    columns = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in PeopleWindows.__struct_fields__
+        if name != "shown"
+    }
+    return PeopleWindows(shown=np.concatenate(moved), **columns)
+
+
+def _report(part: PeopleWindows, index: int, total: int, progress: Progress) -> PeopleWindows:
+    progress("cutting recordings", index + 1, total)
+    return part
+
+
+def _cut_one(job: tuple[FinetuneRecipe, ModelSpec, int, Path | None, Path]) -> PeopleWindows:
+    recipe, spec, index, data, beside = job
+    some = recipe.recordings[index]
+    x: list[NDArray[np.float16]] = []
+    shown: list[list[int]] = []
+    rows: list[tuple[NDArray[np.bool_], str, str, float]] = []
+    since: dict[str, float] = {}
+    for stretch in people.read(some, data, beside):
+        begin = since.get(stretch.subject, 0.0)
+        for window, truth in _of_stretch(spec, stretch, recipe.hop_s):
+            sensors = np.full(len(spec.sensors), -1)
+            sensors[list(window)] = range(len(x), len(x) + len(window))
+            x += window.values()
+            shown.append(sensors.tolist())
+            label = max(truth, key=lambda name: truth[name])
+            allowed = _allowed(spec, some, [name for name, share in truth.items() if share >= _COUNTS])
+            rows.append((allowed, stretch.subject, label, begin))
+            begin += recipe.hop_s
+        since[stretch.subject] = begin
+    if not rows:
+        raise ConfigError(
+            f"{some.name}: no window of {spec.window / spec.rate_hz:g} s with a label, worn where "
+            f"{spec.id} takes a sensor; `edgehar models info` lists its places"
+        )
+    return PeopleWindows(
+        x=np.array(x, np.float16),
+        shown=np.array(shown),
+        allowed=np.array([allowed for allowed, _, _, _ in rows]),
+        source=np.full(len(rows), index),
+        subject=np.array([subject for _, subject, _, _ in rows]),
+        label=np.array([label for _, _, label, _ in rows]),
+        t=np.array([begin for *_, begin in rows]),
+    )
+
+
+def _of_stretch(
+    spec: ModelSpec, stretch: Recorded, hop_s: float
+) -> Iterator[tuple[dict[int, NDArray[np.float16]], dict[str, float]]]:
+    """Yield what each worn sensor reads in a window, by index of the model's sensors, and the share of each label."""
+    placements = taken(spec, list(stretch.tracks))[0]
+    if not placements:
+        return
+    tracks = {placement: stretch.tracks[placement] for placement in placements}
+    worn = [i for i, placement in enumerate(spec.slots(placements)) if placement]
+    length = spec.window / spec.rate_hz
+    for window in windows(spec, tracks, hop_s=hop_s):
+        truth = _shares(stretch.truth, window.t_end - length, window.t_end)
+        complete = [
+            i
+            for i, coverage in zip(worn, window.coverage, strict=True)
+            if coverage >= spec.decision.min_coverage
+        ]
+        if complete and sum(truth.values()) >= _LABELLED:
+            x = window.x.reshape(spec.window, len(spec.sensors), 2, 3).transpose(1, 2, 0, 3)
+            yield {i: x[i].astype(np.float16) for i in complete}, truth
+
+
+def _shares(truth: Sequence[Segment], begin: float, end: float) -> dict[str, float]:
+    """Return which share of a window each label fills."""
+    shares: dict[str, float] = {}
+    for start, stop, label in truth:
+        overlap = min(stop, end) - max(start, begin)
+        if overlap > 0.0:
+            shares[label] = shares.get(label, 0.0) + overlap / (end - begin)
+    return shares
+
+
+def _allowed(spec: ModelSpec, some: Recordings, labels: Sequence[str]) -> NDArray[np.bool_]:
+    """Return (labels,): all that may be true while these recordings say so; what no model knows is `other`."""
+    possible = [name for label in labels for name in some.labels.get(label, possible_labels(label))]
+    allowed = np.isin(spec.labels, possible)
+    if not allowed.any():
+        if OTHER not in spec.labels:
+            raise ConfigError(
+                f"{some.name}: the model knows none of {', '.join(labels)}, and has no {OTHER!r}; "
+                "list it under `new_labels`, or say in `labels` of the recordings what it may be"
+            )
+        allowed = np.isin(spec.labels, [OTHER])
+    return allowed
