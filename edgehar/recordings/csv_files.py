@@ -109,7 +109,7 @@ def _index(path: Path, head: Sequence[str], name: str) -> int:
     if name not in head:
         hint = did_you_mean(name, head, "", most=2)
         raise RecordingError(
-            f"{path}: no column is called {name!r};{hint} its first line names {', '.join(head)}"
+            f"{path}: no column is called {name!r}; {hint}{' ' if hint else ''}its first line names {', '.join(head)}"
         )
     return head.index(name)
 

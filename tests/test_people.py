@@ -1,0 +1,217 @@
+"""Recordings of people as a fine-tuning recipe lists them: read, cut, split and shown."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from msgspec.structs import replace
+from people_sets import simulate
+
+from edgehar.errors import ConfigError, RecordingError
+from edgehar.pipeline import manifest
+from edgehar.recordings.csv_files import Columns
+from edgehar.training import people, people_windows
+from edgehar.training.finetune_recipe import FinetuneRecipe, Recordings, Tuning, Variation
+from edgehar.training.people_split import split
+from edgehar.training.people_views import PeopleViews, relatives, shares, twins
+from edgehar.training.people_windows import PeopleWindows
+from edgehar.types import IMU_CHANNELS, STANDARD_GRAVITY
+
+SPEC = manifest.read(manifest.find("imu_tcn"))
+WRIST, OTHER_WRIST = (index for index, _ in enumerate(SPEC.sensors[:2]))
+CSV = Columns("t", ("ax", "ay", "az"), label="did", acceleration_unit="g")
+
+
+def recipe(*recordings: Recordings, **how: object) -> FinetuneRecipe:
+    made = FinetuneRecipe("mine", "1", 5, "imu_tcn", recordings, Tuning(steps=1), held_out=0.3)
+    return replace(made, **how)
+
+
+def cut(made: FinetuneRecipe, folder: Path) -> PeopleWindows:
+    return people_windows.cut(made, SPEC, folder, folder, 1, lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a set of six people with both wrists and chest, and another with some of them."""
+    folder: Path = tmp_path_factory.mktemp("people")
+    worn = ("wrist_left", "wrist_right", "chest")
+    script = (("walking", 12.0), ("typing", 8.0), ("stairs_up_or_down", 6.0))
+    did = (("walking", 12.0), ("sitting", 8.0), ("stairs_up", 6.0))
+    names = [name for name, _ in script] * 6
+    simulate(folder / "imu" / "worn.npz", did, worn, range(1, 7), activity=names)
+    simulate(folder / "imu" / "fewer.npz", did[:1], ("chest",), (2, 3, 9))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def windows(folder: Path) -> PeopleWindows:
+    return cut(recipe(Recordings(set="worn"), Recordings(set="fewer", only_people_of="worn")), folder)
+
+
+def test_windows_are_cut_of_what_is_worn_with_all_that_may_be_true(windows: PeopleWindows) -> None:
+    of_six = windows.source == 0
+    assert ((windows.shown[of_six] >= 0).sum(axis=1) == 3).all()
+    for label, expected in {
+        "walking": {"walking"},
+        "typing": {"sitting", "standing", "other"},
+        "stairs_up_or_down": {"stairs_up", "stairs_down"},
+    }.items():
+        rows = windows.label == label
+        assert rows.any()
+        assert {SPEC.labels[i] for i in np.flatnonzero(windows.allowed[rows].all(axis=0))} == expected
+    assert np.unique(windows.subject[~of_six]).tolist() == ["2", "3"]
+    length = np.linalg.norm(windows.x[:, 0].astype(np.float32), axis=-1).mean(axis=1)
+    assert np.median(length) == pytest.approx(STANDARD_GRAVITY, rel=0.1)
+
+
+def test_what_a_label_may_be_can_be_said_by_the_recipe(folder: Path) -> None:
+    some = Recordings(set="worn", labels={"typing": ("sitting",)})
+    made = cut(recipe(some), folder)
+    typing = made.allowed[made.label == "typing"]
+    assert {SPEC.labels[i] for i in np.flatnonzero(typing.all(axis=0))} == {"sitting"}
+
+
+def test_the_same_person_is_held_out_in_every_set(windows: PeopleWindows) -> None:
+    made = recipe(Recordings(set="worn"), Recordings(set="fewer"))
+    chosen = split(made, windows, 2.56)
+    for rows in (chosen.fitted, chosen.held_out):
+        assert rows.any()
+    people_held_out = np.unique(windows.subject[chosen.held_out & (windows.source == 0)])
+    assert len(people_held_out) == 2
+    assert not np.isin(windows.subject[chosen.fitted], people_held_out).any()
+
+
+@pytest.mark.parametrize("portion", [0.01, 0.5, 1.0])
+def test_a_portion_of_the_people_is_part_of_every_larger_one(windows: PeopleWindows, portion: float) -> None:
+    made = recipe(Recordings(set="worn", held_out=0.0), Recordings(set="fewer", held_out=0.0))
+    everybody = split(made, windows, 2.56)
+    some = split(replace(made, portion=portion), windows, 2.56)
+    assert everybody.fitted.all()
+    assert not everybody.held_out.any()
+    subjects = np.unique(windows.subject[some.fitted & (windows.source == 0)])
+    assert len(subjects) == max(1, round(6 * portion))
+    smaller = split(replace(made, portion=portion / 2), windows, 2.56)
+    assert not (smaller.fitted & ~some.fitted).any()
+
+
+def test_of_one_person_the_end_of_each_label_is_held_out(tmp_path: Path) -> None:
+    simulate(tmp_path / "imu" / "me.npz", (("walking", 40.0), ("running", 40.0)))
+    made = recipe(Recordings(set="me"))
+    cut_of_me = cut(made, tmp_path)
+    chosen = split(made, cut_of_me, 2.56)
+    for label in ("walking", "running"):
+        rows = cut_of_me.label == label
+        last_fitted = cut_of_me.t[rows & chosen.fitted].max()
+        first_held_out = cut_of_me.t[rows & chosen.held_out].min()
+        assert first_held_out - last_fitted >= 2.56
+        assert (rows & chosen.held_out).sum() == pytest.approx(0.3 * rows.sum(), abs=2)
+
+
+def test_a_view_shows_no_sensor_that_was_not_worn_and_keeps_the_force_of_gravity(
+    windows: PeopleWindows,
+) -> None:
+    made = recipe(Recordings(set="worn"), Recordings(set="fewer"))
+    x, allowed = PeopleViews(made, SPEC, windows, 1).draw(400)
+    worn: np.ndarray = x.any(axis=(2, 3, 4))
+    counts = worn.sum(axis=1)
+    assert set(counts.tolist()) <= {1, 2, 3}
+    assert (counts == 1).mean() > 0.4
+    never = (windows.shown < 0).all(axis=0)
+    assert not (worn & never).any()
+    # The second wrist of a kind is worn beside the first only.
+    assert (worn[:, WRIST] | ~worn[:, OTHER_WRIST]).all()
+    assert allowed.any(axis=1).all()
+    length = np.linalg.norm(x[worn][:, 0], axis=-1).mean(axis=1)
+    assert np.median(length) == pytest.approx(STANDARD_GRAVITY, rel=0.15)
+
+
+def test_views_without_variation_are_the_recorded_windows(windows: PeopleWindows) -> None:
+    plain = Variation(flipped=0.0, tilt_deg=0.0, turned=0.0, no_gyroscope=0.0, rattle=0.0, gain=1.0)
+    made = recipe(Recordings(set="fewer"), variation=plain)
+    of_chest = of_the_second_set(windows)
+    x, _ = PeopleViews(made, SPEC, of_chest, 1).draw(20)
+    [chest] = np.flatnonzero((of_chest.shown >= 0).any(axis=0))
+    recorded = of_chest.x[of_chest.shown[:, chest]].astype(np.float32)
+    for view in x[:, chest]:
+        mirrored = view.copy()
+        mirrored[0, :, 0] *= -1.0
+        mirrored[1, :, 1:] *= -1.0
+        assert is_among(view, recorded) or is_among(mirrored, recorded)
+
+
+def of_the_second_set(windows: PeopleWindows) -> PeopleWindows:
+    some = windows.take(windows.source == 1)
+    return replace(some, source=np.zeros_like(some.source))
+
+
+def is_among(view: np.ndarray, recorded: np.ndarray) -> bool:
+    return bool((np.abs(recorded - view).max(axis=(1, 2, 3)) < 1e-4).any())
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_one_seed_draws_the_same_views(windows: PeopleWindows, seed: int) -> None:
+    made = recipe(Recordings(set="worn"), Recordings(set="fewer"))
+    first, second = (PeopleViews(made, SPEC, windows, seed).draw(8) for _ in range(2))
+    assert first[0].tobytes() == second[0].tobytes()
+    assert first[1].tobytes() == second[1].tobytes()
+
+
+def test_rare_labels_and_small_sets_are_shown_more_often_than_their_share(windows: PeopleWindows) -> None:
+    made = recipe(Recordings(set="worn"), Recordings(set="fewer", weight=2.0))
+    drawn = shares(made, windows)
+    assert drawn.sum() == pytest.approx(1.0)
+    walking, stairs = (
+        drawn[(windows.source == 0) & (windows.label == label)] for label in ("walking", "stairs_up_or_down")
+    )
+    assert stairs.mean() > walking.mean()
+    assert stairs.sum() < walking.sum()
+    plain = shares(recipe(Recordings(set="worn"), Recordings(set="fewer")), windows)
+    assert drawn[windows.source == 1].sum() > plain[windows.source == 1].sum()
+
+
+def test_labels_of_one_kind_stand_for_each_other_and_sensors_of_one_kind_are_twins() -> None:
+    near = relatives(SPEC)
+    sitting, lying, running = (SPEC.labels.index(name) for name in ("sitting", "lying", "running"))
+    assert near[sitting, lying]
+    assert not near[sitting, running]
+    names = [sensor.name for sensor in SPEC.sensors]
+    assert [(names[a], names[b]) for a, b in twins(SPEC)] == [
+        ("wrist", "other_wrist"),
+        ("lower_leg", "other_leg"),
+    ]
+
+
+def test_a_csv_file_is_a_person_with_the_labels_of_its_column(tmp_path: Path) -> None:
+    rows = [f"{i / 50},0,0,1,{'jogging' if i < 100 else ''}" for i in range(400)]
+    (tmp_path / "me.csv").write_text("\n".join(["t,ax,ay,az,did", *rows]))
+    some = Recordings(files="*.csv", placement="wrist", columns=CSV)
+    [stretch] = people.read(some, None, tmp_path)
+    assert (stretch.subject, list(stretch.tracks)) == ("me", ["wrist"])
+    [(start, end, label)] = stretch.truth
+    assert (start, label) == (0.0, "running")
+    assert end == pytest.approx(2.0)
+
+
+def test_an_unknown_label_wants_to_be_new_or_something_that_the_model_knows(tmp_path: Path) -> None:
+    simulate(tmp_path / "imu" / "hands.npz", (("walking", 6.0),), ("wrist",), activity=["tape_box"])
+    some = Recordings(set="hands")
+    as_other = cut(recipe(some), tmp_path)
+    assert {SPEC.labels[i] for i in np.flatnonzero(as_other.allowed.all(axis=0))} == {"other"}
+    without_other = replace(SPEC, labels=tuple(label for label in SPEC.labels if label != "other"))
+    with pytest.raises(ConfigError, match="hands: the model knows none of tape_box, and has no 'other'"):
+        people_windows.cut(recipe(some), without_other, tmp_path, tmp_path, 1, lambda *_: None)
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "imu").mkdir()
+    with pytest.raises(ConfigError, match="--data takes the folder"):
+        people.read(Recordings(set="walks"), None, tmp_path)
+    with pytest.raises(RecordingError, match=r"walks\.npz: no such file"):
+        people.read(Recordings(set="walks"), tmp_path, tmp_path)
+    columns = [f"hat.{channel}" for channel in IMU_CHANNELS]
+    simulate(tmp_path / "imu" / "hats.npz", (("walking", 6.0),), columns=columns)
+    with pytest.raises(ConfigError, match=r"hats: no window of 2\.56 s with a label, worn where imu_tcn"):
+        cut(recipe(Recordings(set="hats")), tmp_path)
