@@ -11,6 +11,7 @@ from conftest import ROOT, lacking
 from msgspec.structs import replace
 from people_sets import simulate
 
+from edgehar.cli import train as cli
 from edgehar.errors import OperatorError
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.manifest import ModelSpec
@@ -159,3 +160,28 @@ def test_what_cannot_be_is_refused_in_one_line(
         recipe[key] = {**recipe[key], **value} if isinstance(value, dict) else value
     with pytest.raises(OperatorError, match=complaint):
         tuning(folder, tmp_path, libraries, msgspec.convert(recipe, FinetuneRecipe)).pair()
+
+
+def test_the_command_writes_a_pair_with_its_weights_and_tells_what_it_is_worth(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["finetune", str(folder / "mine.toml"), "--data", str(folder), "--out", str(tmp_path)]
+    options = ["--work", str(tmp_path / "work"), "--portion", "0.5", "--synthetic", "0", "--workers", "1"]
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*arguments, *options, "--random-start"])
+    assert ended.value.code == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert last == f"{tmp_path / 'mine'}.json"
+    assert lines[0].split() == [
+        *["held", "out", "people", "windows", "fine", "coarse", "false", "(base:", "fine", "coarse", "false)"]
+    ]
+    assert [line.split()[:3] for line in lines[1:]] == [
+        ["walks", "trouser_pocket", "2"],
+        ["hands", "wrist", "1"],
+    ]
+    spec = recognizer.load(tmp_path / "mine").spec
+    assert spec.provenance["base"] is None
+    assert len(spec.provenance["tuned_on"]["walks"]) == 2
+    assert weights.read(tmp_path / "mine", spec).network
+    # `handwork` may be what it likes: of what nobody knows nothing is scored.
+    assert len(lines[2].split()) == 8

@@ -114,7 +114,7 @@ def test_a_view_shows_no_sensor_that_was_not_worn_and_keeps_the_force_of_gravity
 ) -> None:
     made = recipe(Recordings(set="worn"), Recordings(set="fewer"))
     x, allowed = PeopleViews(made, SPEC, windows, 1).draw(400)
-    worn: np.ndarray = x.any(axis=(2, 3, 4))
+    worn = np.asarray(x.any(axis=(2, 3, 4)))
     counts = worn.sum(axis=1)
     assert set(counts.tolist()) <= {1, 2, 3}
     assert (counts == 1).mean() > 0.4

@@ -107,7 +107,7 @@ def finetune(
     write NAME.tflite, NAME.json and NAME.weights.npz, and tell what it is worth on people who were held out. Needs
     edgehar[train]. After Ctrl-C the same command goes on where it was stopped.
     """
-    from edgehar.training import finetune_recipe
+    from edgehar.training import finetune_recipe, finetune_report
     from edgehar.training.finetune import Finetune
 
     recipe = finetune_recipe.changed(
@@ -128,9 +128,11 @@ def finetune(
             cache.forget(work)
         tuning = Finetune(recipe, path, data, work, workers, libraries, progress, random_start)
         content, spec, floats = tuning.pair()
-    stem = where / spec.name
-    export.write_pair(stem, content, spec)
-    weights.write(stem, floats, spec.sha256)
+        stem = where / spec.name
+        export.write_pair(stem, content, spec)
+        weights.write(stem, floats, spec.sha256)
+        rows = tuning.report(stem)
+    typer.echo(finetune_report.text(rows))
     typer.echo(f"{stem}.json")
 
 

@@ -16,6 +16,7 @@ from edgehar.training import (
     calibrate,
     export,
     finetune_fit,
+    finetune_report,
     fit as fitting,
     people,
     people_windows,
@@ -26,6 +27,7 @@ from edgehar.training.build import Build
 from edgehar.training.cache import CachedArrays, cache_key, file_digests
 from edgehar.training.calibrate import Calibration, Rounding
 from edgehar.training.finetune_recipe import FinetuneRecipe
+from edgehar.training.finetune_report import Row
 from edgehar.training.people_split import split
 from edgehar.training.people_views import PeopleViews
 from edgehar.training.people_windows import PeopleWindows
@@ -170,6 +172,17 @@ class Finetune(Struct, frozen=True):
         logits, mask = fitting.logits(model, normalize(spec, x)), calibrate.offered(spec, x)
         rounding = calibrate.rounding(logits, mask, probabilities, allowed)
         return calibrate.calibrate(probabilities, allowed), rounding
+
+    def report(self, pair: Path) -> list[Row]:
+        """Score the new pair, wherever it was written, and its base on the people who were held out."""
+        spec, windows = self.spec(), self.windows()
+        held_out = windows.take(split(self.recipe, windows, spec.window / spec.rate_hz).held_out)
+        base, tuned = recognizer.load(self.base), recognizer.load(pair)
+        rows = []
+        for row in finetune_report.rows(self.recipe, held_out, base, tuned):
+            rows.append(row)
+            self.progress(f"scoring, {row.name}", len(rows), len(rows) + 1)
+        return rows
 
     def _provenance(self, fitted: PeopleWindows, held_out: PeopleWindows, model: Any) -> dict[str, Any]:
         base = manifest.read(self.base)
