@@ -171,13 +171,13 @@ class Activity(Struct, frozen=True):
 
     wearer: str
     label: str | None
-    """A label of the model, `other`, or None: no answer."""
+    """A label of the model, a kind of labels, `other`, or None: no answer."""
     no_answer: NoAnswer | None
     """Why there is none; None exactly if there is a label."""
     reason: str
     """One sentence for people: what this answer rests on."""
     confidence: float
-    """Smoothed probability of the label, 0..1; 0 where there is no answer."""
+    """Belief in the label or kind, 0..1; 0 where there is no answer."""
     t: float
     """End of the window it was decided on, stream time, s."""
     since: float
@@ -188,6 +188,8 @@ class Activity(Struct, frozen=True):
     """Placements left out of this answer, because too few of their samples came."""
     is_last: bool = False
     """Nothing will be judged after it."""
+    likeliest: tuple[str, float] | None = None
+    """Of a kind the likelier label, and the belief in it, 0..1."""
 
     @property
     def state(self) -> str:
@@ -202,10 +204,11 @@ class Event(Struct, frozen=True):
     kind: Literal["activity_started", "activity_ended"]
     wearer: str
     label: str
+    """A label of the model, or a kind of labels."""
     previous: str
     """The state before."""
     confidence: float
-    """Smoothed probability at detection (started) or its mean (ended), 0..1; a fall starts from the largest
+    """Belief at detection (started) or its mean (ended), 0..1; a fall starts from the largest probability
     that the model gave while it was suspected."""
     started_at: float
     """Stream time of the onset, s, corrected for the window's delay."""
@@ -217,3 +220,5 @@ class Event(Struct, frozen=True):
     """Coverage of the window on which it was decided, as in `Activity`."""
     model: str
     """Name and version of the model."""
+    likeliest: tuple[str, float] | None = None
+    """Of a kind the likelier label when it started, and the belief in it, 0..1."""

@@ -1,6 +1,6 @@
 """Predictions as a script has them, and what a decision makes of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,8 @@ from msgspec.structs import replace
 
 from edgehar.pipeline.decision import Decision
 from edgehar.pipeline.decision_settings import Settings
+from edgehar.pipeline.label_tree import LabelTree
+from edgehar.pipeline.telling import Telling
 from edgehar.types import Activity, Event, Prediction
 
 LABELS = ("walking", "sitting", "running")
@@ -15,12 +17,22 @@ WINDOW_S, HOP_S = 2.56, 0.64
 MOVING = 5.0
 """Peak-to-peak of somebody who does something, m/s²."""
 
-SHARP = Settings(smoothing_s=0, patience=1, dwell_s=0, refractory_s=0)
-"""Every window decides by itself."""
+SHARP = Settings(likelihood_power=1.0, mean_stay_s=1.0, threshold=0.6, held_threshold=0.4)
+"""Every window nearly decides by itself."""
 
 
-def decision(settings: Settings | None = None, labels: Sequence[str] = LABELS, **more: Any) -> Decision:
-    return Decision("anna", labels, WINDOW_S, HOP_S, settings or Settings(), "toy@1", **more)
+def decision(
+    settings: Settings | None = None,
+    labels: Sequence[str] = LABELS,
+    *,
+    wearer: str = "anna",
+    tree: Mapping[str, Sequence[str]] | None = None,
+    told: Sequence[str] = (),
+    **more: Any,
+) -> Decision:
+    settings = settings or Settings()
+    telling = Telling(LabelTree(labels, tree or {}), settings, told)
+    return Decision(wearer, telling, WINDOW_S, HOP_S, settings, "toy@1", **more)
 
 
 def says(t: float, label: str | None, p: float = 0.9, *, peak_to_peak: float = MOVING) -> Prediction:

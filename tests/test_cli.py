@@ -202,7 +202,8 @@ def test_a_refusal_is_an_exit_code_and_a_sentence_on_stderr(
         pytest.param(2, 'path = "imu_tcm"', id="model"),
         pytest.param(6, 'password_file = "./nowhere"', id="password"),
         pytest.param(7, 'tls = { ca_file = "nowhere.pem" }', id="TLS"),
-        pytest.param(8, "stay = 0.9", id="decision"),
+        pytest.param(2, 'labels = ["stil"]', id="labels"),
+        pytest.param(8, "held_threshold = 0.9", id="decision"),
         pytest.param(10, 'placement = "wirst"', id="placement"),
     ],
 )
@@ -211,7 +212,7 @@ def test_what_a_key_points_to_is_refused_with_its_line(tmp_path: Path, line: int
         2: 'path = "imu_tcn"',
         6: 'password_file = "./secret"',
         7: "tls = {}",
-        8: "stay = 0.2",
+        8: "held_threshold = 0.2",
         10: 'placement = "wrist"',
     }
     keys[line] = change
@@ -244,7 +245,9 @@ def test_replay_prints_a_persons_events_and_their_score(data: Path) -> None:
         "activity_ended",
         "time_in_states_s",
         "score",
+        "score_by_kind",
         "confusion",
+        "f1_by_kind",
     }
     [score] = [line for line in lines if line["type"] == "score"]
     assert score["activity_started"]["true"] == 12

@@ -58,8 +58,8 @@ def recipe(tmp_path: Path) -> Path:
     ("change", "complaint"),
     [
         (
-            ("[fit]", "[decision]\nenter = 0.3\nstay = 0.4\n[fit]"),
-            "decision.stay: expected less",
+            ("[fit]", "[decision]\nthreshold = 0.3\nheld_threshold = 0.4\n[fit]"),
+            "decision.held_threshold: expected at most",
         ),
         (('"walking", "running", "lying"', '"walking", "lying", "lying"'), "labels: expected each once"),
         (('name = "trouser_pocket"', 'name = "wrist"'), "sensors: expected each name once"),

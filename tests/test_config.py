@@ -153,8 +153,8 @@ port = "/dev/ttyACM0"
             id="inline tables",
         ),
         pytest.param(
-            GOOD + "[decision]\nenter = true\n",
-            "edgehar.toml:15: decision.enter: expected a number",
+            GOOD + "[decision]\nthreshold = true\n",
+            "edgehar.toml:15: decision.threshold: expected a number",
             id="decision type",
         ),
         pytest.param(
@@ -176,13 +176,18 @@ port = "/dev/ttyACM0"
             id="table",
         ),
         pytest.param(
-            GOOD + "[decision]\nentre = 0.5\n",
-            "[decision] has no key `entre`; did you mean `enter`?",
+            GOOD + "[decision]\ntreshold = 0.5\n",
+            "[decision] has no key `treshold`; did you mean `threshold`?",
             id="decision",
         ),
         pytest.param(
-            GOOD + "[decision]\nenter = 7\n",
-            "edgehar.toml:15: decision.enter: expected a number from 0 to 1, got 7",
+            GOOD + "[decision]\npatience = 3\n",
+            "edgehar.toml:15: [decision] has no key `patience`; it gave way to mean_stay_s",
+            id="a key of an older decision",
+        ),
+        pytest.param(
+            GOOD + "[decision]\nthreshold = 7\n",
+            "edgehar.toml:15: decision.threshold: expected a number from 0 to 1, got 7",
             id="decision bound",
         ),
         pytest.param(
@@ -391,9 +396,9 @@ def test_a_shipped_models_name_is_no_path() -> None:
 
 
 def test_the_files_decision_keys_go_over_the_models() -> None:
-    parsed = parse(GOOD + "[decision]\npatience = 4\n")
-    settings = decision_settings(parsed, Settings(patience=2, enter=0.7))
-    assert (settings.patience, settings.enter) == (4, 0.7)
+    parsed = parse(GOOD + "[decision]\nmean_stay_s = 40\n")
+    settings = decision_settings(parsed, Settings(mean_stay_s=20, threshold=0.7))
+    assert (settings.mean_stay_s, settings.threshold) == (40, 0.7)
 
 
 def test_every_key_of_the_schema_has_a_sentence() -> None:

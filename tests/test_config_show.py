@@ -11,7 +11,7 @@ from edgehar.config.read import decision_settings, parse
 from edgehar.config.show import as_toml, origins
 from edgehar.pipeline.decision_settings import Settings
 
-MODEL = Settings(patience=3, enter=0.7)
+MODEL = Settings(mean_stay_s=30, threshold=0.7)
 
 ALL_ELSE = """
 [gateway]
@@ -22,9 +22,10 @@ username = "an \\"odd\\" \\\\ name"
 password_file = "./secret"
 [mqtt.tls]
 [decision]
-enter = 0.65
+threshold = 0.65
 [[wearer]]
 id = "anna"
+labels = ["still", "walking"]
 [wearer.replay]
 path = "walk.ehr"
 subject = "\\u001b[2J"
@@ -48,8 +49,8 @@ def test_what_is_not_from_the_file_says_so() -> None:
     lines = as_toml(parse(ALL_ELSE), ALL_ELSE, MODEL).splitlines()
     assert 'id = "pi"' in lines
     assert "port = 1883  # default" in lines
-    assert "enter = 0.65" in lines
-    assert "patience = 3  # model" in lines
+    assert "threshold = 0.65" in lines
+    assert "mean_stay_s = 30.0  # model" in lines
     assert "loss = 1e-05" in lines
 
 
@@ -66,8 +67,8 @@ def test_every_effective_key_knows_where_it_comes_from() -> None:
     assert where["mqtt.port"] == "default"
     assert where["wearer[0].replay.path"] == "file"
     assert where["wearer[1].simulator.seed"] == "file"
-    assert where["decision.enter"] == "file"
-    assert where["decision.patience"] == "model"
+    assert where["decision.threshold"] == "file"
+    assert where["decision.mean_stay_s"] == "model"
 
 
 def test_every_table_of_the_file_is_in_what_is_shown() -> None:

@@ -11,9 +11,10 @@ from listening import until
 from mosquitto import free_port
 from msgspec.structs import replace
 
-from edgehar.config.schema import Config, Gateway, Phone, Replay, Serial, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Gateway, Model, Phone, Replay, Serial, SimulatedWearer, Wearer
 from edgehar.daemon.run import Daemon
 from edgehar.daemon.wearer import SETTLED_S, WearerFeed
+from edgehar.errors import ConfigError
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
 from edgehar.recordings.ehr import Header, Writer
@@ -44,6 +45,32 @@ async def running(feed: WearerFeed) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+def test_a_wearers_labels_go_before_those_for_all() -> None:
+    body = SimulatedWearer(placements=["wrist"])
+    anna, ben = Wearer(id="anna", labels=["sitting"], simulator=body), Wearer(id="ben", simulator=body)
+    walk = list(Simulator(placements=["wrist"], script=[("walking", 20.0)]).packets())
+    daemon = Daemon(Config(wearer=[anna, ben], model=Model(labels=["on_foot"])))
+    told = [
+        {a.state for item in walk for a in feed.pipeline.push(*item) if isinstance(a, Activity)}
+        for feed in daemon.feeds
+    ]
+    assert told == [{"no_signal", "other"}, {"no_signal", "on_foot"}]
+
+
+@pytest.mark.parametrize(
+    ("model", "wearer", "key"),
+    [(["stil"], [], "model.labels"), ([], ["still", "siting"], "wearer[0].labels")],
+)
+def test_labels_that_the_model_does_not_tell_are_refused(
+    model: list[str], wearer: list[str], key: str
+) -> None:
+    body = SimulatedWearer(placements=["wrist"])
+    config = Config(wearer=[Wearer(id="w", labels=wearer, simulator=body)], model=Model(labels=model))
+    with pytest.raises(ConfigError, match=r"did you mean `(still|sitting)`") as raised:
+        Daemon(config)
+    assert raised.value.key == key
 
 
 async def test_an_error_of_the_program_is_not_swallowed(tmp_path: Path) -> None:

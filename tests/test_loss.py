@@ -119,7 +119,7 @@ def answered(
     items: Iterable[Item], placements: Sequence[str] = POCKET, profile: str = "edgehar"
 ) -> list[Activity | Event]:
     """Run the pipeline; time is told between the packets, as in a live run."""
-    pipeline = Pipeline("w", [Stream(p, profile) for p in placements], MODEL, SETTINGS)
+    pipeline = Pipeline("w", [Stream(p, profile) for p in placements], MODEL, SETTINGS, told=["on_foot"])
     answers: list[Activity | Event] = []
     now = 0.0
     for t, stream, body in items:
@@ -181,7 +181,7 @@ def test_coverage_is_the_share_of_rows_between_samples_that_stand_near_enough(lo
 def test_every_second_packet_may_be_lost_without_a_gap() -> None:
     shown = activities(answered(without(walk(40), range(1, 200, 2))))
     assert {a.coverage for a in shown[1:]} == {1.0}
-    assert shown[-1].state == "walking"
+    assert shown[-1].state == "on_foot"
 
 
 @pytest.mark.parametrize(("samples", "is_bridged"), [(11, True), (12, False)])
@@ -203,7 +203,7 @@ def test_a_burst_takes_its_length_out_of_the_coverage_and_below_the_limit_the_an
         if activity.t in unjudged:
             share = coverage(activity.t, burst)
             assert activity.reason.endswith(f" s: {share:.0%} of the newest window came.")
-            assert activity.state == "walking"  # held
+            assert activity.state == "on_foot"  # held
 
 
 @pytest.mark.parametrize("begin", range(100, 108))
@@ -228,9 +228,9 @@ def test_after_five_seconds_without_any_sample_it_says_no_signal_and_then_answer
     assert SETTINGS.no_signal_after_s <= lost[0] - gone <= SETTINGS.no_signal_after_s + 2 * hop_s
     during = next(a for a in shown if a.t == lost[0])
     assert during.reason == "Too little signal to judge: 0% of the newest window came."
-    # Five windows to the first that is judged, and that counts for patience.
-    assert lost[-1] - back <= (5 + SETTINGS.patience) * hop_s
-    assert shown[-1].state == "walking"
+    # Five windows to the first that is judged, and some until one label is certain.
+    assert lost[-1] - back <= (5 + 4) * hop_s
+    assert shown[-1].state == "on_foot"
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.2])
@@ -297,7 +297,7 @@ def test_a_notification_that_comes_twice_stands_twice_at_the_clocks_time(profile
     assert health["clock_restarts"] == 0
     once, doubled = (activities(answered(sent, profile=profile)) for sent in (items, twice(items)))
     assert [(a.t, a.coverage) for a in doubled] == [(a.t, a.coverage) for a in once]
-    assert once[-1].state == doubled[-1].state == "walking"
+    assert once[-1].state == doubled[-1].state == "on_foot"
 
 
 @pytest.mark.parametrize("samples", [1, N])
@@ -312,7 +312,7 @@ def test_without_clock_and_numbers_what_comes_twice_counts_twice_and_is_put_wher
     assert intake.health()["packets"] == 2 * len(items)
     shown = activities(answered(twice(items), profile="witmotion"))
     assert {a.coverage for a in shown[1:]} == {1.0}
-    assert shown[-1].state == "walking"
+    assert shown[-1].state == "on_foot"
 
 
 def test_without_clock_and_numbers_single_losses_go_unseen() -> None:
@@ -324,7 +324,7 @@ def test_without_clock_and_numbers_single_losses_go_unseen() -> None:
     assert intake.health()["lost"] == 0
     shown = activities(answered(kept, profile="witmotion"))
     assert min(a.coverage for a in shown[1:]) > 0.8
-    assert {a.state for a in shown[8:]} == {"walking"}
+    assert {a.state for a in shown[8:]} == {"on_foot"}
 
 
 def test_without_clock_and_numbers_a_loss_of_two_in_five_is_answered() -> None:
@@ -353,7 +353,7 @@ def test_of_five_sensors_the_lossy_one_is_left_out_and_named_and_the_others_answ
     assert {a.excluded_sensors for a in late} == {("knee_left",)}
     assert {a.coverage for a in late} == {1.0}
     assert all("; without knee_left (" in a.reason for a in late)
-    assert {a.state for a in late} == {"walking"}
+    assert {a.state for a in late} == {"on_foot"}
 
 
 @pytest.mark.parametrize("loss", [0.05, 0.2, 0.4])

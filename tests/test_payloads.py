@@ -77,6 +77,21 @@ def test_a_start_is_told_flat_on_the_event_topic_and_not_retained() -> None:
     }
 
 
+def test_of_a_kind_the_likelier_label_stands_beside_it() -> None:
+    still = replace(activity("still"), likeliest=("standing", 0.6125))
+    attributes, state = payloads.mqtt_messages(still, "edgehar/pi", to_unix)
+    assert state.payload == b"still"
+    assert (
+        json.loads(attributes.payload).items()
+        >= {"likeliest": "standing", "likeliest_confidence": 0.613}.items()
+    )
+    line = json.loads(
+        payloads.json_line(replace(started(label="still"), likeliest=("standing", 0.6)), to_unix)
+    )
+    assert (line["label"], line["likeliest"], line["likeliest_confidence"]) == ("still", "standing", 0.6)
+    assert "likeliest" not in json.loads(payloads.json_line(activity(), to_unix))
+
+
 def test_an_end_has_the_id_of_its_start_and_says_when_and_how_long() -> None:
     payload = payloads.event(ended(), to_unix)
     assert payload["id"] == payloads.event(started(), to_unix)["id"]

@@ -31,6 +31,15 @@ def test_what_could_not_be_simulated_is_refused(
         recipes.load(path)
 
 
+def test_a_setting_of_an_older_decision_is_refused_with_what_does_its_work_now(tmp_path: Path) -> None:
+    path = tmp_path / "old.toml"
+    path.write_text(TINY + "[decision]\nsmoothing_s = 2.0\n")
+    with pytest.raises(
+        ConfigError, match=r"^[^\n]*`smoothing_s` - at `\$\.decision`; it gave way to likelihood"
+    ):
+        recipes.load(path)
+
+
 def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
     path = tmp_path / "marked.toml"
     path.write_bytes(TINY.encode("utf-8-sig"))

@@ -17,6 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from edgehar.errors import ModelError
 from edgehar.pipeline import manifest
+from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.manifest import ModelSpec, Sensor, available, find, read
 from edgehar.pipeline.mounting import level
 from edgehar.pipeline.recognizer import Recognizer, load
@@ -431,10 +432,13 @@ MISFITS = {
         put("decision", "entry", value=0.5),
         "decision.entry: expected no such field",
     ),
-    "decision out of bounds": (put("decision", "enter", value=1.5), "decision.enter: expected float <= 1"),
-    "stay above enter": (
-        put("decision", value={"enter": 0.4, "stay": 0.6}),
-        "decision.stay: expected less than",
+    "decision out of bounds": (
+        put("decision", "threshold", value=1.5),
+        "decision.threshold: expected float <= 1",
+    ),
+    "held threshold above the other": (
+        put("decision", value={"threshold": 0.4, "held_threshold": 0.6}),
+        "decision.held_threshold: expected at most threshold",
     ),
 }
 
@@ -464,7 +468,7 @@ UNNOTICED = {
     "labels": reverse_labels,
     "normalization": halve_a_scale,
     "sensors": lambda raw: raw["sensors"][0]["placements"].append("nose"),
-    "decision": put("decision", "enter", value=0.61),
+    "decision": put("decision", "threshold", value=0.61),
     "temperature": put("temperature", value=0.8),
     "hop": put("hop", value=64),
     "rate_hz": put("rate_hz", value=25.0),
@@ -488,6 +492,12 @@ def test_a_manifest_that_was_changed_after_it_was_sealed_is_refused_in_one_line(
         ) as raised:
             read_it(pair)
         assert "\n" not in str(raised.value)
+
+
+def test_settings_of_an_older_decision_give_way_to_the_defaults_of_todays(pair: Path) -> None:
+    raw = json.loads(pair.read_text()) | {"decision": {"smoothing_s": 2.0, "enter": 0.6, "min_coverage": 0.7}}
+    pair.write_text(json.dumps(raw | {"manifest_sha256": manifest.seal(raw)}))
+    assert read(pair).decision == Settings(min_coverage=0.7)
 
 
 def test_scores_texts_and_the_layout_of_the_file_are_not_sealed(pair: Path) -> None:

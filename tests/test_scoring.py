@@ -1,6 +1,10 @@
 """Reported boundaries against true ones."""
 
-from edgehar.recordings.scoring import Boundaries, confusion, f1, merge, score
+import pytest
+from msgspec.structs import replace
+
+from edgehar.pipeline.label_tree import LabelTree
+from edgehar.recordings.scoring import Boundaries, by_kind, confusion, confusion_by_kind, f1, merge, score
 from edgehar.types import Event
 
 LABELS = ["walking", "running", "sitting"]
@@ -20,6 +24,41 @@ def started(label: str, at: float) -> Event:
         coverage=1.0,
         model="m",
     )
+
+
+def ended(label: str, at: float) -> Event:
+    return replace(started(label, 0.0), kind="activity_ended", ended_at=at, detected_at=at + 2)
+
+
+TREE = LabelTree(LABELS, {"on_foot": ("walking", "running")})
+
+
+def test_one_label_that_gives_way_to_another_of_its_kind_is_no_event_of_the_kind() -> None:
+    events = [
+        started("on_foot", 1.0),
+        ended("on_foot", 3.0),
+        started("walking", 3.0),
+        ended("walking", 9.0),
+        started("sitting", 9.0),
+    ]
+    kinds = by_kind(events, TREE.top)
+    assert [(e.kind, e.label) for e in kinds] == [
+        ("activity_started", "on_foot"),
+        ("activity_ended", "on_foot"),
+        ("activity_started", "sitting"),
+    ]
+    assert [kinds[0].started_at, kinds[1].ended_at] == [1.0, 9.0]
+
+
+def test_the_same_kind_later_on_is_another_event() -> None:
+    events = [started("walking", 1.0), ended("walking", 3.0), started("running", 20.0)]
+    assert [e.label for e in by_kind(events, TREE.top)] == ["on_foot"] * 3
+
+
+def test_a_told_kind_is_right_coarsely() -> None:
+    counts = confusion_by_kind({"walking": {"on_foot": 4, "walking": 5, "sitting": 1}}, TREE.top)
+    assert counts == {"on_foot": {"on_foot": 9, "sitting": 1}}
+    assert f1(counts, ["on_foot"]) == {"on_foot": pytest.approx(18 / 19)}
 
 
 def test_joins_touching_trials_of_one_activity_under_its_common_name() -> None:

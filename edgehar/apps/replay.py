@@ -11,13 +11,28 @@ import typer
 from msgspec import structs
 
 from edgehar.errors import ModelError
+from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.loop import Pipeline
-from edgehar.pipeline.manifest import find
+from edgehar.pipeline.manifest import ModelSpec, find
 from edgehar.pipeline.recognizer import load
 from edgehar.publishers.payloads import iso_utc
-from edgehar.recordings.scoring import TOLERANCE_S, Boundaries, Confusion, confusion, f1, score
+from edgehar.recordings.labels import common_label
+from edgehar.recordings.scoring import (
+    TOLERANCE_S,
+    Boundaries,
+    Confusion,
+    Segment,
+    by_kind,
+    confusion,
+    confusion_by_kind,
+    f1,
+    score,
+)
 from edgehar.sources.replay import Replay, open_recording
 from edgehar.types import Activity, Event
+
+BY_KIND = " by kind"
+"""Marks a score for which `still` is right where somebody sits, and sitting where somebody stands."""
 
 _YEAR_2000 = 946_684_800.0
 """Unix time, s."""
@@ -64,9 +79,7 @@ async def replay_recording(
     hop_s = spec.hop / spec.rate_hz
     _print_time_in_states({state: n * hop_s for state, n in windows.most_common()}, as_json=as_json)
     if recording.truth:
-        _print_score(score(events, recording.truth, spec.labels), as_json=as_json)
-        window_s = spec.window / spec.rate_hz
-        _print_confusion(confusion(answers, recording.truth, window_s), spec.labels, as_json=as_json)
+        _print_scores(spec, recording.truth, events, answers, as_json=as_json)
     if as_json and (unread := recording.packets.unread).first_offset is not None:
         typer.echo(json.dumps({"type": "unread", **structs.asdict(unread)}))
 
@@ -116,7 +129,29 @@ def _print_time_in_states(seconds: dict[str, float], *, as_json: bool) -> None:
         )
 
 
-def _print_score(scores: dict[str, Boundaries], *, as_json: bool) -> None:
+def _print_scores(
+    spec: ModelSpec,
+    truth: Sequence[Segment],
+    events: Sequence[Event],
+    answers: Sequence[tuple[float, str]],
+    *,
+    as_json: bool,
+) -> None:
+    """Print how well events and answers meet the truth, by label, and by kind where the model knows kinds."""
+    tree = LabelTree(spec.labels, spec.tree)
+    kinds = [*dict.fromkeys(map(tree.top, spec.labels))]
+    counts = confusion(answers, truth, spec.window / spec.rate_hz)
+    _print_score(score(events, truth, spec.labels), "", as_json=as_json)
+    if spec.tree:
+        truth_by_kind = [(start, end, tree.top(common_label(label))) for start, end, label in truth]
+        _print_score(score(by_kind(events, tree.top), truth_by_kind, kinds), BY_KIND, as_json=as_json)
+    _print_confusion(counts, spec.labels, as_json=as_json)
+    if spec.tree:
+        _print_f1_by_kind(f1(confusion_by_kind(counts, tree.top), kinds), as_json=as_json)
+
+
+def _print_score(scores: dict[str, Boundaries], by: str, *, as_json: bool) -> None:
+    """Print how well starts and ends meet the truth; `by` is BY_KIND, or nothing where labels have to be right."""
     if as_json:
         rows = {
             kind: {
@@ -128,11 +163,12 @@ def _print_score(scores: dict[str, Boundaries], *, as_json: bool) -> None:
             }
             for kind, b in scores.items()
         }
-        typer.echo(json.dumps({"type": "score", "tolerance_s": TOLERANCE_S, **rows}))
+        kind = f"score{by}".replace(" ", "_")
+        typer.echo(json.dumps({"type": kind, "tolerance_s": TOLERANCE_S, **rows}))
         return
     for kind, b in scores.items():
         typer.echo(
-            f"{kind}: {b.right} right of {b.reported} reported and {b.true} true, within {TOLERANCE_S:.0f} s; "
+            f"{kind}{by}: {b.right} right of {b.reported} reported and {b.true} true, within {TOLERANCE_S:.0f} s; "
             f"precision {_share(b.precision)}, recall {_share(b.recall)}"
         )
 
@@ -157,6 +193,15 @@ def _print_confusion(counts: Confusion, labels: Sequence[str], *, as_json: bool)
         cells = "".join(f"{counts.get(name, {}).get(answer) or '':>6}" for answer in names)
         typer.echo(f"{number:>4} {name:{widest - 5}} {_share(scores.get(name)):>4} {cells}".rstrip())
     typer.echo(f"macro-F1 {_share(macro)}, the mean over the {len(scores)} labels that the model knows")
+
+
+def _print_f1_by_kind(scores: dict[str, float], *, as_json: bool) -> None:
+    macro = sum(scores.values()) / len(scores) if scores else None
+    if as_json:
+        typer.echo(json.dumps({"type": "f1_by_kind", "f1": scores, "macro_f1": macro}))
+        return
+    of_each = ", ".join(f"{kind} {_share(score)}" for kind, score in scores.items())
+    typer.echo(f"macro-F1 by kind {_share(macro)}, where a label counts as its kind: {of_each}")
 
 
 def _share(value: float | None) -> str:

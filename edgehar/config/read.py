@@ -23,7 +23,7 @@ from edgehar.config.schema import Config, Mqtt
 from edgehar.config.toml_lines import line_of
 from edgehar.errors import ConfigError, ModelError, OperatorError, about
 from edgehar.pipeline import manifest
-from edgehar.pipeline.decision_settings import Settings
+from edgehar.pipeline.decision_settings import REPLACED, Settings
 from edgehar.validation import Misfit, did_you_mean, explain, printable, shown
 
 T = TypeVar("T")
@@ -117,6 +117,8 @@ def _explain(misfit: Misfit, table: str, text: str, name: str) -> str:
         return f"{_at(name, path, text)}: {path}: expected {in_words(path)}, got {misfit.got}"
     valid = keys_at(path)
     hint = did_you_mean(misfit.unknown, valid, f"valid keys are {', '.join(valid)}")
+    if path == "decision" and misfit.unknown in REPLACED:
+        hint = f"it gave way to {REPLACED[misfit.unknown]}"
     at = _at(name, ".".join(filter(None, (path, misfit.unknown))), text)
     return f"{at}: {f'[{path}]' if path else 'the file'} has no key `{printable(misfit.unknown)}`; {hint}"
 

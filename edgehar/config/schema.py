@@ -108,6 +108,13 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     path: Annotated[
         str, Meta(min_length=1, description="A shipped model's name, or the path of a .json manifest.")
     ] = "imu_tcn"
+    labels: Annotated[
+        list[Filled],
+        Meta(
+            description="What is told: labels, and kinds of labels such as `still`, for all below; the rest is `other`. "
+            "Everything unless set."
+        ),
+    ] = []
 
 
 Placement = Annotated[
@@ -209,6 +216,9 @@ class Wearer(Struct, frozen=True, forbid_unknown_fields=True):
     """One person and what they wear: sensors, or one of `replay` and `simulator`."""
 
     id: Annotated[Name, Meta(description="Pseudonym in topics; better not a real name.")]
+    labels: Annotated[
+        list[Filled], Meta(description="What is told of this person, in the place of [model] labels.")
+    ] = []
     serial: Annotated[list[Serial], Meta(description="Sensors worn, on serial ports.")] = []
     ble: Annotated[list[Ble], Meta(description="Sensors worn, over Bluetooth Low Energy.")] = []
     phone: Annotated[list[Phone], Meta(description="Phones worn as sensors.")] = []

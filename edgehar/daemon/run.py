@@ -25,6 +25,8 @@ from edgehar.daemon.wearer import WearerFeed
 from edgehar.daemon.wiring import describe_sensors, make_shared_links, make_tls
 from edgehar.errors import EdgeharError, about
 from edgehar.pipeline import manifest, recognizer
+from edgehar.pipeline.label_tree import LabelTree
+from edgehar.pipeline.telling import check_told
 from edgehar.publishers import Publisher
 from edgehar.publishers.jsonl import JsonLines
 from edgehar.publishers.mqtt import Mqtt
@@ -63,11 +65,17 @@ class Daemon:
         with about("model.path"):
             settings = decision_settings(config, manifest.read(pair).decision)
             self.recognizer = recognizer.load(pair)
+        tree = LabelTree(self.recognizer.spec.labels, self.recognizer.spec.tree)
+        with about("model.labels"):
+            check_told(tree, config.model.labels)
         shared = make_shared_links(config)
         self.feeds: list[WearerFeed] = []
         for i, wearer in enumerate(config.wearer):
+            with about(f"wearer[{i}].labels"):
+                check_told(tree, wearer.labels)
             with about(f"wearer[{i}]"):
-                self.feeds.append(WearerFeed(wearer, self.recognizer, settings, shared))
+                told = wearer.labels or config.model.labels
+                self.feeds.append(WearerFeed(wearer, self.recognizer, settings, shared, told=told))
         self.mqtt = make_mqtt(config)
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
         self._drain_s = drain_s

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from msgspec.structs import replace
@@ -43,14 +43,19 @@ class WearerFeed:
         recognizer: Recognizer,
         settings: Settings,
         shared: SharedLinks | None = None,
+        *,
+        told: Collection[str] = (),
     ) -> None:
-        """Open nothing yet; `shared` is of `make_shared_links`, None where nothing is. OperatorError says what does not fit."""
+        """Open nothing yet; OperatorError says what does not fit.
+
+        `shared` is of `make_shared_links`, None where nothing is; `told` as of `Pipeline`.
+        """
         self.id = wearer.id
         self.sources, streams, self.epoch = make_sources(wearer, shared or SharedLinks())
         self.placements = [stream.placement for stream in streams]
         self._live = wearer.replay is None
         try:
-            self.pipeline = Pipeline(wearer.id, streams, recognizer, settings, epoch=self.epoch)
+            self.pipeline = Pipeline(wearer.id, streams, recognizer, settings, epoch=self.epoch, told=told)
         except ModelError as error:
             raise ModelError(f"wearer `{wearer.id}`: {error}") from error
         self._min_coverage = settings.min_coverage

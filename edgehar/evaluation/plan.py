@@ -20,8 +20,10 @@ from edgehar.errors import ModelError
 from edgehar.evaluation.results import TURNED
 from edgehar.motion.imu import random_rotations
 from edgehar.pipeline.decision import Decision
+from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.pipeline.telling import Telling
 from edgehar.recordings.datasets import Trial
 from edgehar.recordings.scoring import Segment
 from edgehar.training.dataset_windows import HOP_S, Channels, taken, windows
@@ -260,7 +262,7 @@ def decision_of(spec: ModelSpec, placements: Iterable[str]) -> Decision:
     """Make the model's own decision, for what is worn."""
     return Decision(
         "evaluation",
-        spec.labels,
+        Telling(LabelTree(spec.labels, spec.tree), spec.decision),
         spec.window / spec.rate_hz,
         spec.hop / spec.rate_hz,
         spec.decision,

@@ -18,25 +18,31 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     recipe and its manifest, not here; the manifest then drops its `manifest_sha256`, and the next evaluation seals it.
     """
 
-    smoothing_s: Annotated[
-        float, _key("s", 0, 60, "Time constant of the average over probabilities; longer: calmer, later.")
-    ] = 1.0
-    enter: Annotated[
-        float, _key("1", 0, 1, "Smoothed probability at which a label begins; higher: fewer false ones.")
-    ] = 0.6
-    stay: Annotated[
-        float, _key("1", 0, 1, "Smoothed probability below which a label is given up; less than `enter`.")
-    ] = 0.4
-    dwell_s: Annotated[
+    mean_stay_s: Annotated[
         float,
-        _key("s", 0, 3600, "Least time an activity is shown, but for a fall or if signal or sensor is gone."),
-    ] = 1.0
-    patience: Annotated[
-        int, _key("windows", 1, 100, "Judged windows in a row that must call for a change.")
-    ] = 2
-    refractory_s: Annotated[
-        float, _key("s", 0, 3600, "Time for which a label that was given up cannot begin again.")
-    ] = 1.0
+        _key("s", 1, 86400, "Time after which people have changed what they do; longer: calmer, later."),
+    ] = 100.0
+    likelihood_power: Annotated[
+        float,
+        _key(
+            "1",
+            0.01,
+            1,
+            "Weight of a window, as windows share samples; hop / window counts each sample once.",
+        ),
+    ] = 0.25
+    threshold: Annotated[
+        float, _key("1", 0, 1, "Belief from which a label is told; higher: fewer false ones.")
+    ] = 0.8
+    kind_threshold: Annotated[
+        float,
+        _key(
+            "1", 0, 1, "Belief from which a kind of labels is told; higher: less often just before its label."
+        ),
+    ] = 0.95
+    held_threshold: Annotated[
+        float, _key("1", 0, 1, "Belief down to which what is told stays, unless something else is certain.")
+    ] = 0.1
     min_coverage: Annotated[
         float, _key("1", 0, 1, "Share of its samples a sensor needs in a window; with less it is left out.")
     ] = 0.8
@@ -73,15 +79,32 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         float, _key("s", 0, 60, "Longest time from impact to lying still; 0: a fall is told like any label.")
     ] = 5.0
 
+    def thresholds(self, node: str, *, is_kind: bool) -> tuple[float, float]:  # noqa: ARG002  # all have the same
+        """Return the belief from which a node of the label tree is told, and the one down to which it stays told."""
+        return self.kind_threshold if is_kind else self.threshold, self.held_threshold
+
+
+REPLACED = {
+    "smoothing_s": "likelihood_power and mean_stay_s, which say what a window and the time between two count for",
+    "enter": "threshold",
+    "stay": "held_threshold",
+    **dict.fromkeys(("patience", "dwell_s", "refractory_s"), "mean_stay_s: longer is calmer"),
+}
+"""Keys that edgehar had before its decision was a filter, and what does their work now."""
+
 
 @about("decision")
 def check(settings: Settings, hop_s: float) -> None:
     """Refuse settings that contradict one another, or the model's hop, s, by a ConfigError."""
-    stay, enter, after_s = settings.stay, settings.enter, settings.no_signal_after_s
-    if stay >= enter:
-        raise ConfigError(
-            f"decision: stay = {stay:g} must be less than enter = {enter:g}; change one of them"
-        )
+    after_s, held = settings.no_signal_after_s, settings.held_threshold
+    for key, threshold in (
+        ("threshold", settings.threshold),
+        ("kind_threshold", settings.kind_threshold),
+    ):
+        if held > threshold:
+            raise ConfigError(
+                f"decision: held_threshold = {held:g} must be at most {key} = {threshold:g}; change one of them"
+            )
     if after_s <= hop_s:
         longer = f"must be longer than the model's hop of {hop_s:g} s; raise it"
         raise ConfigError(f"decision: no_signal_after_s = {after_s:g} {longer}")

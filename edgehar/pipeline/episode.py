@@ -19,8 +19,16 @@ class Episode:
         self._started: Event | None = None
         self._sum, self._windows = 0.0, 0
 
-    def start(self, label: str, previous: str, at: float, confidence: float, p: Prediction) -> Event:
-        """Return the event of a label that began at `at`, s, as the window of `p` showed."""
+    def start(
+        self,
+        node: str,
+        previous: str,
+        at: float,
+        confidence: float,
+        likeliest: tuple[str, float] | None,
+        p: Prediction,
+    ) -> Event:
+        """Return the event of a node that began at `at`, s, as the window of `p` showed; `likeliest` as in `Event`."""
         self.is_running = True
         self._sum, self._windows = confidence, 1
         self._started = Event(
@@ -28,7 +36,7 @@ class Episode:
             id=f"{self._wearer}-{round((self._epoch + p.t) * 1e6):x}",
             kind="activity_started",
             wearer=self._wearer,
-            label=label,
+            label=node,
             previous=previous,
             confidence=confidence,
             started_at=at,
@@ -36,6 +44,7 @@ class Episode:
             ended_at=None,
             coverage=p.coverage,
             model=self._model,
+            likeliest=likeliest,
         )
         return self._started
 

@@ -6,14 +6,16 @@ the same bytes give the same answers to the bit. `advance(t)` says that stream t
 `t` without a packet; calling it more often changes no answer, only how early it comes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from edgehar.pipeline.decision import Decision
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.intake import Intake
+from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.reasons import ENDED
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.resample import Grid
+from edgehar.pipeline.telling import Telling
 from edgehar.pipeline.windows import Windows
 from edgehar.types import UNREADABLE, Activity, Block, Event, Stream
 
@@ -32,10 +34,12 @@ class Pipeline:
         settings: Settings,
         *,
         epoch: float = 0.0,
+        told: Collection[str] = (),
     ) -> None:
         """Wire the stages. Stream `i` of `push` is `streams[i]`; `epoch` is Unix time at stream time 0, s.
 
-        OperatorError if the model has no place for a sensor, or nothing reads its profile.
+        `told` names the labels and kinds of labels that are told, all if it is empty. OperatorError if the model has
+        no place for a sensor, or no such label, or nothing reads a sensor's profile.
         """
         spec = recognizer.spec
         slots = recognizer.slots([stream.placement for stream in streams])
@@ -50,7 +54,7 @@ class Pipeline:
         self._recognizer = recognizer
         self._decision = Decision(
             wearer,
-            spec.labels,
+            Telling(LabelTree(spec.labels, spec.tree), settings, told),
             spec.window / spec.rate_hz,
             spec.hop / spec.rate_hz,
             settings,

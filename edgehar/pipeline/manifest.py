@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from edgehar.errors import ModelError
 from edgehar.pipeline import label_tree
-from edgehar.pipeline.decision_settings import Settings
+from edgehar.pipeline.decision_settings import REPLACED, Settings
 from edgehar.pipeline.mounting import Frame
 from edgehar.types import IMU_CHANNELS, NoAnswer
 from edgehar.validation import Misfit, did_you_mean, explain, shown
@@ -160,7 +160,7 @@ def read(path: Path | str) -> ModelSpec:
         if given != FORMAT:  # before all else: another form may have other fields
             reader = "install an edgehar that reads it"
             raise ModelError(f"{file}: format: expected {FORMAT}, got {shown(given)}; {reader}")
-        spec = msgspec.json.decode(content, type=ModelSpec)
+        spec = msgspec.convert(_without_replaced(raw), ModelSpec)
     except msgspec.ValidationError as error:
         raise ModelError(f"{file}: {_why(explain(error, raw))}; {mend}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -174,6 +174,13 @@ def read(path: Path | str) -> ModelSpec:
             "and change settings in [decision] of edgehar.toml"
         )
     return spec
+
+
+def _without_replaced(raw: Any) -> Any:
+    """Return a manifest without settings of an older decision: that of today has others, and their defaults count."""
+    if not (isinstance(raw, dict) and isinstance(raw.get("decision"), dict)):
+        return raw
+    return raw | {"decision": {key: value for key, value in raw["decision"].items() if key not in REPLACED}}
 
 
 def available() -> list[Path]:
@@ -255,10 +262,10 @@ def misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
         (number.input == "float32", "quantization.input", "float32", number.input),
         (number.output == "float32", "quantization.output", "float32", number.output),
         (
-            decision.stay < decision.enter,
-            "decision.stay",
-            f"less than enter = {decision.enter:g}",
-            decision.stay,
+            decision.held_threshold <= min(decision.threshold, decision.kind_threshold),
+            "decision.held_threshold",
+            f"at most threshold = {decision.threshold:g} and kind_threshold = {decision.kind_threshold:g}",
+            decision.held_threshold,
         ),
     )
     yield from ((field, expected, got) for fits, field, expected, got in rules if not fits)

@@ -9,6 +9,9 @@ from edgehar.types import NOT_YET, Prediction
 _UNSEEN_S = 60.0
 """A gap longer than this hides that a sensor was picked up; the flaky link of one on a table has shorter ones."""
 
+_MOVED_WINDOWS = 3
+"""So many in a row show a wearer again; a round number."""
+
 
 class WearCheck:
     """Watches how long all sensors lie still; `hop_s` is the model's, s."""
@@ -35,7 +38,7 @@ class WearCheck:
         else:
             self._moved_windows += 1
             # One bump of the table is not a wearer.
-            if is_worn or self._moved_windows >= self._settings.patience:
+            if is_worn or self._moved_windows >= _MOVED_WINDOWS:
                 self.still_since = NOT_YET
         return p.t - self.still_since >= self._settings.not_worn_after_s
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.fall_confirmation import Fall
-from edgehar.pipeline.smoothing import Smoothing
+from edgehar.pipeline.telling import Telling
 from edgehar.types import NO_SIGNAL, OTHER, STANDARD_GRAVITY, Prediction
 
 STOPPED = "edgehar was stopped."
@@ -15,22 +15,20 @@ ENDED = "The recording has ended."
 class Reasons:
     """Puts a decision into words; `placements` names the model's sensors as worn."""
 
-    def __init__(self, settings: Settings, placements: Sequence[str | None]) -> None:
-        self._settings, self._placements = settings, placements
+    def __init__(self, settings: Settings, placements: Sequence[str | None], telling: Telling) -> None:
+        self._settings, self._placements, self._telling = settings, placements, telling
 
-    def pending(self, smoothing: Smoothing, target: str, windows: int) -> str:
-        """Tell of a change that so many windows in a row call for, and that is not made yet."""
-        run = f"window {windows} in a row that calls for {target}"
-        return f"{smoothing.best_label} leads with {smoothing.best:.0%}: {run}."
-
-    def holding(self, smoothing: Smoothing, state: str, *, is_refractory: bool) -> str:
-        """Tell why `state`, a label or `other`, holds; `is_refractory`: the best label may not yet begin again."""
-        best, label = smoothing.best, smoothing.best_label
-        if state != OTHER:
-            return f"{state} has {smoothing.of(state):.0%}, enough to stay."
-        if best >= self._settings.enter and is_refractory:
-            return f"{label} has {best:.0%}, but ended less than {self._settings.refractory_s:g} s ago."
-        return f"No label is certain enough; {label} comes nearest with {best:.0%}."
+    def telling(self, state: str, belief: Sequence[float]) -> str:
+        """Tell what the belief is in a state; of a kind also in its likelier labels."""
+        telling = self._telling
+        if state in telling:
+            likely = [f"{label} {share:.0%}" for label, share in telling.likely(state, belief)]
+            inside = f"; {', '.join(likely)}" if likely else ""
+            return f"{state} at {telling.of(state, belief):.0%}{inside}."
+        nearest, share = telling.nearest(belief)
+        if state == OTHER and nearest == OTHER:
+            return f"None of the labels, at {share:.0%}."
+        return f"Nothing is certain enough; {nearest} comes nearest with {share:.0%}."
 
     def not_worn(self, still_s: float) -> str:
         """Tell for how long nothing has moved."""

@@ -25,7 +25,7 @@ class Windows:
         worn: sensors (columns of `Block.present`) whose coverage counts.
         min_coverage: share of a window's rows below which a sensor is left out of it, 0..1. A sensor is
             back as soon as it has that share again: were more asked of it, one on a lossy link would
-            stay out for good, and an odd window on its return is what the decision's patience is for.
+            stay out for good, and an odd window on its return does not move the decision's belief far.
     """
 
     def __init__(self, length: int, worn: Sequence[int], min_coverage: float = 0.0) -> None:

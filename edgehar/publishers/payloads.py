@@ -7,7 +7,8 @@
 
 State and attributes have a topic each, because a listener that takes both from one topic sees
 every change twice. Events are not retained: one that is heard again later did not happen again.
-Times are ISO 8601 in UTC, durations carry their unit in the name.
+A kind of labels, such as `still`, is a state as any label is; which label of it is likelier stands beside it,
+as `likeliest` and `likeliest_confidence`. Times are ISO 8601 in UTC, durations carry their unit in the name.
 """
 
 import time
@@ -51,12 +52,21 @@ def attributes(activity: Activity, to_unix: ToUnixTime) -> dict[str, Any]:
     """Return what a state rests on; ratios to three decimals. `pipeline.reasons` wrote the reason."""
     return {
         "confidence": round(activity.confidence, 3),
+        **_likeliest(activity),
         "coverage": round(activity.coverage, 3),
         "missing": activity.excluded_sensors,
         "since": iso_utc(to_unix(activity.since)),
         "time": iso_utc(to_unix(activity.t)),
         "reason": activity.reason,
     }
+
+
+def _likeliest(item: Activity | Event) -> dict[str, Any]:
+    """Return the likelier label of a kind and the belief in it; nothing of a label."""
+    if item.likeliest is None:
+        return {}
+    label, share = item.likeliest
+    return {"likeliest": label, "likeliest_confidence": round(share, 3)}
 
 
 def event(item: Event, to_unix: ToUnixTime) -> dict[str, Any]:
@@ -72,6 +82,7 @@ def event(item: Event, to_unix: ToUnixTime) -> dict[str, Any]:
         "label": item.label,
         "previous": item.previous,
         "confidence": round(item.confidence, 3),
+        **_likeliest(item),
         "started_at": iso_utc(to_unix(item.started_at)),
         "detected_at": iso_utc(to_unix(item.detected_at)),
         "latency_ms": {"decision": round((item.detected_at - boundary) * 1000)},

@@ -1,9 +1,10 @@
 """Scores of reported events against the true boundaries of a labelled recording."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from edgehar.recordings.labels import common_label
 from edgehar.types import Event
@@ -68,6 +69,19 @@ def score(
     }
 
 
+def by_kind(events: Iterable[Event], top: Callable[[str], str]) -> list[Event]:
+    """Return the events as if each label were its kind; one label giving way to another of its kind is no event."""
+    kinds: list[Event] = []
+    for event in events:
+        kind, last = top(event.label), kinds[-1] if kinds else event
+        gives_way = last.ended_at is not None and event.ended_at is None
+        if gives_way and (last.label, last.detected_at) == (kind, event.detected_at):
+            kinds.pop()
+        else:
+            kinds.append(replace(event, label=kind))
+    return kinds
+
+
 def confusion(answers: Iterable[tuple[float, str]], truth: Iterable[Segment], window_s: float) -> Confusion:
     """Count windows by what was done all the while and by the answer to them.
 
@@ -86,6 +100,16 @@ def confusion(answers: Iterable[tuple[float, str]], truth: Iterable[Segment], wi
             row = counts.setdefault(label, {})
             row[state] = row.get(state, 0) + 1
     return counts
+
+
+def confusion_by_kind(counts: Confusion, top: Callable[[str], str]) -> Confusion:
+    """Add up the windows of each kind, and the answers of each kind."""
+    kinds: Confusion = {}
+    for label, row in counts.items():
+        kind = kinds.setdefault(top(label), {})
+        for answer, n in row.items():
+            kind[top(answer)] = kind.get(top(answer), 0) + n
+    return kinds
 
 
 def f1(counts: Confusion, labels: Iterable[str]) -> dict[str, float]:

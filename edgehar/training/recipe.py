@@ -10,7 +10,7 @@ from edgehar.errors import ConfigError
 from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.motion.imu import SITES
 from edgehar.pipeline import label_tree
-from edgehar.pipeline.decision_settings import Settings
+from edgehar.pipeline.decision_settings import REPLACED, Settings
 from edgehar.pipeline.manifest import Normalization
 from edgehar.training.frames import FRAMES
 from edgehar.training.tcn import Network
@@ -143,7 +143,9 @@ def decode(content: bytes, path: Path, form: type[Form]) -> Form:
     try:
         return msgspec.toml.decode(content.decode("utf-8-sig"), type=form)
     except msgspec.DecodeError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        key = next((key for key in REPLACED if f"field `{key}` - at `$.decision`" in str(error)), "")
+        hint = f"; it gave way to {REPLACED[key]}" if key else ""
+        raise ConfigError(f"{path}: {error}{hint}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: expected a recipe in TOML, got something else ({error})") from error
 
