@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from itertools import groupby, pairwise, product
+from itertools import pairwise, product
 from pathlib import Path
 from statistics import fmean, median
 
@@ -198,8 +198,9 @@ def main(data: str, model: str = "imu_tcn") -> None:
     """Print a line for each setting, and of the one that is best a line for each source."""
     spec, folder = read(find(model)), Path(data)
     days = _days(model, folder)  # whatever is missing is judged once, before others read it
-    for source, of_source in groupby(days, lambda day: day.source):
-        print(f"{source}: {sum(day.truth[-1][1] for day in of_source) / 3600.0:.1f} h", flush=True)
+    for source in dict.fromkeys(day.source for day in days):
+        hours = sum(day.truth[-1][1] for day in days if day.source == source) / 3600.0
+        print(f"{source}: {hours:.1f} h", flush=True)
     print(f"{' '.join(GRID)} |  right | missed | onset s | false/h | changes/h; label / kind")
     rows = []
     with ProcessPoolExecutor(max(1, (os.cpu_count() or 1) - 1)) as pool:
