@@ -19,7 +19,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from edgehar.evaluation.metrics import score
-from edgehar.evaluation.plan import DECIDED_ON, LABELS, truth_of
+from edgehar.evaluation.plan import DECIDED_ON, LABELS
+from edgehar.evaluation.truth import truth_of
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import Recognizer, load

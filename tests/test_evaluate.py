@@ -13,12 +13,15 @@ from msgspec.structs import replace
 
 from edgehar.cli import train as cli
 from edgehar.errors import ConfigError, RecordingError
-from edgehar.evaluation import evaluate, picture, plan, report, tables
+from edgehar.evaluation import comparison, evaluate, picture, plan, report, tables
+from edgehar.evaluation.answers import answer
 from edgehar.evaluation.results import Results
+from edgehar.evaluation.unseen import NEVER, OTHERS, SEEN
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.datasets import read_set
+from edgehar.training import export
 from edgehar.types import IMU_CHANNELS
 
 SHIPPED = manifest.find("imu_tcn")
@@ -86,7 +89,7 @@ def copied(folder: Path) -> Path:
 def test_windows_are_scored_inside_trials_only(model: Recognizer, folder: Path) -> None:
     trials = read_set(folder, "motionsense")[:3]
     run = plan.Run("motionsense", ("trouser_pocket",), ("standing", "running", "walking"))
-    answers = plan.answer(model, trials, run)
+    answers = answer(model, trials, run)
     # 10 s hold windows that end at 2.56, 3.84, ... 8.96 s, 5.3 s hold three, 2.5 s none.
     assert answers.true.tolist() == ["standing"] * 6 + ["running"] * 3
     assert set(answers.person) == {"motionsense 2"}
@@ -99,25 +102,7 @@ def test_windows_are_scored_inside_trials_only(model: Recognizer, folder: Path) 
 
 def test_what_is_not_among_the_labels_is_passed_over(model: Recognizer, folder: Path) -> None:
     run = plan.Run("motionsense", ("trouser_pocket",), ("running",))
-    assert set(plan.answer(model, read_set(folder, "motionsense"), run).true) == {"running"}
-
-
-@pytest.mark.parametrize(
-    ("begin", "end", "whole", "part"),
-    [
-        (0.0, 2.0, "walking", "walking"),
-        (1.0, 3.0, None, None),
-        (1.1, 3.1, None, "sitting"),
-        (2.0, 4.0, "sitting", "sitting"),
-        (3.5, 5.5, None, None),
-    ],
-)
-def test_a_window_has_one_truth_or_none(
-    begin: float, end: float, whole: str | None, part: str | None
-) -> None:
-    truth = [(0.0, 2.0, "walking"), (2.0, 4.0, "sitting")]
-    assert plan.truth_of(truth, begin, end, greater_part=False) == whole
-    assert plan.truth_of(truth, begin, end, greater_part=True) == part
+    assert set(answer(model, read_set(folder, "motionsense"), run).true) == {"running"}
 
 
 def test_who_was_decided_on_is_told_apart(scores: Results) -> None:
@@ -128,6 +113,75 @@ def test_who_was_decided_on_is_told_apart(scores: Results) -> None:
     assert (line.decided_on.windows, line.apart.windows) == (9, 9)
     assert set(line.everybody.f1) == {"standing", "running"}
     assert scores.lines["stroll chest"].apart is None
+
+
+def tuned(folder: Path, tuned_on: dict[str, list[int]], name: str = "tuned") -> Path:
+    """Write the shipped pair as one that was fitted to these people."""
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.tflite").write_bytes(SHIPPED.with_suffix(".tflite").read_bytes())
+    export.write_manifest(folder / name, replace(manifest.read(SHIPPED), provenance={"tuned_on": tuned_on}))
+    return folder / f"{name}.json"
+
+
+def test_whom_the_model_was_fitted_to_is_not_scored_and_each_row_says_so(
+    folder: Path, tmp_path: Path
+) -> None:
+    other, all_of_it = tuned(tmp_path, {"motionsense": [2]}), tuned(tmp_path, {"stroll": [2]}, "stroller")
+    scores = evaluate.evaluate(other, folder, only=["motionsense", "stroll"])
+    line = scores.lines["motionsense trouser_pocket"]
+    assert (line.everybody.windows, line.everybody.people, line.mark) == (9, 1, OTHERS)
+    assert line.decided_on is None
+    assert scores.lines["stroll chest"].mark == NEVER
+    assert scores.left_out == {"motionsense": [2]}
+    # Where a model has seen everybody, everybody is scored, and it is said.
+    scores = evaluate.evaluate(all_of_it, folder, only=["stroll"])
+    assert scores.lines["stroll chest"].mark == SEEN
+    assert scores.lines["stroll chest"].everybody.windows == 9
+
+
+def test_a_model_is_compared_on_people_whom_another_has_not_seen_either(folder: Path, tmp_path: Path) -> None:
+    other = tuned(tmp_path, {"motionsense": [2]})
+    scores = evaluate.evaluate(SHIPPED, folder, only=["motionsense"], unseen_by=[other])
+    line = scores.lines["motionsense trouser_pocket"]
+    assert (line.everybody.windows, line.mark) == (9, NEVER)
+    assert scores.left_out == {"motionsense": [2]}
+
+
+def test_left_and_right_are_pooled_in_the_row_that_stands_for_both(tmp_path: Path) -> None:
+    simulate(tmp_path / "imu" / "walk.npz", BRIEF, ("wrist_left", "wrist_right", "chest"))
+    scores = evaluate.evaluate(SHIPPED, tmp_path, only=["walk"])
+    both = scores.lines["walk either wrist"].everybody
+    sides = [scores.lines[f"walk {side}"].everybody for side in ("wrist_left", "wrist_right")]
+    assert both.windows == sum(side.windows for side in sides)
+    assert both.people == 1
+    plain = [name for name, line in scores.lines.items() if line.is_headline]
+    assert plain == ["walk all together", "walk chest", "walk either wrist"]
+    assert scores.means["walk"].sensors == 3
+    # A label is told by three sensors, in three rows and in that of all together.
+    assert len(scores.evidence["running"]) == 4
+
+
+def test_what_is_half_known_is_scored_by_what_it_may_be(model: Recognizer, tmp_path: Path) -> None:
+    simulate(
+        tmp_path / "imu" / "life.npz",
+        [("stairs_up", 10.0), ("standing", 10.0), ("sitting", 10.0)],
+        ("waist",),
+        activity=["stairs_up_or_down", "standing", "stepper"],
+    )
+    trials = read_set(tmp_path, "life")
+    [row, _] = plan.plan(model.spec, {"life": trials}).rows
+    assert set(row.labels) == {"stairs_up_or_down", "standing"}
+    answers = answer(model, trials, row.runs[0])
+    assert set(answers.true) == {"stairs_up_or_down", "standing"}
+    line = evaluate.line_of(model.spec, row, answers)
+    assert set(line.everybody.f1) <= {"stairs_up", "stairs_down", "standing"}
+    assert set(line.coarse.f1) == {"on_foot", "still"}
+    assert line.coarse.accuracy >= line.everybody.accuracy
+    # Where all is half known, there is nothing to score.
+    hands = [replace(trial, truth=[(0.0, 10.0, "typing")]) for trial in trials]
+    plans = plan.plan(model.spec, {"hands": hands})
+    assert not plans.rows
+    assert "for certain" in plans.skipped["hands waist"]
 
 
 def test_an_unknown_set_gets_a_row_for_each_sensor_that_the_model_takes(scores: Results) -> None:
@@ -188,7 +242,7 @@ def test_rows_with_labels_of_their_own_are_scored_inside_them_and_by_the_greater
     scored = [row for row in plans.rows if "orientation" not in row.name]
     assert [row.name for row in scored] == ["walk trouser_pocket", "walk trouser_pocket, by the greater part"]
     trials = read_set(tmp_path, "walk")
-    inside, greater = (plan.answer(model, trials, row.runs[0]).true.tolist() for row in scored)
+    inside, greater = (answer(model, trials, row.runs[0]).true.tolist() for row in scored)
     # Windows end at 2.56, 3.84, 5.12, 6.4, 7.68, 8.96 s.
     assert inside == ["standing"] * 3
     assert greater == ["standing"] * 4 + ["walking"]
@@ -238,10 +292,15 @@ def test_a_damaged_set_is_not_passed_over(tmp_path: Path) -> None:
 
 def test_results_go_into_a_folder_and_their_summary_beside_the_model(tmp_path: Path, scores: Results) -> None:
     copied(tmp_path)
-    readme, work = tmp_path / "README.md", tmp_path / "work"
-    readme.write_text("Above\n<!-- scores imu_tcn -->\nold\n<!-- /scores -->\nBelow\n")
+    details, readme, work = tmp_path / "DETAILS.md", tmp_path / "README.md", tmp_path / "work"
+    details.write_text("Above\n<!-- scores imu_tcn -->\nold\n<!-- /scores -->\nBelow\n")
+    readme.write_text("<!-- scores imu_tcn table -->\n<!-- /scores -->\n")
     report.publish(tmp_path / SHIPPED.name, work, scores)
-    text = readme.read_text()
+    columns = comparison.read(tmp_path, "imu_tcn")
+    assert columns == {"synthetic only": comparison.scores_of_results(scores)}
+    begin, end = "<!-- scores imu_tcn table -->", "<!-- /scores -->"
+    assert readme.read_text() == f"{begin}\n{comparison.tables(columns)}\n{end}\n"
+    text = details.read_text()
     assert text.startswith("Above\n<!-- scores imu_tcn -->\n#### ")
     assert text.endswith("|\n<!-- /scores -->\nBelow\n")
     metrics = manifest.read(tmp_path / SHIPPED.name).metrics
@@ -253,6 +312,8 @@ def test_results_go_into_a_folder_and_their_summary_beside_the_model(tmp_path: P
         "people": 2,
         "macro_f1": line.everybody.macro_f1,
         "interval": list(line.everybody.interval or ()),
+        "coarse": line.coarse.macro_f1,
+        "mark": NEVER,
         "decided_on": line.decided_on and line.decided_on.macro_f1,
         "apart": line.apart.macro_f1,
         "any_orientation": scores.lines["motionsense trouser_pocket, any orientation"].everybody.macro_f1,
@@ -354,7 +415,7 @@ def test_the_shipped_model_scores_on_people_as_its_manifest_says(data: Path, mod
     title = "motionsense trouser_pocket"
     trials = [trial for trial in read_set(data, "motionsense") if trial.subject > 6]
     [row] = [row for row in plan.plan(model.spec, {"motionsense": trials}).rows if row.name == title]
-    line = evaluate.line_of(model.spec, row, plan.answer(model, trials, row.runs[0]))
+    line = evaluate.line_of(model.spec, row, answer(model, trials, row.runs[0]))
     # int8 kernels differ a little between processors.
     assert line.everybody.macro_f1 == pytest.approx(model.spec.metrics[title]["apart"], abs=0.01)
     assert line.everybody.macro_f1 > 0.7

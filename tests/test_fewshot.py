@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from edgehar.errors import ModelError, RecordingError
 from edgehar.evaluation import fewshot
 from edgehar.evaluation.fewshot import Judged, Shot, draw, few_shot, fit_head, judge, shots
+from edgehar.evaluation.unseen import Recordings
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.recognizer import Recognizer
@@ -166,7 +167,7 @@ def test_recordings_of_nothing_the_model_knows_are_refused() -> None:
 
 
 def test_real_people_are_known_better_after_a_few_windows(data: Path) -> None:
-    scores = few_shot(recognizer.load(ROOT / "models" / "imu_tcn.json"), data, draws=1)
+    scores = few_shot(recognizer.load(ROOT / "models" / "imu_tcn.json"), Recordings(data), draws=1)
     together = [shot for shot in scores if shot.people == "all"]
     assert (
         of(together, "the model as it is", 0).macro_f1

@@ -13,7 +13,7 @@ import pytest
 import typer
 from conftest import ROOT, lacking
 
-from edgehar.cli import train as cli
+from edgehar.cli.recipe_arguments import opened_build
 from edgehar.training import cache, fit as fitting, recipe as recipes
 from edgehar.training.build import Build, fitting_libraries
 
@@ -57,7 +57,7 @@ import os, signal, sys
 from pathlib import Path
 import typer
 from msgspec.structs import replace
-from edgehar.cli.train import opened_build
+from edgehar.cli.recipe_arguments import opened_build
 def stop(stage, done, total):
     if stage.startswith("fitting") and done == 13:
         os.killpg(0, signal.SIGINT)  # as a terminal does it
@@ -156,7 +156,7 @@ def test_ctrl_c_tells_what_this_command_goes_on_from(
     line: str,
 ) -> None:
     folder = whole[0].folder
-    with pytest.raises(typer.Exit), cli.opened_build(recipe_file, folder, 1, again, fits=fits):
+    with pytest.raises(typer.Exit), opened_build(recipe_file, folder, 1, again, fits=fits):
         raise KeyboardInterrupt
     assert capsys.readouterr().err.splitlines()[-1] == f"edgehar-train: stopped; {line.format(folder)}"
 
@@ -175,7 +175,7 @@ def test_windows_of_another_recipe_are_not_said_to_be_kept(whole: tuple[Build, s
 def test_a_pair_names_the_recipe_that_was_read(recipe_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "tiny.toml"
     shutil.copy(recipe_file, path)
-    with cli.opened_build(path, tmp_path / "work", 1) as made:
+    with opened_build(path, tmp_path / "work", 1) as made:
         path.write_text("changed since")
     assert made.digest == hashlib.sha256(recipe_file.read_bytes()).hexdigest()
 

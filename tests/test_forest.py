@@ -8,18 +8,26 @@ import msgspec
 import numpy as np
 import pytest
 from conftest import ROOT, lacking
+from test_finetune import folder, libraries, tuning
 
 from edgehar.errors import ConfigError, ModelError
 from edgehar.evaluation import baselines, forest as forests
 from edgehar.evaluation.forest import Forest
+from edgehar.evaluation.unseen import Recordings
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import ModelSpec
-from edgehar.training import export, recipe as recipes
+from edgehar.training import export, finetune_recipe, recipe as recipes
 from edgehar.training.build import Build
+from edgehar.training.finetune import Finetune
+from edgehar.training.people_split import split
+from edgehar.training.people_windows import PeopleWindows
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import Dataset, synthesize
 from edgehar.types import FloatArray, Window
+
+__all__ = ["folder", "libraries"]
+"""Fixtures: a tiny base, a recipe that fine-tunes it, and two sets."""
 
 LABELS = ("walking", "running", "standing")
 PER_SENSOR = 119
@@ -43,12 +51,12 @@ def data(recipe: Recipe) -> Dataset:
 def spec(recipe: Recipe) -> ModelSpec:
     shipped = manifest.read(ROOT / "models" / "imu_tcn.json")
     sensors = tuple(manifest.Sensor(s.name, s.placements) for s in recipe.sensors)
-    return msgspec.structs.replace(shipped, labels=recipe.labels, sensors=sensors)
+    return msgspec.structs.replace(shipped, labels=recipe.labels, sensors=sensors, tree={})
 
 
 def grown(recipe: Recipe, data: Dataset, trees: int = 12) -> Any:
     try:
-        return forests.grow(recipe, data, 1, trees)
+        return forests.grow(forests.views(recipe, data), data.label, recipe.seed, 1, trees)
     except ImportError as error:
         lacking(str(error))
 
@@ -114,7 +122,7 @@ def test_without_scikit_learn_no_window_is_simulated(tmp_path: Path, monkeypatch
     )
     monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
     with pytest.raises(ImportError, match=r"sklearn\.ensemble"):
-        forests.forest(build)
+        forests.forest(forests.simulated(build))
 
 
 def test_a_forest_is_kept_until_its_version_or_the_windows_change(
@@ -124,12 +132,12 @@ def test_a_forest_is_kept_until_its_version_or_the_windows_change(
     heard: list[str] = []
     build = Build(tiny, tmp_path, 1, "tf 1", lambda stage, *_: heard.append(stage))
     try:
-        path = forests.forest(build, trees=3)
+        path = forests.forest(forests.simulated(build, 3), 3)
     except ImportError as error:
         lacking(str(error))
     content = path.read_bytes()
     assert heard.count("growing 3 trees") == 2
-    assert forests.forest(build, trees=3) == path
+    assert forests.forest(forests.simulated(build, 3), 3) == path
     assert path.read_bytes() == content
     assert heard.count("growing 3 trees") == 2
     assert isinstance(forests.load(path), Forest)
@@ -138,7 +146,7 @@ def test_a_forest_is_kept_until_its_version_or_the_windows_change(
         ModelError, match=r"random_forest\.npz: another forest than that of its manifest, or damaged"
     ):
         forests.load(path)
-    assert forests.forest(build, trees=3).read_bytes() == content
+    assert forests.forest(forests.simulated(build, 3), 3).read_bytes() == content
     assert "is not used: damaged" in caplog.text
 
     key, version = forests.forest_key, forests.FOREST_VERSION
@@ -147,17 +155,41 @@ def test_a_forest_is_kept_until_its_version_or_the_windows_change(
     assert key(recipe, trees=3) != key(recipe)
 
 
+def test_a_forest_of_recorded_windows_says_whose_they_are(
+    folder: Path, libraries: str, tmp_path: Path
+) -> None:
+    tuned = tuning(folder, tmp_path, libraries)
+    try:
+        path = forests.forest(forests.recorded(tuned, 3), 3)
+    except ImportError as error:
+        lacking(str(error))
+    made = forests.load(path)
+    assert made.spec.provenance["tuned_on"] == tuned.people_of(fitted_to(tuned))
+    assert made.spec.labels == tuned.spec().labels
+    # Other people, and another share of them, are another forest.
+    fewer = finetune_recipe.changed(tuned.recipe, portion=0.5)
+    assert (
+        forests.recorded(msgspec.structs.replace(tuned, recipe=fewer), 3).key
+        != forests.recorded(tuned, 3).key
+    )
+
+
+def fitted_to(tuned: Finetune) -> PeopleWindows:
+    windows, spec = tuned.windows(), tuned.spec()
+    return windows.take(split(tuned.recipe, windows, spec.window / spec.rate_hz).fitted)
+
+
 @pytest.mark.parametrize("stale", [False, True])
 def test_a_forest_that_cannot_be_kept_is_not_scored(tmp_path: Path, *, stale: bool) -> None:
     pytest.importorskip("sklearn.ensemble")
     tiny = recipes.load(ROOT / "tests" / "tiny.toml")
     build = Build(tiny, tmp_path, 1, "tf 1", lambda *_: None)
     if stale:
-        forests.forest(build, trees=2)
+        forests.forest(forests.simulated(build, 2), 2)
 
     (tmp_path / ".random_forest.npz.new").mkdir()  # in the way of what is written
     with pytest.raises(ConfigError, match=r"^[^\n]*random_forest\.npz: not written; make room for it[^\n]*$"):
-        forests.forest(build, trees=3)
+        forests.forest(forests.simulated(build, 3), 3)
 
 
 def test_the_forest_answers_like_the_recognizer(spec: ModelSpec, forest: Any) -> None:
@@ -211,12 +243,12 @@ def test_a_kept_forest_is_scored_on_the_rows_of_the_evaluation(
     spec = msgspec.structs.replace(spec, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
     export.write_manifest(path.with_suffix(""), spec)
     heard: list[tuple[str, int, int]] = []
-    scores = baselines.score(path, tmp_path, ["home"], 1, lambda *told: heard.append(told))
+    scores = baselines.score(path, Recordings(tmp_path), ["home"], 1, lambda *told: heard.append(told))
     line = scores.lines["home trouser_pocket"]
     assert line.everybody.people == 2
     assert line.everybody.macro_f1 > 0.5
     assert not scores.few_shot
-    assert heard[-1] == ("scoring random_forest", 2, 2)
+    assert heard[-1] == ("scoring random_forest", 1, 1)
     baselines.publish(tmp_path / "imu_tcn", tmp_path, {"random_forest": scores})
     row = f"| home trouser_pocket | {line.everybody.macro_f1:.3f} |"
     assert row in (tmp_path / "baselines.md").read_text()

@@ -26,7 +26,7 @@ def beside(folder: Path, sha256: str) -> tuple[Path, Path]:
 
 def test_other_scores_are_added_to_the_figures_of_the_same_network(tmp_path: Path) -> None:
     stem, work = beside(tmp_path, manifest.read(SHIPPED).sha256)
-    readme = tmp_path / "README.md"
+    readme = tmp_path / "DETAILS.md"
     readme.write_text("Above\n<!-- scores imu_tcn baselines -->\n<!-- /scores -->\nBelow\n", encoding="utf-8")
     report.check(stem, work, write=True)
     report.add(stem, work, "baselines", {"forest": 1}, "| all, ° |", "| macro-F1, ° |")
@@ -81,15 +81,15 @@ def test_where_no_model_is_nothing_is_required(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["# Models\n", "<!-- scores imu_tcn baselines -->\nnever closed\n"])
-def test_a_readme_without_a_place_for_a_table_gets_a_warning(
+def test_a_page_without_a_place_for_a_table_gets_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
-    (tmp_path / "README.md").write_text(text)
+    (tmp_path / "DETAILS.md").write_text(text)
     report.add(tmp_path / "imu_tcn", tmp_path, "baselines", {}, "", "| table |")
     [record] = caplog.records
-    assert f"{tmp_path / 'README.md'}: left as it is" in record.getMessage()
+    assert f"{tmp_path / 'DETAILS.md'}: left as it is" in record.getMessage()
     assert "<!-- scores imu_tcn baselines --> and <!-- /scores -->" in record.getMessage()
-    assert (tmp_path / "README.md").read_text() == text
+    assert (tmp_path / "DETAILS.md").read_text() == text
 
 
 @pytest.mark.parametrize("content", [b"{}", b"\xff", b'{"model": "\xff"}'])

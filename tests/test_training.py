@@ -12,6 +12,7 @@ from conftest import ROOT, lacking
 
 from edgehar.cli import train as cli
 from edgehar.errors import ConfigError
+from edgehar.evaluation import comparison
 from edgehar.evaluation.tables import scores_table
 from edgehar.pipeline import manifest, recognizer
 from edgehar.training import calibrate, export, recipe as recipes
@@ -203,11 +204,9 @@ def test_the_shipped_pair_loses_no_more_at_int8_than_it_may() -> None:
 
 
 def test_the_figures_beside_the_shipped_pair_are_its_own() -> None:
-    readme = SHIPPED.with_name("README.md").read_text()
-    spec = manifest.read(SHIPPED.with_suffix(".json"))
-    assert scores_table(spec.metrics) in readme
-    pocket = spec.metrics["motionsense trouser_pocket"]
-    beside = f"| motionsense trouser_pocket | {pocket['macro_f1']:.3f} / {pocket['any_orientation']:.3f} |"
-    for name, row in (("baselines", beside), ("mounting", "| habits of wearing, device's and level axes |")):
-        _, _, rest = readme.partition(f"<!-- scores {spec.name} {name} -->")
-        assert row in rest.partition("<!-- /scores -->")[0]
+    readme, details = (SHIPPED.with_name(name).read_text() for name in ("README.md", "DETAILS.md"))
+    spec = manifest.read(SHIPPED.with_name("imu_tcn.json"))
+    assert scores_table(spec.metrics) in details
+    columns = comparison.read(SHIPPED.parent, spec.name)
+    assert comparison.tables(columns) in readme
+    assert all(scores.sha256 == spec.sha256 for scores in columns.values() if scores.model == spec.id)

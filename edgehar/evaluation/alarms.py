@@ -1,32 +1,39 @@
 """False alarms on what people did who did none of the model's activities.
 
-An alarm is a started event of the decision. Alarms are counted per label and hour; the hours stand
+An alarm is a started event of the decision that cannot be true: none of the labels that may be true (`recordings.labels`)
+is what was told, or of the kind that was told. Alarms are counted per label and hour; the hours stand
 beside them, with the 95 % upper bound of the rate (exact Poisson, 3/T where there was none).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from edgehar.evaluation.events import Reported, run_recording, wearings
+from edgehar.errors import RecordingError
+from edgehar.evaluation.events import run_recording, wearings
 from edgehar.evaluation.markdown import table
 from edgehar.evaluation.plan import offered
+from edgehar.evaluation.unseen import Recordings, mark, tuned_on
+from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.recognizer import Recognizer
-from edgehar.recordings.datasets import Trial, read_set
+from edgehar.recordings.datasets import Trial
+from edgehar.recordings.labels import possible_labels
+from edgehar.types import OTHER
 
-SETS = ("openpack", "dsads")
-
-# Common sense: who packs stands and goes between the tables, who is in a lift stands, who plays
-# basketball does all of these. A stepper or cross trainer is neither stairs nor walking.
-_MAY_BE: Mapping[str, frozenset[str]] = {
-    "openpack": frozenset({"standing", "walking"}),
-    "standing_elevator": frozenset({"standing"}),
-    "moving_elevator": frozenset({"standing", "walking"}),
-    "basketball": frozenset({"standing", "walking", "running", "jumping", "throwing"}),
+SETS: Mapping[str, tuple[str, ...]] = {
+    "openpack": (),
+    "dsads": (),
+    "stress_predict": (),
+    "ha24_watch": (),
+    "wisdm_watch": (
+        *("typing", "writing", "drinking"),
+        *("eating_soup", "eating_chips", "eating_pasta", "eating_sandwich"),
+    ),
 }
-"""Labels that may well be true during an activity that the model has no label for, and are no alarms."""
+"""Sets with people who do none of the activities, and which of what they do that is; empty: all that is no label."""
 
 
 class Alarms(Struct, frozen=True):
@@ -44,7 +51,9 @@ class Null(Struct, frozen=True):
     hours: float
     """Duration of the recordings, each wearing for itself."""
     labels: dict[str, Alarms]
-    """Every label that may give an alarm; `any` is all of them."""
+    """Every label, and kind of label, that may give an alarm; `any` is all of them."""
+    mark: str = ""
+    """One of `unseen`: how well the model knows who was recorded."""
 
 
 def chi_squared() -> Any:
@@ -66,45 +75,69 @@ def alarms(count: int, hours: float) -> Alarms:
     return Alarms(count, round(count / hours, 3), round(upper_bound(count, hours), 3))
 
 
-def null_trials(name: str, trials: Sequence[Trial], labels: Sequence[str]) -> list[tuple[str, Trial]]:
-    """Choose the trials of activities that the model has no label for; a set of working people is one activity."""
-    named = [(name if len(trial.truth) > 1 else trial.activity, trial) for trial in trials]
-    return [(activity, trial) for activity, trial in named if activity not in labels]
+def null_trials(name: str, trials: Sequence[Trial], labels: Sequence[str]) -> list[Trial]:
+    """Choose the trials of null activities; those of working people, with a label for each row, are one activity."""
+    chosen = SETS.get(name, ())
+    return [
+        trial for trial in trials if (trial.activity in chosen if chosen else trial.activity not in labels)
+    ]
 
 
-def count(recognizer: Recognizer, trials: Sequence[tuple[str, Trial]], placements: Sequence[str]) -> Null:
-    """Count alarms of every label that these sensors offer, on null activities by name."""
-    labels = [label for label in offered(recognizer.spec, placements) if label != "other"]
-    null: list[tuple[str, Reported]] = []
-    for activity, trial in trials:
+def count(recognizer: Recognizer, trials: Sequence[Trial], placements: Sequence[str]) -> Null:
+    """Count alarms of every label, and kind of label, that these sensors offer, on null activities."""
+    spec = recognizer.spec
+    tree, labels = LabelTree(spec.labels, spec.tree), set(offered(spec, placements)) - {OTHER}
+    null: list[_Course] = []
+    for trial in trials:
         if set(placements) <= set(trial.tracks):
-            tracks = {placement: trial.tracks[placement] for placement in placements}
-            null.append((activity, run_recording(recognizer, tracks)))
-    counted = {label: raised for label in labels if (raised := _count(null, label)) is not None}
-    hours = sum(reported.hours for _, reported in null)
+            reported = run_recording(
+                recognizer, {placement: trial.tracks[placement] for placement in placements}
+            )
+            started = Counter(event.label for event in reported.events if event.kind == "activity_started")
+            possible = {label for *_, word in trial.truth for label in possible_labels(word)}
+            null.append(_Course(possible, reported.hours, started))
+    nodes = [node for node in tree.nodes if labels & set(tree.leaves(node))]
+    counted = {node: raised for node in nodes if (raised := _count(null, node, tree)) is not None}
+    hours = sum(course.hours for course in null)
     total = sum(raised.alarms for raised in counted.values())
     return Null(round(hours, 3), {**counted, "any": alarms(total, hours)})
 
 
-def _count(null: Sequence[tuple[str, Reported]], label: str) -> Alarms | None:
-    """Count over the hours in which the label is certainly wrong; None if there are none."""
-    wrong = [reported for activity, reported in null if label not in _MAY_BE.get(activity, ())]
+class _Course(Struct, frozen=True):
+    """One recording of a null activity."""
+
+    possible: set[str]
+    """Labels that may be true."""
+    hours: float
+    started: Counter[str]
+
+
+def _count(null: Sequence[_Course], node: str, tree: LabelTree) -> Alarms | None:
+    """Count over the hours in which no label of this kind may be true; None if there are none."""
+    wrong = [course for course in null if not course.possible & set(tree.leaves(node))]
     if not wrong:
         return None
-    events = [event for reported in wrong for event in reported.events if event.label == label]
-    started = sum(event.kind == "activity_started" for event in events)
-    return alarms(started, sum(reported.hours for reported in wrong))
+    return alarms(sum(course.started[node] for course in wrong), sum(course.hours for course in wrong))
 
 
-def false_alarms(recognizer: Recognizer, folder: Path) -> dict[str, Null]:
-    """Score packing work and the activities of DSADS outside the labels, each sensor alone and all together."""
+def false_alarms(recognizer: Recognizer, recordings: Recordings) -> dict[str, Null]:
+    """Score work, hands at a desk and activities outside the labels, each sensor alone and all together.
+
+    RecordingError if there is none of the sets.
+    """
     nulls = {}
-    for name in SETS:
-        trials = read_set(folder, name)
+    seen = tuned_on(recognizer.spec)
+    present = [name for name in SETS if recordings.has(name)]
+    if not present:
+        raise RecordingError(f"{recordings.folder}/imu: no such file: none of {', '.join(SETS)}")
+    for name in present:
+        trials = recordings.read(name)
         for placements in wearings(recognizer, trials):
             chosen = null_trials(name, trials, offered(recognizer.spec, placements))
             if chosen:
-                nulls[f"{name} {' + '.join(placements)}"] = count(recognizer, chosen, placements)
+                null = count(recognizer, chosen, placements)
+                told = mark(seen, ((name, trial.subject) for trial in chosen))
+                nulls[f"{name} {' + '.join(placements)}"] = replace(null, mark=told)
     return nulls
 
 

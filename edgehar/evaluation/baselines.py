@@ -3,23 +3,21 @@
 Both answer like `edgehar.pipeline.recognizer.Recognizer`, so that the same rows score all three.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from edgehar.evaluation import forest
-from edgehar.evaluation.evaluate import each, line_of, pool, set_names
-from edgehar.evaluation.fewshot import Shot, markdown as few_shots, short as short_few_shots
+from edgehar.evaluation import comparison, fewshot, forest
+from edgehar.evaluation.evaluate import set_names
+from edgehar.evaluation.fewshot import Shot
+from edgehar.evaluation.headlines import headlines
 from edgehar.evaluation.markdown import figure, table
-from edgehar.evaluation.plan import Run, plan
-from edgehar.evaluation.report import add
-from edgehar.evaluation.results import MANY, TURNED, Line
+from edgehar.evaluation.report import add, lay_out
+from edgehar.evaluation.results import MANY, Line
+from edgehar.evaluation.unseen import Recordings
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.recognizer import Recognizer
-from edgehar.recordings.datasets import read_set
 from edgehar.training import export, fit as fitting
 from edgehar.training.build import Build
 from edgehar.training.progress import Progress
@@ -43,74 +41,54 @@ class BaselineScores(Struct, frozen=True):
     """Scores of one baseline."""
 
     lines: dict[str, Line]
-    """By row of the evaluation, the plain and the turned ones."""
+    """By row of the evaluation."""
     few_shot: list[Shot] = []
     """With a head over its embedding, if it has one."""
 
 
-def score(path: Path, folder: Path, only: Sequence[str], workers: int, progress: Progress) -> BaselineScores:
-    """Score the baseline of `path` on the rows of the evaluation, without its sweeps."""
-    spec = manifest.read(path.with_suffix(".json"))
-    sets = {name: read_set(folder, name) for name in set_names(folder, only)}
-    planned = [row for row in plan(spec, sets).rows if not row.of]
-    jobs: list[Run | str] = list(dict.fromkeys(run for row in planned for run in row.runs))
-    if path.suffix != ".npz" and "motionsense" in sets:
-        jobs.append("few_shot")
-    del sets
-    results: dict[Run | str, Any] = {}
-    for job, result in each(path, folder, jobs, workers, load):
-        results[job] = result
-        progress(f"scoring {path.stem}", len(results), len(jobs))
-    lines = {}
-    for row in planned:
-        pooled = pool([results[run] for run in row.runs], row.labels)
-        if len(pooled.true):
-            lines[row.name] = line_of(spec, row, pooled)
-    return BaselineScores(lines, msgspec.convert(results.get("few_shot", []), list[Shot]))
+def score(
+    path: Path, recordings: Recordings, only: Sequence[str], workers: int, progress: Progress
+) -> BaselineScores:
+    """Score the baseline of `path` on the rows of the evaluation that stand for a set and placement."""
+    lines = headlines(path, recordings, workers, progress, only=only, load=load)
+    if path.suffix == ".npz" or "motionsense" not in set_names(recordings.folder, only):
+        return BaselineScores(lines)
+    shots = fewshot.few_shot(load(path), recordings)
+    return BaselineScores(lines, shots)
 
 
 def model_macro_f1(stem: Path) -> dict[str, float]:
     """Return the macro-F1 of the model `stem` by row, as its manifest has it; nothing without one."""
     if not manifest.file_of(stem, ".json").is_file():
         return {}
-    rows = manifest.read(stem).metrics
-    turned = {name + TURNED: few["any_orientation"] for name, few in rows.items() if "any_orientation" in few}
-    return {name: few["macro_f1"] for name, few in rows.items()} | turned
+    return {name: few["macro_f1"] for name, few in manifest.read(stem).metrics.items()}
 
 
 def markdown(scores: Mapping[str, BaselineScores], model: Mapping[str, float]) -> str:
     """Lay out macro-F1 by row, the model's, if there is such, beside each baseline's, and a few windows' worth."""
-    columns = _columns(scores, model)
     rows = dict.fromkeys(row for baseline in scores.values() for row in baseline.lines)
-    cells = [(row, *(figure(of.get(row)) for of in columns.values())) for row in rows]
-    return "\n\n".join([table(("macro-F1", *columns), cells), *_few_shots(scores, few_shots)])
+    return "\n\n".join([_rows(scores, model, rows), *_few_shots(scores, fewshot.markdown)])
 
 
 def short(scores: Mapping[str, BaselineScores], model: Mapping[str, float]) -> str:
-    """Lay out the rows of many windows, each as people wore the sensors and in any orientation."""
-    columns = _columns(scores, model)
+    """Lay out the rows of many windows."""
     rows = dict.fromkeys(
         row
         for baseline in scores.values()
         for row, line in baseline.lines.items()
-        if line.everybody.windows >= MANY and not row.endswith(TURNED)
+        if line.everybody.windows >= MANY
     )
-    cells = [
-        (row, *(f"{figure(of.get(row))} / {figure(of.get(row + TURNED))}" for of in columns.values()))
-        for row in rows
-    ]
-    head = (f"macro-F1, rows of {MANY} windows or more: as worn / any orientation", *columns)
-    return "\n\n".join([table(head, cells), *_few_shots(scores, short_few_shots)])
+    return "\n\n".join([_rows(scores, model, rows), *_few_shots(scores, fewshot.short)])
 
 
-def _columns(
-    scores: Mapping[str, BaselineScores], model: Mapping[str, float]
-) -> dict[str, Mapping[str, float]]:
+def _rows(scores: Mapping[str, BaselineScores], model: Mapping[str, float], rows: Iterable[str]) -> str:
     columns = {"the model": model} if model else {}
-    return columns | {
+    columns |= {
         name: {row: line.everybody.macro_f1 for row, line in baseline.lines.items()}
         for name, baseline in scores.items()
     }
+    cells = [(row, *(figure(of.get(row)) for of in columns.values())) for row in rows]
+    return table(("macro-F1", *columns), cells)
 
 
 def _few_shots(
@@ -122,6 +100,15 @@ def _few_shots(
 
 
 def publish(stem: Path, folder: Path, scores: Mapping[str, BaselineScores]) -> None:
-    """Write the scores into the results of a work folder, and the short table into README.md beside the model `stem`."""
+    """Write the scores into the results of a work folder, the short table into DETAILS.md beside the model `stem`.
+
+    Those of the forest go into the tables of `comparison` in README.md, too.
+    """
     model = model_macro_f1(stem)
     add(stem, folder, "baselines", scores, markdown(scores, model), short(scores, model))
+    if forest.NAME in scores:
+        name = f"{stem.name}_{forest.NAME}"
+        sha256 = manifest.read(folder / f"{forest.NAME}.json").sha256
+        lines = scores[forest.NAME].lines
+        comparison.write(stem.parent, name, comparison.scores_of(name, sha256, lines))
+        lay_out(stem.parent, stem.name)

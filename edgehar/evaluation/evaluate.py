@@ -15,15 +15,20 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
+from edgehar.evaluation import unseen
 from edgehar.evaluation.alarms import chi_squared
+from edgehar.evaluation.answers import Answers, answer
 from edgehar.evaluation.measurements import MEASUREMENTS, measure
 from edgehar.evaluation.metrics import Score, calibration, score
-from edgehar.evaluation.plan import DECIDED_ON, NO_ANSWER, Answers, Row, Run, answer, offered, plan
+from edgehar.evaluation.plan import DECIDED_ON, Row, Run, offered, plan
 from edgehar.evaluation.results import RULE, TURNED, Line, Results, Swept, group_means
+from edgehar.evaluation.truth import NO_ANSWER, Words, coarse_answers, held_to, is_certain
+from edgehar.evaluation.unseen import Recordings
 from edgehar.pipeline import manifest, recognizer
+from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
-from edgehar.recordings.datasets import Trial, read_set, set_files
+from edgehar.recordings.datasets import Trial, set_files
 from edgehar.recordings.trials import has_form
 from edgehar.training.progress import Progress
 from edgehar.training.workers import processes
@@ -32,6 +37,8 @@ SETS = ("motionsense", "dsads", "sp_sw_har", "utd_mhad", "berkeley_mhad", "weda_
 """In the order of the table; every other file of the common form is a set of its own behind them."""
 _WORK = "openpack"
 """None of its activities is one that a model here knows: it counts among the events and false alarms."""
+
+_ALL = slice(None)
 
 Load = Callable[[Path], Recognizer]
 """Makes of a model's path what answers for it; a module's function, so that other processes know it."""
@@ -42,13 +49,18 @@ def evaluate(
     folder: Path,
     *,
     only: Sequence[str] = (),
+    unseen_by: Sequence[Path] = (),
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Results:
-    """Score what is in `folder`/imu, or some sets of it; RecordingError if one is broken, ImportError without scipy."""
+    """Score what is in `folder`/imu, or some sets of it, on people whom no model of `unseen_by` has seen either.
+
+    RecordingError if a set is broken, ImportError without scipy.
+    """
     spec = manifest.read(model)
+    recordings = Recordings(folder, left_out(model, *unseen_by))
     names = set_names(folder, only)
-    plans = plan(spec, {name: read_set(folder, name) for name in names})
+    plans = plan(spec, {name: recordings.read(name) for name in names})
     measurements = [name for name in MEASUREMENTS if not only or name in only]
     if {"alarms", "falls"} & set(measurements):
         chi_squared()  # what is missing is named before minutes of scoring
@@ -56,7 +68,7 @@ def evaluate(
     answers: dict[Run, Answers] = {}
     more: dict[str, Any] = {}
     jobs: list[Run | str] = [*measurements, *runs]
-    for done, (job, result) in enumerate(each(model, folder, jobs, workers), start=1):
+    for done, (job, result) in enumerate(each(model, recordings, jobs, workers), start=1):
         if isinstance(job, Run):
             answers[job] = result
         else:
@@ -68,9 +80,15 @@ def evaluate(
     absent = {} if only else {name: "there are no such recordings" for name in SETS if name not in names}
     return replace(
         collected,
+        left_out=unseen.by_set(recordings.left_out),
         skipped=collected.skipped | absent | why,
         more={name: more[name] for name in measurements if name not in why},
     )
+
+
+def left_out(*models: Path) -> unseen.People:
+    """Return all whom one of these models was fitted to."""
+    return frozenset[tuple[str, int]]().union(*(unseen.tuned_on(manifest.read(model)) for model in models))
 
 
 def set_names(folder: Path, only: Sequence[str] = ()) -> list[str]:
@@ -80,12 +98,13 @@ def set_names(folder: Path, only: Sequence[str] = ()) -> list[str]:
     """
     if not (folder / "imu").is_dir():
         raise RecordingError(f"{folder}/imu: no such folder; --data takes the folder that holds imu/*.npz")
-    files = {name: _files(folder, name) for name in (*SETS, _WORK)}
+    present = [name for name in (*SETS, _WORK) if Recordings(folder).has(name)]
+    files = {name: set_files(folder, name) for name in present}
     grouped = {path for paths in files.values() for path in paths}
     others = sorted(
         path.stem for path in (folder / "imu").glob("*.npz") if path not in grouped and has_form(path)
     )
-    names = [name for name in SETS if files[name]] + others
+    names = [name for name in SETS if name in files] + others
     choice = (*names, *MEASUREMENTS)
     unknown = [name for name in only if name not in choice]
     if not names:
@@ -99,29 +118,26 @@ def set_names(folder: Path, only: Sequence[str] = ()) -> list[str]:
     return [name for name in names if not only or name in only]
 
 
-def _files(folder: Path, name: str) -> list[Path]:
-    try:
-        return set_files(folder, name)
-    except RecordingError:
-        return []
-
-
 def each(
-    model: Path, folder: Path, jobs: Sequence[Run | str], workers: int, load: Load = recognizer.load
+    model: Path,
+    recordings: Recordings,
+    jobs: Sequence[Run | str],
+    workers: int,
+    load: Load = recognizer.load,
 ) -> Iterator[tuple[Run | str, Any]]:
     """Yield each job with its result, as they end: passes over sets, and measurements by their name."""
     if workers == 1:
-        yield from ((job, _job(load, model, folder, job)) for job in jobs)
+        yield from ((job, _job(load, model, recordings, job)) for job in jobs)
         return
     with processes(workers) as pool:
-        waiting = {pool.submit(_job, load, model, folder, job): job for job in jobs}
+        waiting = {pool.submit(_job, load, model, recordings, job): job for job in jobs}
         yield from ((waiting[done], done.result()) for done in as_completed(waiting))
 
 
-def _job(load: Load, model: Path, folder: Path, job: Run | str) -> Any:
+def _job(load: Load, model: Path, recordings: Recordings, job: Run | str) -> Any:
     if isinstance(job, str):
-        return measure(job, _model(load, model), folder)
-    return answer(_model(load, model), _trials(folder, job.data), job)
+        return measure(job, _model(load, model), recordings)
+    return answer(_model(load, model), _trials(recordings, job.data), job)
 
 
 @cache
@@ -130,8 +146,8 @@ def _model(load: Load, path: Path) -> Recognizer:
 
 
 @lru_cache(maxsize=1)
-def _trials(folder: Path, name: str) -> list[Trial]:
-    return read_set(folder, name)
+def _trials(recordings: Recordings, name: str) -> list[Trial]:
+    return recordings.read(name)
 
 
 def _collect(
@@ -142,7 +158,7 @@ def _collect(
     sweeps: dict[str, dict[str, Swept]] = {}
     for row in rows:
         pooled = pool([answers[run] for run in row.runs], row.labels)
-        if not len(pooled.true):
+        if not any(is_certain(label) for label in set(pooled.true.tolist())):
             why[row.name] = "no window lies wholly in one of its activities"
         elif row.of:
             condition = row.name.removeprefix(f"{row.of}, ")
@@ -167,7 +183,8 @@ def _collect(
             label: {
                 row.name: lines[row.name].everybody.f1[label]
                 for row in plain
-                if label in lines[row.name].everybody.f1 and not row.runs[0].greater_part
+                if label in lines[row.name].everybody.f1
+                if len(row.runs) == 1 and not row.runs[0].greater_part
             }
             for label in spec.labels
         },
@@ -187,40 +204,56 @@ def pool(answers: Sequence[Answers], labels: Sequence[str]) -> Answers:
 
 def line_of(spec: ModelSpec, row: Row, pooled: Answers) -> Line:
     """Score everybody, and the people decided on and the others where a set has both."""
-    people = [f"{name} {subject}" for name, subjects in DECIDED_ON.items() for subject in subjects]
-    decided_on = np.isin(pooled.person, people)
-    placements = tuple(placement for run in row.runs for placement in run.placements)
+    scored = [unseen.person(word) for word in np.unique(pooled.person).tolist()]
     whole = Line(
-        placements,
-        max(len(offered(spec, run.placements)) for run in row.runs),
-        _scored(pooled, np.ones_like(decided_on)),
+        placements=tuple(placement for run in row.runs for placement in run.placements),
+        offered=max(len(offered(spec, run.placements)) for run in row.runs),
+        everybody=_fine(pooled),
+        coarse=_coarse(spec, pooled),
+        mark=unseen.mark(unseen.tuned_on(spec), scored),
+        is_headline=row.is_headline,
     )
     if row.runs[0].data not in DECIDED_ON:
         return whole
+    looked_at = [f"{name} {subject}" for name, subject in scored if subject in DECIDED_ON[name]]
+    decided_on = np.isin(pooled.person, looked_at)
     return replace(
         whole,
-        decided_on=_scored(pooled, decided_on) if decided_on.any() else None,
-        apart=_scored(pooled, ~decided_on) if not decided_on.all() else None,
+        decided_on=_fine(pooled, decided_on) if decided_on.any() else None,
+        apart=_fine(pooled, ~decided_on) if not decided_on.all() else None,
     )
 
 
-def _scored(pooled: Answers, rows: NDArray[np.bool_]) -> Score:
-    person, true = pooled.person[rows], pooled.true[rows]
-    raw = score(person, true, pooled.predicted[rows])
-    if not all(pooled.state):
-        return raw
-    return replace(raw, decided=score(person, true, pooled.state[rows]))
+def _fine(pooled: Answers, rows: NDArray[np.bool_] | slice = _ALL) -> Score:
+    states = pooled.state[rows] if all(pooled.state) else None
+    return _score(pooled.person[rows], pooled.true[rows], pooled.predicted[rows], states)
+
+
+def _coarse(spec: ModelSpec, pooled: Answers) -> Score:
+    top = LabelTree(spec.labels, spec.tree).top
+    states = np.array([top(state) for state in pooled.state.tolist()]) if all(pooled.state) else None
+    return _score(pooled.person, pooled.true, coarse_answers(spec, pooled.probabilities), states, top)
+
+
+def _score(
+    person: Words, true: Words, answers: Words, states: Words | None, word: Callable[[str], str] = str
+) -> Score:
+    """Score the answers and, if there are such, the states of the decision, said by `word`."""
+    raw = score(person, held_to(true, answers, word), answers)
+    return raw if states is None else replace(raw, decided=score(person, held_to(true, states, word), states))
 
 
 def _swept(row: Row, pooled: Answers, whole: Score) -> Swept:
     judged = pooled.predicted != NO_ANSWER
     macro, of_answered = (
-        score(pooled.person[rows], pooled.true[rows], pooled.predicted[rows]).macro_f1 if rows.any() else 0.0
+        _score(pooled.person[rows], pooled.true[rows], pooled.predicted[rows], None).macro_f1
+        if rows.any()
+        else 0.0
         for rows in (np.ones_like(judged), judged)
     )
     decided = None
     if row.runs[0].is_decided:
-        decided = score(pooled.person, pooled.true, pooled.state).macro_f1
+        decided = score(pooled.person, held_to(pooled.true, pooled.state), pooled.state).macro_f1
     ratio = macro / whole.macro_f1 if whole.macro_f1 else 0.0
     return Swept(macro, round(ratio, 4), round(float(judged.mean()), 4), of_answered, decided)
 
@@ -235,7 +268,7 @@ def _alone(rows: Sequence[Row], lines: Mapping[str, Line]) -> dict[str, list[str
     members: dict[str, list[str]] = {}
     for row in rows:
         [first, *others] = row.runs
-        if row.name not in lines or others or len(first.placements) > 1 or first.greater_part:
+        if row.name not in lines or others or row.of or len(first.placements) > 1 or first.greater_part:
             continue
         if len(lines[row.name].everybody.f1) > 1:
             name = f"{first.data}{TURNED}" if first.turned else first.data

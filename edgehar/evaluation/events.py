@@ -7,16 +7,16 @@ the latency is that of their detection.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
 
 from edgehar.evaluation.markdown import table
 from edgehar.evaluation.plan import decision_of, offered
+from edgehar.evaluation.unseen import Recordings
 from edgehar.evaluation.ward import Ward, by_label, markdown as ward_markdown, pool
 from edgehar.pipeline.recognizer import Recognizer
-from edgehar.recordings.datasets import Trial, joined, read_set
+from edgehar.recordings.datasets import Trial, joined
 from edgehar.recordings.scoring import Boundaries, Segment, merge, score
 from edgehar.training.dataset_windows import taken, windows
 from edgehar.types import Activity, Event, Prediction, Samples
@@ -237,12 +237,12 @@ def _steadiness(courses: Sequence[tuple[float, list[Segment]]]) -> Steadiness:
     )
 
 
-def event_scores(recognizer: Recognizer, folder: Path) -> EventScores:
+def event_scores(recognizer: Recognizer, sets: Recordings) -> EventScores:
     """Score every set with transitions, each sensor alone and all together."""
     courses: dict[str, Course] = {}
     steady: dict[str, dict[str, Steadiness]] = {}
     for name in SETS:
-        trials = read_set(folder, name)
+        trials = sets.read(name)
         for placements in wearings(recognizer, trials):
             title = f"{name} {' + '.join(placements)}"
             scored = course(recognizer, trials, placements)

@@ -7,7 +7,6 @@ the person does. Its two constants were chosen on the people on whom the model w
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
@@ -16,8 +15,9 @@ from numpy.typing import NDArray
 from edgehar.errors import ModelError, RecordingError
 from edgehar.evaluation.markdown import figure, table
 from edgehar.evaluation.plan import DECIDED_ON
+from edgehar.evaluation.unseen import Recordings
 from edgehar.pipeline.recognizer import Recognizer
-from edgehar.recordings.datasets import Trial, read_set
+from edgehar.recordings.datasets import Trial
 from edgehar.training.confusion import Indices, confusion, f1
 from edgehar.training.dataset_windows import windows
 from edgehar.types import FloatArray
@@ -269,9 +269,9 @@ def _shot(
     )
 
 
-def few_shot(recognizer: Recognizer, folder: Path, draws: int = DRAWS) -> list[Shot]:
+def few_shot(recognizer: Recognizer, recordings: Recordings, draws: int = DRAWS) -> list[Shot]:
     """Score MotionSense: the people on whom decisions were taken, the others, and all together."""
-    judged = judge(recognizer, read_set(folder, "motionsense"))
+    judged = judge(recognizer, recordings.read("motionsense"))
     decided_on = np.isin(judged.person, sorted(DECIDED_ON["motionsense"]))
     groups = {"decided on": decided_on, ONLY_SCORED: ~decided_on, "all": np.ones_like(decided_on)}
     return shots(judged, groups, draws)

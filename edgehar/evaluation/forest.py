@@ -2,11 +2,13 @@
 
 import hashlib
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
@@ -17,20 +19,29 @@ from edgehar.pipeline.recognizer import Recognizer
 from edgehar.training import export
 from edgehar.training.build import Build
 from edgehar.training.cache import CachedArrays, cache_key, simulation_key
+from edgehar.training.confusion import Indices
+from edgehar.training.finetune import Finetune
+from edgehar.training.people_split import split
+from edgehar.training.people_views import PeopleViews
+from edgehar.training.people_windows import PeopleWindows
+from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe
-from edgehar.training.synthesize import FOREST_VIEWS, Dataset, Views
+from edgehar.training.synthesize import FOREST_VIEWS, Dataset, Views, normalize
 from edgehar.types import IMU_CHANNELS, FloatArray, Prediction, Window
 
 FOREST_VERSION = 1
 """Raise it with any change that grows another forest on the same windows: in the features or the trees here,
 in the views of `synthesize`, or in what they draw from `motion.imu` (`draw_mountings`, `random_rotations`, `SITES`).
 Then it is grown anew, in minutes."""
+NAME = "random_forest"
 TREES = 300
 """Round number; more change nothing."""
 _LEAF = 5
 """Least windows in a leaf: round number, against trees that learn single windows by heart."""
 _AT_ONCE = 500
 """Windows."""
+_VIEWS = 60_000
+"""Most views of recorded windows, as many as there are simulated ones of the shipped recipe."""
 _BANDS_HZ = (0.3, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Edges of the energy bands: octaves around the step frequency, round numbers."""
 _PAIRS = ((0, 1), (0, 2), (1, 2), (4, 5), (4, 6), (5, 6), (3, 7))
@@ -152,16 +163,79 @@ def load(path: Path) -> Recognizer:
     return Forest(spec, forest)
 
 
-def grow(recipe: Recipe, data: Dataset, workers: int, trees: int = TREES) -> Any:
-    """Grow a forest on one view of each window, drawn as for an epoch of the network; same seed, same trees.
+class Source(Struct, frozen=True):
+    """Windows that a forest is grown on."""
+
+    key: str
+    """Of the windows and of how it grows."""
+    seed: int
+    windows: Callable[[], tuple[FloatArray, Indices]]
+    """Makes the features (n, sensors * 119) and the index of the label (n,)."""
+    describe: Callable[[bytes], ModelSpec]
+    """Makes the manifest of the file's content."""
+    folder: Path
+    workers: int
+    progress: Progress
+
+
+def simulated(build: Build, trees: int = TREES) -> Source:
+    """Return the windows of a build: one view of each, drawn as for an epoch of the network."""
+
+    def windows() -> tuple[FloatArray, Indices]:
+        data = build.windows()
+        return views(build.recipe, data), data.label
+
+    return Source(
+        forest_key(build.recipe, trees),
+        build.recipe.seed,
+        windows,
+        lambda content: export.describe(build.recipe, content, {}),
+        build.folder,
+        build.workers,
+        build.progress,
+    )
+
+
+def recorded(tuning: Finetune, trees: int = TREES) -> Source:
+    """Return the recorded windows that a model is fine-tuned on, as many views as there are windows, drawn as for it.
+
+    Where several labels may be true, one of them by chance.
+    """
+    spec = replace(tuning.spec(), frames=("device",))
+
+    def fitted() -> PeopleWindows:
+        windows = tuning.windows()
+        return windows.take(split(tuning.recipe, windows, spec.window / spec.rate_hz).fitted)
+
+    def windows() -> tuple[FloatArray, Indices]:
+        people, rng = fitted(), np.random.default_rng((tuning.recipe.seed, FOREST_VIEWS))
+        views = PeopleViews(tuning.recipe, spec, people, FOREST_VIEWS)
+        parts = []
+        for first in range(0, min(len(people.source), _VIEWS), _AT_ONCE):
+            x, allowed = views.draw(min(_AT_ONCE, _VIEWS - first))
+            chosen = (allowed * rng.random(allowed.shape)).argmax(axis=1)
+            parts.append((features(normalize(spec, x), spec.rate_hz), chosen))
+        return np.concatenate([x for x, _ in parts]), np.concatenate([label for _, label in parts])
+
+    def describe(content: bytes) -> ModelSpec:
+        provenance = {"tuned_on": tuning.people_of(fitted())}
+        return replace(tuning.spec(), sha256=export.digest(content), provenance=provenance)
+
+    key = _key({"views": _VIEWS}, tuning.state().key, trees)
+    recipe = tuning.recipe
+    return Source(key, recipe.seed, windows, describe, tuning.folder, tuning.workers, tuning.progress)
+
+
+def grow(x: FloatArray, label: Indices, seed: int, workers: int, trees: int = TREES) -> Any:
+    """Grow a forest on features (n, sensors * 119) of windows; same seed, same trees.
 
     Raises:
         ImportError: without scikit-learn.
     """
     forest = _scikit_learn().ensemble.RandomForestClassifier(
-        trees, min_samples_leaf=_LEAF, n_jobs=workers, random_state=recipe.seed % 2**32
+        trees, min_samples_leaf=_LEAF, n_jobs=workers, random_state=seed % 2**32
     )
-    return forest.fit(views(recipe, data), data.label)
+    return forest.fit(x, label)
 
 
 def _scikit_learn() -> Any:
@@ -178,8 +252,8 @@ def views(recipe: Recipe, data: Dataset) -> FloatArray:
     return np.concatenate(parts)
 
 
-def forest(build: Build, trees: int = TREES) -> Path:
-    """Return the file of a random forest on the windows of a build, grown unless it is kept.
+def forest(source: Source, trees: int = TREES) -> Path:
+    """Return the file of a random forest on these windows, grown unless it is kept.
 
     It is a pickle inside an array, so that its key and checksum are seen before it is loaded.
 
@@ -187,17 +261,17 @@ def forest(build: Build, trees: int = TREES) -> Path:
         ConfigError: if it cannot be kept; what lies in its place is another forest, and is not scored.
         ImportError: without scikit-learn.
     """
-    path = build.folder / "random_forest.npz"
-    cached = CachedArrays(path, forest_key(build.recipe, trees))
-    data = build.windows()
+    path = source.folder / f"{NAME}.npz"
+    cached = CachedArrays(path, source.key)
     if cached.load() is None:
-        build.progress(f"growing {trees} trees", 0, 1)
-        content = pickle.dumps(grow(build.recipe, data, build.workers, trees))
+        x, label = source.windows()
+        source.progress(f"growing {trees} trees", 0, 1)
+        content = pickle.dumps(grow(x, label, source.seed, source.workers, trees))
         cached.save({_PICKLE: np.frombuffer(content, np.uint8)})
-        build.progress(f"growing {trees} trees", 1, 1)
+        source.progress(f"growing {trees} trees", 1, 1)
         if not cached.is_good():
             raise ConfigError(f"{path}: not written; make room for it, or give another folder by --work")
-    export.write_manifest(path.with_suffix(""), export.describe(build.recipe, path.read_bytes(), {}))
+    export.write_manifest(path.with_suffix(""), source.describe(path.read_bytes()))
     return path
 
 
@@ -206,5 +280,9 @@ def forest_key(recipe: Recipe, trees: int = TREES, version: int = FOREST_VERSION
     parts = {
         name: msgspec.to_builtins(getattr(recipe, name)) for name in ("sensors", "views", "normalization")
     }
+    return _key(parts, simulation_key(recipe), trees, version)
+
+
+def _key(parts: dict[str, Any], windows: str, trees: int, version: int = FOREST_VERSION) -> str:
     libraries = f"numpy {np.__version__}, scikit-learn {_scikit_learn().__version__}"
-    return cache_key(parts, f"forest {version} of {trees} trees", simulation_key(recipe), libraries)
+    return cache_key(parts, f"forest {version} of {trees} trees", windows, libraries)

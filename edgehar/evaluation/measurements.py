@@ -1,7 +1,6 @@
 """The measurements of an evaluation beside the rows: each under its name, with its tables."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,6 +8,7 @@ from msgspec import Struct
 
 from edgehar.errors import ModelError, RecordingError
 from edgehar.evaluation import alarms, events, falls, fewshot
+from edgehar.evaluation.unseen import Recordings
 from edgehar.pipeline.recognizer import Recognizer
 
 
@@ -16,8 +16,8 @@ class Measurement(Struct, frozen=True):
     """One way to measure, and how its result is shown."""
 
     title: str
-    measure: Callable[[Recognizer, Path], Any]
-    """Takes the folder that holds imu/*.npz; RecordingError or ModelError where it cannot be made."""
+    measure: Callable[[Recognizer, Recordings], Any]
+    """RecordingError or ModelError where it cannot be made."""
     kind: Any
     """Type of the result."""
     table: Callable[[Any], str]
@@ -43,7 +43,7 @@ MEASUREMENTS = {
     ),
     "falls": Measurement(
         "Falls at the wrist, and false alarms on everyday movement",
-        falls.falls,
+        lambda recognizer, recordings: falls.falls(recognizer, recordings.folder),
         falls.Falls | None,
         falls.markdown,
         falls.short,
@@ -58,10 +58,10 @@ MEASUREMENTS = {
 }
 
 
-def measure(name: str, recognizer: Recognizer, folder: Path) -> Any:
+def measure(name: str, recognizer: Recognizer, recordings: Recordings) -> Any:
     """Return the result in plain types; a sentence where it cannot be measured."""
     try:
-        return msgspec.to_builtins(MEASUREMENTS[name].measure(recognizer, folder))
+        return msgspec.to_builtins(MEASUREMENTS[name].measure(recognizer, recordings))
     except (RecordingError, ModelError) as error:
         return str(error)
 

@@ -4,17 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
+from edgehar.evaluation.truth import Words, held_to
 from edgehar.training.calibrate import expected_calibration_error, tempered
 from edgehar.training.confusion import Counts, confusion, f1
-from edgehar.types import FloatArray
+from edgehar.types import OTHER, FloatArray
 
 _DRAWS = 1000
 _SEED = 1
-
-Words = NDArray[np.str_]
 
 
 class Score(Struct, frozen=True):
@@ -24,7 +22,7 @@ class Score(Struct, frozen=True):
     people: int
     accuracy: float
     macro_f1: float
-    """Mean over the labels that truly occur; any other answer is an error."""
+    """Mean over the labels but `other` that truly occur; any other answer is an error."""
     interval: tuple[float, float] | None
     """95 % of the macro-F1 by bootstrap over people; None for fewer than two."""
     weighted_f1: float
@@ -46,14 +44,17 @@ class Confidence(Struct, frozen=True):
 
 
 def score(person: Words, true: Words, predicted: Words) -> Score:
-    """Score one row, (windows,) each; RecordingError if there is no window at all."""
-    if not len(true):
+    """Score one row, (windows,) each; RecordingError if there is no window of a label at all.
+
+    Windows whose truth is `other` count in the accuracy only.
+    """
+    labels = sorted(set(true.tolist()) - {OTHER})
+    if not labels:
         raise RecordingError("no windows to score")
-    labels = sorted(set(true.tolist()))
-    answers = [*labels, *sorted(set(predicted.tolist()) - set(labels))]
+    answers = [*labels, *sorted({*predicted.tolist(), *true.tolist()} - set(labels))]
     index = {answer: i for i, answer in enumerate(answers)}
     row, column = (np.array([index[word] for word in words.tolist()]) for words in (true, predicted))
-    people = [person == name for name in np.unique(person)]
+    people = [(person == name) & (true != OTHER) for name in np.unique(person)]
     by_person = np.stack([confusion(row[of], column[of], len(labels), len(answers)) for of in people])
     counts = by_person.sum(axis=0)
     each = f1(counts)
@@ -61,7 +62,7 @@ def score(person: Words, true: Words, predicted: Words) -> Score:
     return Score(
         windows=len(true),
         people=len(by_person),
-        accuracy=round(float(np.trace(counts) / windows.sum()), 4),
+        accuracy=round(float(np.mean(true == predicted)), 4),
         macro_f1=round(float(each.mean()), 4),
         interval=_interval(by_person),
         weighted_f1=round(float(each @ windows / windows.sum()), 4),
@@ -86,10 +87,11 @@ def _interval(by_person: Counts) -> tuple[float, float] | None:
 def calibration(
     true: Words, probabilities: FloatArray, labels: Sequence[str], temperature: float
 ) -> Confidence:
-    """Measure the windows with an answer; `probabilities` are those at the model's temperature."""
+    """Measure the windows with an answer, whose truth is as the set says it; `probabilities` are at the model's temperature."""
     answered = probabilities.sum(axis=1) > 0
     true, after = true[answered], probabilities[answered]
-    right = np.array(labels)[after.argmax(axis=1)] == true
+    answers = np.array(labels)[after.argmax(axis=1)]
+    right = answers == held_to(true, answers)
     before = tempered(after, 1.0 / temperature)
     return Confidence(
         windows=len(true),

@@ -1,4 +1,4 @@
-"""Confusions of several rows in one picture."""
+"""Pictures of an evaluation: confusions of several rows in one."""
 
 import math
 from collections.abc import Mapping
@@ -34,6 +34,11 @@ def draw(scores: Mapping[str, Score], path: Path) -> None:
         ax.set_axis_off()
     for ax, (name, score) in zip(axes, scores.items(), strict=False):
         _panel(ax, name, score)
+    save(figure, canvas_class, image, path)
+
+
+def save(figure: Any, canvas_class: Any, image: Any, path: Path) -> None:
+    """Write a grey figure, with what `libraries` returned, as a PNG; ConfigError if it cannot be written."""
     canvas = canvas_class(figure)
     canvas.draw()
     # All is grey: one channel of few levels takes a quarter of the bytes.

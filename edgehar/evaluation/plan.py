@@ -1,11 +1,7 @@
-"""The plan of how each set is scored, by sensors, labels and conditions, and the answers of the model.
+"""The plan of how each set is scored, by sensors, labels and conditions.
 
-The sets are chosen by `evaluate.set_names`.
-
-Windows follow each other at 1.28 s and lie wholly inside one trial; the answer is the plain arg-max
-over all labels that the worn sensors offer, and beside it the state of the run-time decision at
-that moment. Nothing is assumed about who is in a file: only whose recordings were looked at
-while the model was designed.
+The sets are chosen by `evaluate.set_names`. Nothing is assumed about who is in a file: only whose recordings were
+looked at while the model was designed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,24 +10,21 @@ from math import isclose
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from edgehar.errors import ModelError
-from edgehar.evaluation.results import TURNED
-from edgehar.motion.imu import random_rotations
+from edgehar.evaluation.results import GREATER_PART, TURNED
+from edgehar.evaluation.truth import is_certain
 from edgehar.pipeline.decision import Decision
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.manifest import ModelSpec
-from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.telling import Telling
 from edgehar.recordings.datasets import Trial
-from edgehar.recordings.scoring import Segment
-from edgehar.training.dataset_windows import HOP_S, Channels, taken, windows
-from edgehar.types import Activity, FloatArray, Prediction
+from edgehar.recordings.labels import possible_labels
+from edgehar.training.dataset_windows import HOP_S, Channels, taken
+from edgehar.types import OTHER
 
 WINDOW_S = 2.56
 """Length of a scored window, s."""
-NO_ANSWER = "no_answer"
 DECIDED_ON: Mapping[str, frozenset[int]] = {
     "motionsense": frozenset(range(1, 7)),
     "dsads": frozenset({1, 2}),
@@ -53,12 +46,11 @@ LABELS: Mapping[str, tuple[str, ...]] = {
         "jumping",
     ),
 }
-"""Activities that a set is scored on whatever the model knows; of other sets, those it offers."""
+"""Activities that a set is scored on whatever the model knows; of other sets, those of which it offers a label."""
 SWEPT = {"motionsense": False, "dsads": True}
 """Sets whose conditions are varied, and whether all their sensors are worn for it."""
 RATES_HZ = (15.0, 20.0, 25.0)
 LOSSES = (0.05, 0.2)
-_SEED = 20
 
 
 class Run(Struct, frozen=True):
@@ -67,7 +59,7 @@ class Run(Struct, frozen=True):
     data: str
     placements: tuple[str, ...]
     labels: tuple[str, ...]
-    """Those of the truth; all else is passed over."""
+    """Those of the truth, in the words of the set; all else is passed over."""
     turned: bool = False
     """Every sensor of every trial in another random orientation."""
     greater_part: bool = False
@@ -75,11 +67,13 @@ class Run(Struct, frozen=True):
     rate_hz: float | None = None
     loss: float = 0.0
     channels: Channels = "all"
+    decides: bool = True
+    """False where nobody wants to know what the decision makes of it."""
 
     @property
     def is_decided(self) -> bool:
         """True if the decision is scored too: on what was recorded, and where it holds through a loss."""
-        return not self.turned and self.rate_hz is None and self.channels == "all"
+        return self.decides and not self.turned and self.rate_hz is None and self.channels == "all"
 
 
 class Row(Struct, frozen=True):
@@ -91,6 +85,8 @@ class Row(Struct, frozen=True):
     """Those of the truth that are scored."""
     of: str = ""
     """The row that it varies, in a sweep."""
+    is_headline: bool = False
+    """True for the row that stands for its set and placement where there is room for one."""
 
 
 class Plan(Struct, frozen=True):
@@ -98,20 +94,6 @@ class Plan(Struct, frozen=True):
 
     rows: list[Row]
     skipped: dict[str, str]
-
-
-class Answers(Struct, frozen=True, eq=False):
-    """Truth and answers of the model, window by window."""
-
-    person: NDArray[np.str_]
-    """Such as `dsads 1`."""
-    true: NDArray[np.str_]
-    predicted: NDArray[np.str_]
-    """The arg-max, or NO_ANSWER."""
-    state: NDArray[np.str_]
-    """State that the decision held at the window's end; empty where none was run."""
-    probabilities: FloatArray
-    """(windows, labels); zero where there is no answer."""
 
 
 def offered(spec: ModelSpec, placements: Sequence[str]) -> tuple[str, ...]:
@@ -144,33 +126,67 @@ def _plan_set(spec: ModelSpec, name: str, trials: Sequence[Trial], made: Plan) -
     if any(len(trial.tracks) > 1 for trial in trials):
         wearings[f"{name} all together"] = recorded
     wearings |= {f"{name} {placement}": (placement,) for placement in recorded}
+    by_row = any(len(trial.truth) > 1 for trial in trials)
+    sides: dict[str, list[Row]] = {}
     for title, wanted in wearings.items():
         placements, why = taken(spec, wanted)
         made.skipped.update({f"{title}: {placement}": reason for placement, reason in why.items()})
         if not placements or (len(wanted) > 1 and len(placements) == 1):
             continue
-        true = {
-            label for trial in trials if set(placements) <= set(trial.tracks) for *_, label in trial.truth
-        }
-        labels = LABELS.get(name, offered(spec, placements))
-        scored = tuple(label for label in labels if label in true and label != "other")
+        scored = _scored(spec, name, trials, placements)
         if not scored:
-            made.skipped[title] = "none of its activities is a label that the model offers there"
+            made.skipped[title] = "none of its activities is for certain a label that the model offers there"
             continue
-        by_row = any(len(trial.truth) > 1 for trial in trials)
         run = Run(name, placements, scored)
-        made.rows.extend(_variants(title, run, by_row=by_row))
+        limb = _limb(placements[0])
+        is_side = len(wanted) == 1 and [_limb(placement) for placement in recorded].count(limb) > 1
+        rows = list(_variants(title, run, by_row=by_row, is_headline=not is_side))
+        made.rows.extend(rows)
+        if is_side:
+            sides.setdefault(limb, []).extend(rows)
         if name in SWEPT and SWEPT[name] == (len(wanted) > 1):
             made.rows.extend(_sweep(title, run, _rate_of(trials)))
+    for limb, rows in sides.items():
+        made.rows.extend(_either(name, limb, rows, by_row=by_row))
 
 
-def _variants(title: str, run: Run, *, by_row: bool) -> Iterator[Row]:
+def _scored(
+    spec: ModelSpec, name: str, trials: Sequence[Trial], placements: Sequence[str]
+) -> tuple[str, ...]:
+    """Choose the activities that a set is scored on; none if the truth of all of them is several labels."""
+    worn = [trial for trial in trials if set(placements) <= set(trial.tracks)]
+    true = dict.fromkeys(label for trial in worn for *_, label in trial.truth)
+    if name in LABELS:
+        return tuple(label for label in LABELS[name] if label in true)
+    labels = set(offered(spec, placements)) - {OTHER}
+    scored = tuple(label for label in true if labels & set(possible_labels(label)))
+    return scored if any(is_certain(label) for label in scored) else ()
+
+
+def _variants(title: str, run: Run, *, by_row: bool, is_headline: bool) -> Iterator[Row]:
     plain = {title: run}
     if by_row:
-        plain[f"{title}, by the greater part"] = replace(run, greater_part=True)
+        plain[f"{title}{GREATER_PART}"] = replace(run, greater_part=True)
     for name, upright in plain.items():
-        yield Row(name, (upright,), run.labels)
+        yield Row(name, (upright,), run.labels, is_headline=is_headline and upright.greater_part is by_row)
         yield Row(f"{name}{TURNED}", (replace(upright, turned=True),), run.labels)
+
+
+def _limb(placement: str) -> str:
+    return placement.removesuffix("_left").removesuffix("_right")
+
+
+def _either(name: str, limb: str, rows: Sequence[Row], *, by_row: bool) -> Iterator[Row]:
+    """Pool the rows of the left and of the right."""
+    kinds = dict.fromkeys((row.runs[0].greater_part, row.runs[0].turned) for row in rows)
+    for greater_part, turned in kinds:
+        pooled = [
+            row for row in rows if (row.runs[0].greater_part, row.runs[0].turned) == (greater_part, turned)
+        ]
+        title = f"{name} either {limb}{GREATER_PART * greater_part}{TURNED * turned}"
+        labels = dict.fromkeys(label for row in pooled for label in row.labels)
+        runs = tuple(row.runs[0] for row in pooled)
+        yield Row(title, runs, tuple(labels), is_headline=greater_part is by_row and not turned)
 
 
 def _sweep(title: str, run: Run, native_hz: float) -> Iterator[Row]:
@@ -194,7 +210,7 @@ def _plan_gestures(spec: ModelSpec, made: Plan) -> None:
             for row in made.rows
             for name in ("utd_mhad", "berkeley_mhad")
             if row.name.startswith(f"{name} wrist") and row.name.endswith(suffix) and not row.of
-            if row.runs[0].turned == bool(suffix)
+            if row.runs[0].turned == bool(suffix) and len(row.runs) == 1
         )
         gestures = tuple(label for label in GESTURES if label in spec.labels)
         if not (runs and gestures):
@@ -202,60 +218,7 @@ def _plan_gestures(spec: ModelSpec, made: Plan) -> None:
                 "the model knows none of them, or there is no set"
             )
         else:
-            made.rows.append(Row(f"gestures at the wrist{suffix}", runs, gestures))
-
-
-def answer(recognizer: Recognizer, trials: Sequence[Trial], run: Run) -> Answers:
-    """Judge all windows of all trials that have what is worn."""
-    words: list[tuple[str, str, str, str]] = []
-    probabilities: list[FloatArray] = []
-    for index, trial in enumerate(trials):
-        true = {label for *_, label in trial.truth}
-        if not (set(run.placements) <= set(trial.tracks) and true & set(run.labels)):
-            continue
-        for label, prediction, state in _of_trial(recognizer, trial, run, index):
-            p, predicted = prediction.probabilities, NO_ANSWER
-            if p is not None:
-                predicted = recognizer.spec.labels[int(np.argmax(p))]
-            words.append((f"{run.data} {trial.subject}", label, predicted, state))
-            probabilities.append(np.zeros(len(recognizer.spec.labels), np.float32) if p is None else p)
-    person, truth, top, held = np.array(words, np.str_).reshape(-1, 4).T
-    judged = np.array(probabilities, np.float32).reshape(-1, len(recognizer.spec.labels))
-    return Answers(person, truth, top, held, judged)
-
-
-def _of_trial(
-    recognizer: Recognizer, trial: Trial, run: Run, index: int
-) -> Iterator[tuple[str, Prediction, str]]:
-    """Yield truth, answer and state of each scored window."""
-    spec, rng = recognizer.spec, np.random.default_rng((_SEED, index))
-    turns = random_rotations(rng, len(run.placements))
-    hop_s = spec.hop / spec.rate_hz if run.is_decided else HOP_S
-    every = round(HOP_S / hop_s)
-    cut = windows(
-        spec,
-        {placement: trial.tracks[placement] for placement in run.placements},
-        hop_s=hop_s,
-        loss=run.loss,
-        rate_hz=run.rate_hz,
-        turn=dict(zip(run.placements, turns, strict=True)) if run.turned else None,
-        channels=run.channels,
-        rng=rng,
-    )
-    decision = decision_of(spec, run.placements) if run.is_decided else None
-    for k, window in enumerate(cut):
-        begin = window.t_end - spec.window / spec.rate_hz
-        true = truth_of(trial.truth, begin, window.t_end, greater_part=run.greater_part)
-        if decision is None and true not in run.labels:
-            continue
-        [prediction] = recognizer.push(window)
-        state = ""
-        if decision:
-            last = decision.push(prediction)[-1]
-            assert isinstance(last, Activity)
-            state = last.state
-        if k % every == 0 and true in run.labels:
-            yield true, prediction, state
+            made.rows.append(Row(f"gestures at the wrist{suffix}", runs, gestures, is_headline=not suffix))
 
 
 def decision_of(spec: ModelSpec, placements: Iterable[str]) -> Decision:
@@ -269,14 +232,3 @@ def decision_of(spec: ModelSpec, placements: Iterable[str]) -> Decision:
         spec.id,
         placements=spec.slots(placements),
     )
-
-
-def truth_of(truth: Sequence[Segment], begin: float, end: float, *, greater_part: bool) -> str | None:
-    """Return the label of a window, s; None if it lies in several or, by the greater part, none fills half of it."""
-    edge = 1e-6
-    for start, stop, label in truth:
-        if start - edge <= begin and end <= stop + edge:
-            return label
-        if greater_part and min(stop, end) - max(start, begin) > 0.5 * (end - begin):
-            return label
-    return None

@@ -1,7 +1,7 @@
 """Files that the results of an evaluation are written to.
 
-All of them go into a work folder that git leaves alone. Beside the model stand, in its manifest and its README.md,
-the few lines that a reader needs.
+All of them go into a work folder that git leaves alone. Beside the model stand the few lines that a reader needs: in its
+manifest, in `scores/NAME.json` and, laid out, between marks in README.md and DETAILS.md.
 """
 
 import logging
@@ -12,8 +12,8 @@ import msgspec
 from msgspec.structs import replace
 
 from edgehar.errors import ConfigError
-from edgehar.evaluation import picture
-from edgehar.evaluation.results import TURNED, Results, metrics
+from edgehar.evaluation import comparison, picture
+from edgehar.evaluation.results import Results, metrics
 from edgehar.evaluation.tables import document, summary
 from edgehar.pipeline import manifest
 from edgehar.training import cache, export
@@ -21,6 +21,8 @@ from edgehar.training.files import check_writable, write_whole
 
 RESULTS = "results.json"
 """Name of the file of a work folder that holds all figures."""
+README, DETAILS = "README.md", "DETAILS.md"
+"""Names of the files beside a model that tables stand in."""
 _END = "<!-- /scores -->"
 _MEND = "--no-write only prints"
 _log = logging.getLogger(__name__)
@@ -38,24 +40,45 @@ def ready(model: Path, folder: Path) -> None:
     cache.make_work_folder(folder)
 
 
-def publish(model: Path, folder: Path, results: Results) -> None:
-    """Write all results into a work folder, and their summary into the manifest and README.md beside the model.
+def publish(model: Path, folder: Path, results: Results, beside: Path | None = None) -> None:
+    """Write all results into a work folder, and what a reader needs of them beside the model.
 
-    The folder gets `results.json`, `results.md` and `confusion.png`. In README.md the summary replaces what stands
-    between `<!-- scores NAME -->` and `<!-- /scores -->`; a README without these marks stays as it is, with a warning.
-    ConfigError, before anything is written, if the model is no longer the one that was scored.
+    The work folder gets `results.json`, `results.md` and `confusion.png`, the manifest its metrics, and the folder
+    `beside`, else the model's, `scores/NAME.json`, a summary in DETAILS.md and the tables of `comparison` in README.md, which
+    replace what stands between `<!-- scores NAME -->` or `<!-- scores NAME table -->` and `<!-- /scores -->`; a file without
+    these marks stays as it is, with a warning. ConfigError, before anything is written, if the model is no longer the
+    one that was scored.
     """
     spec = manifest.read(model)
     if spec.sha256 != results.sha256:
         raise ConfigError(f"{model}: another network than the one that was scored; evaluate it anew")
     cache.make_work_folder(folder)
-    drawn = {name: line.everybody for name, line in results.lines.items() if not name.endswith(TURNED)}
+    drawn = {name: line.everybody for name, line in results.lines.items() if line.is_headline}
     drawn = {name: score for name, score in drawn.items() if len(score.f1) > 1}
     picture.draw(drawn, folder / "confusion.png")
     _write(folder / RESULTS, _with_former(folder / RESULTS, results))
     _write_text(folder / "results.md", document(results) + "\n")
     export.write_manifest(model.with_suffix(""), replace(spec, metrics=metrics(results)))
-    _rewrite(model.with_name("README.md"), spec.name, summary(results))
+    beside = beside or model.parent
+    _rewrite(beside / DETAILS, spec.name, summary(results))
+    comparison.write(beside, spec.name, comparison.scores_of_results(results))
+    lay_out(beside, comparison.stem_of(spec.name))
+
+
+def lay_out(folder: Path, name: str, *, write: bool = True) -> str:
+    """Return the tables of the model `name` and of those that it is compared with, and write them into README.md.
+
+    A README without marks for them is not about this model.
+    """
+    tables = comparison.tables(comparison.read(folder, name))
+    page = folder / README
+    if write and page.is_file() and _begin(f"{name} table") in page.read_text(encoding="utf-8"):
+        _rewrite(page, f"{name} table", tables)
+    return tables
+
+
+def _begin(name: str) -> str:
+    return f"<!-- scores {name} -->"
 
 
 def check(stem: Path, folder: Path, *, write: bool) -> None:
@@ -92,7 +115,7 @@ def _stale(stem: Path, folder: Path) -> str:
 def add(stem: Path, folder: Path, name: str, scores: Any, long: str, short: str) -> None:
     """Put the scores of another command about the model `stem` where `publish` put its own.
 
-    They go into `results.json`, where there is one, their long table into `NAME.md`, and the short one in README.md
+    They go into `results.json`, where there is one, their long table into `NAME.md`, and the short one in DETAILS.md
     between `<!-- scores STEM NAME -->` and `<!-- /scores -->`. ConfigError, before anything is written, if the
     results are those of another network, or the model was not scored yet.
     """
@@ -102,7 +125,7 @@ def add(stem: Path, folder: Path, name: str, scores: Any, long: str, short: str)
     if results:
         _write(folder / RESULTS, replace(results, more={**results.more, name: msgspec.to_builtins(scores)}))
     _write_text(folder / f"{name}.md", long + "\n")
-    _rewrite(stem.with_name("README.md"), f"{stem.name} {name}", short)
+    _rewrite(stem.with_name(DETAILS), f"{stem.name} {name}", short)
 
 
 def read_results(file: Path) -> Results | None:
@@ -137,14 +160,14 @@ def _with_former(file: Path, results: Results) -> Results:
     return replace(results, more=former.more | results.more)
 
 
-def _rewrite(readme: Path, name: str, tables: str) -> None:
-    """Put the tables between the marks of a README; where it has none, a warning tells how to set them."""
-    if not readme.is_file():
+def _rewrite(page: Path, name: str, tables: str) -> None:
+    """Put the tables between the marks of a page; where it has none, a warning tells how to set them."""
+    if not page.is_file():
         return
-    begin = f"<!-- scores {name} -->"
-    before, opened, rest = readme.read_text(encoding="utf-8").partition(begin)
+    begin = _begin(name)
+    before, opened, rest = page.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(_END)
     if not (opened and closed):
-        _log.warning("%s: left as it is; the tables go between %s and %s", readme, begin, _END)
+        _log.warning("%s: left as it is; the tables go between %s and %s", page, begin, _END)
         return
-    _write_text(readme, f"{before}{begin}\n{tables}\n{_END}{after}")
+    _write_text(page, f"{before}{begin}\n{tables}\n{_END}{after}")

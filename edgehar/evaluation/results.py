@@ -9,10 +9,14 @@ from edgehar.evaluation.metrics import Confidence, Score
 
 RULE = (
     "windows of 2.56 s every 1.28 s, wholly inside one trial and one label; arg-max over all labels that the "
-    "worn sensors offer, no smoothing; any other answer is an error; macro-F1 pooled over windows"
+    "worn sensors offer, no smoothing; any other answer is an error; where the truth is one of several labels, each of "
+    "them is right; macro-F1 pooled over windows; coarsely: over the tops of the model's tree of labels"
 )
 TURNED = ", any orientation"
 """End of the name of a row in which every sensor of every trial has another random orientation."""
+
+GREATER_PART = ", by the greater part"
+"""End of the name of a row whose windows have the label that fills more than half of them."""
 
 MANY = 1000
 """Least windows of the rows that the README beside a model shows: round number."""
@@ -26,6 +30,12 @@ class Line(Struct, frozen=True):
     offered: int
     """Labels among which the model chose."""
     everybody: Score
+    coarse: Score
+    """The same, said by the tops of the model's tree of labels."""
+    mark: str
+    """One of `unseen`: how well the model knows who is scored."""
+    is_headline: bool
+    """As in `plan.Row`."""
     decided_on: Score | None = None
     """People whose scores were looked at for design decisions; None where there are none such."""
     apart: Score | None = None
@@ -72,11 +82,13 @@ class Results(Struct, frozen=True):
     """Names of what was not scored, and why."""
     more: dict[str, Any] = {}
     """Results of the other measurements, by their name."""
+    left_out: dict[str, list[int]] = {}
+    """People who are not scored, by set: a model was fitted to them."""
 
 
 def metrics(results: Results) -> dict[str, Any]:
-    """Return what a manifest and `models/README.md` keep: a few figures of each row as people were recorded."""
-    return {name: _few(results, name) for name in results.lines if not name.endswith(TURNED)}
+    """Return what a manifest keeps: a few figures of the rows that stand for a set and placement."""
+    return {name: _few(results, name) for name, line in results.lines.items() if line.is_headline}
 
 
 def _few(results: Results, name: str) -> dict[str, Any]:
@@ -93,6 +105,8 @@ def _few(results: Results, name: str) -> dict[str, Any]:
         "people": score.people,
         "macro_f1": score.macro_f1,
         "interval": score.interval,
+        "coarse": line.coarse.macro_f1,
+        "mark": line.mark,
     } | {key: other.macro_f1 for key, other in macro_f1.items() if other}
 
 

@@ -18,7 +18,7 @@ _ELSEWHERE = {
 def document(results: Results) -> str:
     """Lay out all tables under their titles."""
     parts = {
-        "On people, without a window of theirs": _rows(results),
+        "On people, by placement": _rows(results),
         "Each sensor of a set alone, mean": _means(results),
         "Under other conditions": _sweeps(results),
         "What each label rests on": _evidence(results),
@@ -29,9 +29,9 @@ def document(results: Results) -> str:
 
 
 def summary(results: Results) -> str:
-    """Lay out the few tables that a reader needs."""
+    """Lay out the tables that stand beside the model."""
     parts = {
-        "On people, without a window of theirs": scores_table(metrics(results)),
+        "On people, by placement": scores_table(metrics(results)),
         "Under other conditions": _sweeps(results),
         "What each label rests on": _short_evidence(results),
         **measurements.tables(results.more, short=True),
@@ -45,11 +45,12 @@ def _titled(parts: Mapping[str, str]) -> str:
 
 def scores_table(figures: Mapping[str, Any]) -> str:
     """Lay out metrics as a manifest has them, a line for each row of the evaluation."""
-    head = ("recordings", "windows", "people", "macro-F1 [95 %]")
-    groups = ("decided_on", "apart", "any_orientation", "after_decision")
+    head = ("recordings", "", "windows", "people", "macro-F1 [95 %]")
+    groups = ("coarse", "decided_on", "apart", "any_orientation", "after_decision")
     rows = [
         (
             name,
+            few.get("mark", ""),
             str(few["windows"]),
             str(few["people"]),
             _with_interval(few["macro_f1"], few["interval"]),
@@ -57,15 +58,17 @@ def scores_table(figures: Mapping[str, Any]) -> str:
         )
         for name, few in figures.items()
     ]
-    return table((*head, *(group.replace("_", " ") for group in groups)), rows)
+    return table((*head, *(group.replace("_", " ") for group in groups)), rows, words=(0, 1))
 
 
 def _rows(results: Results) -> str:
     head = (
         "recordings",
+        "",
         "windows",
         "people",
         "macro-F1 [95 %]",
+        "coarse [95 %]",
         "decided on",
         "apart",
         "any orientation",
@@ -78,7 +81,7 @@ def _rows(results: Results) -> str:
         "calibration error at 1 / tempered",
     )
     plain = (name for name in results.lines if not name.endswith(TURNED))
-    return table(head, [_row(results, name) for name in plain])
+    return table(head, [_row(results, name) for name in plain], words=(0, 1))
 
 
 def _row(results: Results, name: str) -> list[str]:
@@ -86,9 +89,11 @@ def _row(results: Results, name: str) -> list[str]:
     s, error = line.everybody, results.calibration.get(name)
     return [
         name,
+        line.mark,
         str(s.windows),
         str(s.people),
         _with_interval(s.macro_f1, s.interval),
+        _with_interval(line.coarse.macro_f1, line.coarse.interval),
         *_groups(line)[1:],
         *(_groups(turned) if turned else [""] * 3),
         f"{s.weighted_f1:.3f}",

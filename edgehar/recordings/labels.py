@@ -45,8 +45,8 @@ _SEATED = ("sitting", OTHER)
 _ON_BOTH_FEET = ("standing", "walking", OTHER)
 """People who stand, take some steps and use their hands."""
 
-# Common sense: who folds clothes stands or sits and moves the hands, who is in a lift stands, who plays basketball does
-# all of these. A stepper or cross trainer is neither stairs nor walking.
+# Common sense: who folds clothes stands or sits and moves the hands, who is in a lift stands, who packs stands and goes
+# between the tables, who plays basketball does all of these. A stepper or cross trainer is neither stairs nor walking.
 _SETS_OF_LABELS: Mapping[str, tuple[str, ...]] = {
     "stairs_up_or_down": ("stairs_up", "stairs_down"),
     "stairs_up_down": ("stairs_up", "stairs_down"),
@@ -54,12 +54,22 @@ _SETS_OF_LABELS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
         ("eating_chips", "eating_pasta", "eating_sandwich", "eating_soup", "eating"), _AT_A_TABLE
     ),
+    **dict.fromkeys(("typing_on_the_keyboard", "typing_on_a_smartphone", "typing_on_a_tablet"), _AT_A_TABLE),
+    **dict.fromkeys(("using_the_computer_mouse", "using_the_touchpad", "writing_with_a_pen"), _AT_A_TABLE),
+    **dict.fromkeys(("scrolling_on_a_smartphone", "scrolling_on_a_tablet", "reading_a_book"), _AT_A_TABLE),
+    **dict.fromkeys(("making_a_phone_call", "scratching", "fidgeting", "idle_hands"), _AT_A_TABLE),
     "null_seated_tasks": _SEATED,
     "standing_elevator": ("standing",),
     "moving_elevator": _ON_BOTH_FEET,
     **dict.fromkeys(("dribbling_ball", "kicking_ball", "playing_catch"), _ON_BOTH_FEET),
     "basketball": ("standing", "walking", "running", "jumping", OTHER),
     "turning": _ON_BOTH_FEET,
+    # Operations of packing work.
+    **dict.fromkeys(
+        ("picking", "relocate_item_label", "assemble_box", "insert_items", "close_box"), _ON_BOTH_FEET
+    ),
+    **dict.fromkeys(("attach_box_label", "scan_label", "attach_shipping_label"), _ON_BOTH_FEET),
+    **dict.fromkeys(("put_on_back_table", "fill_out_order"), _ON_BOTH_FEET),
 }
 
 

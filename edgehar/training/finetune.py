@@ -57,6 +57,8 @@ class Finetune(Struct, frozen=True):
     progress: Progress
     random_start: bool = False
     """Start from weights as the seed draws them, which shows what the base is worth."""
+    kept_as: str = "fit"
+    """Name of the file in the work folder in which the state of the fit is kept."""
 
     @property
     def base(self) -> Path:
@@ -123,7 +125,7 @@ class Finetune(Struct, frozen=True):
 
     def progress_sentence(self) -> str:
         """Say what the same command need not do again."""
-        rounds = fitting.epochs(self._state())
+        rounds = fitting.epochs(self.state())
         done = [] if not rounds else [f"{rounds * finetune_fit.ROUND} of {self.recipe.tuning.steps} steps"]
         if not done and CachedArrays(self.folder / "people.npz", self._windows_key()).is_good():
             done = ["the windows of the recordings"]
@@ -144,7 +146,7 @@ class Finetune(Struct, frozen=True):
             start,
             fitted,
             (simulated.recipe, simulated.windows()) if simulated else None,
-            self._state(),
+            self.state(),
             self.progress,
             random_start=self.random_start,
         )
@@ -190,8 +192,8 @@ class Finetune(Struct, frozen=True):
             "base": None if self.random_start else {"id": base.id, "sha256": base.sha256},
             "training_data": "recordings of people, named under tuned_on"
             + (", and simulated people" if self.recipe.synthetic else ""),
-            "tuned_on": self._people(fitted),
-            "held_out": self._people(held_out),
+            "tuned_on": self.people_of(fitted),
+            "held_out": self.people_of(held_out),
             "seed": self.recipe.seed,
             "steps": self.recipe.tuning.steps,
             "windows": len(fitted.source),
@@ -200,7 +202,7 @@ class Finetune(Struct, frozen=True):
             "libraries": self.libraries,
         }
 
-    def _people(self, windows: PeopleWindows) -> dict[str, list[str | int]]:
+    def people_of(self, windows: PeopleWindows) -> dict[str, list[str | int]]:
         """Name the people of each source; those of sets by their numbers."""
         people: dict[str, list[str | int]] = {}
         for index, some in enumerate(self.recipe.recordings):
@@ -219,10 +221,10 @@ class Finetune(Struct, frozen=True):
         tables |= {"sensors": msgspec.to_builtins(spec.sensors), "grid": [spec.rate_hz, spec.window]}
         return cache_key(tables, f"finetune {FINETUNE_VERSION}", np.__version__)
 
-    def _state(self) -> CachedArrays:
+    def state(self) -> CachedArrays:
         """Name the file in which the state of the fit is kept."""
         recipe = msgspec.to_builtins(replace(self.recipe, name="", version=""))
         start = None if self.random_start else manifest.read(self.base).sha256
         tables = {"recipe": recipe, "base": start, "windows": self._windows_key()}
         key = cache_key(tables, f"finetune {FINETUNE_VERSION}", self.libraries)
-        return CachedArrays(self.folder / "fit.npz", key)
+        return CachedArrays(self.folder / f"{self.kept_as}.npz", key)

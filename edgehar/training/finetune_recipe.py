@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
@@ -111,6 +112,14 @@ def load(path: Path) -> FinetuneRecipe:
     for problem in _problems(recipe):
         raise ConfigError(f"{path}: {problem}")
     return recipe
+
+
+def is_finetuned(path: Path) -> bool:
+    """Tell whether a file is a recipe of fine-tuning, by its `base`; one that cannot be read is none."""
+    try:
+        return "base" in msgspec.toml.decode(read(path).decode("utf-8-sig"))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
 
 
 def changed(

@@ -1,0 +1,94 @@
+"""The people who are scored: not those whom the model has seen.
+
+The manifest of a model that was fitted to recordings of people names them: `provenance["tuned_on"]`, by set. The sets of one
+collection, such as wisdm_phone and wisdm_watch, number the same people alike, so that who was seen with one sensor is
+not scored with another.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from edgehar.errors import ModelError, RecordingError
+from edgehar.pipeline.manifest import ModelSpec
+from edgehar.recordings.datasets import Trial, read_set, set_files
+
+TUNED_ON = "tuned_on"
+"""Key of a manifest's provenance."""
+SEEN = "people it was tuned on"
+OTHERS = "other people of a set it was tuned on"
+NEVER = "set never seen"
+
+People = frozenset[tuple[str, int]]
+"""Sets, each with the number of one person."""
+
+
+class Recordings(Struct, frozen=True):
+    """The sets below `folder`/imu, without people who are left out."""
+
+    folder: Path
+    left_out: People = frozenset()
+
+    def has(self, name: str) -> bool:
+        """Tell whether there are files of this set."""
+        try:
+            return bool(set_files(self.folder, name))
+        except RecordingError:
+            return False
+
+    def read(self, name: str) -> list[Trial]:
+        """Read the trials of one set, of everybody if all are left out; RecordingError as `read_set`."""
+        trials = read_set(self.folder, name)
+        others = [trial for trial in trials if not _is_among(self.left_out, name, trial.subject)]
+        return others or trials
+
+
+def tuned_on(spec: ModelSpec) -> People:
+    """Return the people of sets whom the model was fitted to; ModelError if the manifest says it in another form.
+
+    Who has a name instead of a number is of a user's own recordings.
+    """
+    given: Any = spec.provenance.get(TUNED_ON, {})
+    try:
+        by_set = msgspec.convert(given, dict[str, list[int | str]])
+    except msgspec.ValidationError as error:
+        raise ModelError(
+            f"{spec.id}: provenance.{TUNED_ON}: expected lists of people by set, got another form "
+            f"({error}); export the pair again"
+        ) from None
+    return frozenset(
+        (name, subject) for name, who in by_set.items() for subject in who if isinstance(subject, int)
+    )
+
+
+def by_set(people: People) -> dict[str, list[int]]:
+    """List the people of each set, in order."""
+    return {
+        name: sorted(subject for data, subject in people if data == name)
+        for name in sorted({data for data, _ in people})
+    }
+
+
+def mark(seen: People, scored: Iterable[tuple[str, int]]) -> str:
+    """Say what a model that has seen these people knows of those who are scored, each with the set."""
+    people = set(scored)
+    if any(_is_among(seen, name, subject) for name, subject in people):
+        return SEEN
+    return OTHERS if {name for name, _ in people} & {name for name, _ in seen} else NEVER
+
+
+def _is_among(people: People, name: str, subject: int) -> bool:
+    return any(number == subject and _collection(data) == _collection(name) for data, number in people)
+
+
+def _collection(name: str) -> str:
+    return name.partition("_")[0]
+
+
+def person(word: str) -> tuple[str, int]:
+    """Return set and number of a person who is called such as `dsads 1`."""
+    name, _, number = word.rpartition(" ")
+    return name, int(number)
