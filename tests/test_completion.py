@@ -34,8 +34,8 @@ def offered(*words: str) -> list[str]:
     ("line", "names"),
     [
         ("edgehar mo", ["models"]),
-        ("edgehar models info imu", ["imu_tcn"]),
-        ("edgehar demo --model imu", ["imu_tcn"]),
+        ("edgehar models info imu", ["imu_tcn", "imu_tcn_synthetic"]),
+        ("edgehar demo --model imu_tcn_", ["imu_tcn_synthetic"]),
         ("edgehar record walk.ehr --placement wrist_", ["wrist_left", "wrist_right"]),
         ("edgehar devices test X --profile move", ["movella_dot", "movesense"]),
         ("edgehar run --verb", ["--verbose"]),

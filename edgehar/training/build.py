@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from edgehar import __version__
-from edgehar.pipeline import recognizer
+from edgehar.pipeline import native_stderr, recognizer
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.training import calibrate, export, fit as fitting, weights
 from edgehar.training.cache import CachedArrays, fit_key, simulation_key
@@ -22,6 +23,10 @@ from edgehar.training.weights import Weights
 
 _DRAWS = 2
 """Views of each window of strangers: round number."""
+_START = (
+    rb"WARNING: All log messages before absl::InitializeLog.*\n|I0000 .* oneDNN custom operations are on.*\n"
+)
+"""Lines of TensorFlow on processors with instructions for networks, whatever its level of logging is."""
 _SOURCE = (
     "synthetic only: the procedural body of edgehar.motion, no recordings of people; "
     "its ranges were set beside motionsense 1-6 and dsads 1-2"
@@ -118,10 +123,11 @@ class Build(Struct, frozen=True):
 def fitting_libraries() -> str:
     """Name the libraries that fit, with versions; ImportError before minutes of simulation if a build lacks one."""
     # TensorFlow's C++ side reports each start on stderr, in the middle of the progress bar; --verbose lets it.
-    level = "0" if logging.getLogger().isEnabledFor(logging.DEBUG) else "2"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", level)
-    import keras  # noqa: PLC0415  # loads in seconds; only a build needs it
-    import scipy.optimize  # noqa: PLC0415, F401  # finds the temperature, after the whole fit
-    import tensorflow as tf  # noqa: PLC0415
+    is_verbose = logging.getLogger().isEnabledFor(logging.DEBUG)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if is_verbose else "2")
+    with nullcontext() if is_verbose else native_stderr.without(_START):
+        import keras  # noqa: PLC0415  # loads in seconds; only a build needs it
+        import scipy.optimize  # noqa: PLC0415, F401  # finds the temperature, after the whole fit
+        import tensorflow as tf  # noqa: PLC0415
 
     return f"tensorflow {tf.__version__}, keras {keras.__version__}"
