@@ -122,6 +122,12 @@ class HopAcceleration(Struct, frozen=True):
     """Largest of the three axes."""
     mean: tuple[float, float, float]
     """Mean specific force along the three axes."""
+    least: float = STANDARD_GRAVITY
+    """Smallest length of the specific force: little in free fall."""
+
+
+TimedHops = tuple[tuple[float, Mapping[int, HopAcceleration]], ...]
+"""Hops by the stream time of their end, s; of each the sensors with nothing missing in it."""
 
 
 class Window(Struct, frozen=True, eq=False):
@@ -143,6 +149,8 @@ class Window(Struct, frozen=True, eq=False):
     """Worn sensors, indices into the model's; `coverage` is theirs."""
     hop_accelerations: Mapping[int, HopAcceleration] = {}
     """By sensor, of all worn ones with an accelerometer and no gap in the newest hop, in use or not."""
+    earlier_hops: TimedHops = ()
+    """Those before the newest that no window ended with, oldest first: of the first window alone."""
 
 
 class Prediction(Struct, frozen=True, eq=False):
@@ -163,6 +171,8 @@ class Prediction(Struct, frozen=True, eq=False):
     is_fresh: bool = True
     """The window's."""
     hop_accelerations: Mapping[int, HopAcceleration] = {}
+    """The window's, of the sensors that can tell a fall."""
+    earlier_hops: TimedHops = ()
     """The window's, of the sensors that can tell a fall."""
 
 
@@ -222,3 +232,5 @@ class Event(Struct, frozen=True):
     """Name and version of the model."""
     likeliest: tuple[str, float] | None = None
     """Of a kind the likelier label when it started, and the belief in it, 0..1."""
+    recovered: bool | None = None
+    """True if a fall ended with the wearer up again, False if not seen; None at its start and of all else."""

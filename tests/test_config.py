@@ -1,9 +1,11 @@
 """edgehar.toml: every mistake is one line that says where it is and what to do."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from edgehar.config.read import broker_password, decision_settings, load, parse
 from edgehar.config.schema import Mqtt, json_schema
@@ -393,6 +395,31 @@ def test_a_relative_path_begins_at_the_files_folder(tmp_path: Path, monkeypatch:
 
 def test_a_shipped_models_name_is_no_path() -> None:
     assert parse(GOOD + '[model]\npath = "imu_tcn"\n').model.path == "imu_tcn"
+
+
+def test_a_key_of_a_kind_of_placement_goes_over_the_models_and_leaves_the_others() -> None:
+    parsed = parse(GOOD + "[decision.falls]\nwithin_s = 4\n[decision.falls.wrist]\nneeded = 3\n")
+    falls = Settings().falls
+    model = Settings(falls=replace(falls, suspicion=0.4, wrist=replace(falls.wrist, impact=9.0)))
+    expected = replace(model.falls, within_s=4.0, wrist=replace(model.falls.wrist, needed=3.0))
+    assert decision_settings(parsed, model).falls == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("[decision.falls.wrist]\nneed = 3\n", r"[decision.falls.wrist] has no key `need`"),
+        (
+            "[decision.falls]\nsuspicion = 2\n",
+            "decision.falls.suspicion: expected a number from 0 to 1, got 2",
+        ),
+        ("[decision.falls]\nankle = 2\n", "[decision.falls] has no key `ankle`"),
+        ("[decision]\nfalls = 2\n", "decision.falls: expected a table, which begins with [decision.falls]"),
+    ],
+)
+def test_mistakes_in_the_weights_of_falls_are_told_with_their_place(lines: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        parse(GOOD + lines)
 
 
 def test_the_files_decision_keys_go_over_the_models() -> None:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from edgehar.pipeline.decision import Decision
 from edgehar.pipeline.decision_settings import Settings
+from edgehar.pipeline.fall_settings import FallSettings
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.telling import Telling
 from edgehar.types import STANDARD_GRAVITY, Activity, Event, HopAcceleration, Prediction
@@ -260,7 +261,7 @@ def test_a_fall_is_told_at_once_when_its_aftermath_was_seen() -> None:
     assert states(activities)[:2] == ["walking", "falling"]
     told = next(event for event in events if event.label == "falling")
     assert told.started_at == pytest.approx(100 + 7.5 * HOP_S)
-    assert told.detected_at == pytest.approx(100 + 10 * HOP_S)
+    assert told.detected_at == pytest.approx(100 + 9 * HOP_S)
     assert told.confidence == pytest.approx(0.9)
     [reason] = [a.reason for a in activities if a.t == told.detected_at]
     assert (
@@ -279,25 +280,35 @@ def test_a_fall_ends_when_something_else_is_clear() -> None:
     assert min(shown) >= QUICK.held_threshold > 1 - activities[-1].confidence
 
 
+def test_a_fall_ends_as_recovered_if_the_wearer_is_up_again_by_then() -> None:
+    walks, stays = HopAcceleration(15.0, 8.0, UPRIGHT), HopAcceleration(10.0, 0.5, LYING)
+    for then, hop, recovered in (("lying", stays, False), ("walking", walks, True)):
+        risen = [replace(p, hop_accelerations={0: hop}) for p in fall(then)[12:]]
+        _, events = run(watcher(), [*fall()[:12], *risen])
+        shown = {event.kind: event.recovered for event in events if event.label == "falling"}
+        assert shown == {"activity_started": None, "activity_ended": recovered}
+        assert all(event.recovered is None for event in events if event.label != "falling")
+
+
 def test_what_only_the_network_takes_for_a_fall_is_none() -> None:
     activities, events = run(watcher(), fall(still=9.0))
     assert "falling" not in {event.label for event in events}
     assert states(activities) == ["walking", "lying"]
     waiting = "; wrist was hit with 5.1 g, waits to see whether it was a fall."
-    assert sum(a.reason.endswith(waiting) for a in activities) == 9  # 5 s, and half a hop
+    assert sum(a.reason.endswith(waiting) for a in activities) == 6  # 3 s, and half a hop
 
 
 def test_without_time_for_an_aftermath_a_fall_is_told_as_any_label() -> None:
-    _, events = run(watcher(replace(QUICK, fall_within_s=0)), fall(still=9.0))
+    _, events = run(watcher(replace(QUICK, falls=FallSettings(within_s=0))), fall(still=9.0))
     started = [event.label for event in events if event.kind == "activity_started"]
     assert started == ["walking", "falling", "lying"]
 
 
 def test_a_fall_that_was_suspected_before_the_signal_was_lost_is_forgotten() -> None:
-    before, after = fall()[:10], fall()[10:]
+    before, after = fall()[:9], fall()[9:]
     lost = [says(before[-1].t + (i + 1) * HOP_S, None) for i in range(20)]
     later = [replace(p, t=p.t + 20 * HOP_S) for p in after]
-    _, events = run(watcher(Settings(fall_within_s=60)), [*before, *lost, *later])
+    _, events = run(watcher(Settings(falls=FallSettings(within_s=60))), [*before, *lost, *later])
     assert "falling" not in {event.label for event in events}
 
 
@@ -308,16 +319,16 @@ def test_a_fall_is_told_on_a_window_that_is_too_incomplete_to_be_judged() -> Non
 
 
 def test_who_falls_twice_has_fallen_twice() -> None:
-    twice = [*fall()[:12], *[replace(p, t=p.t + 9 * HOP_S) for p in fall()[5:]]]
+    twice = [*fall(), *fall(t=100 + 20 * HOP_S)]
     activities, events = run(watcher(), twice)
     told = [event for event in events if event.label == "falling" and event.kind == "activity_started"]
     assert len({event.id for event in told}) == 2
-    assert states(activities) == ["walking", "falling", "walking", "falling", "lying"]
+    assert states(activities) == ["walking", "falling", "lying", "walking", "falling", "lying"]
 
 
 def test_who_falls_again_before_anything_else_is_certain_has_fallen_twice() -> None:
     unsure = [replace(p, probabilities=np.array([0.1, 0.1, 0.8], np.float32)) for p in fall()]
-    twice = [*unsure[:12], *[replace(p, t=p.t + 9 * HOP_S) for p in unsure[5:]]]
+    twice = [*unsure, *[replace(p, t=p.t + 20 * HOP_S) for p in unsure]]
     activities, events = run(watcher(), twice)
     assert states(activities)[-1] == "falling"
     assert [event.kind for event in events] == ["activity_started", "activity_ended", "activity_started"]
@@ -374,7 +385,7 @@ any_settings = st.builds(
     kind_threshold=st.just(0.95),
     held_threshold=st.sampled_from([0.0]),
     not_worn_after_s=st.sampled_from([3.0, 10.0]),
-    fall_within_s=st.sampled_from([0.0, 5.0]),
+    falls=st.sampled_from([FallSettings(within_s=0.0), FallSettings()]),
 ).flatmap(
     lambda settings: st.sampled_from([0.0, 0.5, 1.0]).map(
         lambda share: replace(settings, held_threshold=share * settings.threshold)

@@ -6,6 +6,7 @@ from decisions import decision
 
 from edgehar.errors import ConfigError
 from edgehar.pipeline.decision_settings import Settings
+from edgehar.pipeline.fall_settings import FallSettings
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ from edgehar.pipeline.decision_settings import Settings
             r"held_threshold = 0\.5 must be at most kind_threshold = 0\.4",
         ),
         (Settings(no_signal_after_s=0.5), r"no_signal_after_s = 0\.5 must be longer"),
-        (Settings(fall_within_s=1.9), r"fall_within_s = 1\.9 must be 0 or at least 1\.92"),
+        (Settings(falls=FallSettings(within_s=1.2)), r"falls\.within_s = 1\.2 must be 0 or at least 1\.28"),
     ],
 )
 def test_settings_that_contradict_one_another_are_refused(settings: Settings, says: str) -> None:
@@ -45,9 +46,15 @@ def test_settings_out_of_bounds_or_unknown_are_refused(raw: dict[str, Any]) -> N
 
 
 def test_every_setting_has_a_sentence_a_unit_and_bounds() -> None:
-    keys = msgspec.json.schema(Settings)["$defs"]["Settings"]["properties"]
-    assert len(keys) == 14
-    for key, schema in keys.items():
+    tables = msgspec.json.schema(Settings)["$defs"]
+    keys = tables["Settings"]["properties"]
+    assert keys.pop("falls")["description"].endswith(".")
+    assert len(keys) == 9
+    inner = tables["FallSettings"]["properties"]
+    for kind in ("waist", "chest", "wrist"):
+        assert "FallWeights" in str(inner.pop(kind))
+    for key, schema in (keys | inner | tables["FallWeights"]["properties"]).items():
         assert schema["description"].endswith("."), key
-        assert {"unit", "minimum", "maximum", "default"} <= schema.keys(), key
+        assert {"unit", "minimum", "maximum"} <= schema.keys(), key
         assert (schema["unit"] == "s") is key.endswith("_s"), key
+    assert all("default" in schema for schema in (keys | inner).values())

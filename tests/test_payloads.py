@@ -100,6 +100,12 @@ def test_an_end_has_the_id_of_its_start_and_says_when_and_how_long() -> None:
     assert payload["latency_ms"] == {"decision": 500}
 
 
+def test_only_the_end_of_a_fall_says_whether_the_wearer_is_up_again() -> None:
+    for recovered in (True, False):
+        assert payloads.event(replace(ended(), recovered=recovered), to_unix)["recovered"] is recovered
+    assert "recovered" not in payloads.event(ended(), to_unix)
+
+
 def test_a_state_is_one_bare_word_and_its_attributes_stand_apart_both_retained() -> None:
     messages = {m.topic: m for m in payloads.mqtt_messages(activity(), "edgehar/pi", to_unix)}
     state = messages["edgehar/pi/anna/activity"]

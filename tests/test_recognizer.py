@@ -335,8 +335,10 @@ def test_only_accelerations_of_sensors_that_can_tell_a_fall_is_handed_on(model: 
     names = [sensor.name for sensor in model.spec.sensors]
     pocket, chest = names.index("trouser_pocket"), names.index("chest")
     hop = HopAcceleration(30.0, 9.0, (0.0, 0.0, 9.8))
-    [prediction] = model.push(replace(window(model), hop_accelerations={pocket: hop, chest: hop}))
+    hops = {pocket: hop, chest: hop}
+    [prediction] = model.push(replace(window(model), hop_accelerations=hops, earlier_hops=((1.0, hops),)))
     assert prediction.hop_accelerations == {chest: hop}
+    assert prediction.earlier_hops == ((1.0, {chest: hop}),)
 
 
 # -- pairs that do not fit
@@ -495,7 +497,9 @@ def test_a_manifest_that_was_changed_after_it_was_sealed_is_refused_in_one_line(
 
 
 def test_settings_of_an_older_decision_give_way_to_the_defaults_of_todays(pair: Path) -> None:
-    raw = json.loads(pair.read_text()) | {"decision": {"smoothing_s": 2.0, "enter": 0.6, "min_coverage": 0.7}}
+    raw = json.loads(pair.read_text()) | {
+        "decision": {"smoothing_s": 2.0, "fall_peak": 9.0, "min_coverage": 0.7}
+    }
     pair.write_text(json.dumps(raw | {"manifest_sha256": manifest.seal(raw)}))
     assert read(pair).decision == Settings(min_coverage=0.7)
 
@@ -509,14 +513,14 @@ def test_scores_texts_and_the_layout_of_the_file_are_not_sealed(pair: Path) -> N
 
 def test_an_older_pair_without_a_seal_is_loaded(pair: Path) -> None:
     raw = json.loads(pair.read_text())
-    del raw["manifest_sha256"], raw["decision"]["fall_within_s"]  # a key that was added since
+    del raw["manifest_sha256"], raw["decision"]["falls"]  # a key that was added since
     pair.write_text(json.dumps(raw))
     assert load(pair).spec.manifest_sha256 == ""
 
 
 def test_a_key_that_is_added_with_a_default_breaks_no_seal(pair: Path) -> None:
-    rewrite(pair, lambda raw: raw["decision"].pop("fall_within_s"))
-    assert load(pair).spec.decision.fall_within_s == 5.0
+    rewrite(pair, lambda raw: raw["decision"].pop("falls"))
+    assert load(pair).spec.decision.falls == Settings().falls
 
 
 def test_the_shipped_manifest_is_sealed_and_as_it_is_written(pair: Path) -> None:

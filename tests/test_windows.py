@@ -79,8 +79,30 @@ def test_each_sensor_felt_its_own_peak_swing_and_mean_force_in_the_newest_block(
     assert first.peak == pytest.approx(np.hypot(34.0, 10.0))
     assert first.peak_to_peak == pytest.approx(32.0)
     assert first.mean == pytest.approx((3.0, 0.0, 10.0))
-    assert window.hop_accelerations[3] == HopAcceleration(9.0, 0.0, (0.0, 0.0, 9.0))
+    assert first.least == pytest.approx(np.hypot(2.0, 10.0))
+    assert window.hop_accelerations[3] == HopAcceleration(9.0, 0.0, (0.0, 0.0, 9.0), 9.0)
     assert window.peak_to_peak == pytest.approx(32.0)
+
+
+def test_the_first_window_brings_the_hops_before_its_newest() -> None:
+    windows = Windows(96, [0])
+    blocks = [
+        Block(0.64 * (i + 1), np.full((32, 6), i, np.float32), np.ones((32, 1), bool)) for i in range(4)
+    ]
+    assert [windows.push(block) for block in blocks[:2]] == [[], []]
+    (first,), (second,) = (windows.push(block) for block in blocks[2:])
+    # The first block reads nothing but zeros: no accelerometer.
+    assert [(t, {i: hop.mean for i, hop in hops.items()}) for t, hops in first.earlier_hops] == [
+        (0.64, {}),
+        (1.28, {0: (1.0, 1.0, 1.0)}),
+    ]
+    assert second.earlier_hops == ()
+    windows.reset()
+    assert windows.push(blocks[0]) == []
+    windows.reset()
+    windows.push(blocks[1])
+    windows.push(blocks[1])
+    assert len(windows.push(blocks[2])[0].earlier_hops) == 2
 
 
 def swing_of(x: list[float], *, present: Sequence[bool] = (True, True), min_coverage: float = 0.8) -> float:

@@ -8,7 +8,7 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -72,7 +72,7 @@ def parse(text: str, name: str = "edgehar.toml") -> Config:
     """Return the configuration that `text` holds; `name` is the file, named in errors, whose folder paths are relative to."""
     raw = parse_toml(text, name)
     config = _converted(raw, Config, "", text, name)
-    _converted(config.decision, Settings, "decision", text, name)
+    _converted(_over(msgspec.to_builtins(Settings()), config.decision), Settings, "decision", text, name)
     for path, complaint in (*_unusable(raw), *complaints(config)):
         raise ConfigError(f"{_at(name, path, text)}: {complaint}")
     return _anchored(config, Path(name).absolute().parent)
@@ -222,5 +222,15 @@ def model_pair(config: Config) -> Path:
 
 def decision_settings(config: Config, model: Settings) -> Settings:
     """Return the model's decision settings with the configuration's keys put over them."""
-    merged = msgspec.to_builtins(model) | config.decision
+    merged = _over(msgspec.to_builtins(model), config.decision)
     return _converted(merged, Settings, "decision", "", "over the model's own settings")
+
+
+def _over(table: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table with the keys of another put over it, table by table."""
+    return table | {
+        key: _over(table[key], value)
+        if isinstance(value, dict) and isinstance(table.get(key), dict)
+        else value
+        for key, value in above.items()
+    }

@@ -118,7 +118,7 @@ class Forest(Recognizer):
                 w.peak_to_peak,
                 w.excluded_sensors,
                 w.is_fresh,
-                self.fall_evidence(w),
+                *self.fall_evidence(w),
             )
         ]
 

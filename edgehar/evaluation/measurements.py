@@ -42,7 +42,7 @@ MEASUREMENTS = {
         events.short,
     ),
     "falls": Measurement(
-        "Falls at the wrist, and false alarms on everyday movement",
+        "Falls by placement, and false alarms on everyday movement",
         lambda recognizer, recordings: falls.falls(recognizer, recordings.folder),
         falls.Falls | None,
         falls.markdown,

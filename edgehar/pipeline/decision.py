@@ -74,10 +74,11 @@ class Decision:
         self._wearer, self._placements, self._telling = wearer, placements, telling
         self._window_s, self._hop_s = window_s, hop_s
         tree = telling.tree
-        confirms = FALLING in tree.labels and settings.fall_within_s > 0.0
+        confirms = FALLING in tree.labels and settings.falls.within_s > 0.0
         self._falls: FallConfirmation | None = None
         if confirms and telling.finest(FALLING):
-            self._falls = FallConfirmation(tree.labels.index(FALLING), window_s, hop_s, settings)
+            label = tree.labels.index(FALLING)
+            self._falls = FallConfirmation(label, window_s, hop_s, settings.falls, placements)
         self._signal = SignalCheck(settings.no_signal_after_s, window_s, hop_s)
         self._wear = WearCheck(settings, hop_s)
         # A fall that is only suspected is not told.
@@ -195,7 +196,8 @@ class Decision:
         if self._falls and fall is None and held.state == self._telling.finest(FALLING):
             self._belief.rule_out(self._telling.tree.labels.index(FALLING))  # each fall has to be confirmed
         at = min(max(at, held.since), p.t)
-        events = [self._episode.end(at, p)] if self._episode.is_running else []
+        recovered = self._falls.recovered if self._falls and held.state == FALLING else None
+        events = [self._episode.end(at, p, recovered=recovered)] if self._episode.is_running else []
         if state in self._telling:
             confidence = fall.probability if fall else self._telling.of(state, self._belief.now)
             likeliest = self._telling.likeliest(state, self._belief.now)

@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from edgehar.errors import ConfigError, about
+from edgehar.pipeline.fall_settings import FallSettings
 
 
 def _key(unit: str, least: float, most: float, sentence: str) -> Meta:
@@ -59,25 +60,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         float,
         _key("s", 1, 86400, "Time all worn sensors lie still until `not_worn`; who sits is still long."),
     ] = 1800.0
-    # A fall is told once its aftermath was seen (edgehar/pipeline/fall_confirmation.py). 3 g: Abbate et al. 2012
-    # (Pervasive Mob. Comput. 8:883); 60 degrees between upright and lying: Karantonis et al. 2006
-    # (IEEE Trans. Inf. Technol. Biomed. 10:156); suspected is what is more likely a fall than not. The
-    # others are round numbers.
-    fall_suspicion: Annotated[
-        float, _key("1", 0, 1, "Probability from which a fall is suspected; higher: fewer false ones.")
-    ] = 0.5
-    fall_peak: Annotated[
-        float, _key("m/s^2", 0, 1000, "Acceleration that a fall's impact reaches, gravity included.")
-    ] = 29.4
-    fall_turn_deg: Annotated[
-        float, _key("deg", 0, 180, "Angle by which a sensor points elsewhere after a fall than before it.")
-    ] = 60.0
-    fall_still_swing: Annotated[
-        float, _key("m/s^2", 0, 1000, "Peak-to-peak acceleration in a hop below which who fell lies still.")
-    ] = 2.0
-    fall_within_s: Annotated[
-        float, _key("s", 0, 60, "Longest time from impact to lying still; 0: a fall is told like any label.")
-    ] = 5.0
+    falls: Annotated[
+        FallSettings, Meta(description="When a fall is told, by what is seen before, with and after a hit.")
+    ] = FallSettings()
 
     def thresholds(self, node: str, *, is_kind: bool) -> tuple[float, float]:  # noqa: ARG002  # all have the same
         """Return the belief from which a node of the label tree is told, and the one down to which it stays told."""
@@ -89,8 +74,14 @@ REPLACED = {
     "enter": "threshold",
     "stay": "held_threshold",
     **dict.fromkeys(("patience", "dwell_s", "refractory_s"), "mean_stay_s: longer is calmer"),
+    "fall_suspicion": "suspicion in [decision.falls]",
+    "fall_within_s": "within_s in [decision.falls]",
+    **dict.fromkeys(
+        ("fall_peak", "fall_turn_deg", "fall_still_swing"),
+        "the weights in [decision.falls.waist], [decision.falls.chest] and [decision.falls.wrist]",
+    ),
 }
-"""Keys that edgehar had before its decision was a filter, and what does their work now."""
+"""Keys of an older decision, and what does their work now."""
 
 
 @about("decision")

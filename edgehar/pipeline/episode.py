@@ -53,8 +53,8 @@ class Episode:
         self._sum += confidence
         self._windows += 1
 
-    def end(self, at: float, p: Prediction) -> Event:
-        """Return the event of what ran until `at`, s; something must run."""
+    def end(self, at: float, p: Prediction, *, recovered: bool | None) -> Event:
+        """Return the event of what ran until `at`, s; something must run. `recovered` as in `Event`."""
         assert self._started
         event = replace(
             self._started,
@@ -63,6 +63,7 @@ class Episode:
             detected_at=p.t,
             confidence=self._sum / self._windows,
             coverage=p.coverage,
+            recovered=recovered,
         )
         self.reset()
         return event

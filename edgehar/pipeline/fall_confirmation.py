@@ -1,31 +1,28 @@
-"""Confirmation of a suspected fall by what came after it.
+"""Confirmation of a suspected fall by what came before it, with it and after it.
 
-A window of some seconds shows the losing of balance and the impact, and so do running, sitting down
-hard and hitting a table. Who fell lies there: the sensor was hit, then lies still, and points
-elsewhere than before. All three are looked for in the same sensor, hop by hop. The thresholds are the keys
-`fall_*` of `decision_settings`.
+A window of some seconds shows the losing of balance and the impact, and so do running, sitting down hard and hitting a
+table. So a fall is told as soon as all evidence of one hit together is enough, at the earliest a hop after it and at
+the latest `within_s` later: `fall_evidence` collects it, `fall_settings` weighs it by where the sensor is.
 """
 
-from collections import deque
-from collections.abc import Mapping, Sequence
-from math import acos, ceil, degrees, hypot, inf
+from collections.abc import Iterator, Sequence
+from math import inf
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from edgehar.errors import ConfigError
-from edgehar.pipeline.decision_settings import Settings
-from edgehar.types import HopAcceleration, Prediction
+from edgehar.pipeline.fall_evidence import STILL_SWING, Evidence, Hit, Hits, angle_deg, evidence
+from edgehar.pipeline.fall_settings import FallSettings, FallWeights
+from edgehar.types import Prediction
 
-_FALL_S = 0.6
-"""Before the impact, s: from standing it takes 0.7 s (Hsiao and Robinovitch 1998), part of it in the impact's hop."""
-_BEFORE_S = 2.0
-"""For so long before the fall the direction is averaged, s; a round number, about two strides."""
-_STILL_S = 1.2
-"""Time that a sensor has to lie still, s; a round number."""
-
-Vector = tuple[float, float, float]
-"""Specific force along a sensor's axes, m/s²."""
+_ONCE_S = 10.0
+"""After a fall is told none is for so long: who falls rolls, bounces, and gets up; a round number."""
+_UP_HOPS = 3
+"""Who moves for so many hops in a row and is as before is up again; a round number, two seconds."""
+_NEW = -1
+"""Hops moved after a fall that the last window told: until the next, `recovered` is of the fall before."""
+_UP_DEG = 45.0
+"""A sensor that points no further from where it pointed before the fall is as before; a round number."""
 
 
 class Fall(Struct, frozen=True):
@@ -36,21 +33,22 @@ class Fall(Struct, frozen=True):
     sensor: int
     """Index of the one that proves it."""
     probability: float
-    """Largest that the model gave while it was suspected."""
+    """Largest that the model gave a window that holds the impact."""
     peak: float
     """Largest specific force of the impact, m/s²."""
     turn_deg: float
-    """Between the sensor's direction before and after it, degrees."""
+    """Between the sensor's direction before it and now, degrees."""
+    swing: float
+    """Smallest peak-to-peak of a hop after it, m/s²."""
 
 
-class _Hit(Struct, frozen=True):
-    """The impact of a suspected fall."""
-
-    t: float
-    """End of its hop, s."""
-    peak: float
-    before: Vector
-    probability: float
+def log_odds(e: Evidence, weights: FallWeights) -> float:
+    """Return what all evidence says together: a fall is told from 0."""
+    w = weights
+    for_it = (
+        w.network * e.network + w.fell * e.fell + w.impact * e.impact + w.turned * e.turned + w.rest * e.rest
+    )
+    return for_it - w.unrest * e.unrest - w.repeats * e.repeats - w.needed
 
 
 class FallConfirmation:
@@ -59,96 +57,96 @@ class FallConfirmation:
     Args:
         label: index of the label that is suspected.
         window_s, hop_s: the model's, s.
-        settings: all keys that begin with `fall_`.
+        settings: when a fall is told.
+        placements: names of the model's sensors as worn.
 
     Raises:
-        ConfigError: if there is no time to lie still in.
+        ConfigError: if there is no time for anything to follow.
     """
 
-    def __init__(self, label: int, window_s: float, hop_s: float, settings: Settings) -> None:
-        self._label, self._hop_s, self._settings = label, hop_s, settings
-        self._window_s = min(window_s, settings.fall_within_s)
-        self._still_hops = max(1, round(_STILL_S / hop_s))
-        least_s = (self._still_hops + 1) * hop_s
-        if settings.fall_within_s < least_s:
+    def __init__(
+        self,
+        label: int,
+        window_s: float,
+        hop_s: float,
+        settings: FallSettings,
+        placements: Sequence[str | None] = (),
+    ) -> None:
+        self._label, self._window_s, self._hop_s, self._settings = label, window_s, hop_s, settings
+        self._placements = placements
+        if settings.within_s < 2 * hop_s:
             raise ConfigError(
-                f"decision: fall_within_s = {settings.fall_within_s:g} must be 0 or at least {least_s:g}, the "
-                "time to be hit and lie still; change it"
+                f"decision: falls.within_s = {settings.within_s:g} must be 0 or at least {2 * hop_s:g}, the "
+                "time to be hit and to lie or move; change it"
             )
-        self._hops_kept = ceil((window_s + _FALL_S + _BEFORE_S) / hop_s) + self._still_hops
+        self.recovered = False
+        """True if who fell last was up again since."""
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
-        self._hops: deque[tuple[float, Mapping[int, HopAcceleration]]] = deque(maxlen=self._hops_kept)
-        self._hits: dict[int, _Hit] = {}
-        self._confirmed_at = -inf
+        """Forget everything but whether who fell last has recovered."""
+        self._hits: dict[int, Hits] = {}
+        self._told_at = -inf
+        self._told: tuple[int, Hit] | None = None
+        self._moved_hops = 0
 
     @property
     def suspected(self) -> tuple[int, float] | None:
         """The sensor that was hit hardest by what may have been a fall, and its peak, m/s²."""
-        peak, sensor = max(((hit.peak, sensor) for sensor, hit in self._hits.items()), default=(0.0, 0))
-        return (sensor, peak) if self._hits else None
+        least = self._settings.suspicion
+        peaks = [
+            (hit.peak, sensor)
+            for sensor, hits in self._hits.items()
+            for hit in hits.waiting()
+            if hit.probability >= least
+        ]
+        return max(peaks)[::-1] if peaks else None
 
     def push(self, prediction: Prediction) -> list[Fall]:
         """Return the fall that this window confirms, if it does; never two of one impact."""
         p = prediction
-        self._hops.append((p.t, p.hop_accelerations))
-        last = p.t - self._settings.fall_within_s - 0.5 * self._hop_s
-        self._hits = {i: hit for i, hit in self._hits.items() if hit.t > last}
+        for t, hops in (*p.earlier_hops, (p.t, p.hop_accelerations)):
+            for sensor in {*self._hits, *hops}:
+                if sensor not in self._hits:
+                    self._hits[sensor] = Hits(self._window_s, self._hop_s, self._settings.within_s)
+                self._hits[sensor].push(t, hops.get(sensor))
+        self._watch_recovery(p)
         if p.probabilities is not None:
-            probability = float(p.probabilities[self._label])
-            if probability >= self._settings.fall_suspicion:
-                for sensor in {sensor for _, accelerations in self._hops for sensor in accelerations}:
-                    self._suspect(sensor, probability, p.t)
-        for sensor, hit in self._hits.items():
-            turn_deg = self._turn_deg(sensor, hit)
-            if turn_deg is not None and turn_deg >= self._settings.fall_turn_deg:
-                self._hits, self._confirmed_at = {}, p.t
-                return [Fall(hit.t - 0.5 * self._hop_s, sensor, hit.probability, hit.peak, turn_deg)]
-        return []
+            for hits in self._hits.values():
+                hits.judge(p.t, float(p.probabilities[self._label]))
+        if p.t - self._told_at <= _ONCE_S:
+            self._drop()
+        value, sensor, hit = max(self._likely(), default=(-inf, 0, None), key=lambda likely: likely[0])
+        if hit is None or value < 0.0:
+            return []
+        self._drop()
+        self._told_at, self._told, self._moved_hops = p.t, (sensor, hit), _NEW
+        return [
+            Fall(hit.t - 0.5 * self._hop_s, sensor, hit.probability, hit.peak, hit.turn_deg, hit.least_swing)
+        ]
 
-    def _suspect(self, sensor: int, probability: float, t: float) -> None:
-        """Take the hardest hit of the window, unless a harder one is waited for or nothing is known before it."""
-        hops = self._hops_of(sensor)
-        since = max(t - self._window_s, self._confirmed_at) + 0.5 * self._hop_s
-        hits = [(hop.peak, u) for u, hop in hops if u > since and hop.peak >= self._settings.fall_peak]
-        awaited = self._hits.get(sensor)
-        if awaited:
-            probability = max(probability, awaited.probability)
-            hits.append((awaited.peak, awaited.t))
-        if not hits:
+    def _likely(self) -> Iterator[tuple[float, int, Hit]]:
+        """Yield log-odds, sensor and hit of what is suspected."""
+        for sensor, hits in self._hits.items():
+            placement = self._placements[sensor] if sensor < len(self._placements) else None
+            weights = self._settings.at(placement)
+            for hit in hits.followed():
+                if hit.probability >= self._settings.suspicion:
+                    yield log_odds(evidence(hit), weights), sensor, hit
+
+    def _watch_recovery(self, p: Prediction) -> None:
+        """Note when who fell moves on, the sensor that proved it pointing as before."""
+        if self._told is None:
             return
-        peak, at = max(hits)
-        end = at - self._hop_s - _FALL_S
-        before = [hop.mean for u, hop in hops if end - _BEFORE_S < u <= end]
-        if awaited and awaited.t == at:
-            self._hits[sensor] = replace(awaited, probability=probability)
-        elif before or hops[0][0] < at:
-            self._hits[sensor] = _Hit(at, peak, _mean(before or [hops[0][1].mean]), probability)
+        if self._moved_hops == _NEW:
+            self._moved_hops, self.recovered = 0, False
+        sensor, hit = self._told
+        hop = p.hop_accelerations.get(sensor)
+        moves = hop is not None and hop.peak_to_peak > STILL_SWING
+        self._moved_hops = self._moved_hops + 1 if moves else 0
+        if hop and self._moved_hops >= _UP_HOPS and angle_deg(hit.before, hop.mean) <= _UP_DEG:
+            self.recovered = True
 
-    def _turn_deg(self, sensor: int, hit: _Hit) -> float | None:
-        """Return by how much the sensor points elsewhere, degrees; None as long as it does not lie still."""
-        hops = self._hops_of(sensor)[-self._still_hops :]
-        if len(hops) < self._still_hops or hops[0][0] <= hit.t:
-            return None
-        means, most = [hop.mean for _, hop in hops], self._settings.fall_still_swing
-        has_gap = hops[-1][0] - hops[0][0] > (self._still_hops - 0.5) * self._hop_s
-        moves = max(hop.peak_to_peak for _, hop in hops) > most
-        drifts = any(max(axis) - min(axis) > most for axis in zip(*means, strict=True))
-        return None if has_gap or moves or drifts else _angle_deg(hit.before, _mean(means))
-
-    def _hops_of(self, sensor: int) -> list[tuple[float, HopAcceleration]]:
-        return [(t, accelerations[sensor]) for t, accelerations in self._hops if sensor in accelerations]
-
-
-def _mean(vectors: Sequence[Vector]) -> Vector:
-    x, y, z = (sum(axis) / len(vectors) for axis in zip(*vectors, strict=True))
-    return x, y, z
-
-
-def _angle_deg(a: Vector, b: Vector) -> float:
-    """Return the angle between two vectors, degrees; 0 if one of them is zero."""
-    size = hypot(*a) * hypot(*b)
-    along = sum(p * q for p, q in zip(a, b, strict=True))
-    return degrees(acos(min(1.0, max(-1.0, along / size)))) if size else 0.0
+    def _drop(self) -> None:
+        for hits in self._hits.values():
+            hits.drop()

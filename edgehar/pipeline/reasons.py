@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.fall_confirmation import Fall
+from edgehar.pipeline.fall_evidence import STILL_SWING
 from edgehar.pipeline.telling import Telling
 from edgehar.types import NO_SIGNAL, OTHER, STANDARD_GRAVITY, Prediction
 
@@ -42,8 +43,11 @@ class Reasons:
 
     def fallen(self, fall: Fall) -> str:
         """Tell what proves a fall."""
-        hit = self._hit(fall.sensor, fall.peak)
-        return f"A fall: {hit}, then still and {fall.turn_deg:.0f} degrees from where it pointed before."
+        hit, turned = (
+            self._hit(fall.sensor, fall.peak),
+            f"{fall.turn_deg:.0f} degrees from where it pointed before",
+        )
+        return f"A fall: {hit}, then {'still and ' if fall.swing <= STILL_SWING else ''}{turned}."
 
     def without(self, reason: str, excluded: Mapping[int, float]) -> str:
         """Add to a reason which sensors were left out, with the share of their samples that came."""

@@ -5,7 +5,7 @@ manifest's sha256 before any interpreter sees them.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from math import exp
 from pathlib import Path
@@ -17,7 +17,15 @@ from edgehar.errors import ModelError
 from edgehar.pipeline import native_stderr
 from edgehar.pipeline.manifest import ModelSpec, content_of, file_of, read
 from edgehar.pipeline.mounting import level
-from edgehar.types import FALLING, IMU_CHANNELS, FloatArray, HopAcceleration, Prediction, Window
+from edgehar.types import (
+    FALLING,
+    IMU_CHANNELS,
+    FloatArray,
+    HopAcceleration,
+    Prediction,
+    TimedHops,
+    Window,
+)
 
 _WIDTH = len(IMU_CHANNELS)
 _REMARK = rb"INFO: Created TensorFlow Lite XNNPACK delegate for CPU\.\n"
@@ -51,17 +59,28 @@ class Recognizer:
             # Whatever is excluded has less than whatever is not.
             coverage = sorted(w.coverage)[len(excluded)]
             probabilities, embedding = self._judge(w.x, w.worn, tuple(excluded))
-        hops = self.fall_evidence(w)
+        newest, earlier = self.fall_evidence(w)
         return [
             Prediction(
-                w.t_end, probabilities, embedding, coverage, w.peak_to_peak, excluded, w.is_fresh, hops
+                w.t_end,
+                probabilities,
+                embedding,
+                coverage,
+                w.peak_to_peak,
+                excluded,
+                w.is_fresh,
+                newest,
+                earlier,
             )
         ]
 
-    def fall_evidence(self, window: Window) -> dict[int, HopAcceleration]:
-        """Return the newest accelerations of those sensors that can tell a fall."""
-        newest = window.hop_accelerations
-        return {i: acceleration for i, acceleration in newest.items() if self.spec.tells(i, FALLING)}
+    def fall_evidence(self, window: Window) -> tuple[dict[int, HopAcceleration], TimedHops]:
+        """Return the newest accelerations of those sensors that can tell a fall, and the earlier ones."""
+        earlier = tuple([(t, self._telling(hops)) for t, hops in window.earlier_hops])
+        return self._telling(window.hop_accelerations), earlier
+
+    def _telling(self, hops: Mapping[int, HopAcceleration]) -> dict[int, HopAcceleration]:
+        return {i: acceleration for i, acceleration in hops.items() if self.spec.tells(i, FALLING)}
 
     def _judge(
         self, x: FloatArray, worn: tuple[int, ...], excluded: tuple[int, ...]

@@ -46,6 +46,7 @@ class Windows:
         # One sensor after the other, so that its rows are neighbours.
         self._present: NDArray[np.bool_] = np.empty((0, 0), np.bool_)
         self._end = 0
+        self._earlier: list[tuple[float, Mapping[int, HopAcceleration]]] = []
 
     def push(self, block: Block) -> list[Window]:
         """Add a block's rows; return the window that they complete, or nothing yet."""
@@ -53,7 +54,9 @@ class Windows:
         length, end = self._length, self._end
         first = end - length
         if first < 0:
+            self._earlier.append((block.t_end, self._newest_hop(block.x, _NONE)[1]))
             return []
+        earlier, self._earlier = tuple(self._earlier), []
         # As bytes: Python counts so few of them faster than numpy.
         present = self._present
         coverage = tuple([present[i, first:end].tobytes().count(1) / length for i in self._worn])
@@ -67,7 +70,7 @@ class Windows:
         # A copy: its rows are written over as soon as the newest move to the front.
         x = self._rows[first:end].copy()
         peak_to_peak, hops = self._newest_hop(block.x, excluded)
-        return [Window(block.t_end, x, coverage, peak_to_peak, excluded, is_fresh, self._worn, hops)]
+        return [Window(block.t_end, x, coverage, peak_to_peak, excluded, is_fresh, self._worn, hops, earlier)]
 
     def _is_fresh(self, n: int) -> bool:
         """Tell whether any of the newest `n` rows rests on samples of a worn sensor."""
@@ -107,9 +110,11 @@ class Windows:
         x = x[:, self._between]
         top = np.maximum.reduce(x)
         tops, spread = top.tolist(), (top - np.minimum.reduce(x)).tolist()
-        sums, squares = np.add.reduce(x).tolist(), np.maximum.reduce(x * x @ self._of_sensor).tolist()
+        squares = x * x @ self._of_sensor
+        sums = np.add.reduce(x).tolist()
+        most, least = np.maximum.reduce(squares).tolist(), np.minimum.reduce(squares).tolist()
         largest, hops = -1.0, {}
-        for (i, at), square in zip(self._accelerations.items(), squares, strict=True):
+        for k, (i, at) in enumerate(self._accelerations.items()):
             peak_to_peak = max(spread[at])
             # Gravity is never zero: who reads nothing but zeros has no accelerometer.
             if not (peak_to_peak or any(tops[at])):
@@ -119,5 +124,5 @@ class Windows:
             if self._present[i, begin : self._end].tobytes().count(1) == n:
                 x_sum, y_sum, z_sum = sums[at]
                 mean = (x_sum / n, y_sum / n, z_sum / n)
-                hops[i] = HopAcceleration(sqrt(square), peak_to_peak, mean)
+                hops[i] = HopAcceleration(sqrt(most[k]), peak_to_peak, mean, sqrt(least[k]))
         return largest if largest >= 0.0 else inf, hops

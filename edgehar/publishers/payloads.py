@@ -70,7 +70,7 @@ def _likeliest(item: Activity | Event) -> dict[str, Any]:
 
 
 def event(item: Event, to_unix: ToUnixTime) -> dict[str, Any]:
-    """Return an event as a flat object: `ended_at` and `duration_s` only when it ended.
+    """Return an event as a flat object: `ended_at` and `duration_s` only when it ended, `recovered` only of a fall.
 
     `latency_ms.decision` is the time from the true boundary, as estimated, to the window that showed it.
     """
@@ -92,6 +92,8 @@ def event(item: Event, to_unix: ToUnixTime) -> dict[str, Any]:
     if item.ended_at is not None:
         payload["ended_at"] = iso_utc(to_unix(item.ended_at))
         payload["duration_s"] = round(item.ended_at - item.started_at, 3)
+    if item.recovered is not None:
+        payload["recovered"] = item.recovered
     return payload
 
 
