@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
+from edgehar.evaluation.unseen import SEEN, Recordings, mark, tuned_on
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
@@ -59,11 +60,17 @@ class Day(Struct, frozen=True, eq=False):
 
 
 def of_people(recognizer: Recognizer, folder: Path, kept: Path) -> Iterator[Day]:
-    """Yield a day of each person and each way of wearing; `folder` holds the sets, `kept` the network's answers."""
+    """Yield a day of each person and each way of wearing; `folder` holds the sets, `kept` the network's answers.
+
+    Nobody whom the network was fitted to: it is surer of them than of others.
+    """
+    seen = tuned_on(recognizer.spec)
+    recordings = Recordings(folder, seen)
     for name, worn in SETS.items():
         people: dict[int, list[Trial]] = {}
-        for trial in read_set(folder, name):
-            people.setdefault(trial.subject, []).append(trial)
+        for trial in recordings.read(name):
+            if mark(seen, [(name, trial.subject)]) != SEEN:
+                people.setdefault(trial.subject, []).append(trial)
         if name == "selfback_wrist":  # of others nobody says that they may be used
             stated = {trial.subject for trial in read_set(folder, "selfback_thigh")}
             people = {person: trials for person, trials in people.items() if person in stated}

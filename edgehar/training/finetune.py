@@ -84,6 +84,7 @@ class Finetune(Struct, frozen=True):
             version=self.recipe.version,
             labels=(*base.labels, *new),
             sensors=sensors,
+            decision=self.recipe.decision or base.decision,
             temperature=1.0,
             provenance={},
             metrics={},
@@ -184,6 +185,7 @@ class Finetune(Struct, frozen=True):
         for row in finetune_report.rows(self.recipe, held_out, base, tuned):
             rows.append(row)
             self.progress(f"scoring, {row.name}", len(rows), len(rows) + 1)
+        self.progress("scoring", len(rows), len(rows))
         return rows
 
     def _provenance(self, fitted: PeopleWindows, held_out: PeopleWindows, model: Any) -> dict[str, Any]:
@@ -224,6 +226,7 @@ class Finetune(Struct, frozen=True):
     def state(self) -> CachedArrays:
         """Name the file in which the state of the fit is kept."""
         recipe = msgspec.to_builtins(replace(self.recipe, name="", version=""))
+        recipe.pop("decision")
         start = None if self.random_start else manifest.read(self.base).sha256
         tables = {"recipe": recipe, "base": start, "windows": self._windows_key()}
         key = cache_key(tables, f"finetune {FINETUNE_VERSION}", self.libraries)

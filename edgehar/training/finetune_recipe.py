@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from edgehar.errors import ConfigError
+from edgehar.pipeline.decision_settings import Settings
 from edgehar.recordings.csv_files import Columns
 from edgehar.training.recipe import Count, Positive, Share, decode, read
 from edgehar.types import OTHER
@@ -96,6 +97,8 @@ class FinetuneRecipe(Struct, frozen=True, forbid_unknown_fields=True):
     tuning: Tuning
     variation: Variation = Variation()
     synthetic: Synthetic | None = None
+    decision: Settings | None = None
+    """Settings that the manifest will give the decision; else the base's."""
     new_labels: tuple[str, ...] = ()
     """Labels that the base does not know, in the words of the recordings."""
     held_out: Share = 0.2

@@ -21,6 +21,8 @@ from edgehar.types import OTHER
 
 _LABELLED = 0.75
 """Least share of a window that is labelled: round number."""
+_COVERED = 0.8
+"""Least share of its samples that a sensor has in a window, as of simulated ones."""
 _COUNTS = 0.25
 """Least share of a window that an activity fills for its label to be one that may be true."""
 
@@ -133,11 +135,7 @@ def _of_stretch(
     length = spec.window / spec.rate_hz
     for window in windows(spec, tracks, hop_s=hop_s):
         truth = _shares(stretch.truth, window.t_end - length, window.t_end)
-        complete = [
-            i
-            for i, coverage in zip(worn, window.coverage, strict=True)
-            if coverage >= spec.decision.min_coverage
-        ]
+        complete = [i for i, coverage in zip(worn, window.coverage, strict=True) if coverage >= _COVERED]
         if complete and sum(truth.values()) >= _LABELLED:
             x = window.x.reshape(spec.window, len(spec.sensors), 2, 3).transpose(1, 2, 0, 3)
             yield {i: x[i].astype(np.float16) for i in complete}, truth
