@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import re
+import tomllib
 from pathlib import Path
 
 import msgspec
@@ -18,7 +20,7 @@ from edgehar.pipeline.manifest import ModelSpec
 from edgehar.training import cache, export, finetune_recipe, recipe as recipes, weights
 from edgehar.training.build import Build, fitting_libraries
 from edgehar.training.finetune import Finetune
-from edgehar.training.finetune_recipe import FinetuneRecipe
+from edgehar.training.finetune_recipe import FinetuneRecipe, Synthetic
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -160,6 +162,31 @@ def test_what_cannot_be_is_refused_in_one_line(
         recipe[key] = {**recipe[key], **value} if isinstance(value, dict) else value
     with pytest.raises(OperatorError, match=complaint):
         tuning(folder, tmp_path, libraries, msgspec.convert(recipe, FinetuneRecipe)).pair()
+
+
+def test_people_are_simulated_as_the_recipe_beside_says_or_else_as_a_shipped_one(
+    folder: Path, libraries: str, tmp_path: Path
+) -> None:
+    recipe = finetune_recipe.load(folder / "mine.toml")
+    beside = tuning(folder, tmp_path, libraries, recipe).synthetic()
+    assert beside is not None
+    assert beside.recipe.name == "tiny"
+    shipped = replace(recipe, base="imu_tcn", synthetic=Synthetic(share=0.25, windows=60))
+    build = tuning(folder, tmp_path, libraries, shipped).synthetic()
+    assert build is not None
+    assert (build.recipe.name, build.recipe.synthesis.windows) == ("imu_tcn_synthetic", 60)
+    lost = replace(recipe, synthetic=Synthetic(share=0.25, recipe="lost.toml"))
+    with pytest.raises(OperatorError, match=re.escape(f"{folder / 'lost.toml'}: ")):
+        tuning(folder, tmp_path, libraries, lost).synthetic()
+
+
+def test_the_package_brings_what_a_recipe_names_without_a_path() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        wheel = tomllib.load(file)["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert wheel[f"models/{Synthetic(share=0.25).recipe}"] == f"edgehar/models/{Synthetic(share=0.25).recipe}"
+    for source, target in wheel.items():
+        assert (ROOT / source).is_file()
+        assert target == f"edgehar/{source}"
 
 
 def test_the_command_writes_a_pair_with_its_weights_and_tells_what_it_is_worth(

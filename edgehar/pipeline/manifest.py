@@ -185,24 +185,24 @@ def _without_replaced(raw: Any) -> Any:
 
 def available() -> list[Path]:
     """List the manifests of the models that ship with edgehar, by name."""
-    return sorted(path for path in _shipped().glob("*.json") if path.with_suffix(".tflite").is_file())
+    return sorted(path for path in shipped().glob("*.json") if path.with_suffix(".tflite").is_file())
 
 
 def find(name_or_path: Path | str) -> Path:
     """Return the path of a shipped model's manifest, or of a pair's by its path; ModelError says what there is."""
     given = file_of(name_or_path, ".json")
     is_name = str(name_or_path) == given.stem
-    for file in (_shipped() / given, given) if is_name else (given,):
+    for file in (shipped() / given, given) if is_name else (given,):
         if file.is_file():
             return file
-    names = ", ".join(path.stem for path in available()) or f"none in {_shipped()}"
+    names = ", ".join(path.stem for path in available()) or f"none in {shipped()}"
     raise ModelError(
         f"no model {str(name_or_path)!r}: expected the path of a pair or a shipped model's name ({names})"
     )
 
 
-def _shipped() -> Path:
-    """Return the folder of the package's own models; in a checkout they lie beside the package."""
+def shipped() -> Path:
+    """Return the folder of the package's own models and their recipes; in a checkout they lie beside the package."""
     package = Path(__file__).resolve().parents[1]
     inside = package / "models"
     return inside if inside.is_dir() else package.parent / "models"

@@ -108,7 +108,9 @@ class Finetune(Struct, frozen=True):
         wanted = self.recipe.synthetic
         if wanted is None or not wanted.share:
             return None
-        made = recipes.load(self.path.parent / wanted.recipe)
+        beside = self.path.parent / wanted.recipe
+        shipped = manifest.shipped() / wanted.recipe
+        made = recipes.load(shipped if shipped.is_file() and not beside.is_file() else beside)
         if wanted.windows:
             made = replace(made, synthesis=replace(made.synthesis, windows=wanted.windows))
         spec = self.spec()

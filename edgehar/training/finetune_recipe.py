@@ -63,10 +63,10 @@ class Variation(Struct, frozen=True, forbid_unknown_fields=True):
 class Synthetic(Struct, frozen=True, forbid_unknown_fields=True):
     """Simulated windows among the recorded ones, so that nothing is forgotten that no recording shows."""
 
-    recipe: str
-    """Path of the recipe that simulates them, from this one's folder."""
     share: Share
     """Of each batch."""
+    recipe: str = "imu_tcn_synthetic.toml"
+    """Path of the recipe that simulates them, from this one's folder; else one that is shipped."""
     windows: Count | None = None
     """How many are made; else as many as their recipe says."""
 
