@@ -1,6 +1,7 @@
 """CSV of other programs: columns by name, units, order, and what is refused."""
 
 import math
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from numpy.testing import assert_allclose
 
 from edgehar.errors import RecordingError
-from edgehar.recordings.csv_files import Columns, read_csv
+from edgehar.recordings.csv_files import Columns, ForceUnit, TimeUnit, read_csv
 from edgehar.types import ACCELERATION, IMU_CHANNELS, STANDARD_GRAVITY
 
 AXES = ("ax", "ay", "az")
@@ -22,7 +23,12 @@ def written(path: Path, *lines: str) -> Path:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(*[st.floats(-4, 4)] * 6), min_size=2, max_size=20), st.sampled_from(",;\t"))
+@given(
+    st.lists(
+        st.tuples(*[st.floats(-0.7, 0.7)] * 2, st.floats(0.6, 1.4), *[st.floats(-400, 400)] * 3), min_size=2
+    ),
+    st.sampled_from(",;\t"),
+)
 def test_numbers_come_back_in_si_whatever_the_delimiter(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[float, ...]], delimiter: str
 ) -> None:
@@ -46,7 +52,7 @@ def test_numbers_come_back_in_si_whatever_the_delimiter(
 
 
 def test_a_sign_that_some_programs_turn_round_is_turned_back(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.csv", HEAD, "0,0,0,-1", "1,0,0,-1")
+    path = written(tmp_path / "a.csv", HEAD, "0,0,0,-1", "0.1,0,0,-1")
     track, labels = read_csv(path, Columns("t", AXES, acceleration_unit="-g"), "waist")
     assert track.channels == ACCELERATION
     assert track.x[:, 2].tolist() == pytest.approx([STANDARD_GRAVITY] * 2)
@@ -54,7 +60,7 @@ def test_a_sign_that_some_programs_turn_round_is_turned_back(tmp_path: Path) -> 
 
 
 def test_rows_are_put_in_the_order_in_which_they_were_taken_and_holes_passed_over(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.csv", HEAD, "0.02,2,0,0", "0.00,1,0,0", "0.03,,0,0", "0.04,3,0,0")
+    path = written(tmp_path / "a.csv", HEAD, "0.02,2,0,9", "0.00,1,0,9", "0.03,,0,9", "0.04,3,0,9")
     track, _ = read_csv(path, Columns("t", AXES), "wrist")
     assert track.x[:, 0].tolist() == [1.0, 2.0, 3.0]
 
@@ -70,7 +76,12 @@ def test_rows_are_put_in_the_order_in_which_they_were_taken_and_holes_passed_ove
         ([HEAD], "expected two rows of numbers or more, got 0"),
         ([HEAD, "0,0,0,1", "1,zero,0,1"], "line 3, column 'ax': expected a number, got 'zero'"),
         ([HEAD, "0,0,0,1", "1,nan,0,1"], "line 3, column 'ax': expected a number, got 'nan'"),
+        ([HEAD, "0,0,0,1e99", "1,0,0,1"], "line 2, column 'az': expected a number, got '1e99'"),
         ([HEAD, "9,0,0,1", "1,0,0,1"], "column 't' goes back by 8 s"),
+        (
+            ["t;ax;ay;az", "0;0;0;1", "0,01;0;0;1"],
+            "line 3, column 't': expected a number, got '0,01'; write decimal points: between semicolons",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(tmp_path: Path, lines: list[str], complaint: str) -> None:
@@ -86,3 +97,101 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
         read_csv(tmp_path / "a.csv", Columns("t", AXES), "wrist")
     with pytest.raises(RecordingError, match="No such file"):
         read_csv(tmp_path / "b.csv", Columns("t", AXES), "wrist")
+
+
+def test_cells_may_be_quoted_and_stand_behind_a_space(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", f"{HEAD}, did", '0, 0, 0, "9.8", "up, down"', "0.02, 0, 0, 9.8, walk")
+    track, labels = read_csv(path, Columns("t", AXES, label="did"), "wrist")
+    assert labels == ["up, down", "walk"]
+    assert track.x[:, 2].tolist() == pytest.approx([9.8, 9.8])
+
+
+@pytest.mark.parametrize(
+    ("acceleration", "unit", "complaint"),
+    [
+        (
+            1.0,
+            "m/s^2",
+            "got 1 m/s^2; gravity must be in it; `acceleration_unit` is taken as 'm/s^2', is it 'g'?",
+        ),
+        (
+            9.81,
+            "g",
+            "got 96.2 m/s^2; gravity must be in it; `acceleration_unit` is taken as 'g', is it 'm/s^2'?",
+        ),
+        (
+            -9.81,
+            "-g",
+            "got 96.2 m/s^2; gravity must be in it; `acceleration_unit` is taken as '-g', is it 'm/s^2'?",
+        ),
+        (
+            0.3,
+            "m/s^2",
+            "got 0.3 m/s^2; gravity must be in it; `acceleration_unit` is taken as 'm/s^2', and counts, or mg,",
+        ),
+        (
+            1000.0,
+            "g",
+            "got 9.81e+03 m/s^2; gravity must be in it; `acceleration_unit` is taken as 'g', and counts, or mg,",
+        ),
+    ],
+)
+def test_what_cannot_be_acceleration_with_gravity_is_refused(
+    tmp_path: Path, acceleration: float, unit: ForceUnit, complaint: str
+) -> None:
+    path = written(tmp_path / "a.csv", HEAD, *(f"{i / 50},0,0,{acceleration}" for i in range(20)))
+    with pytest.raises(RecordingError) as caught:
+        read_csv(path, Columns("t", AXES, acceleration_unit=unit), "wrist")
+    assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("times", "unit", "complaint"),
+    [
+        (
+            [20 * i for i in range(50)],
+            "s",
+            "got one every 20 s in the median; `time_unit` is taken as 's', is it 'ms'?",
+        ),
+        ([20_000 * i for i in range(50)], "s", "is it 'us'?"),
+        ([20_000_000 * i for i in range(50)], "s", "is it 'ns'?"),
+        (
+            [i / 50 for i in range(50)],
+            "ms",
+            "every 2e-05 s in the median; `time_unit` is taken as 'ms', is it 's'?",
+        ),
+        ([i // 50 for i in range(200)], "s", "stamps of whole seconds, say, are too coarse"),
+        ([5 * i for i in range(50)], "s", "is it 'ms'?"),
+        ([i * 700_000 for i in range(50)], "ms", "times are a count of s, ms, us or ns"),
+    ],
+)
+def test_times_in_another_unit_are_refused(
+    tmp_path: Path, times: list[float], unit: TimeUnit, complaint: str
+) -> None:
+    path = written(tmp_path / "a.csv", HEAD, *(f"{t},0,0,9.8" for t in times))
+    with pytest.raises(RecordingError) as caught:
+        read_csv(path, Columns("t", AXES, time_unit=unit), "wrist")
+    assert "column 't': expected a sample every 0.002 to 0.2 s" in str(caught.value)
+    assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize("rate_hz", [5.0, 500.0])
+def test_the_slowest_and_the_fastest_sensors_are_read(tmp_path: Path, rate_hz: float) -> None:
+    path = written(tmp_path / "a.csv", HEAD, *(f"{1e9 + i / rate_hz},0,0,9.8" for i in range(100)))
+    track, _ = read_csv(path, Columns("t", AXES), "wrist")
+    assert track.t[-1] == pytest.approx(99 / rate_hz, abs=1e-5)
+
+
+def test_ten_hours_fit_into_the_memory_of_a_small_computer(tmp_path: Path) -> None:
+    rows = 20_000
+    row = ",0.12345,1.2345,9.81234,0.1234,0.2345,0.3456,walking"
+    path = written(tmp_path / "a.csv", f"{HEAD},gx,gy,gz,did", *(f"{i / 100}{row}" for i in range(rows)))
+    columns = Columns("t", AXES, angular_rate=("gx", "gy", "gz"), label="did")
+    tracemalloc.start()
+    try:
+        read_csv(path, columns, "wrist")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Ten hours at 100 Hz are 3.6 million rows.
+    assert peak / rows * 3_600_000 < 500e6

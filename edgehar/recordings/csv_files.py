@@ -2,6 +2,9 @@
 
 import csv
 import math
+import re
+import sys
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -28,6 +31,12 @@ _FORCES: Mapping[ForceUnit, float] = {
 _TURNS: Mapping[TurnUnit, float] = {"rad/s": 1.0, "deg/s": math.pi / 180.0}
 _BACKWARDS_S = 1.0
 """Rows that came in another order than they were taken are sorted; more than this is another recording, s."""
+_PERIODS_S = (0.002, 0.2)
+"""From one sample to the next in the median, s: 500 to 5 Hz, about ten times round every usual rate."""
+_GRAVITIES = (0.5, 2.0)
+"""Median of the length of specific force, g: people are at rest, or move about a mean of 1 g."""
+_LARGEST = 1e30
+"""A number beyond this is none of a sensor's."""
 
 
 class Columns(Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,59 +59,109 @@ class Columns(Struct, frozen=True, forbid_unknown_fields=True):
 def read_csv(path: Path, columns: Columns, placement: str) -> tuple[Samples, list[str]]:
     """Read one sensor's samples, m/s² and rad/s, times in s from the first, and the label of each ("" for none).
 
-    RecordingError says which column or row does not fit, and what was expected.
+    RecordingError says which column or row does not fit, or which unit cannot be what it is taken as.
     """
-    numeric = [columns.time, *columns.acceleration, *(columns.angular_rate or ())]
-    rows: list[list[float]] = []
-    labels: list[str] = []
-    for numbers, label in _rows(path, numeric, columns.label):
-        rows.append(numbers)
-        labels.append(label)
-    if len(rows) < 2:
-        raise RecordingError(f"{path}: expected two rows of numbers or more, got {len(rows)}")
-    table = np.array(rows, np.float64)
-    t: Times = table[:, 0] * _SECONDS[columns.time_unit]
-    order = np.argsort(t, kind="stable")
+    t, values, labels = _table(path, columns)
+    if len(t) < 2:
+        raise RecordingError(f"{path}: expected two rows of numbers or more, got {len(t)}")
     late = float((np.maximum.accumulate(t) - t).max())
     if late > _BACKWARDS_S:
         raise RecordingError(
             f"{path}: column {columns.time!r} goes back by {late:g} s; expected one recording with times that grow "
             f"(its unit is taken as {columns.time_unit!r})"
         )
-    units = [_FORCES[columns.acceleration_unit]] * 3 + [_TURNS[columns.angular_rate_unit]] * 3
-    values: FloatArray = (table[order, 1:] * units[: table.shape[1] - 1]).astype(np.float32)
+    if late > 0.0:
+        order = np.argsort(t, kind="stable")
+        t, values, labels = t[order], values[order], [labels[i] for i in order]
+    _check_period(path, columns, t)
+    _check_gravity(path, columns, values)
     channels = IMU_CHANNELS if columns.angular_rate else ACCELERATION
-    times: Times = t[order] - t[order[0]]
-    return Samples(placement, times, values, channels), [labels[i] for i in order]
+    return Samples(placement, t - t[0], values, channels), labels
 
 
-def _rows(path: Path, numeric: Sequence[str], label: str | None) -> Iterator[tuple[list[float], str]]:
-    """Yield the numbers and the label of each row; rows in which a number is missing are passed over."""
+def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and cells of each row of CSV; its delimiter is what its first line holds most of.
+
+    RecordingError says that there is no such file, or no CSV in UTF-8.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, _dialect(file.readline()))
+            delimiter = max(",;\t", key=file.readline().count)
             file.seek(0)
-            head = [name.strip() for name in next(reader, [])]
-            indices = [_index(path, head, name) for name in numeric]
-            label_index = None if label is None else _index(path, head, label)
+            reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
             for row in reader:
-                cells = [row[i].strip() if i < len(row) else "" for i in indices]
-                if all(cells):
-                    named = "" if label_index is None or label_index >= len(row) else row[label_index].strip()
-                    yield _numbers(path, reader.line_num, numeric, cells), named
+                yield reader.line_num, [cell.strip() for cell in row]
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise RecordingError(f"{path}: expected CSV in UTF-8, got something else ({error})") from error
 
 
-def _dialect(first_line: str) -> type[csv.Dialect]:
-    """Return the dialect whose delimiter the first line holds most of: a comma, a semicolon or a tab."""
+def _table(path: Path, columns: Columns) -> tuple[Times, FloatArray, list[str]]:
+    """Return times, s, what was measured, (rows, 3 or 6), m/s² and rad/s, and labels; in bytes of few per number.
 
-    class Found(csv.excel):
-        delimiter = max(",;\t", key=first_line.count)
+    Rows in which a number is missing are passed over.
+    """
+    numeric = [columns.time, *columns.acceleration, *(columns.angular_rate or ())]
+    rows = read_rows(path)
+    _, head = next(rows, (1, []))
+    indices = [_index(path, head, name) for name in numeric]
+    label_index = len(head) if columns.label is None else _index(path, head, columns.label)
+    times, measured, labels = array("d"), array("f"), list[str]()
+    for line, row in rows:
+        cells = [row[i] if i < len(row) else "" for i in indices]
+        if all(cells):
+            t, *numbers = _numbers(path, line, numeric, cells)
+            times.append(t)
+            measured.extend(numbers)
+            labels.append(sys.intern(row[label_index]) if label_index < len(row) else "")
+    units = [_FORCES[columns.acceleration_unit]] * 3 + [_TURNS[columns.angular_rate_unit]] * 3
+    width = len(numeric) - 1
+    values: FloatArray = np.array(measured, np.float32).reshape(-1, width)
+    values *= np.array(units[:width], np.float32)
+    return np.array(times) * _SECONDS[columns.time_unit], values, labels
 
-    return Found
+
+def _check_period(path: Path, columns: Columns, t: Times) -> None:
+    """Refuse times that no sensor of movement has, as those in another unit are; RecordingError names it."""
+    low, high = _PERIODS_S
+    # To the µs: differences of 0.2 s are not all 0.2 in binary.
+    period = round(float(np.median(np.diff(t))), 6)
+    if low <= period <= high:
+        return
+    taken = columns.time_unit
+    fitting = [
+        unit for unit, seconds in _SECONDS.items() if low <= period / _SECONDS[taken] * seconds <= high
+    ]
+    if fitting:
+        remedy = f"is it {fitting[0]!r}?"
+    elif period == 0.0:
+        remedy = "most rows have the time of the row before: stamps of whole seconds, say, are too coarse"
+    else:
+        remedy = "times are a count of s, ms, us or ns from any moment"
+    raise RecordingError(
+        f"{path}: column {columns.time!r}: expected a sample every {low:g} to {high:g} s, got one every {period:g} s "
+        f"in the median; `time_unit` is taken as {taken!r}, {remedy}"
+    )
+
+
+def _check_gravity(path: Path, columns: Columns, values: FloatArray) -> None:
+    """Refuse acceleration without gravity or in another unit; RecordingError names the one it may be in."""
+    low, high = _GRAVITIES[0] * STANDARD_GRAVITY, _GRAVITIES[1] * STANDARD_GRAVITY
+    median = float(np.median(np.linalg.norm(values[:, :3], axis=1)))
+    if low <= median <= high:
+        return
+    taken = columns.acceleration_unit
+    per_unit = median / abs(_FORCES[taken])
+    other: ForceUnit = "m/s^2" if taken.endswith("g") else "g"
+    if low <= per_unit * _FORCES[other] <= high:
+        remedy = f"is it {other!r}?"
+    else:
+        remedy = "and counts, or mg, must be made one of the units"
+    raise RecordingError(
+        f"{path}: acceleration: expected a median of {low:.1f} to {high:.1f} m/s^2, got {median:.3g} m/s^2; gravity "
+        f"must be in it; `acceleration_unit` is taken as {taken!r}, {remedy}"
+    )
 
 
 def _index(path: Path, head: Sequence[str], name: str) -> int:
@@ -121,7 +180,10 @@ def _numbers(path: Path, line: int, names: Sequence[str], cells: Sequence[str]) 
             number = float(cell)
         except ValueError:
             number = math.nan
-        if not math.isfinite(number):
-            raise RecordingError(f"{path}: line {line}, column {name!r}: expected a number, got {cell!r}")
+        if not abs(number) < _LARGEST:
+            problem = f"{path}: line {line}, column {name!r}: expected a number, got {cell!r}"
+            if re.fullmatch(r"[-+]?\d*,\d+", cell):
+                problem += "; write decimal points: between semicolons or tabs `sed -i s/,/./g` does it"
+            raise RecordingError(problem)
         numbers.append(number)
     return numbers
