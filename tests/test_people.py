@@ -1,5 +1,6 @@
 """Recordings of people as a fine-tuning recipe lists them: read, cut, split and shown."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,16 +8,19 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from msgspec.structs import replace
 from people_sets import simulate
+from phones import ANDROID, FACE_UP, TURNING, event, recording
 
+from edgehar.devices.sensor_server import ACCELEROMETER, GYROSCOPE
 from edgehar.errors import ConfigError, RecordingError
 from edgehar.pipeline import manifest
 from edgehar.recordings.csv_files import Columns
+from edgehar.recordings.ehr import Header, Writer
 from edgehar.training import people, people_windows
 from edgehar.training.finetune_recipe import FinetuneRecipe, Recordings, Tuning, Variation
 from edgehar.training.people_split import split
 from edgehar.training.people_views import PeopleViews, relatives, shares, twins
 from edgehar.training.people_windows import PeopleWindows
-from edgehar.types import IMU_CHANNELS, STANDARD_GRAVITY
+from edgehar.types import IMU_CHANNELS, STANDARD_GRAVITY, Stream
 
 SPEC = manifest.read(manifest.find("imu_tcn"))
 WRIST, OTHER_WRIST = (index for index, _ in enumerate(SPEC.sensors[:2]))
@@ -208,10 +212,107 @@ def test_an_unknown_label_wants_to_be_new_or_something_that_the_model_knows(tmp_
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "imu").mkdir()
     with pytest.raises(ConfigError, match="--data takes the folder"):
-        people.read(Recordings(set="walks"), None, tmp_path)
+        list(people.read(Recordings(set="walks"), None, tmp_path))
     with pytest.raises(RecordingError, match=r"walks\.npz: no such file"):
-        people.read(Recordings(set="walks"), tmp_path, tmp_path)
+        list(people.read(Recordings(set="walks"), tmp_path, tmp_path))
     columns = [f"hat.{channel}" for channel in IMU_CHANNELS]
     simulate(tmp_path / "imu" / "hats.npz", (("walking", 6.0),), columns=columns)
     with pytest.raises(ConfigError, match=r"hats: no window of 2\.56 s with a label, worn where imu_tcn"):
         cut(recipe(Recordings(set="hats")), tmp_path)
+    with pytest.raises(ConfigError, match=r"expected a pattern beside the recipe \(Non-relative"):
+        list(people.read(Recordings(files=f"{tmp_path}/*.ehr"), None, tmp_path))
+
+
+def recorded(path: Path, profile: str, bodies: Iterable[bytes], wearer: str = "wearer") -> Path:
+    with Writer(path, Header(wearer, (Stream("wrist_left", profile),), 1.7e9)) as writer:
+        for i, body in enumerate(bodies):
+            writer.push(0.01 * i, 0, body)
+    return path
+
+
+def apart(kinds: Sequence[str]) -> list[bytes]:
+    """Return what a phone sends each 10 ms, one kind at a time, whose rate of turn grows by 1 rad/s each second."""
+    bodies = []
+    for i in range(2000):
+        kind, t = kinds[i % len(kinds)], 0.01 * i
+        values = (0.0, 0.0, STANDARD_GRAVITY) if kind == ACCELEROMETER else (t, 2.0 * t, 0.0)
+        bodies.append(event(kind, i * 10_000_000, values))
+    return bodies
+
+
+@pytest.mark.parametrize("first", [ACCELEROMETER, GYROSCOPE])
+def test_acceleration_and_rate_of_turn_that_came_apart_stand_side_by_side(tmp_path: Path, first: str) -> None:
+    kinds = (first, GYROSCOPE if first == ACCELEROMETER else ACCELEROMETER)
+    recorded(tmp_path / "anna.ehr", "sensor_server", apart(kinds))
+    [stretch] = people.read(Recordings(files="*.ehr", label="walking"), None, tmp_path)
+    track = stretch.tracks["wrist_left"]
+    # The reader holds the last message until the next.
+    assert (track.channels, len(track.t)) == (IMU_CHANNELS, 999)
+    assert (np.diff(track.t) > 0.0).all()
+    assert track.x[:, 2] == pytest.approx(STANDARD_GRAVITY, abs=1e-4)
+    # Ends are held, between them lies a straight line: a sample of each kind is 20 ms from the next.
+    assert track.x[5:-5, 3] == pytest.approx(track.t[5:-5], abs=0.03)
+    assert track.x[5:-5, 4] == pytest.approx(2.0 * track.t[5:-5], abs=0.06)
+
+
+def test_a_phone_that_sends_both_in_one_message_keeps_both(tmp_path: Path) -> None:
+    recorded(tmp_path / "anna.ehr", "sensor_logger", recording(20, ANDROID))
+    [stretch] = people.read(Recordings(files="*.ehr", label="walking"), None, tmp_path)
+    assert stretch.tracks["wrist_left"].channels == IMU_CHANNELS
+    assert stretch.tracks["wrist_left"].x[-1] == pytest.approx((*FACE_UP, *TURNING), abs=1e-3)
+
+
+def test_a_sensor_that_sends_no_acceleration_is_refused(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "anna.ehr", "sensor_server", apart([GYROSCOPE]))
+    with pytest.raises(RecordingError) as caught:
+        list(people.read(Recordings(files="*.ehr", label="walking"), None, tmp_path))
+    assert str(caught.value).startswith(f"{path}: wrist_left: expected acc_x, acc_y, acc_z, got gyr_x, gyr_y")
+
+
+def test_each_ehr_file_is_a_person_unless_one_is_named(tmp_path: Path) -> None:
+    for name in ("anna", "ben"):
+        recorded(tmp_path / f"{name}.ehr", "sensor_logger", recording(3, ANDROID))
+    some = Recordings(files="*.ehr", label="walking")
+    assert [stretch.subject for stretch in people.read(some, None, tmp_path)] == ["anna", "ben"]
+    of_me = replace(some, person="me")
+    assert [stretch.subject for stretch in people.read(of_me, None, tmp_path)] == ["me", "me"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '0,1,jogging\n1.5,2,"lying"\n',
+        "start,end,label\n0,1,jogging\n\n1.5,2,lying\n",
+        "Start; End; Label\n0;1;jogging\n1.5;2;lying\n",
+    ],
+)
+def test_labels_beside_a_recording_are_read(tmp_path: Path, content: str) -> None:
+    recorded(tmp_path / "anna.ehr", "sensor_logger", recording(10, ANDROID))
+    (tmp_path / "anna.labels.csv").write_text(content)
+    [stretch] = people.read(Recordings(files="*.ehr"), None, tmp_path)
+    assert stretch.truth == [(0.0, 1.0, "running"), (1.5, 2.0, "lying")]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"start,end,label\n0,20,m\xe4h\n", "expected CSV in UTF-8"),
+        (b'start,end,label\n0,20,"' + b"x" * 200_000, "expected CSV in UTF-8"),
+        (b"start,end,label\n0,9,walking\n20,0,walking\n", "line 3: expected lines of start,end,label"),
+        (b"start,end,label\n0,nan,walking\n", "line 2: expected lines of start,end,label"),
+        (b"start,end,label\n0,9,\n", "line 2: expected lines of start,end,label"),
+        (b"0,9\n", "line 1: expected lines of start,end,label"),
+        (b"0,9,walking\nstart,end,label\n", "line 2: expected lines of start,end,label"),
+        (None, "no such file; anna.ehr is labelled by it, lines of start,end,label"),
+    ],
+)
+def test_labels_beside_a_recording_that_do_not_fit_are_named_by_their_line(
+    tmp_path: Path, content: bytes | None, complaint: str
+) -> None:
+    recorded(tmp_path / "anna.ehr", "sensor_logger", recording(3, ANDROID))
+    file = tmp_path / "anna.labels.csv"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(RecordingError) as caught:
+        list(people.read(Recordings(files="*.ehr"), None, tmp_path))
+    assert str(caught.value).startswith(f"{file}: {complaint}")

@@ -93,6 +93,13 @@ def joined(trials: Iterable[Trial]) -> tuple[dict[str, Samples], list[Segment]]:
     return {placement: _concatenated(tracks) for placement, tracks in parts.items()}, truth
 
 
+def side_by_side(track: Samples, addition: Samples) -> Samples:
+    """Return a track with the channels of another that was worn there too, brought to its times by straight lines."""
+    columns = [np.interp(track.t, addition.t, column) for column in addition.x.T]
+    values: FloatArray = np.column_stack([track.x, *columns]).astype(np.float32)
+    return replace(track, values=values, channels=track.channels + addition.channels, scale=None)
+
+
 def _read_file(path: Path) -> list[Trial]:
     with opened(path) as file:
         trials, period = file.trials(), 1.0 / file.rate_hz()
@@ -158,14 +165,8 @@ def sampling_times(t_ms: NDArray[Any], period: float) -> Times:
 def _merged(trial: Trial, addition: Trial) -> Trial:
     tracks = dict(trial.tracks)
     for placement, track in addition.tracks.items():
-        tracks[placement] = _beside(tracks[placement], track) if placement in tracks else track
+        tracks[placement] = side_by_side(tracks[placement], track) if placement in tracks else track
     return replace(trial, tracks=tracks)
-
-
-def _beside(track: Samples, addition: Samples) -> Samples:
-    columns = [np.interp(track.t, addition.t, column) for column in addition.x.T]
-    values: FloatArray = np.column_stack([track.x, *columns]).astype(np.float32)
-    return replace(track, values=values, channels=track.channels + addition.channels)
 
 
 def _concatenated(tracks: Sequence[Samples]) -> Samples:

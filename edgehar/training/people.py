@@ -1,6 +1,5 @@
 """Recordings of people as a fine-tuning recipe lists them: sets of the common form, labelled `.ehr` files, CSV."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,12 +9,12 @@ from msgspec import Struct
 from edgehar.errors import ConfigError, RecordingError
 from edgehar.pipeline.intake import Intake
 from edgehar.recordings import ehr
-from edgehar.recordings.csv_files import read_csv
-from edgehar.recordings.datasets import read_set, set_files
+from edgehar.recordings.csv_files import read_csv, read_rows
+from edgehar.recordings.datasets import read_set, set_files, side_by_side
 from edgehar.recordings.labels import common_label
 from edgehar.recordings.scoring import Segment
 from edgehar.training.finetune_recipe import Recordings
-from edgehar.types import Samples
+from edgehar.types import ACCELERATION, ANGULAR_RATE, Samples
 
 _LABELS = ".labels.csv"
 
@@ -31,16 +30,18 @@ class Recorded(Struct, frozen=True, eq=False):
     """Start, end in s, and common label."""
 
 
-def read(some: Recordings, data: Path | None, beside: Path) -> list[Recorded]:
-    """Read what one entry of a recipe lists: a set below `data`/imu, or files from the folder `beside`.
+def read(some: Recordings, data: Path | None, beside: Path) -> Iterator[Recorded]:
+    """Read what one entry of a recipe lists, stretch by stretch: a set below `data`/imu, or files from `beside`.
 
     RecordingError or ConfigError says what is missing or does not fit.
     """
     paths = files_of(some, data, beside)
     if some.set and data:
-        return _of_set(some, data)
+        yield from _of_set(some, data)
+        return
     reader = _of_csv if some.files.endswith(".csv") else _of_ehr
-    return [reader(path, some) for path in paths]
+    for path in paths:
+        yield reader(path, some)
 
 
 def files_of(some: Recordings, data: Path | None, beside: Path) -> list[Path]:
@@ -51,18 +52,25 @@ def files_of(some: Recordings, data: Path | None, beside: Path) -> list[Path]:
                 f"recordings of the set {some.set!r}: --data takes the folder that holds imu/*.npz"
             )
         return set_files(data, some.set)
-    paths = sorted(path for path in beside.glob(some.files) if not path.name.endswith(_LABELS))
+    try:
+        paths = sorted(path for path in beside.glob(some.files) if not path.name.endswith(_LABELS))
+    except (NotImplementedError, ValueError) as error:
+        raise ConfigError(
+            f"files = {some.files!r}: expected a pattern beside the recipe ({error})"
+        ) from error
     if not paths:
         raise ConfigError(f"{beside / some.files}: no such files; `files` is a pattern beside the recipe")
     return paths
 
 
-def _of_set(some: Recordings, data: Path) -> list[Recorded]:
+def _of_set(some: Recordings, data: Path) -> Iterator[Recorded]:
     trials = read_set(data, some.set)
+    people = {trial.subject for trial in trials}
     if some.only_people_of:
-        others = {trial.subject for trial in read_set(data, some.only_people_of)}
-        trials = [trial for trial in trials if trial.subject in others]
-    return [Recorded(f"{trial.subject}", trial.tracks, trial.truth) for trial in trials]
+        people &= {trial.subject for trial in read_set(data, some.only_people_of)}
+    for trial in trials:
+        if trial.subject in people:
+            yield Recorded(f"{trial.subject}", trial.tracks, trial.truth)
 
 
 def _of_csv(path: Path, some: Recordings) -> Recorded:
@@ -81,40 +89,58 @@ def _of_ehr(path: Path, some: Recordings) -> Recorded:
             parts.setdefault(samples.placement, []).append(samples)
     if not parts:
         raise RecordingError(f"{path}: holds no samples")
-    begin = min(float(some.t[0]) for track in parts.values() for some in track)
-    tracks = {placement: _joined(track, begin) for placement, track in parts.items()}
+    begin = min(float(samples.t[0]) for arrived in parts.values() for samples in arrived)
+    tracks = {placement: _track(path, arrived, begin) for placement, arrived in parts.items()}
     longest = max(tracks.values(), key=lambda track: float(track.t[-1]))
     truth = _whole(longest, some.label) if some.label else _labels_beside(path)
-    return Recorded(some.person or recording.header.wearer, tracks, truth)
+    return Recorded(some.person or path.stem, tracks, truth)
+
+
+def _track(path: Path, arrived: Sequence[Samples], begin: float) -> Samples:
+    """Join the samples of one sensor; angular rate that came apart is brought to the times of the acceleration."""
+    kinds: dict[tuple[str, ...], list[Samples]] = {}
+    for samples in arrived:
+        kinds.setdefault(samples.channels, []).append(samples)
+    with_acceleration = [channels for channels in kinds if set(ACCELERATION) <= set(channels)]
+    if not with_acceleration:
+        sent = ", ".join(sorted({name for channels in kinds for name in channels}))
+        raise RecordingError(
+            f"{path}: {arrived[0].placement}: expected {', '.join(ACCELERATION)}, got {sent} alone; "
+            "record the sensor with its acceleration"
+        )
+    channels = max(with_acceleration, key=lambda channels: (len(channels), len(kinds[channels])))
+    track = _joined(kinds[channels], begin)
+    if channels == ACCELERATION and ANGULAR_RATE in kinds:
+        return side_by_side(track, _joined(kinds[ANGULAR_RATE], begin))
+    return track
 
 
 def _joined(parts: Sequence[Samples], begin: float) -> Samples:
-    """Join the samples of one sensor that come in its most complete kind of packet, in the order of their times."""
-    channels = max((part.channels for part in parts), key=len)
-    whole = [part for part in parts if part.channels == channels]
-    t, x = np.concatenate([part.t for part in whole]) - begin, np.concatenate([part.x for part in whole])
+    """Join samples of the same channels, in the order of their times."""
+    t, x = np.concatenate([part.t for part in parts]) - begin, np.concatenate([part.x for part in parts])
     order = np.argsort(t, kind="stable")
-    return Samples(parts[0].placement, t[order], x[order], channels)
+    return Samples(parts[0].placement, t[order], x[order], parts[0].channels)
 
 
 def _labels_beside(path: Path) -> list[Segment]:
     """Read `NAME.labels.csv` beside `NAME.ehr`: start and end, s from the recording's first sample, and label."""
     file = path.with_suffix(_LABELS)
     form = "lines of start,end,label, s from the recording's first sample"
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            rows = [row for row in csv.reader(lines) if row and row[0].strip() != "start"]
-    except OSError as error:
-        raise RecordingError(
-            f"{file}: {error.strerror}; {path.name} is labelled by it, {form}, or by `label`"
-        ) from error
-    truth = []
-    for number, row in enumerate(rows, start=1):
+    if not file.is_file():
+        raise RecordingError(f"{file}: no such file; {path.name} is labelled by it, {form}, or by `label`")
+    truth: list[Segment] = []
+    for line, row in read_rows(file):
+        if not any(row) or (not truth and row[0].lower() == "start"):
+            continue
         try:
-            start, end, label = row
-            truth.append((float(start), float(end), common_label(label.strip())))
-        except ValueError as error:
-            raise RecordingError(f"{file}: row {number}: expected {form}, got {','.join(row)!r}") from error
+            start, end, label = float(row[0]), float(row[1]), row[2]
+        except (ValueError, IndexError):
+            start, end, label = 0.0, 0.0, ""
+        if not (start < end and label and len(row) == 3):
+            raise RecordingError(
+                f"{file}: line {line}: expected {form}, the end behind the start, got {','.join(row)!r}"
+            )
+        truth.append((start, end, common_label(label)))
     return truth
 
 
