@@ -176,8 +176,9 @@ def line(name: str, s: Scores) -> str:
 
 
 def named(settings: Settings) -> str:
-    """Name the values of the grid's keys."""
-    return " ".join(f"{getattr(settings, key):g}" for key in GRID)
+    """Name the values of the grid's keys; `-` is a threshold that the operating point gives."""
+    values = (getattr(settings, key) for key in GRID)
+    return " ".join("-" if value is None else f"{value:g}" for value in values)
 
 
 def _days(model: str, data: Path) -> list[Day]:

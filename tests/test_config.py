@@ -428,6 +428,30 @@ def test_the_files_decision_keys_go_over_the_models() -> None:
     assert (settings.mean_stay_s, settings.threshold) == (40, 0.7)
 
 
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (
+            '[decision]\noperating_point = "quite"\n',
+            r'decision\.operating_point: .* got "quite"; did you mean `quiet`\?',
+        ),
+        ("[decision]\noperating_point = 7\n", "expected eager or normal or quiet, got 7"),
+    ],
+)
+def test_an_unknown_operating_point_is_refused_with_a_suggestion(table: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        parse(GOOD + table)
+
+
+def test_an_operating_point_is_chosen_for_all_and_for_each_wearer() -> None:
+    parsed = parse(
+        '[decision]\noperating_point = "eager"\n'
+        '[[wearer]]\nid = "anna"\noperating_point = "quiet"\nsimulator = {placements = ["chest"]}\n'
+    )
+    assert decision_settings(parsed, Settings()).operating_point == "eager"
+    assert parsed.wearer[0].operating_point == "quiet"
+
+
 def test_every_key_of_the_schema_has_a_sentence() -> None:
     whole = json_schema()
     bare = [

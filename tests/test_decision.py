@@ -388,7 +388,7 @@ any_settings = st.builds(
     falls=st.sampled_from([FallSettings(within_s=0.0), FallSettings()]),
 ).flatmap(
     lambda settings: st.sampled_from([0.0, 0.5, 1.0]).map(
-        lambda share: replace(settings, held_threshold=share * settings.threshold)
+        lambda share: replace(settings, held_threshold=share * (settings.threshold or 0.0))
     )
 )
 

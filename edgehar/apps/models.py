@@ -6,6 +6,7 @@ from textwrap import wrap
 from typing import Any
 
 from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.operating_points import FALSE_STARTS_PER_HOUR
 
 _COLUMNS = 80
 _SCORES = 8
@@ -24,12 +25,24 @@ def summary(spec: ModelSpec) -> Iterator[str]:
     for (placements, labels), count in Counter((s.placements, s.labels) for s in spec.sensors).items():
         times = f"up to {count} of " if count > 1 else "one of " * (len(placements) > 1)
         yield from _wrapped(f"{times}{', '.join(placements)}: {_told(labels, spec)}", "  ")
+    yield from _points(spec)
     if training_data := spec.provenance.get("training_data"):
         yield from _wrapped(f"training data: {training_data}")
     if scores := _main_scores(spec.metrics):
         rows = f"{len(scores)} of {len(spec.metrics)} rows"
         yield from _wrapped(f"macro-F1 on people, the {rows} with the most windows: {', '.join(scores)}")
     yield "--full prints the whole manifest"
+
+
+def _points(spec: ModelSpec) -> Iterator[str]:
+    """Yield what the operating points allow, and of how many of their thresholds recordings show it."""
+    each = []
+    for point, rate in FALSE_STARTS_PER_HOUR.items() if spec.operating_points else ():
+        rated = [of for by_node in spec.operating_points[point].values() for of in by_node.values()]
+        shown = sum(of.basis == "label" for of in rated)
+        each.append(f"{point} {rate:g} (shown for {shown} of {len(rated)})")
+    if each:
+        yield from _wrapped(f"operating points, false starts per hour and label: {', '.join(each)}")
 
 
 def _main_scores(metrics: dict[str, Any]) -> list[str]:

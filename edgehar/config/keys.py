@@ -27,6 +27,12 @@ def keys_at(path: str) -> list[str]:
     return [field.encode_name for field in table.fields] if isinstance(table, StructType) else []
 
 
+def words_at(path: str) -> list[str]:
+    """Return the words of which one has to stand at `path`; none where it may be another text, or a number."""
+    kind = _kind_at(path)
+    return [word for word in kind.values if isinstance(word, str)] if isinstance(kind, LiteralType) else []
+
+
 def in_words(path: str) -> str:
     """Return what is expected at `path`, for people."""
     without_indices = re.sub(r"\[\d+\]", "", path)

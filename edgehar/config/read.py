@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from edgehar.brokers.mqtt_text import LONGEST_TEXT
-from edgehar.config.keys import in_words, keys_at
+from edgehar.config.keys import in_words, keys_at, words_at
 from edgehar.config.rules import complaints
 from edgehar.config.schema import Config, Mqtt
 from edgehar.config.toml_lines import line_of
@@ -114,7 +114,9 @@ def _explain(misfit: Misfit, table: str, text: str, name: str) -> str:
     if misfit.missing:
         return f"{_at(name, path, text)}: [{path}] lacks the key `{misfit.missing}`"
     if not misfit.unknown:
-        return f"{_at(name, path, text)}: {path}: expected {in_words(path)}, got {misfit.got}"
+        hint = did_you_mean(misfit.got.strip('"'), words_at(path), "")
+        expected = f"{_at(name, path, text)}: {path}: expected {in_words(path)}, got {misfit.got}"
+        return f"{expected}; {hint}" if hint else expected
     valid = keys_at(path)
     hint = did_you_mean(misfit.unknown, valid, f"valid keys are {', '.join(valid)}")
     if path == "decision" and misfit.unknown in REPLACED:

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct, field
 
 from edgehar.devices import PROFILES
 from edgehar.pipeline.decision_settings import Settings
+from edgehar.pipeline.operating_points import Point
 from edgehar.sources.addresses import DEFAULT_BAUD
 
 _NAME = r"^[A-Za-z0-9_-]{1,64}$(?!\n)"
@@ -219,6 +220,9 @@ class Wearer(Struct, frozen=True, forbid_unknown_fields=True):
     labels: Annotated[
         list[Filled], Meta(description="What is told of this person, in the place of [model] labels.")
     ] = []
+    operating_point: Annotated[
+        Point | None, Meta(description="Of this person, in the place of [decision] operating_point.")
+    ] = None
     serial: Annotated[list[Serial], Meta(description="Sensors worn, on serial ports.")] = []
     ble: Annotated[list[Ble], Meta(description="Sensors worn, over Bluetooth Low Energy.")] = []
     phone: Annotated[list[Phone], Meta(description="Phones worn as sensors.")] = []

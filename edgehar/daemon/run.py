@@ -65,6 +65,8 @@ class Daemon:
         with about("model.path"):
             settings = decision_settings(config, manifest.read(pair).decision)
             self.recognizer = recognizer.load(pair)
+        with about("decision.operating_point"):
+            self.recognizer.spec.check_point(settings.operating_point)
         tree = LabelTree(self.recognizer.spec.labels, self.recognizer.spec.tree)
         with about("model.labels"):
             check_told(tree, config.model.labels)
@@ -73,9 +75,12 @@ class Daemon:
         for i, wearer in enumerate(config.wearer):
             with about(f"wearer[{i}].labels"):
                 check_told(tree, wearer.labels)
+            chosen = replace(settings, operating_point=wearer.operating_point or settings.operating_point)
+            with about(f"wearer[{i}].operating_point"):
+                self.recognizer.spec.check_point(chosen.operating_point)
             with about(f"wearer[{i}]"):
                 told = wearer.labels or config.model.labels
-                self.feeds.append(WearerFeed(wearer, self.recognizer, settings, shared, told=told))
+                self.feeds.append(WearerFeed(wearer, self.recognizer, chosen, shared, told=told))
         self.mqtt = make_mqtt(config)
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
         self._drain_s = drain_s

@@ -223,12 +223,14 @@ def _plan_gestures(spec: ModelSpec, made: Plan) -> None:
 
 def decision_of(spec: ModelSpec, placements: Iterable[str]) -> Decision:
     """Make the model's own decision, for what is worn."""
+    slots, settings = spec.slots(placements), spec.decision
+    fitted = spec.thresholds(slots, settings.operating_point)
     return Decision(
         "evaluation",
-        Telling(LabelTree(spec.labels, spec.tree), spec.decision),
+        Telling(LabelTree(spec.labels, spec.tree), settings, fitted=fitted),
         spec.window / spec.rate_hz,
         spec.hop / spec.rate_hz,
-        spec.decision,
+        settings,
         spec.id,
-        placements=spec.slots(placements),
+        placements=slots,
     )

@@ -17,8 +17,9 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from math import exp
 
+from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.label_tree import LabelTree
-from edgehar.types import NOT_YET
+from edgehar.types import FALLING, NOT_YET
 
 SAME_KIND = 0.8
 """Plain: who sits no more mostly stays still in another way for a while, and who walks no more takes stairs."""
@@ -130,6 +131,19 @@ class Belief:
         """Return the shares that stay at the label, at its kind alone, and nowhere: the exact solution of the rates."""
         label, kind = exp(-seconds / self._stay_s), exp((SAME_KIND - 1.0) * seconds / self._stay_s)
         return label, kind - label, 1.0 - kind
+
+
+def belief_in(tree: LabelTree, settings: Settings) -> Belief:
+    """Return the belief of a decision in the labels of a tree; in a fall that is only suspected there is none."""
+    prior = plain_prior(tree, never={FALLING} if confirms_falls(tree, settings) else set())
+    tops = [tree.top(label) for label in tree.labels]
+    kinds = [tops.index(top) for top in tops]
+    return Belief(prior, kinds, settings.mean_stay_s, settings.likelihood_power)
+
+
+def confirms_falls(tree: LabelTree, settings: Settings) -> bool:
+    """Tell whether a fall is told only once it is confirmed by what follows."""
+    return FALLING in tree.labels and settings.falls.within_s > 0.0
 
 
 def plain_prior(tree: LabelTree, never: Collection[str] = ()) -> Vector:

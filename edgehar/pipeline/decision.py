@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edgehar.pipeline.belief import Belief, plain_prior
+from edgehar.pipeline.belief import belief_in, confirms_falls
 from edgehar.pipeline.decision_settings import Settings, check
 from edgehar.pipeline.episode import Episode
 from edgehar.pipeline.fall_confirmation import Fall, FallConfirmation
@@ -74,18 +74,13 @@ class Decision:
         self._wearer, self._placements, self._telling = wearer, placements, telling
         self._window_s, self._hop_s = window_s, hop_s
         tree = telling.tree
-        confirms = FALLING in tree.labels and settings.falls.within_s > 0.0
         self._falls: FallConfirmation | None = None
-        if confirms and telling.finest(FALLING):
+        if confirms_falls(tree, settings) and telling.finest(FALLING):
             label = tree.labels.index(FALLING)
             self._falls = FallConfirmation(label, window_s, hop_s, settings.falls, placements)
         self._signal = SignalCheck(settings.no_signal_after_s, window_s, hop_s)
         self._wear = WearCheck(settings, hop_s)
-        # A fall that is only suspected is not told.
-        prior = plain_prior(tree, never={FALLING} if confirms else set())
-        tops = [tree.top(label) for label in tree.labels]
-        kinds = [tops.index(top) for top in tops]
-        self._belief = Belief(prior, kinds, settings.mean_stay_s, settings.likelihood_power)
+        self._belief = belief_in(tree, settings)
         self._episode = Episode(wearer, model, epoch)
         self._reasons = Reasons(settings, placements, telling)
         self.reset()

@@ -1,11 +1,16 @@
 """The settings of a decision, each key with its unit, its bounds and a sentence."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from edgehar.errors import ConfigError, about
 from edgehar.pipeline.fall_settings import FallSettings
+from edgehar.pipeline.operating_points import Point, Share
+
+PLAIN_THRESHOLD, PLAIN_KIND_THRESHOLD = 0.8, 0.95
+"""Of a label and of a kind of labels, for which neither a key nor an operating point gives one."""
 
 
 def _key(unit: str, least: float, most: float, sentence: str) -> Meta:
@@ -19,6 +24,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     recipe and its manifest, not here; the manifest then drops its `manifest_sha256`, and the next evaluation seals it.
     """
 
+    operating_point: Annotated[
+        Point,
+        Meta(
+            description="False starts of each activity that are allowed: quiet 0.1, normal 0.5, eager 2 per hour, on "
+            "the recordings that the model's thresholds were fitted to."
+        ),
+    ] = "normal"
     mean_stay_s: Annotated[
         float,
         _key("s", 1, 86400, "Time after which people have changed what they do; longer: calmer, later."),
@@ -33,14 +45,19 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = 0.25
     threshold: Annotated[
-        float, _key("1", 0, 1, "Belief from which a label is told; higher: fewer false ones.")
-    ] = 0.8
-    kind_threshold: Annotated[
-        float,
-        _key(
-            "1", 0, 1, "Belief from which a kind of labels is told; higher: less often just before its label."
+        Share | None,
+        Meta(
+            description="Belief from which a label is told; unless set, as the operating point says.",
+            extra_json_schema={"unit": "1"},
         ),
-    ] = 0.95
+    ] = None
+    kind_threshold: Annotated[
+        Share | None,
+        Meta(
+            description="Belief from which a kind of labels is told; unless set, as the operating point says.",
+            extra_json_schema={"unit": "1"},
+        ),
+    ] = None
     held_threshold: Annotated[
         float, _key("1", 0, 1, "Belief down to which what is told stays, unless something else is certain.")
     ] = 0.1
@@ -64,9 +81,17 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         FallSettings, Meta(description="When a fall is told, by what is seen before, with and after a hit.")
     ] = FallSettings()
 
-    def thresholds(self, node: str, *, is_kind: bool) -> tuple[float, float]:  # noqa: ARG002  # all have the same
-        """Return the belief from which a node of the label tree is told, and the one down to which it stays told."""
-        return self.kind_threshold if is_kind else self.threshold, self.held_threshold
+    def thresholds(self, node: str, fitted: Mapping[str, float], *, is_kind: bool) -> tuple[float, float]:
+        """Return the belief from which a node of the label tree is told, and the one down to which it stays told.
+
+        A threshold that is set holds for all labels, or kinds of labels; else that of the operating point, `fitted`.
+        """
+        by_hand, plain = self.threshold, PLAIN_THRESHOLD
+        if is_kind:
+            by_hand, plain = self.kind_threshold, PLAIN_KIND_THRESHOLD
+        if by_hand is None:
+            by_hand = max(fitted.get(node, plain), self.held_threshold)
+        return by_hand, self.held_threshold
 
 
 REPLACED = {
@@ -92,7 +117,7 @@ def check(settings: Settings, hop_s: float) -> None:
         ("threshold", settings.threshold),
         ("kind_threshold", settings.kind_threshold),
     ):
-        if held > threshold:
+        if threshold is not None and held > threshold:
             raise ConfigError(
                 f"decision: held_threshold = {held:g} must be at most {key} = {threshold:g}; change one of them"
             )

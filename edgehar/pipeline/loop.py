@@ -42,6 +42,7 @@ class Pipeline:
         no place for a sensor, or no such label, or nothing reads a sensor's profile.
         """
         spec = recognizer.spec
+        tree = LabelTree(spec.labels, spec.tree)
         slots = recognizer.slots([stream.placement for stream in streams])
         worn = [i for i, placement in enumerate(slots) if placement is not None]
         self.intakes = [Intake(stream, wearer) for stream in streams]
@@ -54,7 +55,7 @@ class Pipeline:
         self._recognizer = recognizer
         self._decision = Decision(
             wearer,
-            Telling(LabelTree(spec.labels, spec.tree), settings, told),
+            Telling(tree, settings, told, spec.thresholds(slots, settings.operating_point)),
             spec.window / spec.rate_hz,
             spec.hop / spec.rate_hz,
             settings,

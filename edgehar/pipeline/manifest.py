@@ -5,17 +5,18 @@ network wants and what its outputs mean. Training writes it, the run time reads 
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import msgspec
 from msgspec import Meta, Struct
 
-from edgehar.errors import ModelError
-from edgehar.pipeline import label_tree
+from edgehar.errors import ConfigError, ModelError
+from edgehar.pipeline import label_tree, operating_points
 from edgehar.pipeline.decision_settings import REPLACED, Settings
 from edgehar.pipeline.mounting import Frame
+from edgehar.pipeline.operating_points import OperatingPoints, Point, worn_as
 from edgehar.types import IMU_CHANNELS, NoAnswer
 from edgehar.validation import Misfit, did_you_mean, explain, shown
 
@@ -95,6 +96,8 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """In which axes the network sees all channels of a sensor, one after the other."""
     tree: dict[Word, Annotated[tuple[Word, ...], Meta(min_length=1)]] = {}
     """Inner nodes of the `label_tree` and their children: labels, or nodes; empty in older pairs."""
+    operating_points: OperatingPoints = {}
+    """Thresholds of the decision; empty in older pairs."""
     manifest_sha256: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
     """The manifest's `seal`; empty in older pairs."""
 
@@ -126,6 +129,22 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
                 )
             filled[free[0]] = placement
         return tuple(filled)
+
+    def thresholds(self, slots: Sequence[str | None], point: Point) -> dict[str, float]:
+        """Return a point's thresholds, by node, for what is worn: a placement or None for each sensor.
+
+        There may be none; ConfigError as of `check_point`.
+        """
+        self.check_point(point)
+        worn = worn_as([sensor.name for sensor in self.sensors], slots)
+        rated = self.operating_points.get(point, {}).get(worn, {})
+        return {node: of_node.threshold for node, of_node in rated.items()}
+
+    def check_point(self, point: Point) -> None:
+        """Refuse a point by a ConfigError if the model has none; `normal` is what it does by itself."""
+        if point != "normal" and not self.operating_points:
+            mend = "set `threshold` in [decision] instead, or fit some with `edgehar-train operate`"
+            raise ConfigError(f"operating_point = {shown(point)}: {self.id} has no operating points; {mend}")
 
     def tells(self, sensor: int, label: str) -> bool:
         """Tell whether a sensor (index) can tell a label on its own."""
@@ -239,6 +258,7 @@ def misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
     reserved = get_args(NoAnswer)
     unknown = {label for sensor in spec.sensors for label in sensor.labels} - set(spec.labels)
     number, decision = spec.quantization, spec.decision
+    held = decision.held_threshold
     rules = (
         (_once(spec.labels), "labels", "each once", spec.labels),
         (not set(spec.labels) & set(reserved), "labels", f"none of {', '.join(reserved)}", spec.labels),
@@ -261,15 +281,16 @@ def misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
         (spec.hop <= spec.window, "hop", f"at most the window of {spec.window}", spec.hop),
         (number.input == "float32", "quantization.input", "float32", number.input),
         (number.output == "float32", "quantization.output", "float32", number.output),
-        (
-            decision.held_threshold <= min(decision.threshold, decision.kind_threshold),
-            "decision.held_threshold",
-            f"at most threshold = {decision.threshold:g} and kind_threshold = {decision.kind_threshold:g}",
-            decision.held_threshold,
+        *(
+            (held <= most, "decision.held_threshold", f"at most {key} = {most:g}", held)
+            for key in ("threshold", "kind_threshold")
+            if (most := getattr(decision, key)) is not None
         ),
     )
     yield from ((field, expected, got) for fits, field, expected, got in rules if not fits)
     yield from label_tree.misfits(spec.labels, spec.tree)
+    names, nodes = [sensor.name for sensor in spec.sensors], [*spec.labels, *spec.tree]
+    yield from operating_points.misfits(spec.operating_points, names, nodes)
 
 
 def _once(words: Iterable[str]) -> bool:

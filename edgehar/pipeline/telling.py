@@ -2,8 +2,8 @@
 
     told                                    when
     --------------------------------------  ------------------------------------------------------------------------
-    a label                                 its belief reaches `threshold`
-    a kind of labels                        its belief, the sum of its labels', reaches `kind_threshold`, and none
+    a label                                 its belief reaches its threshold, or that of the settings
+    a kind of labels                        its belief, the sum of its labels', reaches its threshold, and none
                                             of what is below it is told
     what was told before                    nothing else is, but for a kind of it, and its belief has not fallen
                                             below `held_threshold`
@@ -12,7 +12,7 @@
 Of several that are certain enough, as they can be where thresholds are low, the deepest is told, then the likeliest.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -54,10 +54,16 @@ def check_told(tree: LabelTree, told: Iterable[str]) -> None:
 class Telling:
     """Chooses among the nodes of a tree; `told` names those that shall be told, all if it is empty.
 
-    ConfigError if one of them is no node.
+    `fitted` are thresholds of the operating point, by node. ConfigError if one of `told` is no node.
     """
 
-    def __init__(self, tree: LabelTree, settings: Settings, told: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        tree: LabelTree,
+        settings: Settings,
+        told: Collection[str] = (),
+        fitted: Mapping[str, float] | None = None,
+    ) -> None:
         check_told(tree, told)
         self.tree = tree
         index = {label: i for i, label in enumerate(tree.labels)}
@@ -69,7 +75,7 @@ class Telling:
                 name in index,
                 tree.path(name),
                 len(tree.path(name)),
-                *settings.thresholds(name, is_kind=name not in index),
+                *settings.thresholds(name, fitted or {}, is_kind=name not in index),
             )
             for name in tree.nodes
             if name != OTHER and (name in told or not told)

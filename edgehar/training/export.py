@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -20,6 +21,8 @@ from edgehar.types import IMU_CHANNELS, FloatArray
 from edgehar.validation import shown
 
 _REMARK = rb"fully_quantize: .*\n"
+_SHORT_LIST = re.compile(rb"\[\n\s+([^\[\]{}]{1,200}?)\n\s+\]")
+"""A list without lists or tables in it, laid out with a line for each item."""
 
 
 def to_int8(model: Any, single: Any, representative: FloatArray) -> bytes:
@@ -93,7 +96,8 @@ def problems(recipe: Recipe) -> Iterator[str]:
 def write_manifest(stem: Path, spec: ModelSpec) -> None:
     """Write `stem.json`, sealed anew, whole or not at all."""
     sealed = replace(spec, manifest_sha256=manifest.seal(msgspec.json.decode(msgspec.json.encode(spec))))
-    content = msgspec.json.format(msgspec.json.encode(sealed)) + b"\n"
+    laid_out = msgspec.json.format(msgspec.json.encode(sealed)) + b"\n"
+    content = _SHORT_LIST.sub(lambda match: b"[" + re.sub(rb"\n\s+", b" ", match[1]) + b"]", laid_out)
     write_whole(stem.with_name(stem.name + ".json"), lambda path: path.write_bytes(content))
 
 

@@ -88,6 +88,7 @@ class Finetune(Struct, frozen=True):
             temperature=1.0,
             provenance={},
             metrics={},
+            operating_points={},  # of other weights
             manifest_sha256="",
         )
 
