@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from edgehar.cli import scores
+from edgehar.cli.operate import operate
 from edgehar.cli.recipe_arguments import (
     WORKERS,
     RecipeArgument,
@@ -125,7 +126,7 @@ def finetune(
     typer.echo(f"{stem}.json")
 
 
-for verb in (scores.evaluate, scores.table, scores.baselines, scores.curve, scores.ablate):
+for verb in (operate, scores.evaluate, scores.table, scores.baselines, scores.curve, scores.ablate):
     app.command()(verb)
 
 

@@ -17,7 +17,8 @@ from edgehar.pipeline.manifest import ModelSpec
 from edgehar.recordings.datasets import Trial, read_set, set_files
 
 TUNED_ON = "tuned_on"
-"""Key of a manifest's provenance."""
+HELD_OUT = "held_out"
+"""Keys of a manifest's provenance: people who were fitted to, and others of the same sets."""
 SEEN = "people it was tuned on"
 OTHERS = "other people of a set it was tuned on"
 NEVER = "set never seen"
@@ -47,16 +48,21 @@ class Recordings(Struct, frozen=True):
 
 
 def tuned_on(spec: ModelSpec) -> People:
-    """Return the people of sets whom the model was fitted to; ModelError if the manifest says it in another form.
+    """Return the people of sets whom the model was fitted to; ModelError if the manifest says it in another form."""
+    return named(spec, TUNED_ON)
+
+
+def named(spec: ModelSpec, key: str) -> People:
+    """Return the people of sets whom a manifest's provenance names under a key; ModelError if in another form.
 
     Who has a name instead of a number is of a user's own recordings.
     """
-    given: Any = spec.provenance.get(TUNED_ON, {})
+    given: Any = spec.provenance.get(key, {})
     try:
         by_set = msgspec.convert(given, dict[str, list[int | str]])
     except msgspec.ValidationError as error:
         raise ModelError(
-            f"{spec.id}: provenance.{TUNED_ON}: expected lists of people by set, got another form "
+            f"{spec.id}: provenance.{key}: expected lists of people by set, got another form "
             f"({error}); export the pair again"
         ) from None
     return frozenset(

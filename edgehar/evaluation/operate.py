@@ -1,0 +1,268 @@
+"""Fit of operating points: thresholds that keep the false starts of each label and placement at a rate.
+
+A start is false if no label of what is told may be true. By point, the most eager first, all thresholds begin as low as
+the point before has them, and those that leave too many false starts are raised until none does; each time to what the
+belief did not reach in the starts that are too many. Counted is what the decision tells with all thresholds together,
+because the label that one of them holds back gives way to another, or to its kind.
+
+How often something rare happens shows only after a long time. Where fewer than `EXPECTED` false starts of a label are
+allowed, those labels of the placement are counted and raised together, each from where the point before has it; where even
+they are too few, the threshold is the median of the other placements.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from math import floor
+from statistics import median_high
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from edgehar.evaluation.alarms import upper_bound
+from edgehar.evaluation.courses import Course, told
+from edgehar.evaluation.unseen import People, by_set
+from edgehar.pipeline.decision_settings import PLAIN_KIND_THRESHOLD, PLAIN_THRESHOLD
+from edgehar.pipeline.label_tree import LabelTree
+from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.operating_points import (
+    FALSE_STARTS_PER_HOUR,
+    POINTS,
+    SEVERAL,
+    Basis,
+    OperatingPoints,
+    Point,
+    Rated,
+)
+from edgehar.pipeline.telling import Telling
+from edgehar.training.progress import Progress
+from edgehar.types import FALLING, OTHER
+
+LEAST, MOST = 0.5, 0.99
+"""Nothing is told that is less likely than not; and what is done rightly believes little more: see `mean_stay_s`."""
+EXPECTED = 3.0
+"""With so many allowed, none at all would be a one in twenty chance: the 95 % bound of a rate without any."""
+_STEP = 0.001
+
+Key = tuple[str, str]
+"""What is worn, by its name in the operating points, and node of the label tree."""
+Thresholds = dict[Key, float]
+Pool = tuple[Key, ...]
+"""Thresholds whose false starts are counted together, as the recordings show no more of each."""
+
+
+class Exposure(Struct, frozen=True, eq=False):
+    """Courses that thresholds are fitted to, and how long each node was not done in them."""
+
+    spec: ModelSpec
+    tree: LabelTree
+    courses: tuple[Course, ...]
+    hours: dict[Key, float]
+    """Of every node and everything that may be worn; 0 where nobody did."""
+
+
+def exposure(spec: ModelSpec, courses: Iterable[Course]) -> Exposure:
+    """Add up the time in which each node may not be true."""
+    tree = LabelTree(spec.labels, spec.tree)
+    hours = dict.fromkeys(_keys(spec, tree), 0.0)
+    ordered = tuple(sorted(courses, key=lambda course: (course.worn, course.person)))
+    for course in ordered:
+        for worn, node in hours:
+            if worn == course.worn:
+                windows = int((~_possible(tree, course, node)).sum())
+                hours[worn, node] += windows * spec.hop / spec.rate_hz / 3600.0
+    return Exposure(spec, tree, ordered, hours)
+
+
+def _keys(spec: ModelSpec, tree: LabelTree) -> list[Key]:
+    """List what may be worn, of two sensors of a kind the first, and the nodes that can be told of it.
+
+    A fall is not among them: it is confirmed by what follows it.
+    """
+    first: dict[tuple[str, ...], int] = {}
+    for i, sensor in enumerate(spec.sensors):
+        first.setdefault(sensor.placements, i)
+    worn = {spec.sensors[i].name: spec.offered([i]) for i in first.values()}
+    if len(spec.sensors) > 1:
+        worn[SEVERAL] = spec.offered(range(len(spec.sensors)))
+    labels = {name: {spec.labels[i] for i in offered} for name, offered in worn.items()}
+    return [
+        (name, node)
+        for name, offered in labels.items()
+        for node in tree.nodes
+        if node not in {OTHER, FALLING} and offered & {*tree.leaves(node)}
+    ]
+
+
+def false_starts(exposed: Exposure, thresholds: Mapping[Key, float]) -> dict[Key, list[float]]:
+    """Return of each false start of the decision the largest belief in it while it was told falsely."""
+    peaks: dict[Key, list[float]] = {}
+    for course, telling, states in stated(exposed, thresholds):
+        for node, peak in false_runs(exposed.tree, course, telling, states):
+            peaks.setdefault((course.worn, node), []).append(peak)
+    return peaks
+
+
+def stated(exposed: Exposure, thresholds: Mapping[Key, float]) -> Iterator[tuple[Course, Telling, list[str]]]:
+    """Yield each course with what tells of it with these thresholds, and the state after each window."""
+    settings = replace(exposed.spec.decision, threshold=None, kind_threshold=None)
+    for worn, courses in groupby(exposed.courses, key=lambda course: course.worn):
+        fitted = {node: threshold for (of, node), threshold in thresholds.items() if of == worn}
+        telling = Telling(exposed.tree, settings, fitted=fitted)
+        for course in courses:
+            yield course, telling, told(course, telling, exposed.spec.window / exposed.spec.rate_hz)
+
+
+def false_runs(
+    tree: LabelTree, course: Course, telling: Telling, states: Sequence[str]
+) -> Iterator[tuple[str, float]]:
+    """Yield each node that begins to be told falsely, and the largest belief in it until it ends or comes true."""
+    first = 0
+    for node, run in groupby(states):
+        end = first + len(list(run))
+        if node in telling:
+            possible = _possible(tree, course, node)[first:end]
+            if not possible[0]:
+                wrong = int(possible.argmax()) or len(possible)
+                labels = telling.indices(node)
+                yield node, float(course.beliefs[first : first + wrong, labels].sum(axis=1).max())
+        first = end
+
+
+def _possible(tree: LabelTree, course: Course, node: str) -> NDArray[np.bool_]:
+    labels = [tree.labels.index(label) for label in tree.leaves(node)]
+    return np.logical_or.reduce(course.possible[:, labels], axis=1)  # type: ignore[no-any-return]
+
+
+class Fitted(Struct, frozen=True):
+    """The thresholds of one point."""
+
+    thresholds: Thresholds
+    pools: dict[Key, Pool]
+    """Whose false starts a threshold rests on: its own alone, or those of others too; none if there is too little."""
+
+
+def fit(exposed: Exposure, progress: Progress | None = None) -> dict[Point, Fitted]:
+    """Fit the thresholds of each point, the most eager first; a quieter one has no more false starts."""
+    by_point: dict[Point, Fitted] = {}
+    floors = dict.fromkeys(exposed.hours, max(LEAST, exposed.spec.decision.held_threshold))
+    for done, point in enumerate(reversed(POINTS), start=1):
+        fitted = _fit_point(exposed, FALSE_STARTS_PER_HOUR[point], floors)
+        if by_point:
+            fitted = replace(fitted, thresholds=_no_worse(exposed, fitted.thresholds, floors))
+        by_point[point], floors = fitted, fitted.thresholds
+        if progress:
+            progress("fitting points", done, len(POINTS))
+    return {point: by_point[point] for point in POINTS}
+
+
+def _fit_point(exposed: Exposure, rate: float, floors: Thresholds) -> Fitted:
+    pools = _pools(exposed, rate)
+    shown = {key: floors[key] for key, pool in pools.items() if pool}
+    raised = _raised(exposed, shown, dict.fromkeys(pools.values()), rate)
+    thresholds = {
+        key: raised[key] if pools[key] else max(_elsewhere(exposed, raised, key[1]), least)
+        for key, least in floors.items()
+    }
+    return Fitted(thresholds, pools)
+
+
+def _elsewhere(exposed: Exposure, thresholds: Thresholds, node: str) -> float:
+    plain = PLAIN_THRESHOLD if node in exposed.tree.labels else PLAIN_KIND_THRESHOLD
+    return median_high([threshold for (_, of), threshold in thresholds.items() if of == node] or [plain])
+
+
+def _pools(exposed: Exposure, rate: float) -> dict[Key, Pool]:
+    """Choose for each threshold whose false starts it has to rest on, so that `EXPECTED` are allowed."""
+    pools: dict[Key, Pool] = {}
+    few: dict[str, list[Key]] = {}
+    for key, hours in exposed.hours.items():
+        if rate * hours >= EXPECTED:
+            pools[key] = (key,)
+        else:
+            few.setdefault(key[0], []).append(key)
+    for keys in few.values():
+        is_enough = rate * sum(exposed.hours[key] for key in keys) >= EXPECTED
+        pools |= dict.fromkeys(keys, tuple(keys) if is_enough else ())
+    return {key: pools[key] for key in exposed.hours}
+
+
+def _raised(exposed: Exposure, thresholds: Thresholds, pools: Iterable[Pool], rate: float) -> Thresholds:
+    """Raise thresholds until the false starts of each pool are at the rate, or no threshold could avoid more."""
+    raised, before = dict(thresholds), Thresholds()
+    while raised != before:
+        before = dict(raised)
+        peaks = false_starts(exposed, raised)
+        for pool in pools:
+            highest = {key: sorted(peaks.get(key, ()), reverse=True) for key in pool}
+            for key, allowed in _allowances(exposed, highest, rate).items():
+                if len(highest[key]) > allowed:
+                    beyond = (floor(round(highest[key][allowed] / _STEP, 6)) + 1) * _STEP
+                    raised[key] = round(max(raised[key], beyond), 3)
+    return raised
+
+
+def _allowances(exposed: Exposure, peaks: Mapping[Key, Sequence[float]], rate: float) -> dict[Key, int]:
+    """Return how many false starts each threshold of a pool may leave: some get what others leave of theirs.
+
+    Those that no threshold could avoid are allowed, and taken from nobody.
+    """
+    hours = {key: exposed.hours[key] for key in peaks}
+    shares = {key: floor(rate * hours[key]) for key in peaks}
+    allowed = {key: max(shares[key], sum(peak >= MOST for peak in each)) for key, each in peaks.items()}
+    used = sum(min(len(each), shares[key]) for key, each in peaks.items())
+    for _ in range(floor(rate * sum(hours.values())) - used):
+        wanting = [key for key, each in peaks.items() if len(each) > allowed[key]]
+        if not wanting:
+            break
+        allowed[min(wanting, key=lambda key: (allowed[key] / hours[key], key))] += 1
+    return allowed
+
+
+def _no_worse(exposed: Exposure, thresholds: Thresholds, eager: Thresholds) -> Thresholds:
+    """Return for everything worn the thresholds with fewer false starts in all; raising one may start another."""
+    counts, before = (_by_worn(false_starts(exposed, each)) for each in (thresholds, eager))
+    worse = {worn for worn, count in counts.items() if count > before.get(worn, 0)}
+    return {key: eager[key] if key[0] in worse else threshold for key, threshold in thresholds.items()}
+
+
+def _by_worn(peaks: Mapping[Key, Sequence[float]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for (worn, _), of_node in peaks.items():
+        counts[worn] = counts.get(worn, 0) + len(of_node)
+    return counts
+
+
+def rated(exposed: Exposure, points: Mapping[Point, Fitted]) -> OperatingPoints:
+    """Return the points as a manifest has them: each threshold with what it rests on."""
+    made: OperatingPoints = {}
+    for point, fitted in points.items():
+        counts = {key: len(each) for key, each in false_starts(exposed, fitted.thresholds).items()}
+        by_worn = made.setdefault(point, {})
+        for key, threshold in fitted.thresholds.items():
+            keys = fitted.pools[key] or (key,)
+            hours, count = sum(exposed.hours[of] for of in keys), sum(counts.get(of, 0) for of in keys)
+            bound = round(upper_bound(count, hours), 2) if hours else None
+            basis = _basis(fitted, key)
+            by_worn.setdefault(key[0], {})[key[1]] = Rated(threshold, round(hours, 2), bound, basis)
+    return made
+
+
+def with_points(exposed: Exposure, points: Mapping[Point, Fitted], people: People) -> ModelSpec:
+    """Return the manifest with these points, in the place of any thresholds that hold everywhere."""
+    spec = exposed.spec
+    return replace(
+        spec,
+        operating_points=rated(exposed, points),
+        decision=replace(spec.decision, threshold=None, kind_threshold=None),
+        provenance=spec.provenance | {"operating_points_fitted_on": by_set(people)},
+    )
+
+
+def _basis(fitted: Fitted, key: Key) -> Basis:
+    pool = fitted.pools[key]
+    if pool:
+        return "label" if pool == (key,) else "placement"
+    is_elsewhere = any(of[1] == key[1] and others for of, others in fitted.pools.items())
+    return "elsewhere" if is_elsewhere else "default"

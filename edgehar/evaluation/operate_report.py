@@ -1,0 +1,173 @@
+"""The report of operating points: what each costs in false starts, in activities that are missed, and in time.
+
+An activity of ten seconds or more is missed for a label, or kind of labels, if that is not told before it is over, nor
+what is of that kind.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from msgspec import Struct, field
+
+from edgehar.evaluation import picture
+from edgehar.evaluation.alarms import upper_bound
+from edgehar.evaluation.courses import Course
+from edgehar.evaluation.markdown import table
+from edgehar.evaluation.operate import Exposure, Fitted, Key, false_runs, stated
+from edgehar.pipeline.label_tree import LabelTree
+from edgehar.pipeline.operating_points import FALSE_STARTS_PER_HOUR, Point
+from edgehar.recordings.labels import possible_labels
+from edgehar.types import OTHER
+
+_LEVELS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.985, 0.99)
+"""Thresholds of a curve, the same for all labels and kinds."""
+_LEAST_S = 10.0
+"""What is over sooner, s, no window shows for long enough."""
+_MARKS: Mapping[Point, str] = {"quiet": "s", "normal": "D", "eager": "^"}
+
+
+class Told(Struct):
+    """Sums over the courses of one placement, of one node or of all."""
+
+    false_starts: int = 0
+    activities: int = 0
+    missed: int = 0
+    delays: list[float] = field(default_factory=list)
+    """From the begin of an activity until it is told, s, where it was not told before."""
+
+
+class Trade(Struct, frozen=True):
+    """Misses against false starts at one placement."""
+
+    hours: float
+    activities: int
+    curve: tuple[tuple[float, float], ...]
+    """False starts of all labels and kinds per hour, and share of the activities of which nothing true is told; a point
+    for each of some thresholds, the same for all."""
+    points: dict[Point, tuple[float, float]]
+    """The same of the operating points."""
+
+
+def observe(exposed: Exposure, thresholds: Mapping[Key, float]) -> dict[Key, Told]:
+    """Count by what is worn and node; the node "" is all: activities of which nothing true is told, and any start."""
+    sums = {key: Told() for key in exposed.hours} | {(worn, ""): Told() for worn, _ in exposed.hours}
+    for course, telling, states in stated(exposed, thresholds):
+        for node, _ in false_runs(exposed.tree, course, telling, states):
+            for key in ((course.worn, node), (course.worn, "")):
+                if key in sums:
+                    sums[key].false_starts += 1
+        for start, end, labels in _activities(exposed.tree, course):
+            for (worn, node), of_node in sums.items():
+                if worn == course.worn and labels <= {*(exposed.tree.leaves(node) if node else labels)}:
+                    _add(of_node, exposed.tree, course, states, (start, end, node, labels))
+    return sums
+
+
+_Activity = tuple[float, float, str, set[str]]
+"""Start and end, s, the node that is looked for, or any, and the labels that may be true."""
+
+
+def _activities(tree: LabelTree, course: Course) -> Iterator[tuple[float, float, set[str]]]:
+    """Yield what was done that is one of the labels, whichever of those that may be true."""
+    for start, end, word in course.truth:
+        labels = {*possible_labels(word)}
+        if OTHER not in labels and labels <= {*tree.labels} and end - start >= _LEAST_S:
+            yield start, end, labels
+
+
+def _add(sums: Told, tree: LabelTree, course: Course, states: Sequence[str], activity: _Activity) -> None:
+    start, end, node, labels = activity
+    first, last = np.searchsorted(course.times, [start, end], side="right").tolist()
+    if first == last:
+        return
+
+    def is_told(state: str) -> bool:
+        if node:
+            return node in tree.path(state)
+        return any(state in tree.path(label) for label in labels)
+
+    sums.activities += 1
+    i = next((i for i in range(first, last) if is_told(states[i])), None)
+    if i is None:
+        sums.missed += 1
+    elif not (i == first and first and is_told(states[first - 1])):
+        sums.delays.append(float(course.times[i]) - start)
+
+
+def trades(exposed: Exposure, points: Mapping[Point, Fitted]) -> dict[str, Trade]:
+    """Return for each placement that was recorded what its thresholds trade."""
+    curve = [observe(exposed, dict.fromkeys(exposed.hours, level)) for level in _LEVELS]
+    at_points = {point: observe(exposed, fitted.thresholds) for point, fitted in points.items()}
+    hop_hours = exposed.spec.hop / exposed.spec.rate_hz / 3600.0
+    made = {}
+    for worn in dict.fromkeys(course.worn for course in exposed.courses):
+        hours = hop_hours * sum(len(course.times) for course in exposed.courses if course.worn == worn)
+        made[worn] = Trade(
+            hours=hours,
+            activities=curve[0][worn, ""].activities,
+            curve=tuple(_trade(sums[worn, ""], hours) for sums in curve),
+            points={point: _trade(sums[worn, ""], hours) for point, sums in at_points.items()},
+        )
+    return made
+
+
+def _trade(sums: Told, hours: float) -> tuple[float, float]:
+    return sums.false_starts / hours, sums.missed / max(1, sums.activities)
+
+
+def markdown(exposed: Exposure, points: Mapping[Point, Fitted]) -> str:
+    """Lay out a line for each placement and node that was recorded: at each point threshold, rate, misses and onset."""
+    observed = {point: observe(exposed, fitted.thresholds) for point, fitted in points.items()}
+    rows = []
+    for worn, node in exposed.hours:
+        hours = exposed.hours[worn, node]
+        if not hours:
+            continue
+        cells = [worn, node, f"{hours:.1f}", f"{observed['normal'][worn, node].activities}"]
+        for point, fitted in points.items():
+            sums = observed[point][worn, node]
+            bound = upper_bound(sums.false_starts, hours)
+            cells.append(f"{fitted.thresholds[worn, node]:.3f}")
+            cells.append(f"{sums.false_starts / hours:.1f} (≤ {bound:.1f})")
+            cells.append(f"{sums.missed / sums.activities:.0%}" if sums.activities else "")
+            cells.append(f"{median(sums.delays):.1f}" if sums.delays else "")
+        rows.append(cells)
+    head = ["worn", "label or kind", "hours", "activities"]
+    for point, rate in FALSE_STARTS_PER_HOUR.items():
+        head += [f"{point} ({rate:g}/h): from", "false starts/h", "missed", "onset s"]
+    return table(head, rows, words=(0, 1))
+
+
+def draw(made: Mapping[str, Trade], path: Path) -> None:
+    """Write a PNG with a panel for each placement: misses over false starts per hour on log axes, and the points.
+
+    What never was stands at half of one event. ImportError without matplotlib, ConfigError if the file cannot be
+    written.
+    """
+    figure_class, canvas_class, image = picture.libraries()
+    columns = min(3, len(made))
+    rows = -(-len(made) // columns)
+    figure = figure_class(figsize=(3.3 * columns, 3.0 * rows), dpi=100, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes[len(made) :]:
+        ax.set_axis_off()
+    for ax, (worn, trade) in zip(axes, made.items(), strict=False):
+        ax.plot(*_shown(trade, trade.curve), "k.-", lw=1.0, ms=4, label="one threshold for all")
+        for point, at in trade.points.items():
+            ax.plot(*_shown(trade, [at]), _MARKS[point], mfc="0.8", mec="k", ms=7, label=point)
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_title(f"{worn}, {trade.hours:.1f} h, {trade.activities} activities", fontsize=8)
+        ax.set_xlabel("false starts per hour, of all labels and kinds", fontsize=7)
+        ax.set_ylabel("share of activities missed", fontsize=7)
+        ax.tick_params(labelsize=7, which="both")
+        ax.grid(visible=True, which="both", lw=0.2)
+    axes[0].legend(fontsize=6)
+    picture.save(figure, canvas_class, image, path)
+
+
+def _shown(trade: Trade, pairs: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    least_false, least_missed = 0.5 / trade.hours, 0.5 / max(1, trade.activities)
+    return [max(x, least_false) for x, _ in pairs], [max(y, least_missed) for _, y in pairs]
