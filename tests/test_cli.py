@@ -203,7 +203,7 @@ def test_a_refusal_is_an_exit_code_and_a_sentence_on_stderr(
         pytest.param(6, 'password_file = "./nowhere"', id="password"),
         pytest.param(7, 'tls = { ca_file = "nowhere.pem" }', id="TLS"),
         pytest.param(2, 'labels = ["stil"]', id="labels"),
-        pytest.param(8, "held_threshold = 0.9", id="decision"),
+        pytest.param(8, "no_signal_after_s = 0.5", id="decision"),
         pytest.param(10, 'placement = "wirst"', id="placement"),
     ],
 )
