@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from edgehar.evaluation.alarms import upper_bound
 from edgehar.evaluation.courses import Course, told
 from edgehar.evaluation.unseen import People, by_set
+from edgehar.pipeline.belief import belief_in
 from edgehar.pipeline.decision_settings import PLAIN_KIND_THRESHOLD, PLAIN_THRESHOLD
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.manifest import ModelSpec
@@ -39,11 +40,13 @@ from edgehar.pipeline.telling import Telling
 from edgehar.training.progress import Progress
 from edgehar.types import FALLING, OTHER
 
-LEAST, MOST = 0.5, 0.99
-"""Nothing is told that is less likely than not; and what is done rightly believes little more: see `mean_stay_s`."""
+LEAST = 0.5
+"""Nothing is told that is less likely than not."""
 EXPECTED = 3.0
 """With so many allowed, none at all would be a one in twenty chance: the 95 % bound of a rate without any."""
-_STEP = 0.001
+_STEP = 0.0001
+_SURE, _SURE_WINDOWS = 0.9, 50
+"""Probability of what a network tells well, and windows after which the belief rises no more."""
 
 Key = tuple[str, str]
 """What is worn, by its name in the operating points, and node of the label tree."""
@@ -60,6 +63,8 @@ class Exposure(Struct, frozen=True, eq=False):
     courses: tuple[Course, ...]
     hours: dict[Key, float]
     """Of every node and everything that may be worn; 0 where nobody did."""
+    surest: float
+    """Belief of which no threshold can be asked to avoid a false start."""
 
 
 def exposure(spec: ModelSpec, courses: Iterable[Course]) -> Exposure:
@@ -72,7 +77,7 @@ def exposure(spec: ModelSpec, courses: Iterable[Course]) -> Exposure:
             if worn == course.worn:
                 windows = int((~_possible(tree, course, node)).sum())
                 hours[worn, node] += windows * spec.hop / spec.rate_hz / 3600.0
-    return Exposure(spec, tree, ordered, hours)
+    return Exposure(spec, tree, ordered, hours, surest(spec, tree))
 
 
 def _keys(spec: ModelSpec, tree: LabelTree) -> list[Key]:
@@ -188,6 +193,22 @@ def _pools(exposed: Exposure, rate: float) -> dict[Key, Pool]:
     return {key: pools[key] for key in exposed.hours}
 
 
+def surest(spec: ModelSpec, tree: LabelTree) -> float:
+    """Return the belief to which windows lead that say 0.9 of one label and share the rest, of the label with the least.
+
+    A false start at more is as sure as true ones are: no threshold can be asked to avoid it.
+    """
+    reached, hop_s = [1.0], spec.hop / spec.rate_hz
+    rest = (1.0 - _SURE) / (len(tree.labels) - 1)
+    for i, label in enumerate(tree.labels):
+        if label not in {OTHER, FALLING}:
+            belief = belief_in(tree, spec.decision)
+            for k in range(_SURE_WINDOWS):
+                belief.push([_SURE if i == j else rest for j in range(len(tree.labels))], k * hop_s)
+            reached.append(belief.now[i])
+    return max(LEAST, min(reached))
+
+
 def _raised(exposed: Exposure, thresholds: Thresholds, pools: Iterable[Pool], rate: float) -> Thresholds:
     """Raise thresholds until the false starts of each pool are at the rate, or no threshold could avoid more."""
     raised, before = dict(thresholds), Thresholds()
@@ -199,7 +220,7 @@ def _raised(exposed: Exposure, thresholds: Thresholds, pools: Iterable[Pool], ra
             for key, allowed in _allowances(exposed, highest, rate).items():
                 if len(highest[key]) > allowed:
                     beyond = (floor(round(highest[key][allowed] / _STEP, 6)) + 1) * _STEP
-                    raised[key] = round(max(raised[key], beyond), 3)
+                    raised[key] = round(max(raised[key], beyond), 4)
     return raised
 
 
@@ -210,7 +231,8 @@ def _allowances(exposed: Exposure, peaks: Mapping[Key, Sequence[float]], rate: f
     """
     hours = {key: exposed.hours[key] for key in peaks}
     shares = {key: floor(rate * hours[key]) for key in peaks}
-    allowed = {key: max(shares[key], sum(peak >= MOST for peak in each)) for key, each in peaks.items()}
+    sure = {key: sum(peak >= exposed.surest for peak in each) for key, each in peaks.items()}
+    allowed = {key: max(share, sure[key]) for key, share in shares.items()}
     used = sum(min(len(each), shares[key]) for key, each in peaks.items())
     for _ in range(floor(rate * sum(hours.values())) - used):
         wanting = [key for key, each in peaks.items() if len(each) > allowed[key]]

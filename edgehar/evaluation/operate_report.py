@@ -21,7 +21,7 @@ from edgehar.pipeline.operating_points import FALSE_STARTS_PER_HOUR, Point
 from edgehar.recordings.labels import possible_labels
 from edgehar.types import OTHER
 
-_LEVELS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.985, 0.99)
+_LEVELS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998)
 """Thresholds of a curve, the same for all labels and kinds."""
 _LEAST_S = 10.0
 """What is over sooner, s, no window shows for long enough."""
@@ -129,7 +129,7 @@ def markdown(exposed: Exposure, points: Mapping[Point, Fitted]) -> str:
         for point, fitted in points.items():
             sums = observed[point][worn, node]
             bound = upper_bound(sums.false_starts, hours)
-            cells.append(f"{fitted.thresholds[worn, node]:.3f}")
+            cells.append(f"{fitted.thresholds[worn, node]:.4g}")
             cells.append(f"{sums.false_starts / hours:.1f} (≤ {bound:.1f})")
             cells.append(f"{sums.missed / sums.activities:.0%}" if sums.activities else "")
             cells.append(f"{median(sums.delays):.1f}" if sums.delays else "")
