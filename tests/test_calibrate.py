@@ -37,6 +37,39 @@ def test_calibration_lowers_both_figures_of_an_overconfident_network() -> None:
     assert calibration.ece[1] < 0.03
 
 
+def test_answers_without_errors_lower_no_temperature() -> None:
+    probabilities = np.full((400, 4), 0.02, np.float32)
+    label = np.arange(400) % 4
+    probabilities[np.arange(400), label] = 0.94
+    before = 0.807
+    assert calibrate.calibrate(probabilities, label, before_tuning=before).temperature == before
+    wrong = label.copy()
+    wrong[:10] = (label[:10] + 1) % 4
+    assert calibrate.calibrate(probabilities, wrong, before_tuning=before).temperature >= before
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.floats(0.4, 0.7), st.integers(0, 99))
+def test_many_errors_show_that_a_network_may_be_surer_than_it_was(true: float, seed: int) -> None:
+    probabilities, label = drawn(true, seed)
+    fitted = calibrate.calibrate(probabilities, label, before_tuning=0.8)
+    assert fitted.temperature == pytest.approx(true, rel=0.1)
+    # The same answers as views of a few windows hold few errors.
+    of_few = calibrate.calibrate(probabilities, label, before_tuning=0.8, windows=40)
+    assert of_few.temperature == 0.8
+
+
+def test_a_network_without_errors_that_started_from_none_is_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    probabilities = np.tile(np.array([[0.9, 0.1]], np.float32), (50, 1))
+    assert calibrate.calibrate(probabilities, np.zeros(50, np.int64)).temperature < 0.1
+    assert "of 50 views: they are nearly all answered right" in caplog.text
+    caplog.clear()
+    calibrate.calibrate(probabilities, np.zeros(50, np.int64), before_tuning=1.0)
+    assert not caplog.text
+
+
 def test_windows_of_a_label_that_was_not_offered_do_not_count() -> None:
     probabilities, label = drawn(1.0)
     expected = calibrate.calibrate(probabilities[100:], label[100:])

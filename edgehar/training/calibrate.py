@@ -4,6 +4,7 @@ The answers are those of the run-time recognizer, so they are over the labels th
 can tell apart. The truth is a label for each window, (n,), or what may be true, (n, labels). Needs no TensorFlow.
 """
 
+import logging
 from math import exp, log
 
 import msgspec
@@ -24,12 +25,16 @@ _SHARE = 0.1
 _COLDEST, _HOTTEST = 0.05, 20.0
 _LEAST = 1e-37
 """About the smallest that float32 tells from zero."""
+_ENOUGH_WRONG = 30
+"""Wrong answers that tell how often a sure network is wrong: by Poisson, to about a fifth."""
 _BINS = 15
 
 Labels = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Truth = Labels | Mask
 Array = NDArray[np.float64]
+
+_log = logging.getLogger(__name__)
 
 
 class Calibration(Struct, frozen=True):
@@ -134,13 +139,32 @@ def expected_calibration_error(probabilities: FloatArray | Array, right: NDArray
     return float(np.abs(gaps).sum() / max(len(right), 1))
 
 
-def calibrate(probabilities: FloatArray, truth: Truth) -> Calibration:
-    """Find the temperature for probabilities at temperature 1; windows of no label that was offered do not count."""
+def calibrate(
+    probabilities: FloatArray, truth: Truth, *, before_tuning: float | None = None, windows: int | None = None
+) -> Calibration:
+    """Find the temperature for probabilities at temperature 1; views of no label that was offered do not count.
+
+    Answers of which hardly any is wrong fit a temperature near 0, whatever the network is worth: that many people know
+    too little of its errors. So with fewer than 30 wrong ones the temperature is not below `before_tuning`, that of the
+    network the fit started from; with more it is as fitted. Of several views of one of the `windows` (None: each view
+    is of its own) each counts in part.
+    """
     allowed = as_sets(truth, probabilities.shape[1])
     could_answer = (np.asarray(probabilities) * allowed).any(axis=1)
     before, label = probabilities[could_answer], allowed[could_answer]
     right = label[np.arange(len(label)), before.argmax(axis=1)]
     best = temperature(before, label)
+    wrong = float((~right).mean()) * min(len(right), windows or len(right))
+    if before_tuning is not None and wrong < _ENOUGH_WRONG:
+        best = max(best, before_tuning)
+    # Where nothing keeps it from the bounds the loss is flat, and the search ends somewhere before them.
+    if not 2.0 * _COLDEST < best < 0.5 * _HOTTEST:
+        _log.warning(
+            "temperature %g, of %d views: they are nearly all answered right, or by chance, so that no temperature is "
+            "best; more people who are held out would tell",
+            best,
+            len(right),
+        )
     after = tempered(before, best)
     return Calibration(
         temperature=best,
