@@ -1,5 +1,6 @@
 """The recipe of a model that is fine-tuned on recordings of people: one TOML file, read beside those recordings."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,13 @@ from edgehar.pipeline.decision_settings import Settings
 from edgehar.recordings.csv_files import Columns
 from edgehar.training.recipe import Count, Positive, Share, decode, read
 from edgehar.types import OTHER
+
+_WITHOUT_EFFECT = {
+    "set": ("placement", "person", "label", "columns"),
+    ".ehr": ("placement", "columns", "only_people_of"),
+    ".csv": ("only_people_of",),
+}
+"""Keys of recordings that would be passed over, by their form."""
 
 
 class Recordings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,7 +56,8 @@ class Variation(Struct, frozen=True, forbid_unknown_fields=True):
     """Other ways in which the same people might have worn other sensors, drawn anew for each view of a window."""
 
     flipped: Share = 1.0
-    """Share of sensors that are worn any of the four ways in which their faces can lie."""
+    """Share of sensors that are worn any of the four ways in which their faces can lie; half as many windows are also
+    turned into those of the other side of the body. At 0 neither."""
     tilt_deg: Annotated[float, Meta(ge=0.0)] = 10.0
     """Deviation of a small turn about each axis."""
     turned: Share = 0.1
@@ -100,18 +109,21 @@ class FinetuneRecipe(Struct, frozen=True, forbid_unknown_fields=True):
     decision: Settings | None = None
     """Settings that the manifest will give the decision; else the base's."""
     new_labels: tuple[str, ...] = ()
-    """Labels that the base does not know, in the words of the recordings."""
+    """Labels that the base does not know, in the words of the recordings; large or small letters are the same."""
     held_out: Share = 0.2
     """Share of the people, or of one person's time, that is not fitted to: report and temperature come from it."""
-    portion: Share = 1.0
-    """Share of the other people who are fitted to."""
+    portion: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
+    """Share of the other people who are fitted to; of each source at least one."""
     hop_s: Positive = 1.28
     """From one window to the next, s."""
 
 
 def load(path: Path) -> FinetuneRecipe:
     """Read a recipe; ConfigError is one line that names the file and what is wrong."""
-    recipe = decode(read(path), path, FinetuneRecipe)
+    content = read(path)
+    if {"synthesis", "base"} & _keys(content) == {"synthesis"}:
+        raise ConfigError(f"{path}: a recipe that simulates people: `edgehar-train build`")
+    recipe = decode(content, path, FinetuneRecipe)
     for problem in _problems(recipe):
         raise ConfigError(f"{path}: {problem}")
     return recipe
@@ -119,10 +131,15 @@ def load(path: Path) -> FinetuneRecipe:
 
 def is_finetuned(path: Path) -> bool:
     """Tell whether a file is a recipe of fine-tuning, by its `base`; one that cannot be read is none."""
+    return "base" in _keys(read(path))
+
+
+def _keys(content: bytes) -> set[str]:
+    """Return the keys at the top of a TOML file; none of one that is none."""
     try:
-        return "base" in msgspec.toml.decode(read(path).decode("utf-8-sig"))
+        return set(msgspec.toml.decode(content.decode("utf-8-sig")))
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
+        return set()
 
 
 def changed(
@@ -135,6 +152,8 @@ def changed(
 ) -> FinetuneRecipe:
     """Return a recipe with other values of what studies vary; None leaves what it says. ConfigError if it says none."""
     if portion is not None:
+        if not portion:
+            raise ConfigError("--portion: expected a share above 0, up to 1, got 0")
         recipe = replace(recipe, portion=portion)
     if seed is not None:
         recipe = replace(recipe, seed=seed)
@@ -148,20 +167,29 @@ def changed(
     return recipe
 
 
-def _problems(recipe: FinetuneRecipe) -> list[str]:
-    problems = []
+def _problems(recipe: FinetuneRecipe) -> Iterator[str]:
+    if not recipe.name.strip(".") or set(recipe.name) & {"/", "\\"}:
+        yield f"name: expected the name of a file, without a folder, got {recipe.name!r}"
     for i, some in enumerate(recipe.recordings):
-        where = f"recordings[{i}]"
-        if bool(some.set) == bool(some.files):
-            problems.append(f"{where}: expected `set` or `files`, one of the two")
-        if some.files and not some.files.endswith((".ehr", ".csv")):
-            problems.append(
-                f"{where}.files: expected a pattern that ends in .ehr or .csv, got {some.files!r}"
-            )
-        if some.files.endswith(".csv") and not (some.columns and some.placement):
-            problems.append(f"{where}: a CSV file needs `columns` and `placement`")
-        if some.files.endswith(".csv") and some.columns and not (some.label or some.columns.label):
-            problems.append(f"{where}: nothing says what was done; give `label`, or `columns.label`")
+        yield from (f"recordings[{i}]{problem}" for problem in _problems_of(some))
     if OTHER in recipe.new_labels:
-        problems.append(f"new_labels: {OTHER!r} is no activity; every model that knows it brings it along")
-    return problems
+        yield f"new_labels: {OTHER!r} is no activity; every model that knows it brings it along"
+
+
+def _problems_of(some: Recordings) -> Iterator[str]:
+    """Yield what is wrong with some recordings, behind their name in the recipe."""
+    if bool(some.set) == bool(some.files):
+        yield ": expected `set` or `files`, one of the two"
+        return
+    if some.files and not some.files.endswith((".ehr", ".csv")):
+        yield f".files: expected a pattern that ends in .ehr or .csv, got {some.files!r}"
+        return
+    if Path(some.files).is_absolute():
+        yield f".files: expected a pattern beside the recipe, as in `me/*.csv`, got {some.files!r}"
+    for key in _WITHOUT_EFFECT["set" if some.set else some.files[-4:]]:
+        if getattr(some, key):
+            yield f".{key}: says nothing of {'a set' if some.set else f'{some.files[-4:]} files'}; leave it out"
+    if some.files.endswith(".csv") and not (some.columns and some.placement):
+        yield ": a CSV file needs `columns` and `placement`"
+    if some.files.endswith(".csv") and some.columns and not (some.label or some.columns.label):
+        yield ": nothing says what was done; give `label`, or `columns.label`"
