@@ -68,10 +68,10 @@ class PeopleViews:
         window = np.repeat(np.arange(len(worn)), worn.sum(axis=1))
         # The other side of the body: the mirror image of a force flips one axis, that of a turn the two others. Which
         # axis it is makes no difference once the device lies any way on its faces.
-        mirrored = (rng.random(len(worn)) < 0.5)[window]
+        mirrored = (rng.random(len(worn)) < 0.5 * how.flipped)[window]
         x[mirrored, 0, :, 0] *= -1.0
         x[mirrored, 1, :, 1:] *= -1.0
-        x = x @ self._turns(count)[:, None].astype(np.float32)
+        x = x @ self._turns(mirrored)[:, None].astype(np.float32)
         mean = x.mean(axis=2, keepdims=True)
         x -= mean
         noise = rng.uniform(0.0, how.rattle, (count, 1, 1, 1)) * x.std(axis=2, keepdims=True)
@@ -82,10 +82,11 @@ class PeopleViews:
         x[(rng.random(len(worn)) < how.no_gyroscope)[window], 1] = 0.0
         return x
 
-    def _turns(self, count: int) -> Array:
-        rng, how = self._rng, self._variation
+    def _turns(self, mirrored: Mask) -> Array:
+        """Return (n, 3, 3); what is mirrored lies any way on its faces."""
+        rng, how, count = self._rng, self._variation, len(mirrored)
         faces = _FACES[rng.integers(len(_FACES), size=count)]
-        faces[rng.random(count) >= how.flipped] = 1.0
+        faces[(rng.random(count) >= how.flipped) & ~mirrored] = 1.0
         turns = small_rotations(rng, how.tilt_deg, count) * faces[:, None, :]
         free = rng.random(count) < how.turned
         turns[free] = random_rotations(rng, int(free.sum()))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgehar.errors import ConfigError
 from edgehar.pipeline.manifest import ModelSpec
-from edgehar.recordings.labels import possible_labels
+from edgehar.recordings.labels import common_label, possible_labels
 from edgehar.recordings.scoring import Segment
 from edgehar.training import people
 from edgehar.training.dataset_windows import taken, windows
@@ -18,6 +18,7 @@ from edgehar.training.people import Recorded
 from edgehar.training.progress import Progress
 from edgehar.training.workers import processes
 from edgehar.types import OTHER
+from edgehar.validation import did_you_mean
 
 _LABELLED = 0.75
 """Least share of a window that is labelled: round number."""
@@ -61,8 +62,13 @@ def cut(
 ) -> PeopleWindows:
     """Cut all windows of all recordings that a recipe lists, for a model of these labels and sensors.
 
-    ConfigError names a label that is neither known nor given, or recordings without a window.
+    ConfigError names a label that is neither known nor given or that no window shows, or recordings without a window.
     """
+    if round(recipe.hop_s * spec.rate_hz) < 1:
+        least = f"at least {1.0 / spec.rate_hz:g} s, a row of {recipe.base}'s grid"
+        raise ConfigError(f"hop_s: expected {least}, got {recipe.hop_s:g}")
+    for some in recipe.recordings:
+        _check_labels(spec, some)
     jobs = [(recipe, spec, index, data, beside) for index in range(len(recipe.recordings))]
     parts = []
     if workers == 1:
@@ -80,7 +86,20 @@ def cut(
         for name in PeopleWindows.__struct_fields__
         if name != "shown"
     }
-    return PeopleWindows(shown=np.concatenate(moved), **columns)
+    made = PeopleWindows(shown=np.concatenate(moved), **columns)
+    for label in recipe.new_labels:
+        if not made.allowed[:, spec.labels.index(label)].any():
+            came = ", ".join(np.unique(made.label).tolist())
+            raise ConfigError(f"new_labels: no window shows {label!r}; the recordings say {came}")
+    return made
+
+
+def _check_labels(spec: ModelSpec, some: Recordings) -> None:
+    for label, possible in some.labels.items():
+        for name in possible:
+            if name not in spec.labels:
+                hint = did_you_mean(name, spec.labels, f"it knows {', '.join(spec.labels)}")
+                raise ConfigError(f"{some.name}: labels.{label}: the model has no label {name!r}; {hint}")
 
 
 def _report(part: PeopleWindows, index: int, total: int, progress: Progress) -> PeopleWindows:
@@ -91,26 +110,28 @@ def _report(part: PeopleWindows, index: int, total: int, progress: Progress) -> 
 def _cut_one(job: tuple[FinetuneRecipe, ModelSpec, int, Path | None, Path]) -> PeopleWindows:
     recipe, spec, index, data, beside = job
     some = recipe.recordings[index]
+    hop_s = round(recipe.hop_s * spec.rate_hz) / spec.rate_hz
     x: list[NDArray[np.float16]] = []
     shown: list[list[int]] = []
     rows: list[tuple[NDArray[np.bool_], str, str, float]] = []
     since: dict[str, float] = {}
     for stretch in people.read(some, data, beside):
         begin = since.get(stretch.subject, 0.0)
-        for window, truth in _of_stretch(spec, stretch, recipe.hop_s):
+        for window, truth in _of_stretch(spec, stretch, hop_s):
             sensors = np.full(len(spec.sensors), -1)
             sensors[list(window)] = range(len(x), len(x) + len(window))
             x += window.values()
             shown.append(sensors.tolist())
             label = max(truth, key=lambda name: truth[name])
-            allowed = _allowed(spec, some, [name for name, share in truth.items() if share >= _COUNTS])
+            longer = [name for name, share in truth.items() if share >= _COUNTS]
+            allowed = _allowed(spec, some, longer or [label])
             rows.append((allowed, stretch.subject, label, begin))
-            begin += recipe.hop_s
+            begin += hop_s
         since[stretch.subject] = begin
     if not rows:
         raise ConfigError(
             f"{some.name}: no window of {spec.window / spec.rate_hz:g} s with a label, worn where "
-            f"{spec.id} takes a sensor; `edgehar models info` lists its places"
+            f"{recipe.base} takes a sensor; `edgehar models info {recipe.base}` lists its places"
         )
     return PeopleWindows(
         x=np.array(x, np.float16),
@@ -152,14 +173,22 @@ def _shares(truth: Sequence[Segment], begin: float, end: float) -> dict[str, flo
 
 
 def _allowed(spec: ModelSpec, some: Recordings, labels: Sequence[str]) -> NDArray[np.bool_]:
-    """Return (labels,): all that may be true while these recordings say so; what no model knows is `other`."""
-    possible = [name for label in labels for name in some.labels.get(label, possible_labels(label))]
-    allowed = np.isin(spec.labels, possible)
-    if not allowed.any():
-        if OTHER not in spec.labels:
-            raise ConfigError(
-                f"{some.name}: the model knows none of {', '.join(labels)}, and has no {OTHER!r}; "
-                "list it under `new_labels`, or say in `labels` of the recordings what it may be"
-            )
-        allowed = np.isin(spec.labels, [OTHER])
+    """Return (labels,): all that may be true in a window in which recordings say each of these for a while.
+
+    A label of the model stands for itself; what no model knows is `other`.
+    """
+    given = {common_label(label): possible for label, possible in some.labels.items()}
+    in_model = {common_label(label): label for label in spec.labels} | {label: label for label in spec.labels}
+    allowed = np.zeros(len(spec.labels), np.bool_)
+    for label in labels:
+        itself = (in_model[label],) if label in in_model else possible_labels(label)
+        possible = np.isin(spec.labels, given.get(label, itself))
+        if not possible.any():
+            if OTHER not in spec.labels:
+                raise ConfigError(
+                    f"{some.name}: the model does not know {label}, and has no {OTHER!r}; "
+                    "list it under `new_labels`, or say in `labels` of the recordings what it may be"
+                )
+            possible = np.isin(spec.labels, [OTHER])
+        allowed |= possible
     return allowed
