@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -14,13 +15,15 @@ from msgspec.structs import replace
 from people_sets import simulate
 
 from edgehar.cli import train as cli
-from edgehar.errors import OperatorError
+from edgehar.errors import ConfigError, OperatorError
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.manifest import ModelSpec
-from edgehar.training import cache, export, finetune_recipe, recipe as recipes, weights
+from edgehar.pipeline.recognizer import Recognizer
+from edgehar.training import cache, export, finetune_recipe, finetune_report, recipe as recipes, weights
 from edgehar.training.build import Build, fitting_libraries
 from edgehar.training.finetune import Finetune
 from edgehar.training.finetune_recipe import FinetuneRecipe, Synthetic
+from edgehar.types import Prediction, Window
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -48,6 +51,19 @@ labels = { handwork = ["lying", "walking"] }
 """
 
 
+class WithNewLabel:
+    """A recognizer that knows a label more than another, and never answers it."""
+
+    def __init__(self, recognizer: Recognizer, spec: ModelSpec) -> None:
+        self.spec, self._recognizer = spec, recognizer
+
+    def push(self, window: Window) -> list[Prediction]:
+        [prediction] = self._recognizer.push(window)
+        assert prediction.probabilities is not None
+        more = np.zeros(len(self.spec.labels) - len(prediction.probabilities), np.float32)
+        return [replace(prediction, probabilities=np.concatenate([prediction.probabilities, more]))]
+
+
 @pytest.fixture(scope="module")
 def libraries() -> str:
     try:
@@ -68,6 +84,8 @@ def folder(libraries: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     export.write_pair(folder / "tiny", network, spec)
     weights.write(folder / "tiny", floats, spec.sha256)
     (folder / "mine.toml").write_text(RECIPE)
+    more = content.decode().replace('"lying"]', '"lying", "jumping"]')
+    (folder / "more.toml").write_text(more)
     script = (("walking", 12.0), ("running", 9.0), ("lying", 9.0))
     simulate(folder / "imu" / "walks.npz", script, people=range(1, 6))
     activity = ["walking", "handwork"] * 2
@@ -97,7 +115,8 @@ def test_a_pair_comes_out_that_runs_and_says_whom_it_was_tuned_on(
     assert recognizer.load(folder / "mine").spec.sha256 == hashlib.sha256(content).hexdigest()
     tuned_on, held_out = spec.provenance["tuned_on"], spec.provenance["held_out"]
     assert {*tuned_on["walks"], *held_out["walks"]} == {1, 2, 3, 4, 5}
-    assert len(held_out["walks"]) == 2
+    assert {*held_out["hands"]} < {*held_out["walks"]}
+    assert len(held_out["walks"]) == 3  # two of its own, and one of the other set
     assert not {*tuned_on["walks"]} & {*held_out["walks"]}
     assert spec.provenance["base"]["id"] == "tiny@0.0.1"
     assert spec.provenance["calibration"]["windows"] > 0
@@ -137,6 +156,8 @@ def test_new_labels_and_frozen_layers(folder: Path, libraries: str) -> None:
     _, spec, floats = tuning(folder, folder / "new", libraries, recipe).pair()
     base = weights.read(folder / "tiny", manifest.read(folder / "tiny"))
     assert spec.labels == ("walking", "running", "lying", "handwork")
+    # It was recorded at the wrist alone: nobody asks a trouser pocket for it.
+    assert [sensor.labels for sensor in spec.sensors] == [(), (), ("walking", "running", "lying")]
     for name in base.arrays:
         same = np.array_equal(
             floats.arrays[name].astype(float)[..., :3], base.arrays[name].astype(float)[..., :3]
@@ -147,8 +168,21 @@ def test_new_labels_and_frozen_layers(folder: Path, libraries: str) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"new_labels": ("walking",)}, "knows walking already"),
-        ({"tuning": {"frozen": ("stem9",)}}, "no layer is called 'stem9'; there are 0, fuse, hidden, stem0"),
+        ({"new_labels": ("walking",)}, "tiny@0.0.1 knows walking already$"),
+        ({"new_labels": ("Jogging",)}, "tiny@0.0.1 knows Jogging already, as running$"),
+        ({"new_labels": ("tape", "Tape")}, "new_labels: expected each once, got tape, Tape"),
+        ({"new_labels": ("",)}, r"mine\.toml: Expected `str` of length >= 1"),
+        ({"new_labels": ("no_signal",)}, r"mine\.toml: labels: expected none of .*no_signal"),
+        ({"new_labels": ("tape",)}, "new_labels: no window shows 'tape'; the recordings say handwork, lying"),
+        (
+            {"synthetic": {"recipe": "more.toml", "share": 0.25}},
+            "labels: expected those of mine@1, got also jumping",
+        ),
+        (
+            {"recordings": ({"files": "x.csv", "placement": "wirst"},)},
+            r"tiny@0\.0\.1 takes no sensor .*`wrist`",
+        ),
+        ({"held_out": 1.0}, "nobody is left to fit to"),
         ({"recordings": ({"set": "nowhere"},)}, r"nowhere\.npz: no such file"),
         ({"recordings": ({"files": "*.ehr"},)}, r"\*\.ehr: no such files"),
         ({"base": "nothing"}, "no model 'nothing'"),
@@ -198,17 +232,148 @@ def test_the_command_writes_a_pair_with_its_weights_and_tells_what_it_is_worth(
         cli.main([*arguments, *options, "--random-start"])
     assert ended.value.code == 0
     *lines, last = capsys.readouterr().out.splitlines()
-    assert last == f"{tmp_path / 'mine'}.json"
+    assert last == f"{tmp_path / 'mine_random_start'}.json"
     assert lines[0].split() == [
         *["held", "out", "people", "windows", "fine", "coarse", "false", "(base:", "fine", "coarse", "false)"]
     ]
     assert [line.split()[:3] for line in lines[1:]] == [
-        ["walks", "trouser_pocket", "2"],
+        ["walks", "trouser_pocket", "3"],
         ["hands", "wrist", "1"],
     ]
-    spec = recognizer.load(tmp_path / "mine").spec
+    spec = recognizer.load(tmp_path / "mine_random_start").spec
     assert spec.provenance["base"] is None
-    assert len(spec.provenance["tuned_on"]["walks"]) == 2
-    assert weights.read(tmp_path / "mine", spec).network
+    assert len(spec.provenance["tuned_on"]["walks"]) == 1
+    assert weights.read(tmp_path / "mine_random_start", spec).network
     # `handwork` may be what it likes: of what nobody knows nothing is scored.
     assert len(lines[2].split()) == 8
+
+
+def test_the_report_compares_both_pairs_on_labels_that_both_know(
+    made: tuple[Finetune, bytes, ModelSpec], folder: Path, libraries: str
+) -> None:
+    tuned, _, _ = made
+    hands = replace(tuned.recipe.recordings[1], labels={})
+    recipe = replace(tuned.recipe, new_labels=("handwork",), recordings=(tuned.recipe.recordings[0], hands))
+    again = tuning(folder, folder / "reported", libraries, recipe)
+    _, held_out = again.sides(again.windows())
+    base = recognizer.load(folder / "tiny")
+    # The base with an output more stands in for a pair that learned the new label and forgot nothing.
+    learned = WithNewLabel(base, again.spec_of(again.windows()))
+    walks, hands_row = finetune_report.rows(recipe, held_out, base, learned)  # type: ignore[arg-type]
+    for row in (walks, hands_row):
+        assert row.tuned == row.base
+    assert (walks.new, hands_row.new) == (None, 0.0)
+    assert finetune_report.text([walks]).splitlines()[0].split()[4:5] == ["fine"]
+    assert finetune_report.text([walks, hands_row]).splitlines()[0].split()[4:6] == ["new", "fine"]
+
+
+def test_two_entries_of_the_same_files_name_all_their_people(
+    made: tuple[Finetune, bytes, ModelSpec],
+) -> None:
+    tuned, _, _ = made
+    walks = tuned.recipe.recordings[0]
+    twice = replace(tuned, recipe=replace(tuned.recipe, recordings=(walks, walks)))
+    windows = tuned.windows()
+    rows = (windows.source == 0) & np.isin(windows.subject, ["1", "2", "3"])
+    some = windows.take(rows)
+    some = replace(some, source=(some.subject == "3").astype(np.int64))
+    assert twice.people_of(some) == {"walks": [1, 2, 3]}
+
+
+def keys(tuned: Finetune) -> tuple[str, str]:
+    """Return the keys of windows and fit."""
+    return tuned._windows_key(), tuned.state().key
+
+
+def test_windows_and_fit_are_made_anew_when_anything_changes_that_they_come_from(
+    folder: Path, libraries: str, tmp_path: Path
+) -> None:
+    for file in (*folder.glob("*.toml"), *folder.glob("tiny.*")):
+        shutil.copy(file, tmp_path)
+    recipe = finetune_recipe.load(tmp_path / "mine.toml")
+    files = replace(recipe.recordings[0], set="", files="me/*.ehr")
+    walks = replace(recipe.recordings[0], only_people_of="hands")
+    recipe = replace(recipe, recordings=(files, walks))
+    (tmp_path / "me").mkdir()
+    (tmp_path / "me" / "anna.ehr").write_bytes(b"anna")
+    shutil.copytree(folder / "imu", tmp_path / "imu")
+    tuned = tuning(tmp_path, tmp_path / "work", libraries, recipe)
+    windows, fit = keys(tuned)
+    assert keys(tuned) == (windows, fit)
+
+    def changes_windows() -> bool:
+        nonlocal windows, fit
+        before, (windows, fit) = (windows, fit), keys(tuned)
+        assert fit != before[1]
+        return windows != before[0]
+
+    (tmp_path / "me" / "anna.labels.csv").write_text("0,20,walking\n")
+    assert changes_windows()
+    (tmp_path / "me" / "anna.labels.csv").write_text("0,20,running\n")
+    assert changes_windows()
+    (tmp_path / "me" / "anna.ehr").rename(tmp_path / "me" / "axel.ehr")
+    (tmp_path / "me" / "anna.labels.csv").rename(tmp_path / "me" / "axel.labels.csv")
+    assert changes_windows()
+    shutil.copy(tmp_path / "imu" / "walks.npz", tmp_path / "imu" / "hands.npz")
+    assert changes_windows()
+    simulating = (tmp_path / "tiny.toml").read_text()
+    (tmp_path / "tiny.toml").write_text(simulating.replace("rattle = 0.5", "rattle = 0.0"))
+    assert not changes_windows()
+    spec = manifest.read(tmp_path / "tiny")
+    export.write_manifest(tmp_path / "tiny", replace(spec, temperature=spec.temperature + 0.1))
+    assert not changes_windows()
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*arguments])
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_no_pair_takes_the_place_of_the_base_or_of_the_one_that_the_recipe_says(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], libraries: str
+) -> None:
+    del libraries
+    work = ["--data", str(folder), "--work", str(tmp_path)]
+    before = (folder / "tiny.json").read_bytes()
+    (folder / "same.toml").write_text(RECIPE.replace('"mine"', '"tiny"'))
+    assert run("finetune", str(folder / "same.toml"), *work) == 78
+    assert "tiny.json is the base; give the recipe another `name`" in capsys.readouterr().err
+    assert (folder / "tiny.json").read_bytes() == before
+    for option in (["--portion", "0.5"], ["--seed", "4"], ["--frozen", "fuse"], ["--synthetic", "0"]):
+        assert run("finetune", str(folder / "mine.toml"), *work, *option) == 78
+        assert f"{option[0]}: makes another pair than mine.toml says; --out takes" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [".gitignore"]
+
+
+def test_each_verb_names_the_other_for_a_recipe_of_the_other_kind(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("build", str(folder / "mine.toml")) == 78
+    assert "mine.toml: a recipe of fine-tuning: `edgehar-train finetune`" in capsys.readouterr().err
+    assert run("finetune", str(folder / "tiny.toml")) == 78
+    assert "tiny.toml: a recipe that simulates people: `edgehar-train build`" in capsys.readouterr().err
+
+
+def test_of_a_short_fit_no_more_steps_are_kept_than_it_has(
+    made: tuple[Finetune, bytes, ModelSpec],
+) -> None:
+    tuned, _, _ = made
+    assert tuned.progress_sentence().startswith("30 of 30 steps are kept in ")
+
+
+def test_nobody_held_out_leaves_the_temperature_of_the_base(folder: Path, libraries: str) -> None:
+    recipe = finetune_recipe.load(folder / "mine.toml")
+    recipe = replace(recipe, held_out=0.0, synthetic=None, tuning=replace(recipe.tuning, steps=1))
+    _, spec, _ = tuning(folder, folder / "nobody", libraries, recipe).pair()
+    assert spec.temperature == manifest.read(folder / "tiny").temperature
+    assert "calibration" not in spec.provenance
+
+
+def test_a_layer_that_is_none_is_refused_before_anything_is_cut(folder: Path, libraries: str) -> None:
+    recipe = finetune_recipe.load(folder / "mine.toml")
+    recipe = replace(recipe, tuning=replace(recipe.tuning, frozen=("stem9",)))
+    with pytest.raises(ConfigError, match="no layer is called 'stem9'; there are 0, fuse, hidden, stem0"):
+        tuning(folder, folder / "typo", libraries, recipe).pair()
+    assert not (folder / "typo" / "people.npz").exists()

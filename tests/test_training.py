@@ -69,7 +69,9 @@ def pair(recipe: Recipe, windows: Dataset, fitted: Any, tmp_path_factory: pytest
     from edgehar.training.fit import network, representative  # noqa: PLC0415
 
     stem: Path = tmp_path_factory.mktemp("pair") / recipe.name
-    content = export.to_int8(fitted, network(recipe, batch=1), representative(recipe, windows))
+    content = export.to_int8(
+        fitted, network(recipe, recipe.network, batch=1), representative(recipe, windows)
+    )
     export.write_pair(stem, content, export.describe(recipe, content, {"seed": recipe.seed}))
     return stem.with_name(f"{recipe.name}.json")
 
@@ -79,7 +81,7 @@ def test_quantizing_writes_nothing(
 ) -> None:
     from edgehar.training.fit import network, representative  # noqa: PLC0415
 
-    assert export.to_int8(fitted, network(recipe, batch=1), representative(recipe, windows))
+    assert export.to_int8(fitted, network(recipe, recipe.network, batch=1), representative(recipe, windows))
     assert capfd.readouterr() == ("", "")
 
 

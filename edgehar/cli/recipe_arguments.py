@@ -11,7 +11,7 @@ import typer
 
 from edgehar.cli import progress_bars as bars
 from edgehar.errors import ConfigError
-from edgehar.training import cache, export, recipe as recipes
+from edgehar.training import cache, export, finetune_recipe, recipe as recipes
 
 if TYPE_CHECKING:
     from edgehar.training.build import Build
@@ -49,6 +49,8 @@ def opened_build(
 ) -> Iterator["Build"]:
     """Open a build with a progress bar; Ctrl-C ends it with one line on what is kept: see `Build.progress_sentence`."""
     content = recipes.read(path)
+    if finetune_recipe.is_finetuned(path):
+        raise ConfigError(f"{path}: a recipe of fine-tuning: `edgehar-train finetune`")
     recipe = recipes.parse(content, path)
     for problem in export.problems(recipe):
         raise ConfigError(f"{path}: {problem}")

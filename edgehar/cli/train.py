@@ -27,7 +27,7 @@ from edgehar.cli.terminal import (
     RootGroup,
     VerboseOption,
 )
-from edgehar.errors import OperatorError
+from edgehar.errors import ConfigError, OperatorError
 from edgehar.training import cache, export, files, weights
 
 _SimulationRecipe = Annotated[
@@ -84,7 +84,9 @@ def finetune(
     path: RecipeArgument,
     data: Annotated[Path | None, typer.Option(help="Folder that holds the sets, imu/*.npz.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the pair; else beside the recipe.")] = None,
-    portion: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Share of the people.")] = None,
+    portion: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Share of the people, above 0.")
+    ] = None,
     synthetic: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Simulated share.")] = None,
     frozen: Annotated[str | None, typer.Option(metavar="LAYERS", help="Such as stem0,stem1,fuse.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Another than the recipe's.")] = None,
@@ -99,9 +101,17 @@ def finetune(
 
     Start from the float weights of a model, cut windows from the recordings that the recipe lists, fit, quantize,
     write NAME.tflite, NAME.json and NAME.weights.npz, and tell what it is worth on people who were held out. Needs
-    edgehar[train]. After Ctrl-C the same command goes on where it was stopped.
+    edgehar[train]. After Ctrl-C the same command goes on where it was stopped. --portion, --synthetic, --frozen and
+    --seed make another pair than the recipe says, and want --out for it, so that it takes nobody's place;
+    --random-start makes NAME_random_start.
     """
     from edgehar.training import finetune_recipe, finetune_report
+
+    varied = {"--portion": portion, "--synthetic": synthetic, "--frozen": frozen, "--seed": seed}
+    if out is None and (given := [option for option, value in varied.items() if value is not None]):
+        raise ConfigError(
+            f"{', '.join(given)}: makes another pair than {path.name} says; --out takes a folder for it"
+        )
 
     recipe = finetune_recipe.changed(
         finetune_recipe.load(path),
@@ -115,10 +125,11 @@ def finetune(
     where = out or path.parent
     with opened_tuning(recipe, path, data, folder, workers, random_start=random_start) as tuning:
         files.check_writable(where, "--out takes a folder to write to")
+        stem = where / recipe.name
+        tuning.check_apart(stem)
         if fresh:
             cache.forget(tuning.folder)
         content, spec, floats = tuning.pair()
-        stem = where / spec.name
         export.write_pair(stem, content, spec)
         weights.write(stem, floats, spec.sha256)
         rows = tuning.report(stem)

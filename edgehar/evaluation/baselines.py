@@ -32,7 +32,7 @@ def untrained(build: Build) -> Path:
     """Return the manifest of a pair that never learned, exported like the one that did."""
     model, stem = fitting.untrained(build.recipe), build.folder / "untrained"
     windows = fitting.representative(build.recipe, build.windows())
-    content = export.to_int8(model, fitting.network(build.recipe, batch=1), windows)
+    content = export.to_int8(model, fitting.network(build.recipe, build.recipe.network, batch=1), windows)
     export.write_pair(stem, content, export.describe(build.recipe, content, {}))
     return stem.with_name("untrained.json")
 

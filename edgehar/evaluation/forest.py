@@ -21,9 +21,7 @@ from edgehar.training.build import Build
 from edgehar.training.cache import CachedArrays, cache_key, simulation_key
 from edgehar.training.confusion import Indices
 from edgehar.training.finetune import Finetune
-from edgehar.training.people_split import split
 from edgehar.training.people_views import PeopleViews
-from edgehar.training.people_windows import PeopleWindows
 from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import FOREST_VIEWS, Dataset, Views, normalize
@@ -42,6 +40,8 @@ _AT_ONCE = 500
 """Windows."""
 _VIEWS = 60_000
 """Most views of recorded windows, as many as there are simulated ones of the shipped recipe."""
+_PEOPLE_VIEWS = 1_000_002
+"""Seed of these views, beyond those of a fine-tuning."""
 _BANDS_HZ = (0.3, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Edges of the energy bands: octaves around the step frequency, round numbers."""
 _PAIRS = ((0, 1), (0, 2), (1, 2), (4, 5), (4, 6), (5, 6), (3, 7))
@@ -201,15 +201,12 @@ def recorded(tuning: Finetune, trees: int = TREES) -> Source:
 
     Where several labels may be true, one of them by chance.
     """
-    spec = replace(tuning.spec(), frames=("device",))
-
-    def fitted() -> PeopleWindows:
-        windows = tuning.windows()
-        return windows.take(split(tuning.recipe, windows, spec.window / spec.rate_hz).fitted)
 
     def windows() -> tuple[FloatArray, Indices]:
-        people, rng = fitted(), np.random.default_rng((tuning.recipe.seed, FOREST_VIEWS))
-        views = PeopleViews(tuning.recipe, spec, people, FOREST_VIEWS)
+        cut = tuning.windows()
+        spec = replace(tuning.spec_of(cut), frames=("device",))
+        people, rng = tuning.sides(cut)[0], np.random.default_rng((tuning.recipe.seed, _PEOPLE_VIEWS))
+        views = PeopleViews(tuning.recipe, spec, people, _PEOPLE_VIEWS)
         parts = []
         for first in range(0, min(len(people.source), _VIEWS), _AT_ONCE):
             x, allowed = views.draw(min(_AT_ONCE, _VIEWS - first))
@@ -218,10 +215,11 @@ def recorded(tuning: Finetune, trees: int = TREES) -> Source:
         return np.concatenate([x for x, _ in parts]), np.concatenate([label for _, label in parts])
 
     def describe(content: bytes) -> ModelSpec:
-        provenance = {"tuned_on": tuning.people_of(fitted())}
-        return replace(tuning.spec(), sha256=export.digest(content), provenance=provenance)
+        cut = tuning.windows()
+        provenance = {"tuned_on": tuning.people_of(tuning.sides(cut)[0])}
+        return replace(tuning.spec_of(cut), sha256=export.digest(content), provenance=provenance)
 
-    key = _key({"views": _VIEWS}, tuning.state().key, trees)
+    key = _key({"views": _VIEWS, "seed": _PEOPLE_VIEWS}, tuning.state().key, trees)
     recipe = tuning.recipe
     return Source(key, recipe.seed, windows, describe, tuning.folder, tuning.workers, tuning.progress)
 

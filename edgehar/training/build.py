@@ -87,7 +87,7 @@ class Build(Struct, frozen=True):
         """Simulate, fit, quantize, calibrate; return the network's bytes, its manifest and its float weights."""
         data = self.windows()
         model = fitting.fit(self.recipe, data, self.progress, self.state())
-        single = fitting.network(self.recipe, batch=1)
+        single = fitting.network(self.recipe, self.recipe.network, batch=1)
         content = export.to_int8(model, single, fitting.representative(self.recipe, data))
         calibration, rounding = self.check(model, content)
         provenance = self._provenance(model, len(data.x)) | {

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import zipfile
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -156,15 +157,21 @@ def cache_key(tables: dict[str, Any], *versions: str) -> str:
 
 
 def file_digests(paths: Iterable[Path]) -> list[str]:
-    """Return the sha256, hexadecimal, of each file; ConfigError if one cannot be read."""
+    """Return the sha256, hexadecimal, of each file, read once while it stays the same; ConfigError if one cannot be read."""
     digests = []
     for path in paths:
         try:
-            with path.open("rb") as file:
-                digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+            state = path.stat()
+            digests.append(_digest(path.resolve(), state.st_size, state.st_mtime_ns))
         except OSError as error:
             raise ConfigError(f"{path}: {error.strerror}") from error
     return digests
+
+
+@cache
+def _digest(path: Path, size: int, changed_ns: int) -> str:  # noqa: ARG001  # they tell one content from the next
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _without(names: Iterable[str], table: dict[str, Any]) -> dict[str, Any]:

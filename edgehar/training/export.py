@@ -83,7 +83,12 @@ def describe(
 
 def problems(recipe: Recipe) -> Iterator[str]:
     """Name what the manifest of its network could not say: it would be refused after the build."""
-    content = msgspec.json.encode(describe(recipe, b"", {}))
+    yield from misfits(describe(recipe, b"", {}))
+
+
+def misfits(made: ModelSpec) -> Iterator[str]:
+    """Name what keeps a manifest that was put together here from being read again."""
+    content = msgspec.json.encode(made)
     try:
         spec = msgspec.json.decode(content, type=ModelSpec)
     except msgspec.ValidationError as error:

@@ -9,9 +9,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from edgehar import __version__
-from edgehar.errors import ConfigError
+from edgehar.errors import ConfigError, ModelError
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.manifest import ModelSpec
+from edgehar.recordings.datasets import set_files
+from edgehar.recordings.labels import common_label
 from edgehar.training import (
     calibrate,
     export,
@@ -26,7 +28,7 @@ from edgehar.training import (
 from edgehar.training.build import Build
 from edgehar.training.cache import CachedArrays, cache_key, file_digests
 from edgehar.training.calibrate import Calibration, Rounding
-from edgehar.training.finetune_recipe import FinetuneRecipe
+from edgehar.training.finetune_recipe import FinetuneRecipe, Recordings
 from edgehar.training.finetune_report import Row
 from edgehar.training.people_split import split
 from edgehar.training.people_views import PeopleViews
@@ -35,7 +37,7 @@ from edgehar.training.progress import Progress
 from edgehar.training.synthesize import normalize
 from edgehar.training.weights import Weights
 
-FINETUNE_VERSION = 1
+FINETUNE_VERSION = 2
 """Raise it with any change that cuts other windows of the same recordings, or fits other weights to them."""
 _CALIBRATED_ON = 6000
 """Views of people who are held out: round number."""
@@ -67,23 +69,28 @@ class Finetune(Struct, frozen=True):
         return beside if beside.is_file() else manifest.find(self.recipe.base)
 
     def spec(self) -> ModelSpec:
-        """Return the manifest of the new pair, as far as it is known before any fit."""
+        """Return the manifest of the new pair, as far as it is known before any recording is read.
+
+        ConfigError if it could not be one, or if the base has no such place.
+        """
         base, new = manifest.read(self.base), self.recipe.new_labels
-        if twice := set(new) & set(base.labels):
-            raise ConfigError(f"{self.path}: new_labels: {base.id} knows {', '.join(sorted(twice))} already")
-        worn = {some.placement for some in self.recipe.recordings}
-        sensors = tuple(
-            replace(sensor, labels=(*sensor.labels, *new))
-            if new and sensor.labels and worn & {"", *sensor.placements}
-            else sensor
-            for sensor in base.sensors
-        )
-        return replace(
+        before = {common_label(label): label for label in base.labels}
+        for label in new:
+            if same := before.get(common_label(label)):
+                named = f", as {same}" if same != label else ""
+                raise ConfigError(f"{self.path}: new_labels: {base.id} knows {label} already{named}")
+        if len({common_label(label) for label in new}) < len(new):
+            raise ConfigError(f"{self.path}: new_labels: expected each once, got {', '.join(new)}")
+        for some in self.recipe.recordings:
+            try:
+                base.slots([some.placement] if some.placement else [])
+            except ModelError as error:
+                raise ConfigError(f"{self.path}: {some.name}: placement: {error}") from error
+        spec = replace(
             base,
             name=self.recipe.name,
             version=self.recipe.version,
             labels=(*base.labels, *new),
-            sensors=sensors,
             decision=self.recipe.decision or base.decision,
             temperature=1.0,
             provenance={},
@@ -91,6 +98,35 @@ class Finetune(Struct, frozen=True):
             operating_points={},  # of other weights
             manifest_sha256="",
         )
+        for problem in export.misfits(spec):
+            raise ConfigError(f"{self.path}: {problem}")
+        return spec
+
+    def spec_of(self, windows: PeopleWindows) -> ModelSpec:
+        """Return the same once windows are cut: a new label is told by the kinds of sensors that it was recorded with."""
+        spec, new = self.spec(), set(self.recipe.new_labels)
+        sensors = []
+        for sensor in spec.sensors if new else ():
+            of_kind = [i for i, other in enumerate(spec.sensors) if other.placements == sensor.placements]
+            worn = (windows.shown[:, of_kind] >= 0).any(axis=1)
+            recorded = new & {spec.labels[i] for i in np.flatnonzero(windows.allowed[worn].any(axis=0))}
+            told = recorded | (set(sensor.labels) or set(spec.labels) - new)
+            labels = tuple(label for label in spec.labels if label in told)
+            sensors.append(replace(sensor, labels=() if labels == spec.labels else labels))
+        return replace(spec, sensors=tuple(sensors) or spec.sensors)
+
+    def sides(self, windows: PeopleWindows) -> tuple[PeopleWindows, PeopleWindows]:
+        """Return the windows that are fitted to, and those of people or time held out."""
+        spec = self.spec()
+        chosen = split(self.recipe, windows, spec.window / spec.rate_hz)
+        return windows.take(chosen.fitted), windows.take(chosen.held_out)
+
+    def check_apart(self, stem: Path) -> None:
+        """Refuse to write a pair in the place of the base."""
+        if stem.with_name(f"{stem.name}.json").resolve() == self.base.resolve():
+            raise ConfigError(
+                f"{stem}.json is the base; give the recipe another `name`, or --out another folder"
+            )
 
     def windows(self) -> PeopleWindows:
         """Return the windows of all recordings, cut unless they are kept."""
@@ -119,18 +155,22 @@ class Finetune(Struct, frozen=True):
             ("sensors", [sensor.name for sensor in spec.sensors], [sensor.name for sensor in made.sensors]),
             ("frames", spec.frames, made.frames),
             ("window", spec.window, made.window),
-            ("labels", sorted(set(made.labels) - set(spec.labels)), []),
         ):
             if ours != theirs:
                 raise ConfigError(
                     f"{self.path}: synthetic.recipe: {what}: expected {ours} as the base has, got {theirs}"
                 )
+        if more := [label for label in made.labels if label not in spec.labels]:
+            raise ConfigError(
+                f"{self.path}: synthetic.recipe: labels: expected those of {spec.id}, got also {', '.join(more)}"
+            )
         return Build(made, self.folder, self.workers, self.libraries, self.progress)
 
     def progress_sentence(self) -> str:
         """Say what the same command need not do again."""
         rounds = fitting.epochs(self.state())
-        done = [] if not rounds else [f"{rounds * finetune_fit.ROUND} of {self.recipe.tuning.steps} steps"]
+        steps = self.recipe.tuning.steps
+        done = [] if not rounds else [f"{min(rounds * finetune_fit.ROUND, steps)} of {steps} steps"]
         if not done and CachedArrays(self.folder / "people.npz", self._windows_key()).is_good():
             done = ["the windows of the recordings"]
         if not done:
@@ -139,11 +179,11 @@ class Finetune(Struct, frozen=True):
 
     def pair(self) -> tuple[bytes, ModelSpec, Weights]:
         """Cut, fit, quantize, calibrate; return the network's bytes, its manifest and its float weights."""
-        spec, simulated = self.spec(), self.synthetic()
-        start = weights.read(self.base, manifest.read(self.base))
+        base, simulated = manifest.read(self.base), self.synthetic()
+        start = weights.read(self.base, base)
+        finetune_fit.check_frozen(self.recipe.tuning.frozen, start)
         windows = self.windows()
-        chosen = split(self.recipe, windows, spec.window / spec.rate_hz)
-        fitted, held_out = windows.take(chosen.fitted), windows.take(chosen.held_out)
+        spec, (fitted, held_out) = self.spec_of(windows), self.sides(windows)
         model = finetune_fit.fit(
             self.recipe,
             spec,
@@ -156,33 +196,40 @@ class Finetune(Struct, frozen=True):
         )
         views = PeopleViews(self.recipe, spec, fitted, _REPRESENTATIVE_VIEWS)
         representative = normalize(spec, views.draw(self.recipe.tuning.representative)[0])
-        content = export.to_int8(model, finetune_fit.network(spec, start.network, batch=1), representative)
+        content = export.to_int8(model, fitting.network(spec, start.network, batch=1), representative)
         spec = replace(spec, sha256=export.digest(content))
+        temperature = None if self.random_start else base.temperature
         provenance = self._provenance(fitted, held_out, model)
         if len(held_out.source):
-            calibration, rounding = self._check(spec, held_out, model, content)
-            spec = replace(spec, temperature=calibration.temperature)
+            calibration, rounding = self._check(spec, held_out, model, content, temperature)
+            temperature = calibration.temperature
             provenance |= {
                 "calibration": msgspec.to_builtins(calibration),
                 "int8": msgspec.to_builtins(rounding),
             }
-        return content, replace(spec, provenance=provenance), weights.of_model(model, start.network)
+        spec = replace(spec, provenance=provenance, temperature=temperature or 1.0)
+        return content, spec, weights.of_model(model, start.network)
 
     def _check(
-        self, spec: ModelSpec, held_out: PeopleWindows, model: Any, content: bytes
+        self, spec: ModelSpec, held_out: PeopleWindows, model: Any, content: bytes, before: float | None
     ) -> tuple[Calibration, Rounding]:
-        """Find the temperature of the int8 network and its distance from the float32 one, on who was held out."""
+        """Find the temperature of the int8 network and its distance from the float32 one, on who was held out.
+
+        `before` is the temperature of the network that the fit started from, if it did.
+        """
         x, allowed = PeopleViews(self.recipe, spec, held_out, _HELD_OUT_VIEWS).draw(_CALIBRATED_ON)
         export.write_pair(self.folder / "int8", content, spec)
         probabilities = calibrate.answers(recognizer.load(self.folder / "int8"), x)
         logits, mask = fitting.logits(model, normalize(spec, x)), calibrate.offered(spec, x)
         rounding = calibrate.rounding(logits, mask, probabilities, allowed)
-        return calibrate.calibrate(probabilities, allowed), rounding
+        calibration = calibrate.calibrate(
+            probabilities, allowed, before_tuning=before, windows=len(held_out.source)
+        )
+        return calibration, rounding
 
     def report(self, pair: Path) -> list[Row]:
         """Score the new pair, wherever it was written, and its base on the people who were held out."""
-        spec, windows = self.spec(), self.windows()
-        held_out = windows.take(split(self.recipe, windows, spec.window / spec.rate_hz).held_out)
+        _, held_out = self.sides(self.windows())
         base, tuned = recognizer.load(self.base), recognizer.load(pair)
         rows = []
         for row in finetune_report.rows(self.recipe, held_out, base, tuned):
@@ -209,28 +256,42 @@ class Finetune(Struct, frozen=True):
 
     def people_of(self, windows: PeopleWindows) -> dict[str, list[str | int]]:
         """Name the people of each source; those of sets by their numbers."""
-        people: dict[str, list[str | int]] = {}
+        people: dict[str, set[str | int]] = {}
         for index, some in enumerate(self.recipe.recordings):
             names = np.unique(windows.subject[windows.source == index]).tolist()
-            people[some.name] = sorted(int(name) for name in names) if some.set else sorted(names)
-        return people
+            people.setdefault(some.name, set()).update(int(name) if some.set else name for name in names)
+        return {name: sorted(some) for name, some in people.items()}
 
     def _windows_key(self) -> str:
-        """Return the key of the windows: of the recordings' bytes, and of how they are cut."""
+        """Return the key of the windows: of the recordings' names and bytes, and of how they are cut."""
         spec, base = self.spec(), self.recipe
-        files = file_digests(
-            path for some in base.recordings for path in people.files_of(some, self.data, self.path.parent)
-        )
+        paths = [path for some in base.recordings for path in self._files(some)]
+        files = list(zip([path.name for path in paths], file_digests(paths), strict=True))
         cut = [msgspec.to_builtins(replace(some, weight=1.0, held_out=None)) for some in base.recordings]
         tables = {"recordings": cut, "hop_s": base.hop_s, "files": files, "labels": spec.labels}
         tables |= {"sensors": msgspec.to_builtins(spec.sensors), "grid": [spec.rate_hz, spec.window]}
+        tables["min_coverage"] = spec.decision.min_coverage
         return cache_key(tables, f"finetune {FINETUNE_VERSION}", np.__version__)
+
+    def _files(self, some: Recordings) -> list[Path]:
+        """Name all files that the windows of some recordings come from."""
+        files = people.files_of(some, self.data, self.path.parent)
+        if some.only_people_of and self.data:
+            files = files + set_files(self.data, some.only_people_of)
+        beside = (path.with_suffix(".labels.csv") for path in files if path.suffix == ".ehr")
+        return [*files, *(path for path in beside if path.is_file())]
 
     def state(self) -> CachedArrays:
         """Name the file in which the state of the fit is kept."""
         recipe = msgspec.to_builtins(replace(self.recipe, name="", version=""))
         recipe.pop("decision")
-        start = None if self.random_start else manifest.read(self.base).sha256
-        tables = {"recipe": recipe, "base": start, "windows": self._windows_key()}
+        base, simulated = manifest.read(self.base), self.synthetic()
+        tables = {
+            "recipe": recipe,
+            "base": [base.sha256, base.manifest_sha256],
+            "random_start": self.random_start,
+            "windows": self._windows_key(),
+            "synthetic": simulated.state().key if simulated else None,
+        }
         key = cache_key(tables, f"finetune {FINETUNE_VERSION}", self.libraries)
         return CachedArrays(self.folder / f"{self.kept_as}.npz", key)

@@ -20,9 +20,8 @@ from edgehar.training.people_windows import PeopleWindows
 from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import Dataset, Views, normalize
-from edgehar.training.tcn import Network, build
 from edgehar.training.weights import Weights
-from edgehar.types import IMU_CHANNELS, FloatArray
+from edgehar.types import FloatArray
 
 ROUND = 250
 """Steps after which the state is kept."""
@@ -31,12 +30,6 @@ _FIRST_SYNTHETIC_VIEWS = 2_000_000
 
 Simulated = tuple[Recipe, Dataset]
 """Windows, and the recipe by which they were made."""
-
-
-def network(spec: ModelSpec, shape: Network, batch: int | None = None) -> Any:
-    """Make an untrained network of this shape for a model."""
-    channels = len(spec.frames) * len(IMU_CHANNELS)
-    return build(shape, spec.window, len(spec.sensors), channels, len(spec.labels), batch)
 
 
 def fit(
@@ -56,7 +49,7 @@ def fit(
     """
     tuning = recipe.tuning
     fitting.begin(recipe.seed)
-    model = network(spec, start.network)
+    model = fitting.network(spec, start.network)
     if not random_start:
         weights.assign(model, start)
     _freeze(model, tuning.frozen)
@@ -71,16 +64,19 @@ def fit(
     return model
 
 
-def _freeze(model: Any, frozen: tuple[str, ...]) -> None:
-    """Let these layers keep their weights, and what normalizes them its mean and variance."""
-    layers = {
-        layer.name.removeprefix("conv_") for layer in model.layers if layer.name.startswith("conv_")
-    } | {"hidden"}
+def check_frozen(frozen: tuple[str, ...], start: Weights) -> None:
+    """Refuse the name of a layer that is none, before anything is cut."""
+    convolutions = {path.partition("/")[0] for path in start.arrays if path.startswith("conv_")}
+    layers = {name.removeprefix("conv_") for name in convolutions} | {"hidden"}
     for name in frozen:
         if name not in layers:
             raise ConfigError(
                 f"tuning.frozen: no layer is called {name!r}; there are {', '.join(sorted(layers))}"
             )
+
+
+def _freeze(model: Any, frozen: tuple[str, ...]) -> None:
+    """Let these layers keep their weights, and what normalizes them its mean and variance."""
     for layer in model.layers:
         layer.trainable = layer.name.removeprefix("conv_").removeprefix("norm_") not in frozen
 

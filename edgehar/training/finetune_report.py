@@ -10,7 +10,7 @@ from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.training import calibrate
-from edgehar.training.confusion import confusion, f1, resolved
+from edgehar.training.confusion import resolved
 from edgehar.training.finetune_recipe import FinetuneRecipe
 from edgehar.training.people_windows import PeopleWindows
 from edgehar.types import OTHER, FloatArray
@@ -34,13 +34,15 @@ class Score(Struct, frozen=True):
 
 
 class Row(Struct, frozen=True):
-    """Held-out windows of the same recordings and sensors."""
+    """Held-out windows of the same recordings and sensors; both pairs are scored on those of labels that both know."""
 
     name: str
     people: int
     windows: int
     base: Score
     tuned: Score
+    new: float | None
+    """Share of the windows of new labels that the new pair answers right; None if there are none."""
 
 
 def rows(
@@ -58,12 +60,16 @@ def rows(
             if not len(these):
                 continue
             x = _seen(held_out, these, dict(zip(wearing, _places(tuned.spec, wearing), strict=True)))
+            allowed = held_out.allowed[these]
+            of_base = [tuned.spec.labels.index(label) for label in base.spec.labels]
+            both = allowed[:, of_base].any(axis=1)
             yield Row(
                 f"{some.name} {name}",
                 len(np.unique(held_out.subject[these])),
                 len(these),
-                _score(base, x, _known_to(base, tuned, held_out.allowed[these])),
-                _score(tuned, x, held_out.allowed[these]),
+                _score(base, x[both], allowed[both][:, of_base]),
+                _score(tuned, x[both], allowed[both]),
+                _right(tuned, x[~both], allowed[~both]),
             )
 
 
@@ -85,13 +91,12 @@ def _seen(held_out: PeopleWindows, rows: Labels, places: Mapping[int, int]) -> F
     return x
 
 
-def _known_to(base: Recognizer, tuned: Recognizer, allowed: Mask) -> Mask:
-    """Return what may be true in the labels of the base; what only the new pair knows is `other` to it."""
-    ours = [tuned.spec.labels.index(label) for label in base.spec.labels]
-    before: Mask = allowed[:, ours].copy()
-    if OTHER in base.spec.labels:
-        before[~before.any(axis=1), base.spec.labels.index(OTHER)] = True
-    return before
+def _right(recognizer: Recognizer, x: FloatArray, allowed: Mask) -> float | None:
+    """Return the share of the windows that are answered by what may be true; None without windows."""
+    if not len(x):
+        return None
+    answer = calibrate.answers(recognizer, x).argmax(axis=1)
+    return round(float(allowed[np.arange(len(answer)), answer].mean()), 4)
 
 
 def _score(recognizer: Recognizer, x: FloatArray, allowed: Mask) -> Score:
@@ -108,28 +113,28 @@ def _score(recognizer: Recognizer, x: FloatArray, allowed: Mask) -> Score:
     fine = coarse = None
     if certain.any():
         truth = resolved(true[certain], answer[certain])
-        fine = _macro_f1(truth, answer[certain])
-        coarse = _macro_f1(top_of[truth], top_of[answer[certain]])
+        fine = calibrate.macro_f1(true[certain], answer[certain])
+        coarse = calibrate.macro_f1(
+            calibrate.as_sets(top_of[truth], len(spec.labels)), top_of[answer[certain]]
+        )
     wrong = ~allowed[np.arange(len(answer)), answer]
     return Score(fine, coarse, round(float(wrong[null].mean()), 4) if null.any() else None)
 
 
-def _macro_f1(true: Labels, answer: Labels) -> float:
-    size = int(max(true.max(), answer.max())) + 1
-    return round(float(np.nanmean(f1(confusion(true, answer, size, size)))), 4)
-
-
 def text(rows: Iterable[Row]) -> str:
     """Lay out a line for each row: windows, people, and what the base and the new pair score."""
-    head = ("held out", "people", "windows", "fine", "coarse", "false", "(base:", "fine", "coarse", "false)")
-    lines: list[tuple[str, ...]] = [head]
+    rows = list(rows)
+    new = any(row.new is not None for row in rows)
+    head = ("held out", "people", "windows", *(("new",) if new else ()), "fine", "coarse", "false")
+    lines: list[tuple[str, ...]] = [(*head, "(base:", "fine", "coarse", "false)")]
     for row in rows:
         scores = [
             _figure(value)
             for score in (row.tuned, row.base)
             for value in (score.fine, score.coarse, score.false)
         ]
-        lines.append((row.name, f"{row.people}", f"{row.windows}", *scores[:3], "", *scores[3:]))
+        first = (row.name, f"{row.people}", f"{row.windows}", *((_figure(row.new),) if new else ()))
+        lines.append((*first, *scores[:3], "", *scores[3:]))
     width = max(len(line[0]) for line in lines)
     return "\n".join(
         " ".join([line[0].ljust(width), *(cell.rjust(8) for cell in line[1:])]).rstrip() for line in lines

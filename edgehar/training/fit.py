@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgehar.pipeline.manifest import ModelSpec
 from edgehar.training.cache import CachedArrays
 from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import FIRST_EPOCH_VIEWS, REPRESENTATIVE_VIEWS, Dataset, Views
-from edgehar.training.tcn import build
+from edgehar.training.tcn import Network, build
 from edgehar.types import IMU_CHANNELS, FloatArray
 
 _AT_ONCE = 256
@@ -24,10 +25,10 @@ _AT_ONCE = 256
 _Batch = tuple[FloatArray, FloatArray]
 
 
-def network(recipe: Recipe, batch: int | None = None) -> Any:
-    """Make the recipe's network as the seed of the moment draws it."""
-    channels = len(recipe.frames) * len(IMU_CHANNELS)
-    return build(recipe.network, recipe.window, len(recipe.sensors), channels, len(recipe.labels), batch)
+def network(model: Recipe | ModelSpec, shape: Network, batch: int | None = None) -> Any:
+    """Make a model's network of this shape as the seed of the moment draws it."""
+    channels = len(model.frames) * len(IMU_CHANNELS)
+    return build(shape, model.window, len(model.sensors), channels, len(model.labels), batch)
 
 
 def fit(recipe: Recipe, data: Dataset, progress: Progress, cached: CachedArrays | None = None) -> Any:
@@ -68,7 +69,7 @@ def ahead(drawn: Iterator[_Batch]) -> Iterator[_Batch]:
 def untrained(recipe: Recipe) -> Any:
     """Make the recipe's network as its seed draws it."""
     begin(recipe.seed)
-    return network(recipe)
+    return network(recipe, recipe.network)
 
 
 def begin(seed: int) -> None:
