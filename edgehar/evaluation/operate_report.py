@@ -44,8 +44,8 @@ class Trade(Struct, frozen=True):
     hours: float
     activities: int
     curve: tuple[tuple[float, float], ...]
-    """False starts of all labels and kinds per hour, and share of the activities of which nothing true is told; a point
-    for each of some thresholds, the same for all."""
+    """False starts of all labels and kinds per hour, and share of the activities whose label is not told, be it that its
+    kind is; a point for each of some thresholds, the same for all."""
     points: dict[Point, tuple[float, float]]
     """The same of the operating points."""
 
@@ -106,15 +106,22 @@ def trades(exposed: Exposure, points: Mapping[Point, Fitted]) -> dict[str, Trade
         hours = hop_hours * sum(len(course.times) for course in exposed.courses if course.worn == worn)
         made[worn] = Trade(
             hours=hours,
-            activities=curve[0][worn, ""].activities,
-            curve=tuple(_trade(sums[worn, ""], hours) for sums in curve),
-            points={point: _trade(sums[worn, ""], hours) for point, sums in at_points.items()},
+            activities=sum(of_label.activities for of_label in _labels(exposed, curve[0], worn)),
+            curve=tuple(_trade(exposed, sums, worn, hours) for sums in curve),
+            points={point: _trade(exposed, sums, worn, hours) for point, sums in at_points.items()},
         )
     return made
 
 
-def _trade(sums: Told, hours: float) -> tuple[float, float]:
-    return sums.false_starts / hours, sums.missed / max(1, sums.activities)
+def _labels(exposed: Exposure, sums: Mapping[Key, Told], worn: str) -> list[Told]:
+    return [sums[of, node] for of, node in exposed.hours if of == worn and node in exposed.tree.labels]
+
+
+def _trade(exposed: Exposure, sums: Mapping[Key, Told], worn: str, hours: float) -> tuple[float, float]:
+    labels = _labels(exposed, sums, worn)
+    activities = sum(of_label.activities for of_label in labels)
+    missed = sum(of_label.missed for of_label in labels)
+    return sums[worn, ""].false_starts / hours, missed / max(1, activities)
 
 
 def markdown(exposed: Exposure, points: Mapping[Point, Fitted]) -> str:
@@ -150,7 +157,7 @@ def draw(made: Mapping[str, Trade], path: Path) -> None:
     columns = min(3, len(made))
     rows = -(-len(made) // columns)
     figure = figure_class(figsize=(3.3 * columns, 3.0 * rows), dpi=100, layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for ax in axes[len(made) :]:
         ax.set_axis_off()
     for ax, (worn, trade) in zip(axes, made.items(), strict=False):
@@ -161,7 +168,7 @@ def draw(made: Mapping[str, Trade], path: Path) -> None:
         ax.set_yscale("log")
         ax.set_title(f"{worn}, {trade.hours:.1f} h, {trade.activities} activities", fontsize=8)
         ax.set_xlabel("false starts per hour, of all labels and kinds", fontsize=7)
-        ax.set_ylabel("share of activities missed", fontsize=7)
+        ax.set_ylabel("share of activities whose label is not told", fontsize=7)
         ax.tick_params(labelsize=7, which="both")
         ax.grid(visible=True, which="both", lw=0.2)
     axes[0].legend(fontsize=6)
