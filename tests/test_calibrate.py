@@ -78,6 +78,12 @@ def test_windows_of_a_label_that_was_not_offered_do_not_count() -> None:
     assert calibrate.calibrate(probabilities, label) == expected
 
 
+def test_views_of_which_no_sensor_can_tell_the_label_leave_the_temperature_as_it_was() -> None:
+    probabilities = np.tile(np.array([[0.6, 0.4, 0.0]], np.float32), (9, 1))
+    calibration = calibrate.calibrate(probabilities, np.full(9, 2), before_tuning=0.8)
+    assert (calibration.temperature, calibration.windows) == (0.8, 0)
+
+
 def test_int8_is_compared_among_offered_labels_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
     logits = np.array([[5.0, 1.0, 0.0], [0.0, 3.0, 9.0], [0.0, 1.0, 2.0], [4.0, 0.0, 1.0]], np.float32)

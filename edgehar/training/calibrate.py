@@ -147,10 +147,12 @@ def calibrate(
     Answers of which hardly any is wrong fit a temperature near 0, whatever the network is worth: that many people know
     too little of its errors. So with fewer than 30 wrong ones the temperature is not below `before_tuning`, that of the
     network the fit started from; with more it is as fitted. Of several views of one of the `windows` (None: each view
-    is of its own) each counts in part.
+    is of its own) each counts in part. Without any view that counts, it is `before_tuning`, or 1.
     """
     allowed = as_sets(truth, probabilities.shape[1])
     could_answer = (np.asarray(probabilities) * allowed).any(axis=1)
+    if not could_answer.any():
+        return Calibration(before_tuning or 1.0, 0, (0.0, 0.0), (0.0, 0.0))
     before, label = probabilities[could_answer], allowed[could_answer]
     right = label[np.arange(len(label)), before.argmax(axis=1)]
     best = temperature(before, label)
