@@ -49,6 +49,16 @@ def test_what_is_of_another_key_is_refused_in_one_line(
     assert "\n" not in record.getMessage()
 
 
+def test_an_archive_that_lost_an_array_is_damaged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cached = CachedArrays(tmp_path / "a.npz", "k1")
+    cached.save(ARRAYS)
+    with np.load(cached.path) as file:
+        kept = {name: file[name] for name in file.files if name != "n"}
+    np.savez(cached.path, **kept)
+    assert cached.load() is None
+    assert "damaged (holds x of n, x)" in caplog.text
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_damaged_file_never_gives_other_arrays(data: st.DataObject) -> None:

@@ -39,6 +39,8 @@ _NO_PART_OF_SIMULATED_SENSORS = ("placements", "labels", "alone")
 """The same, of its sensors."""
 _KEY = "sign"
 """Name of the array that holds the key; by another name nothing that was kept before would be used again."""
+_NAMES = "names"
+"""Name of the array that names all others: a damaged directory of an archive may lose one of them."""
 
 _log = logging.getLogger(__name__)
 
@@ -76,18 +78,25 @@ class CachedArrays(Struct, frozen=True):
             # By handle: numpy leaves a file open that it cannot read.
             with self.path.open("rb") as handle, np.load(handle) as file:
                 arrays = {name: file[name] for name in file.files}
-            key = str(arrays.pop(_KEY))
+            key, names = str(arrays.pop(_KEY)), sorted(arrays.pop(_NAMES).tolist())
         except Exception as error:  # a damaged archive raises nearly anything
             why = " ".join(str(error).split()) or type(error).__name__
             raise ValueError(f"damaged ({why})") from error
         if key != self.key:
             raise ValueError("of another recipe or version")
+        if sorted(arrays) != names:
+            raise ValueError(f"damaged (holds {', '.join(sorted(arrays))} of {', '.join(names)})")
         return arrays
 
     def save(self, arrays: Arrays) -> None:
         """Write the arrays, all or none; with a warning if there is no room for them."""
         try:
-            replace_file(self.path, lambda path: _save(path, {_KEY: np.array(self.key), **arrays}))
+            replace_file(
+                self.path,
+                lambda path: _save(
+                    path, {_KEY: np.array(self.key), _NAMES: np.array([*arrays], np.str_), **arrays}
+                ),
+            )
         except OSError as error:
             _log.warning("%s cannot be kept: %s", self.path, error.strerror)
 
