@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT, lacking
-from test_evaluate import simulate
+from people_sets import simulate
 
 from edgehar.errors import RecordingError
 from edgehar.evaluation import ablations

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 from conftest import ROOT, lacking
-from test_evaluate import simulate
+from people_sets import simulate
 
 from edgehar.cli import train as cli
 from edgehar.evaluation.results import Results

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from people_sets import simulate
 
 from edgehar.cli import train as cli
 from edgehar.errors import ConfigError, RecordingError
@@ -17,7 +18,6 @@ from edgehar.evaluation import comparison, evaluate, picture, plan, report, tabl
 from edgehar.evaluation.answers import answer
 from edgehar.evaluation.results import Results
 from edgehar.evaluation.unseen import NEVER, OTHERS, SEEN
-from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.datasets import read_set
@@ -31,36 +31,6 @@ BRIEF: Sequence[tuple[str, float]] = (("standing", 10.0), ("running", 5.3), ("wa
 @pytest.fixture(scope="module")
 def model() -> Recognizer:
     return recognizer.load(SHIPPED)
-
-
-def simulate(
-    path: Path,
-    script: Sequence[tuple[str, float]],
-    placements: Sequence[str] = ("trouser_pocket",),
-    people: Sequence[int] = (1,),
-    **more: Any,
-) -> None:
-    """Write trials of simulated wearers in the form of the real sets."""
-    path.parent.mkdir(exist_ok=True)
-    x = []
-    for person in people:
-        wearer = Wearer(20 + person, list(placements))
-        x += [
-            np.concatenate([track.x for track in wearer.perform(activity, seconds)], axis=1)
-            for activity, seconds in script
-        ]
-    scale = np.array(([0.005] * 3 + [0.001] * 3) * len(placements), np.float32)
-    content: dict[str, Any] = {
-        "x": np.rint(np.concatenate(x) / scale).astype(np.int16),
-        "scale": scale,
-        "columns": [f"{placement}.{channel}" for placement in placements for channel in IMU_CHANNELS],
-        "n": [len(part) for part in x],
-        "subject": np.repeat(people, len(script)),
-        "activity": [activity for _ in people for activity, _ in script],
-        "trial": range(len(x)),
-        "rate_hz": 50.0,
-    }
-    np.savez(path, **(content | more))
 
 
 @pytest.fixture(scope="module")

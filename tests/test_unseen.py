@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from test_evaluate import simulate
+from people_sets import simulate
 
 from edgehar.errors import ModelError
 from edgehar.evaluation.unseen import NEVER, OTHERS, SEEN, Recordings, by_set, mark, person, tuned_on

@@ -58,7 +58,7 @@ class Course(Struct, frozen=True, eq=False):
     possible: NDArray[np.bool_]
     """Labels that may begin to be told, (windows, labels): true then, or so shortly before that it took the time."""
     truth: list[Segment]
-    """What was done, in common labels."""
+    """Activities that were done, in common labels."""
 
 
 def course(

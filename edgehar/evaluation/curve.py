@@ -52,7 +52,7 @@ class _Kept(Struct, frozen=True):
     """One point in the work folder."""
 
     key: str
-    """Of the fit."""
+    """Key of the fit."""
     only: tuple[str, ...]
     """Sets that it was scored on; empty: all."""
     point: Point
@@ -134,7 +134,7 @@ class Mean(Struct, frozen=True):
     """One portion and start: the mean over seeds of the mean over rows."""
 
     seeds: tuple[float, ...]
-    """Of each seed."""
+    """Macro-F1 of each seed."""
     mean: float
     margin: float
     """Half of the 95 % interval by Student's t; 0 for one seed."""

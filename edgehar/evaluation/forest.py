@@ -167,7 +167,7 @@ class Source(Struct, frozen=True):
     """Windows that a forest is grown on."""
 
     key: str
-    """Of the windows and of how it grows."""
+    """Key of the windows and of how it grows."""
     seed: int
     windows: Callable[[], tuple[FloatArray, Indices]]
     """Makes the features (n, sensors * 119) and the index of the label (n,)."""

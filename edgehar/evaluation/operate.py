@@ -62,7 +62,7 @@ class Exposure(Struct, frozen=True, eq=False):
     tree: LabelTree
     courses: tuple[Course, ...]
     hours: dict[Key, float]
-    """Of every node and everything that may be worn; 0 where nobody did."""
+    """Time in which a false start of a node would show, h, for everything that may be worn; 0 where nobody was recorded."""
     surest: float
     """Belief of which no threshold can be asked to avoid a false start."""
 

@@ -74,7 +74,7 @@ class Hit(Struct):
 
 
 class Evidence(Struct, frozen=True):
-    """What speaks for a fall, each in the unit of its weight in `fall_settings`; zero where it says nothing."""
+    """Evidence of a fall, each part in the unit of its weight in `fall_settings`; zero where it says nothing."""
 
     network: float
     fell: float

@@ -50,7 +50,7 @@ class Columns(Struct, frozen=True, forbid_unknown_fields=True):
     label: str | None = None
     """Column of labels, if there is one."""
     time_unit: TimeUnit = "s"
-    """Of a count from any moment."""
+    """Unit of times, counted from any moment."""
     acceleration_unit: ForceUnit = "m/s^2"
     """A sensor at rest reads +1 g on the axis that points up; units with a minus are turned round."""
     angular_rate_unit: TurnUnit = "rad/s"

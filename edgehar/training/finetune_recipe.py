@@ -34,7 +34,7 @@ class Recordings(Struct, frozen=True, forbid_unknown_fields=True):
     person: str = ""
     """Who wore it; else each file is a person of its own."""
     label: str = ""
-    """What was done all the while, where the files do not say; else `NAME.labels.csv` beside `NAME.ehr` says it."""
+    """Label of the whole file, where the files do not say; else `NAME.labels.csv` beside `NAME.ehr` says it."""
     columns: Columns | None = None
     """Of a CSV file."""
     labels: dict[str, Annotated[tuple[str, ...], Meta(min_length=1)]] = {}
