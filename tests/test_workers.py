@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -51,3 +52,31 @@ def test_ctrl_c_stops_the_processes_without_a_word(tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert (out, err) == ("stopped\n", "")
+
+
+_NAMED_POOL = """
+import multiprocessing, time
+from edgehar.training.workers import processes
+if __name__ == "__main__":
+    with processes(2) as pool:
+        jobs = pool.map(time.sleep, [60.0] * 4)
+        print(*[process.pid for process in multiprocessing.active_children()], flush=True)
+        list(jobs)
+"""
+
+
+def test_the_processes_end_with_a_caller_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "pool.py"
+    script.write_text(_NAMED_POOL)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pids = [int(pid) for pid in process.stdout.readline().split()]
+        assert len(pids) == 2
+        watched = [os.pidfd_open(pid) for pid in pids]
+        process.kill()
+        try:
+            for pidfd in watched:
+                assert select.select([pidfd], [], [], 30.0)[0]
+        finally:
+            for pidfd in watched:
+                os.close(pidfd)
