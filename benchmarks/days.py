@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from edgehar.evaluation.unseen import SEEN, Recordings, mark, tuned_on
+from edgehar.evaluation.unseen import Recordings, mark, tuned_on
 from edgehar.motion.wearer import Wearer
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.manifest import SEEN, ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.datasets import Trial, joined, read_set
 from edgehar.recordings.labels import possible_labels

@@ -109,6 +109,10 @@ def test_a_models_summary_fits_a_terminal_of_80_columns_and_24_lines() -> None:
     assert max(map(len, lines)) <= 80
     spec = manifest.read(manifest.find("imu_tcn"))
     assert all(label in done.stdout for label in spec.labels)
+    assert "people it has not seen" in " ".join(done.stdout.split())
+    seen = [name for name, score in spec.metrics.items() if score["mark"] == manifest.SEEN]
+    assert seen
+    assert not [name for name in seen if name in " ".join(done.stdout.split())]
     full = edgehar("models", "info", "imu_tcn", "--full").stdout
     assert spec.sha256 in full
     assert len(full.splitlines()) > 200

@@ -7,7 +7,8 @@ import pytest
 from edgehar.errors import ConfigError
 from edgehar.evaluation import comparison
 from edgehar.evaluation.comparison import FalseStarts, Figures, Scores
-from edgehar.evaluation.unseen import NEVER, OTHERS, SEEN
+from edgehar.evaluation.unseen import NEVER, OTHERS
+from edgehar.pipeline.manifest import SEEN
 
 
 def figures(

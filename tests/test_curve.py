@@ -10,7 +10,8 @@ from test_finetune import folder, libraries, tuning
 from edgehar.errors import ConfigError
 from edgehar.evaluation import curve
 from edgehar.evaluation.curve import Point
-from edgehar.evaluation.unseen import NEVER, OTHERS, SEEN
+from edgehar.evaluation.unseen import NEVER, OTHERS
+from edgehar.pipeline.manifest import SEEN
 from edgehar.training import finetune_recipe
 
 __all__ = ["folder", "libraries"]

@@ -17,8 +17,9 @@ from edgehar.errors import ConfigError, RecordingError
 from edgehar.evaluation import comparison, evaluate, picture, plan, report, tables
 from edgehar.evaluation.answers import answer
 from edgehar.evaluation.results import Results
-from edgehar.evaluation.unseen import NEVER, OTHERS, SEEN
+from edgehar.evaluation.unseen import NEVER, OTHERS
 from edgehar.pipeline import manifest, recognizer
+from edgehar.pipeline.manifest import SEEN
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.datasets import read_set
 from edgehar.training import export

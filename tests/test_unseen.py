@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from people_sets import simulate
 
 from edgehar.errors import ModelError
-from edgehar.evaluation.unseen import NEVER, OTHERS, SEEN, Recordings, by_set, mark, person, tuned_on
+from edgehar.evaluation.unseen import NEVER, OTHERS, Recordings, by_set, mark, person, tuned_on
 from edgehar.pipeline import manifest
+from edgehar.pipeline.manifest import SEEN
 
 SPEC = manifest.read(manifest.find("imu_tcn"))
 TUNED_ON = frozenset({("wisdm_watch", 1600), ("wisdm_watch", 1601), ("dsads", 1)})

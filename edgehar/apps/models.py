@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.manifest import SEEN, ModelSpec
 from edgehar.pipeline.operating_points import FALSE_STARTS_PER_HOUR
 
 _COLUMNS = 80
@@ -30,7 +30,9 @@ def summary(spec: ModelSpec) -> Iterator[str]:
         yield from _wrapped(f"training data: {training_data}")
     if scores := _main_scores(spec.metrics):
         rows = f"{len(scores)} of {len(spec.metrics)} rows"
-        yield from _wrapped(f"macro-F1 on people, the {rows} with the most windows: {', '.join(scores)}")
+        yield from _wrapped(
+            f"macro-F1 on people it has not seen, the {rows} with the most windows: {', '.join(scores)}"
+        )
     yield "--full prints the whole manifest"
 
 
@@ -46,13 +48,17 @@ def _points(spec: ModelSpec) -> Iterator[str]:
 
 
 def _main_scores(metrics: dict[str, Any]) -> list[str]:
-    """Word the macro-F1 of the rows with the most windows, in the manifest's order; nothing forces a row to have any."""
+    """Word the macro-F1 of the rows with the most windows, in the manifest's order, of people it has not seen.
+
+    Nothing forces a row to have any.
+    """
     windows = {
         name: score["windows"]
         for name, score in metrics.items()
         if isinstance(score, dict)
         and isinstance(score.get("windows"), int)
         and isinstance(score.get("macro_f1"), float)
+        and score.get("mark") != SEEN
     }
     most = sorted(windows, key=lambda name: -windows[name])[:_SCORES]
     return [f"{name} {metrics[name]['macro_f1']:.2f}" for name in windows if name in most]

@@ -15,7 +15,8 @@ from edgehar.errors import ConfigError
 from edgehar.evaluation.alarms import Null
 from edgehar.evaluation.markdown import table
 from edgehar.evaluation.results import Line, Results
-from edgehar.evaluation.unseen import NEVER, OTHERS, SEEN
+from edgehar.evaluation.unseen import NEVER, OTHERS
+from edgehar.pipeline.manifest import SEEN
 from edgehar.training.files import write_whole
 
 FOLDER = "scores"

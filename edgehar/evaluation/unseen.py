@@ -13,13 +13,12 @@ import msgspec
 from msgspec import Struct
 
 from edgehar.errors import ModelError, RecordingError
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.manifest import SEEN, ModelSpec
 from edgehar.recordings.datasets import Trial, read_set, set_files
 
 TUNED_ON = "tuned_on"
 HELD_OUT = "held_out"
 """Keys of a manifest's provenance: people who were fitted to, and others of the same sets."""
-SEEN = "people it was tuned on"
 OTHERS = "other people of a set it was tuned on"
 NEVER = "set never seen"
 

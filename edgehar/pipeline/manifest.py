@@ -26,6 +26,9 @@ FORMAT = 1
 _NOT_SEALED = ("provenance", "metrics", "manifest_sha256")
 """Keys of a manifest that decide no answer: texts and scores for people, and the seal itself."""
 
+SEEN = "people it was tuned on"
+"""Mark of a row of `metrics` whose people the model was fitted to: no figure to choose it by."""
+
 _UNITS = {"acc": "m/s^2", "gyr": "rad/s"}
 
 Positive = Annotated[float, Meta(gt=0)]
