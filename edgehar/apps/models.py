@@ -9,7 +9,7 @@ from edgehar.pipeline.manifest import SEEN, ModelSpec
 from edgehar.pipeline.operating_points import FALSE_STARTS_PER_HOUR
 
 _COLUMNS = 80
-_SCORES = 8
+_SCORES = 4
 """Rows of the evaluation that are shown."""
 
 
