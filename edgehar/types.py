@@ -199,7 +199,7 @@ class Activity(Struct, frozen=True):
     is_last: bool = False
     """Nothing will be judged after it."""
     likeliest: tuple[str, float] | None = None
-    """Of a kind the likelier label, and the belief in it, 0..1."""
+    """The likelier label of a kind, and the belief in it, 0..1."""
 
     @property
     def state(self) -> str:
@@ -231,6 +231,6 @@ class Event(Struct, frozen=True):
     model: str
     """Name and version of the model."""
     likeliest: tuple[str, float] | None = None
-    """Of a kind the likelier label when it started, and the belief in it, 0..1."""
+    """The likelier label of a kind when it started, and the belief in it, 0..1."""
     recovered: bool | None = None
     """True if a fall ended with the wearer up again, False if not seen; None at its start and of all else."""

@@ -36,9 +36,9 @@ class Recordings(Struct, frozen=True, forbid_unknown_fields=True):
     label: str = ""
     """Label of the whole file, where the files do not say; else `NAME.labels.csv` beside `NAME.ehr` says it."""
     columns: Columns | None = None
-    """Of a CSV file."""
+    """Columns of a CSV file."""
     labels: dict[str, Annotated[tuple[str, ...], Meta(min_length=1)]] = {}
-    """What a label of these recordings may be in the model's: several, if it is known by half."""
+    """Labels of the model that a label of these recordings may be: several, if it is known by half."""
     only_people_of: str = ""
     """Name of another set: of this one only people who are in that one too."""
     held_out: Share | None = None
@@ -73,7 +73,7 @@ class Synthetic(Struct, frozen=True, forbid_unknown_fields=True):
     """Simulated windows among the recorded ones, so that nothing is forgotten that no recording shows."""
 
     share: Share
-    """Of each batch."""
+    """Share of each batch."""
     recipe: str = "imu_tcn_synthetic.toml"
     """Path of the recipe that simulates them, from this one's folder; else one that is shipped."""
     windows: Count | None = None
