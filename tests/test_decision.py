@@ -168,6 +168,14 @@ def test_a_label_that_becomes_certain_takes_over_from_its_kind() -> None:
     assert events[-1].likeliest is None
 
 
+def test_a_label_that_was_done_all_along_leaves_its_kind_the_time_in_which_it_was_told() -> None:
+    machine = decision(Settings(kind_threshold=0.8), labels=WITH_KINDS, tree=KINDS)
+    activities, [still, ended, sitting] = run(machine, torn(0.7, 0.28))
+    assert [event.label for event in (still, ended, sitting)] == ["still", "still", "sitting"]
+    assert ended.ended_at == sitting.started_at == still.detected_at > still.started_at
+    assert activities[-1].since == sitting.started_at
+
+
 def test_only_what_is_wanted_is_told() -> None:
     windows = [*torn(0.96, 0.02), *torn(0.01, 0.01, t=100 + 20 * HOP_S)]
     activities, events = run(decision(labels=WITH_KINDS, tree=KINDS, told=["still"]), windows)
