@@ -1,21 +1,23 @@
 """The fit of a pre-trained network to recorded windows, and to simulated ones beside them.
 
-What a recording knows by half is fitted by the summed probability of all that may be true. All draws are a function of
-seed and round, and the state after each round is kept, so a fit that was interrupted goes on to the very bytes of one
-that was not.
+What a recording knows by half is fitted by the summed probability of all that may be true. That no recording shows a
+label says more of the recordings than of the label: in recorded windows it competes by a small prior alone (logit
+adjustment, Menon et al. 2021), so that the fit does not unlearn it. All draws are a function of seed and round, and the
+state after each round is kept, so a fit that was interrupted goes on to the very bytes of one that was not.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgehar.errors import ConfigError
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.training import fit as fitting, weights
 from edgehar.training.cache import CachedArrays
 from edgehar.training.finetune_recipe import FinetuneRecipe
-from edgehar.training.people_views import PeopleViews
+from edgehar.training.people_views import PeopleViews, twins
 from edgehar.training.people_windows import PeopleWindows
 from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe
@@ -53,7 +55,7 @@ def fit(
     if not random_start:
         weights.assign(model, start)
     _freeze(model, tuning.frozen)
-    state = fitting.State(model, tuning.learning_rate, tuning.steps, *_objective(tuning.label_smoothing))
+    state = fitting.State(model, tuning.learning_rate, tuning.steps, *objective(tuning.label_smoothing))
     for number in range(state.recall(cached), -(-tuning.steps // ROUND)):
         right, done = 0.0, number * ROUND
         batches = _batches(recipe, spec, windows, simulated, number, min(ROUND, tuning.steps - done))
@@ -89,38 +91,53 @@ def _batches(
     number: int,
     steps: int,
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Yield the batches of one round: input and targets, (batch, labels), 1 for what may be true."""
-    views = PeopleViews(recipe, spec, windows, number)
+    """Yield the batches of one round: input and targets, (batch, 2, labels), 1 for what may be true, and priors."""
+    views, recorded = PeopleViews(recipe, spec, windows, number), recorded_labels(spec, windows)
     rng = np.random.default_rng((recipe.seed, 12, number))
     share = recipe.synthetic.share if recipe.synthetic and simulated else 0.0
     count = round(recipe.tuning.batch * share)
     for_simulated = Views(*simulated, _FIRST_SYNTHETIC_VIEWS + number) if simulated else None
     for _ in range(steps):
         x, allowed = views.draw(recipe.tuning.batch - count)
+        worn = np.any(x, axis=(2, 3, 4))
+        told = (worn[:, :, None] & recorded).any(axis=1)
+        prior = np.where(told | allowed, 1.0, recipe.tuning.unrecorded)
         if simulated and for_simulated:
             made, data = simulated
             rows = rng.integers(len(data.x), size=count)
             labels = np.array(made.labels)[data.label[rows]]
             x = np.concatenate([x, for_simulated.windows(rows)])
             allowed = np.concatenate([allowed, labels[:, None] == np.array(spec.labels)])
-        yield normalize(spec, x), allowed.astype(np.float32)
+            prior = np.concatenate([prior, np.ones((count, len(spec.labels)))])
+        yield normalize(spec, x), np.stack([allowed, prior], axis=1).astype(np.float32)
 
 
-def _objective(smoothing: float) -> tuple[Any, Any]:
-    """Return loss and share of right answers, of targets that are 1 for each label that may be true, and logits.
+def recorded_labels(spec: ModelSpec, windows: PeopleWindows) -> NDArray[np.bool_]:
+    """Return (sensors, labels): which labels some recording shows while a sensor of this kind is worn."""
+    recorded = np.array([windows.allowed[worn].any(axis=0) for worn in windows.shown.T >= 0])
+    for one, other in twins(spec):
+        recorded[[one, other]] = recorded[one] | recorded[other]
+    return recorded
 
-    The loss is the negative logarithm of all of them together: nobody says which it is. Smoothing as of one label: a share
-    of the loss is the cross-entropy to the uniform distribution (Szegedy et al. 2016).
+
+def objective(smoothing: float) -> tuple[Any, Any]:
+    """Return loss and share of right answers, of targets as in `_batches` and logits.
+
+    The loss is the negative logarithm of all that may be true together, as nobody says which it is, where each label
+    competes by its prior. Smoothing as of one label: a share of the loss is the cross-entropy to the distribution that the
+    priors make (Szegedy et al. 2016).
     """
     import tensorflow as tf  # noqa: PLC0415  # loads in seconds, and only desktops have it
 
     def loss(targets: Any, logits: Any) -> Any:
-        logarithms = tf.nn.log_softmax(logits)
+        allowed, prior = targets[:, 0], targets[:, 1]
+        logarithms = tf.nn.log_softmax(logits + tf.math.log(prior))
         nothing = tf.constant(-1e9, logarithms.dtype)
-        together = tf.reduce_logsumexp(tf.where(targets > 0.5, logarithms, nothing), axis=1)
-        return -(1.0 - smoothing) * together - smoothing * tf.reduce_mean(logarithms, axis=1)
+        together = tf.reduce_logsumexp(tf.where(allowed > 0.5, logarithms, nothing), axis=1)
+        of_each = tf.reduce_sum(prior * logarithms, axis=1) / tf.reduce_sum(prior, axis=1)
+        return -(1.0 - smoothing) * together - smoothing * of_each
 
     def right(targets: Any, logits: Any) -> Any:
-        return tf.gather(targets, tf.argmax(logits, axis=1), axis=1, batch_dims=1)
+        return tf.gather(targets[:, 0], tf.argmax(logits, axis=1), axis=1, batch_dims=1)
 
     return loss, right

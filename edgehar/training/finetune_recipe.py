@@ -88,6 +88,10 @@ class Tuning(Struct, frozen=True, forbid_unknown_fields=True):
     learning_rate: Positive = 1e-3
     """At the start; falls along a cosine to a hundredth."""
     label_smoothing: Share = 0.05
+    unrecorded: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.1
+    """Prior, in recorded windows, of a label that no recording shows where these sensors are worn, beside 1 of the others.
+    At 1 the fit learns that there is no such label; the smaller, the less of it is unlearned, and the oftener it is
+    told where it is not done."""
     frozen: tuple[str, ...] = ()
     """Layers that keep the weights of the base: `stem0`, `stem1`, ..., `fuse`, `0`, `1`, ..., `hidden`."""
     representative: Count = 800
