@@ -40,8 +40,8 @@ from edgehar.pipeline.telling import Telling
 from edgehar.training.progress import Progress
 from edgehar.types import FALLING, OTHER
 
-LEAST = 0.5
-"""Nothing is told that is less likely than not."""
+LEAST = PLAIN_THRESHOLD
+"""Nothing is told of less, however seldom these people were told it falsely: others are not them."""
 EXPECTED = 3.0
 """With so many allowed, none at all would be a one in twenty chance: the 95 % bound of a rate without any."""
 _STEP = 0.0001
