@@ -22,7 +22,7 @@ MARKS = {"life wrist": OTHERS, "life chest": OTHERS, "walks wrist": NEVER, "home
 
 def point(portion: float, seed: int, *, is_random_start: bool, f1: float) -> Point:
     fine = {"life wrist": f1, "life chest": f1 - 0.2, "walks wrist": f1 / 2, "home wrist": 1.0}
-    return Point(portion, seed, is_random_start, round(100 * portion), fine, fine, MARKS)
+    return Point(portion, seed, is_random_start, 500, round(100 * portion), fine, fine, MARKS)
 
 
 POINTS = [
@@ -52,7 +52,7 @@ def test_one_seed_has_no_interval_and_no_rows_have_no_mean() -> None:
 
 def test_the_table_has_a_line_for_each_portion() -> None:
     head, _, *lines = curve.markdown(POINTS).splitlines()
-    assert head.startswith("| macro-F1, 3 seeds | people | other people of the same sets, pre-trained |")
+    assert head.startswith("| macro-F1, 3 seeds, 500 steps | people | other people of the same sets, pre-trained |")
     assert [line.split(" | ")[:2] for line in lines] == [["| 1%", "1"], ["| 100%", "100"]]
     assert "0.740 ± 0.050" in lines[1]
 

@@ -60,3 +60,4 @@ def test_a_portion_is_of_somebody(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--portion: expected a share above 0, up to 1, got 0"):
         finetune_recipe.changed(recipe, portion=0.0)
     assert finetune_recipe.changed(recipe, portion=0.5).portion == 0.5
+    assert finetune_recipe.changed(recipe, steps=40).tuning.steps == 40

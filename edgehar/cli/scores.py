@@ -140,6 +140,7 @@ def curve(
     portions: Annotated[str, typer.Option(help="Shares of the people; all of them come in any case.")] = (
         "0.01,0.03,0.1,0.3"
     ),
+    steps: Annotated[int | None, typer.Option(min=1, help="Of each fit; else those of the recipe.")] = None,
     only: OnlyOption = "",
     write: WriteOption = True,
     workers: WorkersOption = WORKERS,
@@ -159,7 +160,8 @@ def curve(
     chosen, stem = names(only), path.with_suffix("")
     set_names(data, chosen)
     shares = [curves.portion(word) for word in names(portions)]
-    with opened_tuning(finetune_recipe.load(path), path, data, folder, workers) as tuning:
+    recipe = finetune_recipe.changed(finetune_recipe.load(path), steps=steps)
+    with opened_tuning(recipe, path, data, folder, workers) as tuning:
         points = list(curves.points(tuning, data, seeds, shares, chosen))
     typer.echo(curves.markdown(points))
     if write and not chosen:

@@ -39,6 +39,7 @@ class Point(Struct, frozen=True):
     portion: float
     seed: int
     is_random_start: bool
+    steps: int
     people: int
     """Whom it was fitted to."""
     fine: dict[str, float]
@@ -123,6 +124,7 @@ def _scored(tuning: Finetune, pair: Path, whole: Path, data: Path, only: Sequenc
         tuning.recipe.portion,
         tuning.recipe.seed,
         tuning.random_start,
+        tuning.recipe.tuning.steps,
         len(tuned_on(manifest.read(pair))),
         {name: line.everybody.macro_f1 for name, line in lines.items()},
         {name: line.coarse.macro_f1 for name, line in lines.items()},
@@ -174,8 +176,8 @@ def markdown(points: Sequence[Point]) -> str:
         shown = ["" if cell is None else f"{cell.mean:.3f} ± {cell.margin:.3f}" for cell in cells]
         rows.append((f"{portion:.0%}", " to ".join(dict.fromkeys((str(people[0]), str(people[-1])))), *shown))
     head = [f"{_MARKS[mark]}, {_STARTS[start]}" for mark, start in columns]
-    seeds = len({point.seed for point in points})
-    return table((f"macro-F1, {seeds} seeds", "people", *head), rows)
+    seeds, steps = len({point.seed for point in points}), max(point.steps for point in points)
+    return table((f"macro-F1, {seeds} seeds, {steps} steps", "people", *head), rows)
 
 
 def draw(points: Sequence[Point], path: Path) -> None:

@@ -153,6 +153,7 @@ def changed(
     synthetic: float | None = None,
     frozen: tuple[str, ...] | None = None,
     seed: int | None = None,
+    steps: int | None = None,
 ) -> FinetuneRecipe:
     """Return a recipe with other values of what studies vary; None leaves what it says. ConfigError if it says none."""
     if portion is not None:
@@ -161,6 +162,8 @@ def changed(
         recipe = replace(recipe, portion=portion)
     if seed is not None:
         recipe = replace(recipe, seed=seed)
+    if steps is not None:
+        recipe = replace(recipe, tuning=replace(recipe.tuning, steps=steps))
     if frozen is not None:
         recipe = replace(recipe, tuning=replace(recipe.tuning, frozen=frozen))
     if synthetic is not None:
