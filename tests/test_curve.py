@@ -52,7 +52,9 @@ def test_one_seed_has_no_interval_and_no_rows_have_no_mean() -> None:
 
 def test_the_table_has_a_line_for_each_portion() -> None:
     head, _, *lines = curve.markdown(POINTS).splitlines()
-    assert head.startswith("| macro-F1, 3 seeds, 500 steps | people | other people of the same sets, pre-trained |")
+    assert head.startswith(
+        "| macro-F1, 3 seeds, 500 steps | people | other people of the same sets, pre-trained |"
+    )
     assert [line.split(" | ")[:2] for line in lines] == [["| 1%", "1"], ["| 100%", "100"]]
     assert "0.740 ± 0.050" in lines[1]
 
