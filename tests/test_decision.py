@@ -168,12 +168,13 @@ def test_a_label_that_becomes_certain_takes_over_from_its_kind() -> None:
     assert events[-1].likeliest is None
 
 
-def test_a_label_that_was_done_all_along_leaves_its_kind_the_time_in_which_it_was_told() -> None:
+def test_a_kind_that_was_one_label_all_along_leaves_the_label_its_time() -> None:
     machine = decision(Settings(kind_threshold=0.8), labels=WITH_KINDS, tree=KINDS)
-    activities, [still, ended, sitting] = run(machine, torn(0.7, 0.28))
+    windows = [*torn(0.02, 0.02, windows=20), *torn(0.7, 0.28, windows=20, t=100 + 20 * HOP_S)]
+    activities, [*_, still, ended, sitting] = run(machine, windows)
     assert [event.label for event in (still, ended, sitting)] == ["still", "still", "sitting"]
-    assert ended.ended_at == sitting.started_at == still.detected_at > still.started_at
-    assert activities[-1].since == sitting.started_at
+    assert ended.ended_at == ended.started_at == sitting.started_at == activities[-1].since
+    assert sitting.detected_at > still.detected_at
 
 
 def test_only_what_is_wanted_is_told() -> None:

@@ -8,10 +8,9 @@
     a label or a kind   `telling` chooses it by the `belief`                        when it became likelier than not
     other               it chooses none, and a window's length was judged           when what was told no longer was
 
-A label that takes over from its kind begins when the kind was first told at the earliest: until then only the kind was
-known. The rows are asked in this order. A window that cannot be judged brings only no_signal or falling: to the belief it is
-time without evidence. Labels and kinds of labels make events, the others none. All timing is in stream time, so a
-replay decides as the live run did.
+The rows are asked in this order. A window that cannot be judged brings only no_signal or falling: to the belief it is
+time without evidence. Labels and kinds of labels make events, the others none; a kind that was one of its labels all along
+ends when it began, and the label has its time. All timing is in stream time, so a replay decides as the live run did.
 """
 
 from collections.abc import Sequence
@@ -48,8 +47,6 @@ class _Held(Struct):
     state: str = NO_SIGNAL
     since: float = NOT_YET
     """Stream time from which it holds, s, corrected for the window's delay."""
-    told_at: float = NOT_YET
-    """Stream time of the window that told it first, s."""
 
 
 class Decision:
@@ -193,15 +190,14 @@ class Decision:
             return []
         if self._falls and fall is None and held.state == self._telling.finest(FALLING):
             self._belief.rule_out(self._telling.tree.labels.index(FALLING))  # each fall has to be confirmed
-        is_finer = held.state in self._telling.tree.path(state)[1:]
-        at = min(max(at, held.told_at if is_finer else held.since), p.t)
+        at = min(max(at, held.since), p.t)
         recovered = self._falls.recovered if self._falls and held.state == FALLING else None
         events = [self._episode.end(at, p, recovered=recovered)] if self._episode.is_running else []
         if state in self._telling:
             confidence = fall.probability if fall else self._telling.of(state, self._belief.now)
             likeliest = self._telling.likeliest(state, self._belief.now)
             events.append(self._episode.start(state, held.state, at, confidence, likeliest, p))
-        self._held = _Held(state, at, p.t)
+        self._held = _Held(state, at)
         return events
 
     def _why_judged(self, p: Prediction) -> str:
