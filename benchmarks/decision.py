@@ -34,11 +34,11 @@ from edgehar.types import NO_SIGNAL, NOT_WORN, OTHER, Activity
 KEPT = Path("build/days")
 RECIPE = Path("models/imu_tcn_synthetic.toml")
 GRID = {
-    "mean_stay_s": (100.0,),
-    "likelihood_power": (0.25, 0.35, 0.5),
-    "threshold": (0.6, 0.8, 0.9),
-    "kind_threshold": (0.95,),
-    "held_threshold": (0.1, 0.3),
+    "mean_stay_s": (100.0, 300.0),
+    "likelihood_power": (0.25, 0.5),
+    "threshold": (0.8, 0.9),
+    "kind_threshold": (0.9,),
+    "held_threshold": (0.05, 0.1),
 }
 FALSE_PER_HOUR = 20.0
 """Whose kind is wrong or not; about what a decision of averages, thresholds and patience had on the same answers."""
@@ -208,7 +208,10 @@ def main(data: str, model: str = "imu_tcn") -> None:
         tried = [(s, pool.submit(_tried, model, folder, s)) for s in grid(spec.decision)]
         for settings, future in tried:
             rows.append((settings, future.result()))
-            print(line(named(settings), mean([*rows[-1][1].values()])), flush=True)
+            by_source = rows[-1][1]
+            print(line(named(settings), mean([*by_source.values()])))
+            people = [s for source, s in by_source.items() if not source.startswith("simulated ")]
+            print(line("  people alone", mean(people)), flush=True)
     allowed = [row for row in rows if mean([*row[1].values()]).false_per_hour[0] <= FALSE_PER_HOUR]
     best, by_source = max(allowed or rows, key=lambda row: sum(mean([*row[1].values()]).right))
     print(
