@@ -139,3 +139,22 @@ def test_somebody_is_left_unless_everybody_is_to_be_held_out() -> None:
     for whom in (windows, windows.take(windows.subject == "a")):
         with pytest.raises(ConfigError, match="nobody is left to fit to, all windows are held out"):
             split(recipe(1.0), whom, WINDOW_S)
+
+
+def test_the_same_number_in_another_collection_is_another_person() -> None:
+    windows = recorded(*((i, f"{n}", "walking", 4) for i in range(3) for n in range(1, 13)))
+    sets = (Recordings(set="here_wrist"), Recordings(set="here_hip"), Recordings(set="there", held_out=0.1))
+    chosen = split(replace(recipe(), recordings=sets), windows, WINDOW_S)
+    here, beside, there = (
+        {*windows.subject[chosen.held_out & (windows.source == i)].tolist()} for i in range(3)
+    )
+    assert here == beside
+    assert len(here) == 4
+    assert len(there) == 1  # of its own alone, and in the same order as of the others
+    assert there < here
+
+
+def test_a_label_that_the_time_held_out_leaves_nothing_of_is_refused() -> None:
+    windows = recorded((0, "me", "walking", 40), (0, "me", "tape_box", 2), (0, "me", "walking", 4))
+    with pytest.raises(ConfigError, match="no window of tape_box is fitted to, all are of the time held out"):
+        split(recipe(None, held_out=0.2), windows, WINDOW_S)

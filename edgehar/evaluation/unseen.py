@@ -1,8 +1,7 @@
 """The people who are scored: not those whom the model has seen.
 
-The manifest of a model that was fitted to recordings of people names them: `provenance["tuned_on"]`, by set. The sets of one
-collection, such as wisdm_phone and wisdm_watch, number the same people alike, so that who was seen with one sensor is
-not scored with another.
+The manifest of a model that was fitted to recordings of people names them: `provenance["tuned_on"]`, by set. Who was
+seen with one sensor is not scored with another of the same collection.
 """
 
 from collections.abc import Iterable
@@ -14,7 +13,7 @@ from msgspec import Struct
 
 from edgehar.errors import ModelError, RecordingError
 from edgehar.pipeline.manifest import SEEN, ModelSpec
-from edgehar.recordings.datasets import Trial, read_set, set_files
+from edgehar.recordings.datasets import Trial, collection, read_set, set_files
 
 TUNED_ON = "tuned_on"
 HELD_OUT = "held_out"
@@ -86,11 +85,7 @@ def mark(seen: People, scored: Iterable[tuple[str, int]]) -> str:
 
 
 def _is_among(people: People, name: str, subject: int) -> bool:
-    return any(number == subject and _collection(data) == _collection(name) for data, number in people)
-
-
-def _collection(name: str) -> str:
-    return name.partition("_")[0]
+    return any(number == subject and collection(data) == collection(name) for data, number in people)
 
 
 def person(word: str) -> tuple[str, int]:

@@ -63,6 +63,11 @@ def set_files(folder: Path, name: str) -> list[Path]:
     return paths
 
 
+def collection(name: str) -> str:
+    """Return the collection of a set: those of one, such as wisdm_phone and wisdm_watch, number the same people alike."""
+    return name.partition("_")[0]
+
+
 def read_npz_set(paths: Sequence[Path]) -> list[Trial]:
     """Read trials of one or several files; those of one subject, activity and number are one trial.
 

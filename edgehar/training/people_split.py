@@ -1,13 +1,17 @@
-"""People who are fitted to, and people who are held out: the same person on one side in all recordings."""
+"""People who are fitted to, and people who are held out: the same person on one side in all recordings.
+
+A person of a set is one by collection and number, one of files by name.
+"""
 
 import hashlib
-from math import ceil
+from collections.abc import Iterable
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgehar.errors import ConfigError
+from edgehar.recordings.datasets import collection
 from edgehar.training.finetune_recipe import FinetuneRecipe
 from edgehar.training.people_windows import PeopleWindows
 
@@ -15,6 +19,8 @@ _ROUNDING_S = 1e-6
 """Of sums of hops, s."""
 
 Mask = NDArray[np.bool_]
+Person = tuple[str, str]
+"""Collection of sets, none for files, and number or name."""
 
 
 class Split(Struct, frozen=True, eq=False):
@@ -34,47 +40,57 @@ def split(recipe: FinetuneRecipe, windows: PeopleWindows, window_s: float) -> Sp
     """
     shares = [recipe.held_out if some.held_out is None else some.held_out for some in recipe.recordings]
     rows = [windows.source == index for index in range(len(shares))]
-    people = [np.unique(windows.subject[these]).tolist() for these in rows]
-    apart, by_name = _apart(people, shares, recipe.seed)
+    people = [
+        [(collection(some.set), name) for name in np.unique(windows.subject[these]).tolist()]
+        for some, these in zip(recipe.recordings, rows, strict=True)
+    ]
+    apart, among = _apart(people, shares, recipe.seed)
     fitted, held_out, not_chosen = np.zeros((3, len(windows.source)), np.bool_)
-    for these, names, share in zip(rows, people, shares, strict=True):
-        if len(names) == 1 and share and names[0] not in by_name:
+    by_person = np.zeros(len(windows.source), np.bool_)
+    for these, persons, share in zip(rows, people, shares, strict=True):
+        if len(persons) == 1 and share and persons[0] not in among:
             later, earlier = _by_time(windows, these, share, window_s)
             held_out |= later
             fitted |= earlier
             continue
-        away = apart & set(names) if share else set()
-        left = [name for name in names if name not in away]
-        chosen = _first(left, recipe.portion, f"portion {recipe.seed}", least=1)
-        held_out |= these & np.isin(windows.subject, sorted(away))
-        fitted |= these & np.isin(windows.subject, chosen)
-        not_chosen |= these & np.isin(windows.subject, sorted({*left} - {*chosen}))
+        by_person |= these
+        away = apart & {*persons} if share else set()
+        left = [person for person in persons if person not in away]
+        chosen = _first(left, recipe.portion, f"portion {recipe.seed}")
+        held_out |= these & _of(windows, away)
+        fitted |= these & _of(windows, chosen)
+        not_chosen |= these & _of(windows, {*left} - {*chosen})
     if not fitted.any():
         raise ConfigError("nobody is left to fit to, all windows are held out; choose a smaller `held_out`")
-    scored = held_out & np.isin(windows.source, [i for i, share in enumerate(shares) if share < 1.0])
-    _check_labels(windows, fitted | not_chosen, scored, by_name)
+    scored = np.isin(windows.source, [i for i, share in enumerate(shares) if share < 1.0])
+    _check_labels(windows, fitted | not_chosen, scored, by_person)
     return Split(fitted, held_out)
 
 
-def _apart(people: list[list[str]], shares: list[float], seed: int) -> tuple[set[str], set[str]]:
+def _apart(people: list[list[Person]], shares: list[float], seed: int) -> tuple[set[Person], set[Person]]:
     """Return the people who are held out of any source, and all of the sources from which people are held out.
 
     Of two and more people at least one is left, unless the share is 1.
     """
-    apart: set[str] = set()
-    by_name: set[str] = set()
-    for names, share in zip(people, shares, strict=True):
-        if len(names) > 1 and share:
-            first = _first(names, share, f"held out {seed}", least=min(1, ceil(share)))
-            apart.update(first if share == 1.0 else first[: len(names) - 1])
-            by_name.update(names)
-    return apart, by_name
+    apart: set[Person] = set()
+    among: set[Person] = set()
+    for persons, share in zip(people, shares, strict=True):
+        if len(persons) > 1 and share:
+            first = _first(persons, share, f"held out {seed}")
+            apart.update(first if share == 1.0 else first[: len(persons) - 1])
+            among.update(persons)
+    return apart, among
 
 
-def _first(people: list[str], share: float, salt: str, least: int) -> list[str]:
-    """Return a share of the people by an order that each name has for itself: it is the same in every set."""
-    order = sorted(people, key=lambda person: hashlib.sha256(f"{salt} {person}".encode()).digest())
-    return order[: max(least, round(share * len(people)))]
+def _first(people: list[Person], share: float, salt: str) -> list[Person]:
+    """Return a share of the people, at least one, by an order that each has for itself: it is the same in every set."""
+    order = sorted(people, key=lambda person: hashlib.sha256(f"{salt} {person[1]}".encode()).digest())
+    return order[: max(1, round(share * len(people)))]
+
+
+def _of(windows: PeopleWindows, people: Iterable[Person]) -> Mask:
+    """Return which windows are of people of a source; the rows of other sources mean nothing."""
+    return np.isin(windows.subject, sorted(name for _, name in people))
 
 
 def _by_time(windows: PeopleWindows, rows: Mask, share: float, window_s: float) -> tuple[Mask, Mask]:
@@ -98,14 +114,14 @@ def _by_time(windows: PeopleWindows, rows: Mask, share: float, window_s: float) 
     return later, rows & (np.minimum(*gaps) >= window_s - _ROUNDING_S)
 
 
-def _check_labels(windows: PeopleWindows, could_be_fitted: Mask, held_out: Mask, by_name: set[str]) -> None:
-    """Refuse a label of which nothing that it may be is ever fitted, and all the same scored."""
+def _check_labels(windows: PeopleWindows, could_be_fitted: Mask, scored: Mask, by_person: Mask) -> None:
+    """Refuse a label of scored sources of which nothing that it may be is ever fitted."""
     fitted_to = windows.allowed[could_be_fitted].any(axis=0)
-    for label in np.unique(windows.label[held_out]).tolist():
-        rows = held_out & (windows.label == label)
+    for label in np.unique(windows.label[scored]).tolist():
+        rows = scored & (windows.label == label)
         if (windows.allowed[rows] & fitted_to).any():
             continue
-        if set(windows.subject[rows].tolist()) <= by_name:
+        if by_person[rows].all():
             why = "all are of people held out; if these files are one person, say `person`, else choose another `seed`"
         else:
             why = "all are of the time held out or overlap it; record more of it, or choose a smaller `held_out`"

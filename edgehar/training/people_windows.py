@@ -24,6 +24,8 @@ _LABELLED = 0.75
 """Least share of a window that is labelled: round number."""
 _COVERED = 0.8
 """Least share of its samples that a sensor has in a window, as of simulated ones."""
+_MOST = 2000.0
+"""What a sensor reads beyond this, m/s² or rad/s, is a glitch: 200 g, and the network clips far below it."""
 _COUNTS = 0.25
 """Least share of a window that an activity fills for its label to be one that may be true."""
 
@@ -159,7 +161,8 @@ def _of_stretch(
         complete = [i for i, coverage in zip(worn, window.coverage, strict=True) if coverage >= _COVERED]
         if complete and sum(truth.values()) >= _LABELLED:
             x = window.x.reshape(spec.window, len(spec.sensors), 2, 3).transpose(1, 2, 0, 3)
-            yield {i: x[i].astype(np.float16) for i in complete}, truth
+            x = np.clip(x, -_MOST, _MOST).astype(np.float16)
+            yield {i: x[i] for i in complete}, truth
 
 
 def _shares(truth: Sequence[Segment], begin: float, end: float) -> dict[str, float]:
