@@ -21,7 +21,7 @@ from edgehar.evaluation.falls import EARLY_S, peak_time
 from edgehar.pipeline.fall_evidence import Evidence, Hits, evidence
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import Recognizer, load
-from edgehar.recordings.datasets import read_set
+from edgehar.recordings.datasets import collection, read_set
 from edgehar.training.dataset_windows import windows
 from edgehar.types import FALLING, Samples
 
@@ -114,7 +114,10 @@ def collect(recognizer: Recognizer, folder: Path, kind: Kind) -> tuple[list[Reco
             if track := trial.tracks.get(placement):
                 is_fall = trial.activity.startswith("fall_")
                 seen = Recorded(
-                    name, f"{name} {trial.subject}", is_fall, float(track.t[-1] - track.t[0]) / 3600
+                    name,
+                    f"{collection(name)} {trial.subject}",
+                    is_fall,
+                    float(track.t[-1] - track.t[0]) / 3600,
                 )
                 trials.append(seen)
                 worn = replace(track, placement=kind.worn_as or placement)

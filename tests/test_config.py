@@ -189,7 +189,7 @@ port = "/dev/ttyACM0"
         ),
         pytest.param(
             GOOD + "[decision]\nthreshold = 7\n",
-            "edgehar.toml:15: decision.threshold: expected a number from 0 to 1, got 7",
+            "edgehar.toml:15: decision.threshold: expected a number from 0.5 to 0.9999, got 7",
             id="decision bound",
         ),
         pytest.param(

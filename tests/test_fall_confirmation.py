@@ -219,6 +219,17 @@ def test_who_moves_on_as_before_has_recovered(then: list[Hop], *, recovered: boo
     assert not confirmation.recovered
 
 
+def test_a_fall_that_ends_with_the_signal_is_not_said_to_be_recovered_from_the_one_before() -> None:
+    falls = [*FALL[:3], DROPS, *FALL[4:6]]
+    confirmation = FallConfirmation(1, WINDOW_S, HOP_S, SETTINGS, ("waist",))
+    for p in story([*falls, STIRS, *[UPRIGHT] * 2, *[replace(LIES, mean=DOWN)] * 3]):
+        confirmation.push(p)
+    assert confirmation.recovered
+    assert sum(len(confirmation.push(p)) for p in story([*[UPRIGHT] * 4, *falls], (8, 9), t=40.0)) == 1
+    confirmation.reset()
+    assert not confirmation.recovered
+
+
 def test_there_must_be_time_for_something_to_follow() -> None:
     with pytest.raises(ConfigError, match=r"falls\.within_s = 1\.2 must be 0 or at least 1\.28"):
         FallConfirmation(1, WINDOW_S, HOP_S, FallSettings(within_s=1.2))

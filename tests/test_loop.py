@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from phones import recording
 from sensors import polar_answer, polar_compressed, polar_frame
 
-from edgehar.errors import ModelError
+from edgehar.errors import ConfigError, ModelError
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
@@ -30,10 +30,10 @@ KINDS = ("still", "on_foot", "running")
 """What is told: enough to tell the parts of the script apart."""
 
 
-def pipeline(placements: Sequence[str] = ("trouser_pocket",)) -> Pipeline:
+def pipeline(placements: Sequence[str] = ("trouser_pocket",), told: Sequence[str] = KINDS) -> Pipeline:
     recognizer = load(find("imu_tcn"))
     streams = [Stream(p) for p in placements]
-    return Pipeline("w", streams, recognizer, recognizer.spec.decision, told=KINDS)
+    return Pipeline("w", streams, recognizer, recognizer.spec.decision, told=told)
 
 
 def answers(items: Sequence[Item], *, ticks: bool = False) -> list[Activity | Event]:
@@ -265,3 +265,16 @@ def test_a_sensor_without_acceleration_is_never_taken_for_one_on_a_table() -> No
 def test_a_placement_the_model_does_not_know_is_refused() -> None:
     with pytest.raises(ModelError, match="left_ear"):
         pipeline(["left_ear"])
+
+
+def test_what_no_worn_sensor_can_tell_is_a_warning_and_alone_an_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pipeline(["trouser_pocket"], ["on_foot", "falling"])
+    never = "labels: falling: never told by trouser_pocket, which is all that w wears"
+    assert caplog.messages == [never]
+    caplog.clear()
+    pipeline(["trouser_pocket", "wrist_left"], ["on_foot", "falling"])
+    assert not caplog.messages
+    with pytest.raises(ConfigError, match=f"^{never}; name something else, or wear another sensor$"):
+        pipeline(["trouser_pocket"], ["falling"])

@@ -54,9 +54,9 @@ def test_what_is_certain_takes_over_from_what_is_held_however_deep_that_is() -> 
 
 
 def test_what_is_less_likely_than_other_is_not_told_however_eager_the_settings() -> None:
-    eager = Telling(TREE, Settings(threshold=0.2, kind_threshold=0.2, held_threshold=0.2))
-    assert eager.choose(belief(sitting=0.3), "other") == "other"
-    assert eager.choose(belief(sitting=0.6), "other") == "sitting"
+    eager = Telling(TREE, Settings(threshold=0.5, kind_threshold=0.5, held_threshold=0.2))
+    assert eager.choose(belief(sitting=0.5), "other") == "other"
+    assert eager.choose(belief(sitting=0.51), "other") == "sitting"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,8 @@ def test_what_is_below_nothing_that_is_wanted_is_other() -> None:
     assert telling.choose(belief(standing=1.0), "other") == "other"
     assert telling.choose(belief(sitting=0.6, standing=0.4), "other") == "other"
     assert "standing" not in telling
-    assert telling.nearest(belief(standing=1.0)) == ("sitting", 0.0)
+    assert telling.nearest(belief(standing=1.0)) == ("other", 1.0)
+    assert telling.nearest(belief(standing=0.3, walking=0.2, sitting=0.4)) == ("other", pytest.approx(0.6))
 
 
 def test_of_a_kind_the_likelier_labels_are_named() -> None:

@@ -20,10 +20,10 @@ def operate(
 
     Example: edgehar-train operate models/imu_tcn.json --data ../shared/data
 
-    For each label, kind of labels and placement the lowest belief that lets it begin falsely 0.1, 0.5 and 2 times an
-    hour (quiet, normal, eager), on recordings of people who were held out of the model's tuning, or of those it was tuned
-    on where nobody was. Writes them into the manifest, which is sealed anew, and operating_points.md and det.png into the
-    work folder. Needs edgehar[train], though no TensorFlow.
+    For each label, kind of labels and placement the lowest belief, from 0.8 on, that lets it begin falsely 0.1, 0.5 and 2
+    times an hour (quiet, normal, eager), on recordings of people who were held out of the model's tuning, or of those it
+    was tuned on where nobody was. Writes them into the manifest, which is sealed anew, and operating_points.md and
+    det.png into the work folder. Needs edgehar[train], though no TensorFlow.
     """
     from edgehar.evaluation import operate as points, operate_report, report
     from edgehar.evaluation.alarms import chi_squared

@@ -157,14 +157,21 @@ _Job = tuple[str, int, tuple[str, ...]]
 def courses(
     model: Path, folder: Path, chosen: People, workers: int, progress: Progress | None = None
 ) -> Iterator[Course]:
-    """Let the network judge all recordings of these people: each sensor alone, and all of a person's together."""
+    """Let the network judge all recordings of these people: one sensor of each kind alone, and all of a person's together.
+
+    The other wrist, at the same time, would count the same hours again.
+    """
     judge = recognizer.load(model)
+    sensors = [sensor.name for sensor in judge.spec.sensors]
     jobs: list[_Job] = []
     for name, numbers in by_set(chosen).items():
         trials = Recordings(folder).read(name)
         for number in numbers:
             recorded = [trial for trial in trials if trial.subject == number]
-            jobs += [(name, number, placements) for placements in wearings(judge, recorded)]
+            first: dict[str, tuple[str, ...]] = {}
+            for placements in wearings(judge, recorded):
+                first.setdefault(worn_as(sensors, judge.spec.slots(placements)), placements)
+            jobs += [(name, number, placements) for placements in first.values()]
     for done, made in enumerate(_each(model, folder, jobs, workers), start=1):
         yield made
         if progress:

@@ -45,8 +45,8 @@ LEAST = PLAIN_THRESHOLD
 EXPECTED = 3.0
 """With so many allowed, none at all would be a one in twenty chance: the 95 % bound of a rate without any."""
 _STEP = 0.0001
-_SURE, _SURE_WINDOWS = 0.9, 50
-"""Probability of what a network tells well, and windows after which the belief rises no more."""
+_SURE, _SURE_REST, _SURE_WINDOWS = 0.9, 0.01, 50
+"""Probability of what a network tells well and of all but it and a rival, and windows after which the belief rises no more."""
 
 Key = tuple[str, str]
 """What is worn, by its name in the operating points, and node of the label tree."""
@@ -194,19 +194,24 @@ def _pools(exposed: Exposure, rate: float) -> dict[Key, Pool]:
 
 
 def surest(spec: ModelSpec, tree: LabelTree) -> float:
-    """Return the belief to which windows lead that say 0.9 of one label and share the rest, of the label with the least.
+    """Return the belief to which windows lead that say 0.9 of one label and nearly all else of a rival, the least of all pairs.
 
-    A false start at more is as sure as true ones are: no threshold can be asked to avoid it.
+    A rival is of the same kind, or anything to a label that is a kind by itself. A false start at more is as sure as true
+    ones are: no threshold can be asked to avoid it.
     """
-    reached, hop_s = [1.0], spec.hop / spec.rate_hz
-    rest = (1.0 - _SURE) / (len(tree.labels) - 1)
-    for i, label in enumerate(tree.labels):
-        if label not in {OTHER, FALLING}:
+    reached, hop_s, count = [1.0], spec.hop / spec.rate_hz, len(tree.labels)
+    told = [i for i, label in enumerate(tree.labels) if label not in {OTHER, FALLING}]
+    for i in told:
+        same = [j for j in told if j != i and tree.top(tree.labels[i]) == tree.top(tree.labels[j])]
+        for rival in same or [j for j in range(count) if j != i]:
+            said = [_SURE_REST / count] * count
+            said[i], said[rival] = _SURE, 1.0 - _SURE - _SURE_REST
             belief = belief_in(tree, spec.decision)
             for k in range(_SURE_WINDOWS):
-                belief.push([_SURE if i == j else rest for j in range(len(tree.labels))], k * hop_s)
+                belief.push(said, k * hop_s)
             reached.append(belief.now[i])
-    return max(LEAST, min(reached))
+    # On the grid of thresholds, so that what is avoided below it is avoided by at most this.
+    return max(LEAST, round(floor(min(reached) / _STEP) * _STEP, 4))
 
 
 def _raised(exposed: Exposure, thresholds: Thresholds, pools: Iterable[Pool], rate: float) -> Thresholds:
@@ -263,9 +268,8 @@ def rated(exposed: Exposure, points: Mapping[Point, Fitted]) -> OperatingPoints:
         counts = {key: len(each) for key, each in false_starts(exposed, fitted.thresholds).items()}
         by_worn = made.setdefault(point, {})
         for key, threshold in fitted.thresholds.items():
-            keys = fitted.pools[key] or (key,)
-            hours, count = sum(exposed.hours[of] for of in keys), sum(counts.get(of, 0) for of in keys)
-            bound = round(upper_bound(count, hours), 2) if hours else None
+            hours = exposed.hours[key]
+            bound = round(upper_bound(counts.get(key, 0), hours), 2) if hours else None
             basis = _basis(fitted, key)
             by_worn.setdefault(key[0], {})[key[1]] = Rated(threshold, round(hours, 2), bound, basis)
     return made

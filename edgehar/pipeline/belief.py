@@ -28,7 +28,7 @@ LEAST_PROBABILITY = 1e-3
 _ASSUMED = 0.9
 """Plain: what is assumed is short, and the rest makes room for what comes after it."""
 _KEPT = 48
-"""Windows that the backward pass looks at; half a minute of 0.64 s."""
+"""Windows that the backward pass looks at; half a minute of 0.64 s, beyond which nothing is backdated."""
 
 Vector = list[float]
 

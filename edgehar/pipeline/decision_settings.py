@@ -7,10 +7,14 @@ from msgspec import Meta, Struct
 
 from edgehar.errors import ConfigError, about
 from edgehar.pipeline.fall_settings import FallSettings
-from edgehar.pipeline.operating_points import Point, Share
+from edgehar.pipeline.operating_points import Point
 
 PLAIN_THRESHOLD, PLAIN_KIND_THRESHOLD = 0.8, 0.95
 """Of a label and of a kind of labels, for which neither a key nor an operating point gives one."""
+
+
+Threshold = Annotated[float, Meta(ge=0.5, le=0.9999)]
+"""Of two labels at most one has more than half of the belief, and none ever has all."""
 
 
 def _key(unit: str, least: float, most: float, sentence: str) -> Meta:
@@ -45,14 +49,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = 0.25
     threshold: Annotated[
-        Share | None,
+        Threshold | None,
         Meta(
             description="Belief from which a label is told; unless set, as the operating point says.",
             extra_json_schema={"unit": "1"},
         ),
     ] = None
     kind_threshold: Annotated[
-        Share | None,
+        Threshold | None,
         Meta(
             description="Belief from which a kind of labels is told; unless set, as the operating point says.",
             extra_json_schema={"unit": "1"},

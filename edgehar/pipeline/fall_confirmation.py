@@ -81,10 +81,13 @@ class FallConfirmation:
             )
         self.recovered = False
         """True if who fell last was up again since."""
+        self._moved_hops = 0
         self.reset()
 
     def reset(self) -> None:
         """Forget everything but whether who fell last has recovered."""
+        if self._moved_hops == _NEW:
+            self.recovered = False
         self._hits: dict[int, Hits] = {}
         self._told_at = -inf
         self._told: tuple[int, Hit] | None = None

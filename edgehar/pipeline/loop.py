@@ -6,8 +6,10 @@ the same bytes give the same answers to the bit. `advance(t)` says that stream t
 `t` without a packet; calling it more often changes no answer, only how early it comes.
 """
 
+import logging
 from collections.abc import Collection, Iterable, Sequence
 
+from edgehar.errors import ConfigError
 from edgehar.pipeline.decision import Decision
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.intake import Intake
@@ -18,6 +20,8 @@ from edgehar.pipeline.resample import Grid
 from edgehar.pipeline.telling import Telling
 from edgehar.pipeline.windows import Windows
 from edgehar.types import UNREADABLE, Activity, Block, Event, Stream
+
+_log = logging.getLogger(__name__)
 
 LONGEST_EXCUSED_S = 60.0
 """A round number: over more that cannot be read, s, nobody can say that an activity went on."""
@@ -38,13 +42,15 @@ class Pipeline:
     ) -> None:
         """Wire the stages. Stream `i` of `push` is `streams[i]`; `epoch` is Unix time at stream time 0, s.
 
-        `told` names the labels and kinds of labels that are told, all if it is empty. OperatorError if the model has
-        no place for a sensor, or no such label, or nothing reads a sensor's profile.
+        `told` names the labels and kinds of labels that are told, all if it is empty; what the worn sensors cannot tell
+        is a warning. OperatorError if that is all of it, if the model has no place for a sensor, or no such label,
+        or if nothing reads a sensor's profile.
         """
         spec = recognizer.spec
         tree = LabelTree(spec.labels, spec.tree)
         slots = recognizer.slots([stream.placement for stream in streams])
         worn = [i for i, placement in enumerate(slots) if placement is not None]
+        _check_tellable(wearer, told, [slots[i] or "" for i in worn], tree, spec.offered(worn))
         self.intakes = [Intake(stream, wearer) for stream in streams]
         silence_s = settings.no_signal_after_s + (spec.window + 2 * spec.hop) / spec.rate_hz
         self.grid = Grid(slots, spec.rate_hz, spec.hop, quiet_s=max(60.0, 2 * silence_s))
@@ -98,3 +104,19 @@ class Pipeline:
             for prediction in self._recognizer.push(window)
             for answer in self._decision.push(prediction)
         ]
+
+
+def _check_tellable(
+    wearer: str, told: Collection[str], placements: Sequence[str], tree: LabelTree, offered: Collection[int]
+) -> None:
+    """Warn of labels that no worn sensor can tell, as nobody would wait for them; ConfigError if there are no others."""
+    can = {tree.labels[i] for i in offered}
+    never = [name for name in told if name in tree.nodes and not can & {*tree.leaves(name)}]
+    if not never:
+        return
+    problem = (
+        f"labels: {', '.join(never)}: never told by {', '.join(placements)}, which is all that {wearer} wears"
+    )
+    if len(never) == len(told):
+        raise ConfigError(f"{problem}; name something else, or wear another sensor")
+    _log.warning("%s", problem)

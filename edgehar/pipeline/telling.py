@@ -9,7 +9,7 @@
                                             below `held_threshold`
     other                                   none of these, or `other` is likelier
 
-Of several that are certain enough, as they can be where thresholds are low, the deepest is told, then the likeliest.
+Of several that are certain enough the deepest is told: thresholds are at least one half, so that each is below the next.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -94,13 +94,12 @@ class Telling:
             certainty = self.of(held, belief)
             if holding.is_label and certainty > _MOST:
                 return held
-        best, most, depth = OTHER, other, 0
+        best = OTHER
         for node in self._rows:
-            if node.depth < depth:
-                break
             share = belief[node.labels[0]] if node.is_label else sum([belief[i] for i in node.labels])
-            if share >= node.threshold and share > most and node is not holding:
-                best, most, depth = node.name, share, node.depth
+            if share >= node.threshold and share > other and node is not holding:
+                best = node.name
+                break
         if holding and certainty >= holding.held_threshold and certainty > other:
             return held if best == OTHER or best in holding.above else best
         return best
@@ -122,11 +121,11 @@ class Telling:
         return [(self.tree.labels[i], belief[i]) for i in best]
 
     def nearest(self, belief: Sequence[float]) -> tuple[str, float]:
-        """Return the node, or `other`, of the largest belief, and that."""
+        """Return the node, or `other` for all that is not told, of the largest belief, and that."""
         shares = {node.name: self.of(node.name, belief) for node in self._rows}
-        if self._other is not None:
-            shares[OTHER] = belief[self._other]
-        return max(shares.items(), key=lambda item: item[1], default=(OTHER, 0.0))
+        told = {i for node in self._rows for i in node.labels}
+        shares[OTHER] = sum([share for i, share in enumerate(belief) if i not in told])
+        return max(shares.items(), key=lambda item: item[1])
 
     def of(self, name: str, belief: Sequence[float]) -> float:
         """Return the belief in a node."""
