@@ -115,8 +115,8 @@ def test_a_pair_comes_out_that_runs_and_says_whom_it_was_tuned_on(
     assert recognizer.load(folder / "mine").spec.sha256 == hashlib.sha256(content).hexdigest()
     tuned_on, held_out = spec.provenance["tuned_on"], spec.provenance["held_out"]
     assert {*tuned_on["walks"], *held_out["walks"]} == {1, 2, 3, 4, 5}
-    assert {*held_out["hands"]} < {*held_out["walks"]}
-    assert len(held_out["walks"]) == 3  # two of its own, and one of the other set
+    # Of each set its own: the same number in another collection is another person.
+    assert (len(held_out["walks"]), len(held_out["hands"])) == (2, 1)
     assert not {*tuned_on["walks"]} & {*held_out["walks"]}
     assert spec.provenance["base"]["id"] == "tiny@0.0.1"
     assert spec.provenance["calibration"]["windows"] > 0
@@ -237,12 +237,12 @@ def test_the_command_writes_a_pair_with_its_weights_and_tells_what_it_is_worth(
         *["held", "out", "people", "windows", "fine", "coarse", "false", "(base:", "fine", "coarse", "false)"]
     ]
     assert [line.split()[:3] for line in lines[1:]] == [
-        ["walks", "trouser_pocket", "3"],
+        ["walks", "trouser_pocket", "2"],
         ["hands", "wrist", "1"],
     ]
     spec = recognizer.load(tmp_path / "mine_random_start").spec
     assert spec.provenance["base"] is None
-    assert len(spec.provenance["tuned_on"]["walks"]) == 1
+    assert len(spec.provenance["tuned_on"]["walks"]) == 2
     assert weights.read(tmp_path / "mine_random_start", spec).network
     # `handwork` may be what it likes: of what nobody knows nothing is scored.
     assert len(lines[2].split()) == 8
@@ -337,6 +337,11 @@ def test_no_pair_takes_the_place_of_the_base_or_of_the_one_that_the_recipe_says(
     del libraries
     work = ["--data", str(folder), "--work", str(tmp_path)]
     before = (folder / "tiny.json").read_bytes()
+    # A shipped base: the next run would take the new pair beside the recipe for it.
+    shipped = RECIPE.replace('"mine"', '"imu_tcn"').replace('"tiny"', '"imu_tcn"')
+    (folder / "shadow.toml").write_text(shipped)
+    assert run("finetune", str(folder / "shadow.toml"), *work) == 78
+    assert "imu_tcn.json is where the recipe looks for its base first; give" in capsys.readouterr().err
     (folder / "same.toml").write_text(RECIPE.replace('"mine"', '"tiny"'))
     assert run("finetune", str(folder / "same.toml"), *work) == 78
     assert "tiny.json is the base; give the recipe another `name`" in capsys.readouterr().err
@@ -361,6 +366,9 @@ def test_of_a_short_fit_no_more_steps_are_kept_than_it_has(
 ) -> None:
     tuned, _, _ = made
     assert tuned.progress_sentence().startswith("30 of 30 steps are kept in ")
+    assert tuned.progress_sentence("the same command without --fresh").endswith(
+        "; the same command without --fresh goes on from there"
+    )
 
 
 def test_nobody_held_out_leaves_the_temperature_of_the_base(folder: Path, libraries: str) -> None:
@@ -369,6 +377,62 @@ def test_nobody_held_out_leaves_the_temperature_of_the_base(folder: Path, librar
     _, spec, _ = tuning(folder, folder / "nobody", libraries, recipe).pair()
     assert spec.temperature == manifest.read(folder / "tiny").temperature
     assert "calibration" not in spec.provenance
+
+
+def of_known(folder: Path, beside: Path, people: dict[str, list[int | str]], apart: list[int]) -> None:
+    """Copy base and recipe, and let the base have been fitted to people of these sets, and others be held out."""
+    for file in (*folder.glob("*.toml"), *folder.glob("tiny.*")):
+        shutil.copy(file, beside)
+    spec = manifest.read(beside / "tiny")
+    origin = spec.provenance | {"tuned_on": people, "held_out": {"walks": apart}}
+    export.write_manifest(beside / "tiny", replace(spec, provenance=origin))
+
+
+def brief(path: Path, folder: Path, libraries: str) -> Finetune:
+    recipe = finetune_recipe.load(path)
+    recipe = replace(recipe, synthetic=None, tuning=replace(recipe.tuning, steps=1))
+    work = cache.make_work_folder(path.parent / "work")
+    return Finetune(recipe, path, folder, work, 1, libraries, lambda *_: None)
+
+
+def test_whom_the_base_was_fitted_to_is_remembered_and_never_held_out(
+    folder: Path, libraries: str, tmp_path: Path
+) -> None:
+    people: dict[str, list[int | str]] = {"walks": [1, 2, 3], "elsewhere_wrist": [9], "me/*.csv": ["anna"]}
+    of_known(folder, tmp_path, people, apart=[4, 7])
+    tuned = brief(tmp_path / "mine.toml", folder, libraries)
+    fitted, held_out = tuned.sides(tuned.windows())
+    _, spec, _ = tuned.pair()
+    tuned_on, apart = spec.provenance["tuned_on"], spec.provenance["held_out"]
+    assert not {"1", "2", "3"} & {*held_out.subject[held_out.source == 0].tolist()}
+    assert {*tuned_on["walks"]} | {*apart["walks"]} == {1, 2, 3, 4, 5, 7}
+    assert {1, 2, 3} <= {*tuned_on["walks"]}
+    assert 7 in apart["walks"]  # held out of both
+    assert not {*tuned_on["walks"]} & {*apart["walks"]}
+    assert (tuned_on["elsewhere_wrist"], tuned_on["me/*.csv"]) == ([9], ["anna"])
+    # Who starts from nothing has met none of them, and is compared with the base on the same people.
+    at_random = replace(tuned, random_start=True)
+    assert [*at_random.sides(tuned.windows())[1].t] == [*held_out.t]
+    _, spec, _ = at_random.pair()
+    assert spec.provenance["tuned_on"] == tuned.people_of(fitted)
+
+
+def test_whom_a_base_knows_all_of_leaves_its_temperature_and_nothing_to_report(
+    folder: Path, libraries: str, tmp_path: Path
+) -> None:
+    of_known(folder, tmp_path, {"walks": [1, 2, 3, 4, 5], "hands": [1, 2]}, apart=[])
+    tuned = brief(tmp_path / "mine.toml", folder, libraries)
+    content, spec, _ = tuned.pair()
+    export.write_pair(tmp_path / "mine", content, spec)
+    assert spec.temperature == manifest.read(tmp_path / "tiny").temperature
+    assert tuned.report(tmp_path / "mine") == []
+
+
+def test_people_are_called_simulated_only_if_a_share_is(folder: Path, libraries: str, tmp_path: Path) -> None:
+    of_known(folder, tmp_path, {}, apart=[])
+    tuned = brief(tmp_path / "mine.toml", folder, libraries)
+    none = replace(tuned, recipe=replace(tuned.recipe, synthetic=Synthetic(share=0.0)))
+    assert none.pair()[1].provenance["training_data"] == "recordings of people, named under tuned_on"
 
 
 def test_a_layer_that_is_none_is_refused_before_anything_is_cut(folder: Path, libraries: str) -> None:

@@ -154,6 +154,35 @@ def test_the_same_number_in_another_collection_is_another_person() -> None:
     assert there < here
 
 
+def test_whom_the_base_knows_is_held_out_of_nothing_and_strangers_are_for_them() -> None:
+    windows = recorded(*((0, f"{n}", "walking", 4) for n in range(1, 11)))
+    recipe_of_set = replace(recipe(), recordings=(Recordings(set="here_wrist"),))
+    known = {("here", f"{n}") for n in range(1, 8)} | {("there", "8"), ("", "9")}
+    fitted, held_out = fitted_and_held_out(windows, split(recipe_of_set, windows, WINDOW_S, known))
+    assert held_out == {"8", "9", "10"}  # all strangers are as many as the share wants
+    assert fitted == {f"{n}" for n in range(1, 8)}
+    everybody = known | {("here", f"{n}") for n in range(8, 11)}
+    chosen = split(recipe_of_set, windows, WINDOW_S, everybody)
+    assert chosen.fitted.all()
+    assert not chosen.held_out.any()
+
+
+def test_of_one_person_whom_the_base_knows_no_time_is_held_out() -> None:
+    windows = recorded((0, "me", "walking", 40))
+    chosen = split(recipe(None), windows, WINDOW_S, {("", "me")})
+    assert chosen.fitted.all()
+    assert not chosen.held_out.any()
+
+
+def test_of_a_source_that_is_held_out_whole_nobody_is_fitted_to() -> None:
+    windows = recorded(*((int(name in "ab"), name, "walking", 9) for name in "abcd"))
+    for known in ({("", "a")}, {("", "a"), ("", "b")}):
+        chosen = split(recipe(0.0, 1.0), windows, WINDOW_S, known)
+        fitted, held_out = fitted_and_held_out(windows, chosen)
+        assert fitted == {*"cd"}
+        assert held_out == {*"ab"} - {name for _, name in known}
+
+
 def test_a_label_that_the_time_held_out_leaves_nothing_of_is_refused() -> None:
     windows = recorded((0, "me", "walking", 40), (0, "me", "tape_box", 2), (0, "me", "walking", 4))
     with pytest.raises(ConfigError, match="no window of tape_box is fitted to, all are of the time held out"):

@@ -72,12 +72,13 @@ def opened_tuning(
     data: Path | None,
     folder: Path | None,
     workers: int,
+    again: str = "the same command",
     *,
     random_start: bool = False,
 ) -> Iterator["Finetune"]:
-    """Open a fine-tuning with a progress bar; Ctrl-C ends it with one line on what is kept."""
+    """Open a fine-tuning with a progress bar; Ctrl-C ends it with one line on what is kept for the command `again`."""
     tuning = None
-    with bars.shown(lambda: tuning.progress_sentence() if tuning else "") as progress:
+    with bars.shown(lambda: tuning.progress_sentence(again) if tuning else "") as progress:
         from edgehar.training.build import fitting_libraries
         from edgehar.training.finetune import Finetune
 

@@ -123,7 +123,8 @@ def finetune(
     if random_start:  # beside the pair that learned from the base, and not in its place
         recipe = msgspec.structs.replace(recipe, name=f"{recipe.name}_random_start")
     where = out or path.parent
-    with opened_tuning(recipe, path, data, folder, workers, random_start=random_start) as tuning:
+    again = "the same command without --fresh" if fresh else "the same command"
+    with opened_tuning(recipe, path, data, folder, workers, again, random_start=random_start) as tuning:
         files.check_writable(where, "--out takes a folder to write to")
         stem = where / recipe.name
         tuning.check_apart(stem)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
 from edgehar.evaluation.events import wearings
-from edgehar.evaluation.unseen import HELD_OUT, People, Recordings, by_set, named, tuned_on
+from edgehar.evaluation.unseen import People, Recordings, by_set, named, tuned_on
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.belief import belief_in
 from edgehar.pipeline.label_tree import LabelTree
@@ -28,6 +28,7 @@ from edgehar.recordings.labels import possible_labels
 from edgehar.recordings.scoring import Segment, merge
 from edgehar.training.dataset_windows import windows
 from edgehar.training.progress import Progress
+from edgehar.training.provenance import HELD_OUT
 from edgehar.training.workers import processes
 from edgehar.types import NO_SIGNAL, OTHER, Prediction, Samples
 

@@ -6,18 +6,15 @@ seen with one sensor is not scored with another of the same collection.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from edgehar.errors import ModelError, RecordingError
+from edgehar.errors import RecordingError
 from edgehar.pipeline.manifest import SEEN, ModelSpec
 from edgehar.recordings.datasets import Trial, collection, read_set, set_files
+from edgehar.training import provenance
+from edgehar.training.provenance import TUNED_ON
 
-TUNED_ON = "tuned_on"
-HELD_OUT = "held_out"
-"""Keys of a manifest's provenance: people who were fitted to, and others of the same sets."""
 OTHERS = "other people of a set it was tuned on"
 NEVER = "set never seen"
 
@@ -55,14 +52,7 @@ def named(spec: ModelSpec, key: str) -> People:
 
     Who has a name instead of a number is of a user's own recordings.
     """
-    given: Any = spec.provenance.get(key, {})
-    try:
-        by_set = msgspec.convert(given, dict[str, list[int | str]])
-    except msgspec.ValidationError as error:
-        raise ModelError(
-            f"{spec.id}: provenance.{key}: expected lists of people by set, got another form "
-            f"({error}); export the pair again"
-        ) from None
+    by_set = provenance.named(spec, key)
     return frozenset(
         (name, subject) for name, who in by_set.items() for subject in who if isinstance(subject, int)
     )

@@ -22,6 +22,7 @@ from edgehar.training import (
     fit as fitting,
     people,
     people_windows,
+    provenance,
     recipe as recipes,
     weights,
 )
@@ -34,6 +35,7 @@ from edgehar.training.people_split import split
 from edgehar.training.people_views import PeopleViews
 from edgehar.training.people_windows import PeopleWindows
 from edgehar.training.progress import Progress
+from edgehar.training.provenance import HELD_OUT, TUNED_ON, Named, Person
 from edgehar.training.synthesize import normalize
 from edgehar.training.weights import Weights
 
@@ -65,8 +67,12 @@ class Finetune(Struct, frozen=True):
     @property
     def base(self) -> Path:
         """Path of the manifest of the pair to start from."""
-        beside = self.path.parent / f"{self.recipe.base.removesuffix('.json')}.json"
-        return beside if beside.is_file() else manifest.find(self.recipe.base)
+        return self._beside if self._beside.is_file() else manifest.find(self.recipe.base)
+
+    @property
+    def _beside(self) -> Path:
+        """Path at which a base beside the recipe is looked for, before shipped ones."""
+        return self.path.parent / f"{self.recipe.base.removesuffix('.json')}.json"
 
     def spec(self) -> ModelSpec:
         """Return the manifest of the new pair, as far as it is known before any recording is read.
@@ -116,16 +122,25 @@ class Finetune(Struct, frozen=True):
         return replace(spec, sensors=tuple(sensors) or spec.sensors)
 
     def sides(self, windows: PeopleWindows) -> tuple[PeopleWindows, PeopleWindows]:
-        """Return the windows that are fitted to, and those of people or time held out."""
+        """Return the windows that are fitted to, and those of people or time held out.
+
+        Whom the base was fitted to is held out of none, nor of a random start: it is compared on the same people.
+        """
         spec = self.spec()
-        chosen = split(self.recipe, windows, spec.window / spec.rate_hz)
+        chosen = split(self.recipe, windows, spec.window / spec.rate_hz, self._known())
         return windows.take(chosen.fitted), windows.take(chosen.held_out)
 
+    def _known(self) -> frozenset[Person]:
+        """Return whom the base was fitted to."""
+        return provenance.persons(provenance.named(manifest.read(self.base), TUNED_ON))
+
     def check_apart(self, stem: Path) -> None:
-        """Refuse to write a pair in the place of the base."""
-        if stem.with_name(f"{stem.name}.json").resolve() == self.base.resolve():
+        """Refuse to write a pair in the place of the base, or where the next run would take it for the base."""
+        pair = stem.with_name(f"{stem.name}.json").resolve()
+        if pair in (self.base.resolve(), self._beside.resolve()):
+            what = "the base" if pair == self.base.resolve() else "where the recipe looks for its base first"
             raise ConfigError(
-                f"{stem}.json is the base; give the recipe another `name`, or --out another folder"
+                f"{stem}.json is {what}; give the recipe another `name`, or --out another folder"
             )
 
     def windows(self) -> PeopleWindows:
@@ -166,8 +181,8 @@ class Finetune(Struct, frozen=True):
             )
         return Build(made, self.folder, self.workers, self.libraries, self.progress)
 
-    def progress_sentence(self) -> str:
-        """Say what the same command need not do again."""
+    def progress_sentence(self, again: str = "the same command") -> str:
+        """Say what the command `again` need not do again."""
         rounds = fitting.epochs(self.state())
         steps = self.recipe.tuning.steps
         done = [] if not rounds else [f"{min(rounds * finetune_fit.ROUND, steps)} of {steps} steps"]
@@ -175,7 +190,7 @@ class Finetune(Struct, frozen=True):
             done = ["the windows of the recordings"]
         if not done:
             return "nothing was done yet that could be kept"
-        return f"{done[0]} are kept in {self.folder}; the same command goes on from there"
+        return f"{done[0]} are kept in {self.folder}; {again} goes on from there"
 
     def pair(self) -> tuple[bytes, ModelSpec, Weights]:
         """Cut, fit, quantize, calibrate; return the network's bytes, its manifest and its float weights."""
@@ -199,15 +214,15 @@ class Finetune(Struct, frozen=True):
         content = export.to_int8(model, fitting.network(spec, start.network, batch=1), representative)
         spec = replace(spec, sha256=export.digest(content))
         temperature = None if self.random_start else base.temperature
-        provenance = self._provenance(fitted, held_out, model)
+        origin = self._provenance(fitted, held_out, model)
         if len(held_out.source):
             calibration, rounding = self._check(spec, held_out, model, content, temperature)
             temperature = calibration.temperature
-            provenance |= {
+            origin |= {
                 "calibration": msgspec.to_builtins(calibration),
                 "int8": msgspec.to_builtins(rounding),
             }
-        spec = replace(spec, provenance=provenance, temperature=temperature or 1.0)
+        spec = replace(spec, provenance=origin, temperature=temperature or 1.0)
         return content, spec, weights.of_model(model, start.network)
 
     def _check(
@@ -239,13 +254,14 @@ class Finetune(Struct, frozen=True):
         return rows
 
     def _provenance(self, fitted: PeopleWindows, held_out: PeopleWindows, model: Any) -> dict[str, Any]:
-        base = manifest.read(self.base)
+        base, synthetic = manifest.read(self.base), self.recipe.synthetic
+        tuned_on, apart = self._people(self.people_of(fitted), self.people_of(held_out))
         return {
             "base": None if self.random_start else {"id": base.id, "sha256": base.sha256},
             "training_data": "recordings of people, named under tuned_on"
-            + (", and simulated people" if self.recipe.synthetic else ""),
-            "tuned_on": self.people_of(fitted),
-            "held_out": self.people_of(held_out),
+            + (", and simulated people" if synthetic and synthetic.share else ""),
+            TUNED_ON: tuned_on,
+            HELD_OUT: apart,
             "seed": self.recipe.seed,
             "steps": self.recipe.tuning.steps,
             "windows": len(fitted.source),
@@ -254,13 +270,22 @@ class Finetune(Struct, frozen=True):
             "libraries": self.libraries,
         }
 
+    def _people(self, fitted: Named, held_out: Named) -> tuple[Named, Named]:
+        """Return whom the weights have seen, and who was held out all along: with those of the base, if it counts."""
+        if self.random_start:
+            return fitted, held_out
+        base = manifest.read(self.base)
+        seen = provenance.union(provenance.named(base, TUNED_ON), fitted)
+        still = provenance.without(provenance.named(base, HELD_OUT), provenance.persons(seen))
+        return seen, provenance.union(still, held_out)
+
     def people_of(self, windows: PeopleWindows) -> dict[str, list[str | int]]:
         """Name the people of each source; those of sets by their numbers."""
-        people: dict[str, set[str | int]] = {}
+        people = []
         for index, some in enumerate(self.recipe.recordings):
             names = np.unique(windows.subject[windows.source == index]).tolist()
-            people.setdefault(some.name, set()).update(int(name) if some.set else name for name in names)
-        return {name: sorted(some) for name, some in people.items()}
+            people.append({some.name: [int(name) if some.set else name for name in names]})
+        return provenance.union(*people)
 
     def _windows_key(self) -> str:
         """Return the key of the windows: of the recordings' names and bytes, and of how they are cut."""
@@ -288,7 +313,7 @@ class Finetune(Struct, frozen=True):
         base, simulated = manifest.read(self.base), self.synthetic()
         tables = {
             "recipe": recipe,
-            "base": [base.sha256, base.manifest_sha256],
+            "base": [base.sha256, base.manifest_sha256, *sorted(self._known())],
             "random_start": self.random_start,
             "windows": self._windows_key(),
             "synthetic": simulated.state().key if simulated else None,

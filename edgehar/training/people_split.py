@@ -4,7 +4,7 @@ A person of a set is one by collection and number, one of files by name.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Set as AbstractSet
 
 import numpy as np
 from msgspec import Struct
@@ -14,13 +14,12 @@ from edgehar.errors import ConfigError
 from edgehar.recordings.datasets import collection
 from edgehar.training.finetune_recipe import FinetuneRecipe
 from edgehar.training.people_windows import PeopleWindows
+from edgehar.training.provenance import Person
 
 _ROUNDING_S = 1e-6
 """Of sums of hops, s."""
 
 Mask = NDArray[np.bool_]
-Person = tuple[str, str]
-"""Collection of sets, none for files, and number or name."""
 
 
 class Split(Struct, frozen=True, eq=False):
@@ -32,11 +31,14 @@ class Split(Struct, frozen=True, eq=False):
     """(n,)."""
 
 
-def split(recipe: FinetuneRecipe, windows: PeopleWindows, window_s: float) -> Split:
+def split(
+    recipe: FinetuneRecipe, windows: PeopleWindows, window_s: float, known: AbstractSet[Person] = frozenset()
+) -> Split:
     """Choose by people: who is held out of one source is fitted to in none, but in those that hold out nobody.
 
-    Of a source of one person who is in no other, the last part of each label's time is held out. ConfigError if
-    nobody is left to fit to, or no window of a label that is held out.
+    Of a source of one person who is in no other, the last part of each label's time is held out. Nobody is held out
+    who is `known`, as those are whom the base was fitted to; of a source that is held out whole they are not used.
+    ConfigError if nobody is left to fit to, or no window of a label that is held out.
     """
     shares = [recipe.held_out if some.held_out is None else some.held_out for some in recipe.recordings]
     rows = [windows.source == index for index in range(len(shares))]
@@ -44,20 +46,20 @@ def split(recipe: FinetuneRecipe, windows: PeopleWindows, window_s: float) -> Sp
         [(collection(some.set), name) for name in np.unique(windows.subject[these]).tolist()]
         for some, these in zip(recipe.recordings, rows, strict=True)
     ]
-    apart, among = _apart(people, shares, recipe.seed)
+    apart, among = _apart(people, shares, recipe.seed, known)
     fitted, held_out, not_chosen = np.zeros((3, len(windows.source)), np.bool_)
     by_person = np.zeros(len(windows.source), np.bool_)
     for these, persons, share in zip(rows, people, shares, strict=True):
-        if len(persons) == 1 and share and persons[0] not in among:
+        if len(persons) == 1 and share and persons[0] not in among | known:
             later, earlier = _by_time(windows, these, share, window_s)
             held_out |= later
             fitted |= earlier
             continue
         by_person |= these
-        away = apart & {*persons} if share else set()
+        away = (apart | known if share == 1.0 else apart) & {*persons} if share else set[Person]()
         left = [person for person in persons if person not in away]
-        chosen = _first(left, recipe.portion, f"portion {recipe.seed}")
-        held_out |= these & _of(windows, away)
+        chosen = _in_order(left, f"portion {recipe.seed}")[: _count(left, recipe.portion)]
+        held_out |= these & _of(windows, away - known)
         fitted |= these & _of(windows, chosen)
         not_chosen |= these & _of(windows, {*left} - {*chosen})
     if not fitted.any():
@@ -67,25 +69,32 @@ def split(recipe: FinetuneRecipe, windows: PeopleWindows, window_s: float) -> Sp
     return Split(fitted, held_out)
 
 
-def _apart(people: list[list[Person]], shares: list[float], seed: int) -> tuple[set[Person], set[Person]]:
+def _apart(
+    people: list[list[Person]], shares: list[float], seed: int, known: AbstractSet[Person]
+) -> tuple[set[Person], set[Person]]:
     """Return the people who are held out of any source, and all of the sources from which people are held out.
 
-    Of two and more people at least one is left, unless the share is 1.
+    Of two and more people at least one is left, unless the share is 1. Who is not `known` is held out for who is.
     """
     apart: set[Person] = set()
     among: set[Person] = set()
     for persons, share in zip(people, shares, strict=True):
         if len(persons) > 1 and share:
-            first = _first(persons, share, f"held out {seed}")
-            apart.update(first if share == 1.0 else first[: len(persons) - 1])
+            most = len(persons) - (share < 1.0)
+            strangers = [person for person in persons if person not in known]
+            apart.update(_in_order(strangers, f"held out {seed}")[: min(_count(persons, share), most)])
             among.update(persons)
     return apart, among
 
 
-def _first(people: list[Person], share: float, salt: str) -> list[Person]:
-    """Return a share of the people, at least one, by an order that each has for itself: it is the same in every set."""
-    order = sorted(people, key=lambda person: hashlib.sha256(f"{salt} {person[1]}".encode()).digest())
-    return order[: max(1, round(share * len(people)))]
+def _in_order(people: list[Person], salt: str) -> list[Person]:
+    """Return the people by an order that each has for itself: it is the same in every set."""
+    return sorted(people, key=lambda person: hashlib.sha256(f"{salt} {person[1]}".encode()).digest())
+
+
+def _count(people: list[Person], share: float) -> int:
+    """Return how many a share of the people are, at least one."""
+    return max(1, round(share * len(people)))
 
 
 def _of(windows: PeopleWindows, people: Iterable[Person]) -> Mask:
