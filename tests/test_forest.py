@@ -51,7 +51,8 @@ def data(recipe: Recipe) -> Dataset:
 def spec(recipe: Recipe) -> ModelSpec:
     shipped = manifest.read(ROOT / "models" / "imu_tcn.json")
     sensors = tuple(manifest.Sensor(s.name, s.placements) for s in recipe.sensors)
-    return msgspec.structs.replace(shipped, labels=recipe.labels, sensors=sensors, tree={})
+    as_tiny = {"labels": recipe.labels, "sensors": sensors, "tree": {}, "operating_points": {}}
+    return msgspec.structs.replace(shipped, **as_tiny)
 
 
 def grown(recipe: Recipe, data: Dataset, trees: int = 12) -> Any:

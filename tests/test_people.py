@@ -81,7 +81,7 @@ def test_what_a_label_may_be_can_be_said_by_the_recipe(folder: Path) -> None:
 
 
 def test_the_same_person_is_held_out_in_every_set(windows: PeopleWindows) -> None:
-    made = recipe(Recordings(set="worn"), Recordings(set="fewer"))
+    made = recipe(Recordings(set="worn"), Recordings(set="worn_fewer"))
     chosen = split(made, windows, 2.56)
     for rows in (chosen.fitted, chosen.held_out):
         assert rows.any()
