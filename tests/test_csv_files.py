@@ -68,7 +68,7 @@ def test_rows_are_put_in_the_order_in_which_they_were_taken_and_holes_passed_ove
 @pytest.mark.parametrize(
     ("lines", "complaint"),
     [
-        ([], "no column is called 't'; its first line names "),
+        ([], "expected a first line that names columns, got an empty file or line"),
         (
             ["t,ax,ay", "0,0,0"],
             "no column is called 'az'; did you mean `ay` or `ax`? its first line names t, ax, ay",
@@ -173,6 +173,46 @@ def test_times_in_another_unit_are_refused(
         read_csv(path, Columns("t", AXES, time_unit=unit), "wrist")
     assert "column 't': expected a sample every 0.002 to 0.2 s" in str(caught.value)
     assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "complaint"),
+    [
+        ("9999,0,9.8,0,0,0", "column 'ax': expected at most 200 g, got more in 2 of 50 rows"),
+        (
+            "0,0,9.8,0,-2001,0",
+            "column 'gy': expected at most 2000 rad/s, got more in 2 of 50 rows",
+        ),
+    ],
+)
+def test_what_no_sensor_reads_is_refused(tmp_path: Path, cell: str, complaint: str) -> None:
+    rows = [f"{100 + i / 50:g},{cell if i in (7, 9) else '0,0,9.8,0,0,0'}" for i in range(50)]
+    path = written(tmp_path / "a.csv", f"{HEAD},gx,gy,gz", *rows)
+    with pytest.raises(RecordingError) as caught:
+        read_csv(path, Columns("t", AXES, angular_rate=("gx", "gy", "gz")), "wrist")
+    assert str(caught.value) == (
+        f"{path}: {complaint}, the first at t = 100.14; leave the cell empty where a number is missing"
+    )
+
+
+def test_what_a_hard_impact_reads_is_read(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", HEAD, *(f"{i / 50},{-199 * (i == 7)},0,1" for i in range(50)))
+    track, _ = read_csv(path, Columns("t", AXES, acceleration_unit="g"), "wrist")
+    assert track.x[:, 0].min() == pytest.approx(-199 * STANDARD_GRAVITY)
+
+
+def test_a_leap_from_zero_to_unix_time_is_refused(tmp_path: Path) -> None:
+    rows = [f"{1_700_000_000_000 + 20 * i},0,0,9.8" for i in range(50)]
+    path = written(tmp_path / "a.csv", HEAD, "0,0,0,9.8", *rows)
+    with pytest.raises(RecordingError) as caught:
+        read_csv(path, Columns("t", AXES, time_unit="ms"), "wrist")
+    assert str(caught.value) == (
+        f"{path}: column 't': expected one recording, got 19675.9 days without a row, from 0 to 1700000000000; "
+        "make a file of each recording"
+    )
+    night = [f"{i / 50 + 80_000 * (i > 20)},0,0,9.8" for i in range(50)]
+    track, _ = read_csv(written(tmp_path / "b.csv", HEAD, *night), Columns("t", AXES), "wrist")
+    assert track.t[-1] > 80_000
 
 
 @pytest.mark.parametrize("rate_hz", [5.0, 500.0])

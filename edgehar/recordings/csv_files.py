@@ -37,6 +37,10 @@ _GRAVITIES = (0.5, 2.0)
 """Median of the length of specific force, g: people are at rest, or move about a mean of 1 g."""
 _LARGEST = 1e30
 """A number beyond this is none of a sensor's."""
+_MOST_SENSED = (200.0 * STANDARD_GRAVITY,) * 3 + (2000.0,) * 3
+"""What no sensor on people reads, m/s² and rad/s: an impact on the hardest floor stays below it."""
+_LONGEST_SILENCE_S = 86_400.0
+"""Between two rows of one recording, s."""
 
 
 class Columns(Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,7 +78,9 @@ def read_csv(path: Path, columns: Columns, placement: str) -> tuple[Samples, lis
         order = np.argsort(t, kind="stable")
         t, values, labels = t[order], values[order], [labels[i] for i in order]
     _check_period(path, columns, t)
+    _check_silence(path, columns, t)
     _check_gravity(path, columns, values)
+    _check_sensed(path, columns, t, values)
     channels = IMU_CHANNELS if columns.angular_rate else ACCELERATION
     return Samples(placement, t - t[0], values, channels), labels
 
@@ -105,6 +111,8 @@ def _table(path: Path, columns: Columns) -> tuple[Times, FloatArray, list[str]]:
     numeric = [columns.time, *columns.acceleration, *(columns.angular_rate or ())]
     rows = read_rows(path)
     _, head = next(rows, (1, []))
+    if not head:
+        raise RecordingError(f"{path}: expected a first line that names columns, got an empty file or line")
     indices = [_index(path, head, name) for name in numeric]
     label_index = len(head) if columns.label is None else _index(path, head, columns.label)
     times, measured, labels = array("d"), array("f"), list[str]()
@@ -142,6 +150,36 @@ def _check_period(path: Path, columns: Columns, t: Times) -> None:
     raise RecordingError(
         f"{path}: column {columns.time!r}: expected a sample every {low:g} to {high:g} s, got one every {period:g} s "
         f"in the median; `time_unit` is taken as {taken!r}, {remedy}"
+    )
+
+
+def _check_silence(path: Path, columns: Columns, t: Times) -> None:
+    """Refuse a leap in time that no recording makes, as from 0 to Unix time; RecordingError says where."""
+    steps = np.diff(t)
+    i = int(steps.argmax())
+    if steps[i] > _LONGEST_SILENCE_S:
+        before, after = (f"{at / _SECONDS[columns.time_unit]:.15g}" for at in t[i : i + 2])
+        raise RecordingError(
+            f"{path}: column {columns.time!r}: expected one recording, got {steps[i] / 86_400.0:.1f} days without a "
+            f"row, from {before} to {after}; make a file of each recording"
+        )
+
+
+def _check_sensed(path: Path, columns: Columns, t: Times, values: FloatArray) -> None:
+    """Refuse what no sensor reads, as a 9999 for what is missing; RecordingError names the first."""
+    most = np.array(_MOST_SENSED[: values.shape[1]], np.float32)
+    beyond = (values > most) | (values < -most)
+    rows = np.flatnonzero(beyond.any(axis=1))
+    if not len(rows):
+        return
+    first = int(rows[0])
+    column = int(beyond[first].argmax())
+    names = (*columns.acceleration, *(columns.angular_rate or ()))
+    expected = "200 g" if column < 3 else "2000 rad/s"
+    raise RecordingError(
+        f"{path}: column {names[column]!r}: expected at most {expected}, got more in {len(rows)} of {len(t)} "
+        f"rows, the first at {columns.time} = {t[first] / _SECONDS[columns.time_unit]:.15g}; leave the cell empty "
+        "where a number is missing"
     )
 
 

@@ -89,8 +89,8 @@ def windows(
 def _packets(tracks: Sequence[Samples], end: float) -> Iterator[tuple[float, Samples | None]]:
     """Yield all samples in portions, with the time of their arrival; behind the end, time that goes on."""
     first = [0] * len(tracks)
-    times = (np.arange(int(end / _PACKET_S) + 1) + 1) * _PACKET_S
-    for now in times.tolist():
+    for packet in range(int(end / _PACKET_S) + 1):
+        now = (packet + 1) * _PACKET_S
         for i, track in enumerate(tracks):
             rows = slice(first[i], int(np.searchsorted(track.t, now)))
             first[i] = rows.stop
