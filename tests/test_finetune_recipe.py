@@ -39,6 +39,10 @@ def test_each_form_of_recordings_is_read(tmp_path: Path, recordings: str) -> Non
             r"\.files: expected a pattern beside the recipe, .* got '/home/me/\*\.ehr'",
         ),
         ('files = "me/*.txt"', r"\.files: expected a pattern that ends in \.ehr or \.csv, got 'me/\*\.txt'"),
+        (
+            f'{CSV}label = "walking"',
+            r"\.label: `columns\.label` says it row by row; leave one of the two out",
+        ),
         ('set = "dsads"\nfiles = "*.ehr"', "expected `set` or `files`, one of the two"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -279,6 +280,56 @@ def test_labels_of_recordings_are_those_of_the_model(tmp_path: Path) -> None:
         cut_csv(tmp_path, labels={"tape": ("sittin",)})
     windows, spec = cut_csv(tmp_path, labels={"Tape_Box": ("sitting", "standing")})
     assert labels_of(windows, spec, "tape_box") == {"sitting", "standing"}
+
+
+def test_labels_of_files_that_are_fitted_as_other_are_named_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    did(tmp_path, ("walking", 8.0), ("tape_box", 8.0), ("typing", 4.0), ("unheard_of", 6.0))
+    cut_csv(tmp_path)
+    [record] = caplog.records
+    assert record.getMessage() == (
+        "me.csv: fitted as `other`, as the model does not know them: tape_box, unheard_of; list them under "
+        "`new_labels`, or say in `labels` of the recordings what they may be"
+    )
+    caplog.clear()
+    cut_csv(tmp_path, "unheard_of", labels={"tape_box": ("other",)})
+    assert not caplog.records
+
+
+def test_a_key_of_labels_that_no_window_says_is_refused(tmp_path: Path) -> None:
+    did(tmp_path, ("walking", 8.0), ("tape_box", 8.0))
+    with pytest.raises(
+        ConfigError, match=r"me\.csv: labels\.tape_bx: no window says it; did you mean `tape_box`\?"
+    ):
+        cut_csv(tmp_path, labels={"tape_bx": ("standing",)})
+
+
+def test_a_label_of_all_rows_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    did(tmp_path, ("walking", 8.0))
+    columns = replace(CSV, label=None)
+    with pytest.raises(
+        ConfigError,
+        match=r"me\.csv: label: the model has no label 'walkin'; did you mean `walking`\? else list it under",
+    ):
+        cut_csv(tmp_path, columns=columns, label="walkin")
+    known: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+        ((), {"label": "Jogging"}),
+        ((), {"label": "typing"}),
+        ((), {"label": "other"}),
+        (("Walkin",), {"label": "walkin"}),
+        ((), {"label": "walkin", "labels": {"walkin": ("walking", "other")}}),
+    )
+    for new, how in known:
+        assert cut_csv(tmp_path, *new, columns=columns, **how)[0].allowed.any(axis=1).all()
+
+
+def test_files_of_one_name_in_several_folders_are_several_people(tmp_path: Path) -> None:
+    for name in ("anna", "ben"):
+        (tmp_path / name).mkdir()
+        did(tmp_path / name, ("walking", 8.0))
+    windows = cut(recipe(replace(ME, files="*/me.csv")), tmp_path)
+    assert np.unique(windows.subject).tolist() == ["anna/me", "ben/me"]
 
 
 def test_both_sides_of_a_boundary_may_be_true_whoever_knows_them(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from edgehar import __version__
 from edgehar.errors import ConfigError, ModelError
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.manifest import ModelSpec
-from edgehar.recordings.datasets import set_files
 from edgehar.recordings.labels import common_label
 from edgehar.training import (
     calibrate,
@@ -29,13 +28,13 @@ from edgehar.training import (
 from edgehar.training.build import Build
 from edgehar.training.cache import CachedArrays, cache_key, file_digests
 from edgehar.training.calibrate import Calibration, Rounding
-from edgehar.training.finetune_recipe import FinetuneRecipe, Recordings
+from edgehar.training.finetune_recipe import FinetuneRecipe
 from edgehar.training.finetune_report import Row
 from edgehar.training.people_split import split
 from edgehar.training.people_views import PeopleViews
 from edgehar.training.people_windows import PeopleWindows
 from edgehar.training.progress import Progress
-from edgehar.training.provenance import HELD_OUT, TUNED_ON, Named, Person
+from edgehar.training.provenance import HELD_OUT, TUNED_ON, Person
 from edgehar.training.synthesize import normalize
 from edgehar.training.weights import Weights
 
@@ -122,9 +121,9 @@ class Finetune(Struct, frozen=True):
         return replace(spec, sensors=tuple(sensors) or spec.sensors)
 
     def sides(self, windows: PeopleWindows) -> tuple[PeopleWindows, PeopleWindows]:
-        """Return the windows that are fitted to, and those of people or time held out.
+        """Return the windows that are fitted to, and those of people or time held out: of nobody whom the base knows.
 
-        Whom the base was fitted to is held out of none, nor of a random start: it is compared on the same people.
+        Nor with a random start: it is compared on the same people.
         """
         spec = self.spec()
         chosen = split(self.recipe, windows, spec.window / spec.rate_hz, self._known())
@@ -255,7 +254,9 @@ class Finetune(Struct, frozen=True):
 
     def _provenance(self, fitted: PeopleWindows, held_out: PeopleWindows, model: Any) -> dict[str, Any]:
         base, synthetic = manifest.read(self.base), self.recipe.synthetic
-        tuned_on, apart = self._people(self.people_of(fitted), self.people_of(held_out))
+        tuned_on, apart = self.people_of(fitted), self.people_of(held_out)
+        if not self.random_start:
+            tuned_on, apart = provenance.going_on(base, tuned_on, apart)
         return {
             "base": None if self.random_start else {"id": base.id, "sha256": base.sha256},
             "training_data": "recordings of people, named under tuned_on"
@@ -270,15 +271,6 @@ class Finetune(Struct, frozen=True):
             "libraries": self.libraries,
         }
 
-    def _people(self, fitted: Named, held_out: Named) -> tuple[Named, Named]:
-        """Return whom the weights have seen, and who was held out all along: with those of the base, if it counts."""
-        if self.random_start:
-            return fitted, held_out
-        base = manifest.read(self.base)
-        seen = provenance.union(provenance.named(base, TUNED_ON), fitted)
-        still = provenance.without(provenance.named(base, HELD_OUT), provenance.persons(seen))
-        return seen, provenance.union(still, held_out)
-
     def people_of(self, windows: PeopleWindows) -> dict[str, list[str | int]]:
         """Name the people of each source; those of sets by their numbers."""
         people = []
@@ -290,21 +282,13 @@ class Finetune(Struct, frozen=True):
     def _windows_key(self) -> str:
         """Return the key of the windows: of the recordings' names and bytes, and of how they are cut."""
         spec, base = self.spec(), self.recipe
-        paths = [path for some in base.recordings for path in self._files(some)]
-        files = list(zip([path.name for path in paths], file_digests(paths), strict=True))
+        names, paths = people.read_files(base.recordings, self.data, self.path.parent)
+        files = list(zip(names, file_digests(paths), strict=True))
         cut = [msgspec.to_builtins(replace(some, weight=1.0, held_out=None)) for some in base.recordings]
         tables = {"recordings": cut, "hop_s": base.hop_s, "files": files, "labels": spec.labels}
         tables |= {"sensors": msgspec.to_builtins(spec.sensors), "grid": [spec.rate_hz, spec.window]}
         tables["min_coverage"] = spec.decision.min_coverage
         return cache_key(tables, f"finetune {FINETUNE_VERSION}", np.__version__)
-
-    def _files(self, some: Recordings) -> list[Path]:
-        """Name all files that the windows of some recordings come from."""
-        files = people.files_of(some, self.data, self.path.parent)
-        if some.only_people_of and self.data:
-            files = files + set_files(self.data, some.only_people_of)
-        beside = (path.with_suffix(".labels.csv") for path in files if path.suffix == ".ehr")
-        return [*files, *(path for path in beside if path.is_file())]
 
     def state(self) -> CachedArrays:
         """Name the file in which the state of the fit is kept."""

@@ -32,7 +32,7 @@ class Recordings(Struct, frozen=True, forbid_unknown_fields=True):
     placement: str = ""
     """Where the sensor of a CSV file was worn."""
     person: str = ""
-    """Who wore it; else each file is a person of its own."""
+    """Who wore it; else each file is a person of its own, by its path from the recipe without its ending."""
     label: str = ""
     """Label of the whole file, where the files do not say; else `NAME.labels.csv` beside `NAME.ehr` says it."""
     columns: Columns | None = None
@@ -200,3 +200,5 @@ def _problems_of(some: Recordings) -> Iterator[str]:
         yield ": a CSV file needs `columns` and `placement`"
     if some.files.endswith(".csv") and some.columns and not (some.label or some.columns.label):
         yield ": nothing says what was done; give `label`, or `columns.label`"
+    if some.label and some.columns and some.columns.label:
+        yield ".label: `columns.label` says it row by row; leave one of the two out"

@@ -23,7 +23,7 @@ class Recorded(Struct, frozen=True, eq=False):
     """One stretch that one person was recorded."""
 
     subject: str
-    """Person, by the name that the recordings give."""
+    """Person, by number, name or file: what the recordings say."""
     tracks: dict[str, Samples]
     """By placement, m/s² and rad/s, times in s from the stretch's begin."""
     truth: list[Segment]
@@ -41,7 +41,9 @@ def read(some: Recordings, data: Path | None, beside: Path) -> Iterator[Recorded
         return
     reader = _of_csv if some.files.endswith(".csv") else _of_ehr
     for path in paths:
-        yield reader(path, some)
+        # By the whole path: anna/walk.csv and ben/walk.csv are two people.
+        person = some.person or path.relative_to(beside).with_suffix("").as_posix()
+        yield reader(path, some, person)
 
 
 def files_of(some: Recordings, data: Path | None, beside: Path) -> list[Path]:
@@ -63,6 +65,25 @@ def files_of(some: Recordings, data: Path | None, beside: Path) -> list[Path]:
     return paths
 
 
+def read_files(
+    recordings: Sequence[Recordings], data: Path | None, beside: Path
+) -> tuple[list[str], list[Path]]:
+    """Return names and paths of all files that `read` reads; a file beside the recipe is named by its path from there.
+
+    ConfigError or RecordingError as `files_of`.
+    """
+    names, paths = list[str](), list[Path]()
+    for some in recordings:
+        files = files_of(some, data, beside)
+        if some.only_people_of and data:
+            files = files + set_files(data, some.only_people_of)
+        labels = (path.with_suffix(_LABELS) for path in files if path.suffix == ".ehr")
+        files = [*files, *(path for path in labels if path.is_file())]
+        names += [path.name if some.set else path.relative_to(beside).as_posix() for path in files]
+        paths += files
+    return names, paths
+
+
 def _of_set(some: Recordings, data: Path) -> Iterator[Recorded]:
     trials = read_set(data, some.set)
     people = {trial.subject for trial in trials}
@@ -73,14 +94,14 @@ def _of_set(some: Recordings, data: Path) -> Iterator[Recorded]:
             yield Recorded(f"{trial.subject}", trial.tracks, trial.truth)
 
 
-def _of_csv(path: Path, some: Recordings) -> Recorded:
+def _of_csv(path: Path, some: Recordings, person: str) -> Recorded:
     assert some.columns
     track, labels = read_csv(path, some.columns, some.placement)
     truth = _whole(track, some.label) if some.label else list(_runs(track, labels))
-    return Recorded(some.person or path.stem, {some.placement: track}, truth)
+    return Recorded(person, {some.placement: track}, truth)
 
 
-def _of_ehr(path: Path, some: Recordings) -> Recorded:
+def _of_ehr(path: Path, some: Recordings, person: str) -> Recorded:
     recording = ehr.Recording(path)
     intakes = [Intake(stream) for stream in recording.header.streams]
     parts: dict[str, list[Samples]] = {}
@@ -93,7 +114,7 @@ def _of_ehr(path: Path, some: Recordings) -> Recorded:
     tracks = {placement: _track(path, arrived, begin) for placement, arrived in parts.items()}
     longest = max(tracks.values(), key=lambda track: float(track.t[-1]))
     truth = _whole(longest, some.label) if some.label else _labels_beside(path)
-    return Recorded(some.person or path.stem, tracks, truth)
+    return Recorded(person, tracks, truth)
 
 
 def _track(path: Path, arrived: Sequence[Samples], begin: float) -> Samples:

@@ -1,5 +1,6 @@
 """Windows of recorded people, each with all labels that may be true in it."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -28,6 +29,10 @@ _MOST = 2000.0
 """What a sensor reads beyond this, m/s² or rad/s, is a glitch: 200 g, and the network clips far below it."""
 _COUNTS = 0.25
 """Least share of a window that an activity fills for its label to be one that may be true."""
+_NAMED = 8
+"""Labels that a warning names: round number."""
+
+_log = logging.getLogger(__name__)
 
 
 class PeopleWindows(Struct, frozen=True, eq=False):
@@ -65,6 +70,7 @@ def cut(
     """Cut all windows of all recordings that a recipe lists, for a model of these labels and sensors.
 
     ConfigError names a label that is neither known nor given or that no window shows, or recordings without a window.
+    Labels of files that are fitted as `other`, because nobody knows them, get a warning.
     """
     if round(recipe.hop_s * spec.rate_hz) < 1:
         least = f"at least {1.0 / spec.rate_hz:g} s, a row of {recipe.base}'s grid"
@@ -72,12 +78,15 @@ def cut(
     for some in recipe.recordings:
         _check_labels(spec, some)
     jobs = [(recipe, spec, index, data, beside) for index in range(len(recipe.recordings))]
-    parts = []
+    cuts = []
     if workers == 1:
-        parts = [_report(part, i, len(jobs), progress) for i, part in enumerate(map(_cut_one, jobs))]
+        cuts = [_report(part, i, len(jobs), progress) for i, part in enumerate(map(_cut_one, jobs))]
     else:
         with processes(min(workers, len(jobs))) as pool:
-            parts = [_report(part, i, len(jobs), progress) for i, part in enumerate(pool.map(_cut_one, jobs))]
+            cuts = [_report(part, i, len(jobs), progress) for i, part in enumerate(pool.map(_cut_one, jobs))]
+    for some, (_, labels) in zip(recipe.recordings, cuts, strict=True):
+        _check_said(spec, some, labels)
+    parts = [part for part, _ in cuts]
     offsets = np.cumsum([0, *(len(part.x) for part in parts)])
     moved = [
         np.where(part.shown < 0, -1, part.shown + offset)
@@ -102,14 +111,40 @@ def _check_labels(spec: ModelSpec, some: Recordings) -> None:
             if name not in spec.labels:
                 hint = did_you_mean(name, spec.labels, f"it knows {', '.join(spec.labels)}")
                 raise ConfigError(f"{some.name}: labels.{label}: the model has no label {name!r}; {hint}")
+    if some.label and not _possible(spec, some, common_label(some.label)):
+        hint = did_you_mean(some.label, spec.labels, f"it knows {', '.join(spec.labels)}")
+        raise ConfigError(
+            f"{some.name}: label: the model has no label {some.label!r}; {hint} "
+            "else list it under `new_labels`, or say in `labels` of the recordings what it may be"
+        )
 
 
-def _report(part: PeopleWindows, index: int, total: int, progress: Progress) -> PeopleWindows:
+def _check_said(spec: ModelSpec, some: Recordings, labels: Sequence[str]) -> None:
+    """Refuse a key of `labels` that none of the windows' labels is; warn of labels of files that nobody knows."""
+    for key in some.labels:
+        if common_label(key) not in labels:
+            hint = did_you_mean(key, labels, f"the recordings say {', '.join(labels[:_NAMED])}")
+            raise ConfigError(f"{some.name}: labels.{key}: no window says it; {hint}")
+    unknown = [label for label in labels if not _possible(spec, some, label)]
+    if some.files and unknown:
+        more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
+        _log.warning(
+            "%s: fitted as `%s`, as the model does not know them: %s%s; list them under `new_labels`, or say in "
+            "`labels` of the recordings what they may be",
+            *(some.name, OTHER, ", ".join(unknown[:_NAMED]), more),
+        )
+
+
+_Cut = tuple[PeopleWindows, list[str]]
+"""Windows of some recordings, and all labels that count in any, in order."""
+
+
+def _report(part: _Cut, index: int, total: int, progress: Progress) -> _Cut:
     progress("cutting recordings", index + 1, total)
     return part
 
 
-def _cut_one(job: tuple[FinetuneRecipe, ModelSpec, int, Path | None, Path]) -> PeopleWindows:
+def _cut_one(job: tuple[FinetuneRecipe, ModelSpec, int, Path | None, Path]) -> _Cut:
     recipe, spec, index, data, beside = job
     some = recipe.recordings[index]
     hop_s = round(recipe.hop_s * spec.rate_hz) / spec.rate_hz
@@ -117,6 +152,7 @@ def _cut_one(job: tuple[FinetuneRecipe, ModelSpec, int, Path | None, Path]) -> P
     shown: list[list[int]] = []
     rows: list[tuple[NDArray[np.bool_], str, str, float]] = []
     since: dict[str, float] = {}
+    counted: set[str] = set()
     for stretch in people.read(some, data, beside):
         begin = since.get(stretch.subject, 0.0)
         for window, truth in _of_stretch(spec, stretch, hop_s):
@@ -125,8 +161,9 @@ def _cut_one(job: tuple[FinetuneRecipe, ModelSpec, int, Path | None, Path]) -> P
             x += window.values()
             shown.append(sensors.tolist())
             label = max(truth, key=lambda name: truth[name])
-            longer = [name for name, share in truth.items() if share >= _COUNTS]
-            allowed = _allowed(spec, some, longer or [label])
+            longer = [name for name, share in truth.items() if share >= _COUNTS] or [label]
+            counted.update(longer)
+            allowed = _allowed(spec, some, longer)
             rows.append((allowed, stretch.subject, label, begin))
             begin += hop_s
         since[stretch.subject] = begin
@@ -135,7 +172,7 @@ def _cut_one(job: tuple[FinetuneRecipe, ModelSpec, int, Path | None, Path]) -> P
             f"{some.name}: no window of {spec.window / spec.rate_hz:g} s with a label, worn where "
             f"{recipe.base} takes a sensor; `edgehar models info {recipe.base}` lists its places"
         )
-    return PeopleWindows(
+    windows_of_all = PeopleWindows(
         x=np.array(x, np.float16),
         shown=np.array(shown),
         allowed=np.array([allowed for allowed, _, _, _ in rows]),
@@ -144,6 +181,7 @@ def _cut_one(job: tuple[FinetuneRecipe, ModelSpec, int, Path | None, Path]) -> P
         label=np.array([label for _, _, label, _ in rows]),
         t=np.array([begin for *_, begin in rows]),
     )
+    return windows_of_all, sorted(counted)
 
 
 def _of_stretch(
@@ -180,18 +218,23 @@ def _allowed(spec: ModelSpec, some: Recordings, labels: Sequence[str]) -> NDArra
 
     A label of the model stands for itself; what no model knows is `other`.
     """
-    given = {common_label(label): possible for label, possible in some.labels.items()}
-    in_model = {common_label(label): label for label in spec.labels} | {label: label for label in spec.labels}
     allowed = np.zeros(len(spec.labels), np.bool_)
     for label in labels:
-        itself = (in_model[label],) if label in in_model else possible_labels(label)
-        possible = np.isin(spec.labels, given.get(label, itself))
-        if not possible.any():
+        possible = _possible(spec, some, label)
+        if not possible:
             if OTHER not in spec.labels:
                 raise ConfigError(
                     f"{some.name}: the model does not know {label}, and has no {OTHER!r}; "
                     "list it under `new_labels`, or say in `labels` of the recordings what it may be"
                 )
-            possible = np.isin(spec.labels, [OTHER])
-        allowed |= possible
+            possible = (OTHER,)
+        allowed |= np.isin(spec.labels, possible)
     return allowed
+
+
+def _possible(spec: ModelSpec, some: Recordings, label: str) -> tuple[str, ...]:
+    """Return what a common label of recordings may be in the model's words: as they say, itself, or of the known lists."""
+    given = {common_label(key): possible for key, possible in some.labels.items()}
+    in_model = {common_label(name): name for name in spec.labels} | {name: name for name in spec.labels}
+    itself = (in_model[label],) if label in in_model else possible_labels(label)
+    return tuple(name for name in given.get(label, itself) if name in spec.labels)

@@ -3,7 +3,7 @@
 `provenance` has them by set, as numbers, or by pattern of files, as names.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ Name = str | int
 """Number of a person of a set, or name of one of files."""
 Named = Mapping[str, Sequence[Name]]
 """People by the name of their recordings."""
+Lists = dict[str, list[Name]]
 Person = tuple[str, str]
 """Collection of sets, none for files, and number or name."""
 
@@ -46,17 +47,18 @@ def persons(people: Named) -> frozenset[Person]:
     return frozenset(person(recordings, name) for recordings, names in people.items() for name in names)
 
 
-def without(people: Named, others: Iterable[Person]) -> dict[str, list[Name]]:
-    """Return those who are not among others; of recordings of which nobody is left, nothing."""
-    among = frozenset(others)
-    left = {
+def going_on(base: ModelSpec, fitted: Named, held_out: Named) -> tuple[Lists, Lists]:
+    """Return whom a fit that goes on from a base has seen, with those of the base, and who was held out all along."""
+    seen = union(named(base, TUNED_ON), fitted)
+    among = persons(seen)
+    still = {
         recordings: [name for name in names if person(recordings, name) not in among]
-        for recordings, names in people.items()
+        for recordings, names in named(base, HELD_OUT).items()
     }
-    return {recordings: names for recordings, names in left.items() if names}
+    return seen, union({recordings: names for recordings, names in still.items() if names}, held_out)
 
 
-def union(*people: Named) -> dict[str, list[Name]]:
+def union(*people: Named) -> Lists:
     """Return all whom any of these names, in order: numbers, then names."""
     together: dict[str, set[Name]] = {}
     for some in people:
