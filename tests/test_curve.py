@@ -1,12 +1,15 @@
 """The curve of people: what is taken of the fits, and how it is shown."""
 
+import shutil
 import struct
+import sys
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 from test_finetune import folder, libraries, tuning
 
+from edgehar.cli import train as cli
 from edgehar.errors import ConfigError
 from edgehar.evaluation import curve
 from edgehar.evaluation.curve import Point
@@ -88,6 +91,40 @@ def test_every_fit_is_kept_and_scored_on_people_whom_no_fit_has_seen(
     assert all(0.0 <= made.fine["walks trouser_pocket"] <= 1.0 for made in points)
     again = replace(tuned, progress=lambda *_: pytest.fail("made anew"))
     assert list(curve.points(again, folder, 1, [0.5])) == points
+    # Scores of some sets take nothing from those of all; other recordings are scored anew.
+    fewer = list(curve.points(tuned, folder, 1, [0.5], ["hands"]))
+    assert not any("walks" in row for made in fewer for row in made.fine)
+    assert list(curve.points(again, folder, 1, [0.5])) == points
+    (tmp_path / "other" / "imu").mkdir(parents=True)
+    shutil.copy(folder / "imu" / "walks.npz", tmp_path / "other" / "imu")
+    [other, *_] = curve.points(tuned, tmp_path / "other", 1, [0.5])
+    assert {*other.fine} == {row for row in points[0].fine if row.startswith("walks")}
+
+
+def test_what_cannot_be_drawn_or_written_shows_before_the_fits(
+    folder: Path,
+    libraries: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    del libraries
+    for file in (*folder.glob("tiny.*"), *folder.glob("*.toml")):
+        shutil.copy(file, tmp_path)
+    for ending in (".json", ".tflite"):  # a pair of the recipe's name that nobody has scored
+        shutil.copy(folder / f"tiny{ending}", tmp_path / f"mine{ending}")
+    work = tmp_path / "work"
+    arguments = ["curve", str(tmp_path / "mine.toml"), "--data", str(folder), "--work", str(work)]
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 78
+    assert "a network that was not scored yet; run `edgehar-train evaluate" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 3
+    assert "the package `matplotlib` " in capsys.readouterr().err
+    assert not list(work.glob("*.npz"))
 
 
 @pytest.mark.parametrize("word", ["0", "-1", "1.5", "nan", "half"])

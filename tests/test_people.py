@@ -313,14 +313,14 @@ def test_a_label_of_all_rows_that_nobody_knows_is_refused(tmp_path: Path) -> Non
         match=r"me\.csv: label: the model has no label 'walkin'; did you mean `walking`\? else list it under",
     ):
         cut_csv(tmp_path, columns=columns, label="walkin")
-    known: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    ways: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         ((), {"label": "Jogging"}),
         ((), {"label": "typing"}),
         ((), {"label": "other"}),
         (("Walkin",), {"label": "walkin"}),
         ((), {"label": "walkin", "labels": {"walkin": ("walking", "other")}}),
     )
-    for new, how in known:
+    for new, how in ways:
         assert cut_csv(tmp_path, *new, columns=columns, **how)[0].allowed.any(axis=1).all()
 
 

@@ -145,23 +145,23 @@ def test_the_same_number_in_another_collection_is_another_person() -> None:
     windows = recorded(*((i, f"{n}", "walking", 4) for i in range(3) for n in range(1, 13)))
     sets = (Recordings(set="here_wrist"), Recordings(set="here_hip"), Recordings(set="there", held_out=0.1))
     chosen = split(replace(recipe(), recordings=sets), windows, WINDOW_S)
-    here, beside, there = (
+    here, beside, apart = (
         {*windows.subject[chosen.held_out & (windows.source == i)].tolist()} for i in range(3)
     )
     assert here == beside
     assert len(here) == 4
-    assert len(there) == 1  # of its own alone, and in the same order as of the others
-    assert there < here
+    assert len(apart) == 1  # of its own alone, and in the same order as of the others
+    assert apart < here
 
 
 def test_whom_the_base_knows_is_held_out_of_nothing_and_strangers_are_for_them() -> None:
     windows = recorded(*((0, f"{n}", "walking", 4) for n in range(1, 11)))
     recipe_of_set = replace(recipe(), recordings=(Recordings(set="here_wrist"),))
-    known = {("here", f"{n}") for n in range(1, 8)} | {("there", "8"), ("", "9")}
-    fitted, held_out = fitted_and_held_out(windows, split(recipe_of_set, windows, WINDOW_S, known))
+    base_people = {("here", f"{n}") for n in range(1, 8)} | {("there", "8"), ("", "9")}
+    fitted, held_out = fitted_and_held_out(windows, split(recipe_of_set, windows, WINDOW_S, base_people))
     assert held_out == {"8", "9", "10"}  # all strangers are as many as the share wants
     assert fitted == {f"{n}" for n in range(1, 8)}
-    everybody = known | {("here", f"{n}") for n in range(8, 11)}
+    everybody = base_people | {("here", f"{n}") for n in range(8, 11)}
     chosen = split(recipe_of_set, windows, WINDOW_S, everybody)
     assert chosen.fitted.all()
     assert not chosen.held_out.any()
@@ -176,11 +176,11 @@ def test_of_one_person_whom_the_base_knows_no_time_is_held_out() -> None:
 
 def test_of_a_source_that_is_held_out_whole_nobody_is_fitted_to() -> None:
     windows = recorded(*((int(name in "ab"), name, "walking", 9) for name in "abcd"))
-    for known in ({("", "a")}, {("", "a"), ("", "b")}):
-        chosen = split(recipe(0.0, 1.0), windows, WINDOW_S, known)
+    for base_people in ({("", "a")}, {("", "a"), ("", "b")}):
+        chosen = split(recipe(0.0, 1.0), windows, WINDOW_S, base_people)
         fitted, held_out = fitted_and_held_out(windows, chosen)
         assert fitted == {*"cd"}
-        assert held_out == {*"ab"} - {name for _, name in known}
+        assert held_out == {*"ab"} - {name for _, name in base_people}
 
 
 def test_a_label_that_the_time_held_out_leaves_nothing_of_is_refused() -> None:

@@ -153,18 +153,22 @@ def curve(
     Every fit is kept in the work folder, below curve/. Writes curve.png beside the recipe and its table into
     DETAILS.md. Needs edgehar[train]. After Ctrl-C the same command goes on where it was stopped.
     """
-    from edgehar.evaluation import curve as curves, report
+    from edgehar.evaluation import curve as curves, picture, report
     from edgehar.evaluation.evaluate import set_names
     from edgehar.training import finetune_recipe
 
     chosen, stem = names(only), path.with_suffix("")
+    write = write and not chosen
     set_names(data, chosen)
     shares = [curves.portion(word) for word in names(portions)]
     recipe = finetune_recipe.changed(finetune_recipe.load(path), steps=steps)
+    if write:
+        picture.libraries()  # what cannot be drawn shows before hours of fits
     with opened_tuning(recipe, path, data, folder, workers) as tuning:
+        report.check(stem, tuning.folder, write=write)
         points = list(curves.points(tuning, data, seeds, shares, chosen))
     typer.echo(curves.markdown(points))
-    if write and not chosen:
+    if write:
         curves.draw(points, path.with_name("curve.png"))
         report.add(stem, tuning.folder, "curve", points, curves.markdown(points), curves.markdown(points))
 

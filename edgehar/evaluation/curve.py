@@ -15,18 +15,21 @@ from msgspec.structs import replace
 
 from edgehar.errors import ConfigError
 from edgehar.evaluation import picture
-from edgehar.evaluation.evaluate import left_out
+from edgehar.evaluation.evaluate import left_out, set_names
 from edgehar.evaluation.headlines import headlines
 from edgehar.evaluation.markdown import table
-from edgehar.evaluation.unseen import NEVER, OTHERS, Recordings, tuned_on
+from edgehar.evaluation.unseen import NEVER, OTHERS, Recordings
 from edgehar.pipeline import manifest
+from edgehar.recordings.datasets import set_files
 from edgehar.training import export
+from edgehar.training.cache import cache_key, file_digests
 from edgehar.training.files import write_whole
 from edgehar.training.finetune import Finetune
 from edgehar.training.finetune_recipe import changed
+from edgehar.training.provenance import TUNED_ON, named, persons
 
-PORTIONS = (0.01, 0.03, 0.1, 0.3, 1.0)
-"""Of the people who are not held out; of each set at least one."""
+CURVE_VERSION = 1
+"""Raise it with any change that scores the same fits otherwise: of plan, truth, headlines, or the windows of sets."""
 FOLDER = "curve"
 """Name of the folder of the fits, in a work folder."""
 _STARTS = {False: "pre-trained", True: "random start, recordings alone"}
@@ -41,7 +44,7 @@ class Point(Struct, frozen=True):
     is_random_start: bool
     steps: int
     people: int
-    """Whom it was fitted to."""
+    """How many its weights have seen: each once, in however many sets of a collection."""
     fine: dict[str, float]
     """Macro-F1 by row."""
     coarse: dict[str, float]
@@ -53,9 +56,7 @@ class _Kept(Struct, frozen=True):
     """One point in the work folder."""
 
     key: str
-    """Key of the fit."""
-    only: tuple[str, ...]
-    """Sets that it was scored on; empty: all."""
+    """Key of the fit, and of the sets that it was scored on."""
     point: Point
 
 
@@ -71,13 +72,17 @@ def portion(word: str) -> float:
 
 
 def points(
-    tuning: Finetune, data: Path, seeds: int, portions: Sequence[float] = PORTIONS, only: Sequence[str] = ()
+    tuning: Finetune, data: Path, seeds: int, portions: Sequence[float], only: Sequence[str] = ()
 ) -> Iterator[Point]:
-    """Yield a point for each seed, start and portion, fitted and scored unless it is kept; the largest portion first."""
-    first = tuning.recipe.seed
+    """Yield a point for each seed, start and portion, fitted and scored unless it is kept; the largest portion first.
+
+    Portions are of the people who are not held out, of each set at least one; 1 comes in any case.
+    """
+    first, scored = tuning.recipe.seed, _scored_on(data, only)
     for seed in range(first, first + seeds):
+        # Of both starts: what the base has met, a random start is not scored on either.
+        whole: Path | None = None
         for is_random_start in _STARTS:
-            whole: Path | None = None
             for portion in sorted({*portions, 1.0}, reverse=True):
                 # Who learns nothing of simulated people before shall not while fitting, either.
                 simulated = 0.0 if is_random_start else None
@@ -87,19 +92,28 @@ def points(
                 this = replace(tuning, recipe=recipe, random_start=is_random_start, kept_as=stem)
                 pair = tuning.folder / f"{stem}.json"
                 whole = whole or pair
-                yield _kept(this, pair, whole, data, tuple(only))
+                yield _kept(this, pair, whole, data, only, scored)
 
 
-def _kept(tuning: Finetune, pair: Path, whole: Path, data: Path, only: tuple[str, ...]) -> Point:
-    file, key = pair.with_suffix(".point.json"), tuning.state().key
+def _scored_on(data: Path, only: Sequence[str]) -> str:
+    """Return the key of the sets that points are scored on, and of how."""
+    sets = {name: file_digests(set_files(data, name)) for name in set_names(data, only)}
+    return cache_key({"sets": sets}, f"curve {CURVE_VERSION}")
+
+
+def _kept(
+    tuning: Finetune, pair: Path, whole: Path, data: Path, only: Sequence[str], scored_on: str
+) -> Point:
+    some = "".join(f".{name}" for name in sorted({*only}))
+    file, key = pair.with_suffix(f"{some}.point.json"), f"{tuning.state().key} {scored_on}"
     kept = _read(file)
-    if kept and (kept.key, kept.only) == (key, only):
+    if kept and kept.key == key:
         return kept.point
     pair.parent.mkdir(exist_ok=True)
     content, spec, _ = tuning.pair()
     export.write_pair(pair.with_suffix(""), content, spec)
     point = _scored(tuning, pair, whole, data, only)
-    content = msgspec.json.encode(_Kept(key, only, point))
+    content = msgspec.json.encode(_Kept(key, point))
     write_whole(file, lambda new: new.write_bytes(content))
     return point
 
@@ -125,7 +139,7 @@ def _scored(tuning: Finetune, pair: Path, whole: Path, data: Path, only: Sequenc
         tuning.recipe.seed,
         tuning.random_start,
         tuning.recipe.tuning.steps,
-        len(tuned_on(manifest.read(pair))),
+        len(persons(named(manifest.read(pair), TUNED_ON))),
         {name: line.everybody.macro_f1 for name, line in lines.items()},
         {name: line.coarse.macro_f1 for name, line in lines.items()},
         {name: line.mark for name, line in lines.items()},

@@ -204,11 +204,11 @@ def surest(spec: ModelSpec, tree: LabelTree) -> float:
     for i in told:
         same = [j for j in told if j != i and tree.top(tree.labels[i]) == tree.top(tree.labels[j])]
         for rival in same or [j for j in range(count) if j != i]:
-            said = [_SURE_REST / count] * count
-            said[i], said[rival] = _SURE, 1.0 - _SURE - _SURE_REST
+            answer = [_SURE_REST / count] * count
+            answer[i], answer[rival] = _SURE, 1.0 - _SURE - _SURE_REST
             belief = belief_in(tree, spec.decision)
             for k in range(_SURE_WINDOWS):
-                belief.push(said, k * hop_s)
+                belief.push(answer, k * hop_s)
             reached.append(belief.now[i])
     # On the grid of thresholds, so that what is avoided below it is avoided by at most this.
     return max(LEAST, round(floor(min(reached) / _STEP) * _STEP, 4))

@@ -126,10 +126,10 @@ class Finetune(Struct, frozen=True):
         Nor with a random start: it is compared on the same people.
         """
         spec = self.spec()
-        chosen = split(self.recipe, windows, spec.window / spec.rate_hz, self._known())
+        chosen = split(self.recipe, windows, spec.window / spec.rate_hz, self._base_people())
         return windows.take(chosen.fitted), windows.take(chosen.held_out)
 
-    def _known(self) -> frozenset[Person]:
+    def _base_people(self) -> frozenset[Person]:
         """Return whom the base was fitted to."""
         return provenance.persons(provenance.named(manifest.read(self.base), TUNED_ON))
 
@@ -297,7 +297,7 @@ class Finetune(Struct, frozen=True):
         base, simulated = manifest.read(self.base), self.synthetic()
         tables = {
             "recipe": recipe,
-            "base": [base.sha256, base.manifest_sha256, *sorted(self._known())],
+            "base": [base.sha256, base.manifest_sha256, *sorted(self._base_people())],
             "random_start": self.random_start,
             "windows": self._windows_key(),
             "synthetic": simulated.state().key if simulated else None,

@@ -115,8 +115,8 @@ def _batches(
 def recorded_labels(spec: ModelSpec, windows: PeopleWindows) -> NDArray[np.bool_]:
     """Return (sensors, labels): which labels some recording shows while a sensor of this kind is worn."""
     recorded = np.array([windows.allowed[worn].any(axis=0) for worn in windows.shown.T >= 0])
-    for one, other in twins(spec):
-        recorded[[one, other]] = recorded[one] | recorded[other]
+    for left, right in twins(spec):
+        recorded[[left, right]] = recorded[left] | recorded[right]
     return recorded
 
 

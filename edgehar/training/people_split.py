@@ -32,12 +32,15 @@ class Split(Struct, frozen=True, eq=False):
 
 
 def split(
-    recipe: FinetuneRecipe, windows: PeopleWindows, window_s: float, known: AbstractSet[Person] = frozenset()
+    recipe: FinetuneRecipe,
+    windows: PeopleWindows,
+    window_s: float,
+    base_people: AbstractSet[Person] = frozenset(),
 ) -> Split:
     """Choose by people: who is held out of one source is fitted to in none, but in those that hold out nobody.
 
     Of a source of one person who is in no other, the last part of each label's time is held out. Nobody is held out
-    who is `known`, as those are whom the base was fitted to; of a source that is held out whole they are not used.
+    whom the base was fitted to, `base_people`; of a source that is held out whole they are not used.
     ConfigError if nobody is left to fit to, or no window of a label that is held out.
     """
     shares = [recipe.held_out if some.held_out is None else some.held_out for some in recipe.recordings]
@@ -46,20 +49,20 @@ def split(
         [(collection(some.set), name) for name in np.unique(windows.subject[these]).tolist()]
         for some, these in zip(recipe.recordings, rows, strict=True)
     ]
-    apart, among = _apart(people, shares, recipe.seed, known)
+    apart, among = _apart(people, shares, recipe.seed, base_people)
     fitted, held_out, not_chosen = np.zeros((3, len(windows.source)), np.bool_)
     by_person = np.zeros(len(windows.source), np.bool_)
     for these, persons, share in zip(rows, people, shares, strict=True):
-        if len(persons) == 1 and share and persons[0] not in among | known:
+        if len(persons) == 1 and share and persons[0] not in among | base_people:
             later, earlier = _by_time(windows, these, share, window_s)
             held_out |= later
             fitted |= earlier
             continue
         by_person |= these
-        away = (apart | known if share == 1.0 else apart) & {*persons} if share else set[Person]()
+        away = (apart | base_people if share == 1.0 else apart) & {*persons} if share else set[Person]()
         left = [person for person in persons if person not in away]
         chosen = _in_order(left, f"portion {recipe.seed}")[: _count(left, recipe.portion)]
-        held_out |= these & _of(windows, away - known)
+        held_out |= these & _of(windows, away - base_people)
         fitted |= these & _of(windows, chosen)
         not_chosen |= these & _of(windows, {*left} - {*chosen})
     if not fitted.any():
@@ -70,18 +73,18 @@ def split(
 
 
 def _apart(
-    people: list[list[Person]], shares: list[float], seed: int, known: AbstractSet[Person]
+    people: list[list[Person]], shares: list[float], seed: int, base_people: AbstractSet[Person]
 ) -> tuple[set[Person], set[Person]]:
     """Return the people who are held out of any source, and all of the sources from which people are held out.
 
-    Of two and more people at least one is left, unless the share is 1. Who is not `known` is held out for who is.
+    Of two and more people at least one is left, unless the share is 1. Others are held out for `base_people`.
     """
     apart: set[Person] = set()
     among: set[Person] = set()
     for persons, share in zip(people, shares, strict=True):
         if len(persons) > 1 and share:
             most = len(persons) - (share < 1.0)
-            strangers = [person for person in persons if person not in known]
+            strangers = [person for person in persons if person not in base_people]
             apart.update(_in_order(strangers, f"held out {seed}")[: min(_count(persons, share), most)])
             among.update(persons)
     return apart, among
