@@ -109,7 +109,7 @@ async def test_where_the_truth_is_known_answers_are_set_against_it(
     path = data / "imu" / "motionsense.npz"
     *_, by_label, by_kind, confusion, f1_by_kind = await rows(capsys, path, subject="5")
     assert (by_label["type"], by_kind["type"]) == ("score", "score_by_kind")
-    assert f1_by_kind["f1"]["still"] > confusion["f1"]["sitting"]
+    assert f1_by_kind["f1"]["still"] > min(confusion["f1"][label] for label in ("sitting", "standing"))
     assert by_kind["activity_started"]["true"] < by_label["activity_started"]["true"]
     with np.load(path) as file:
         done = {common_label(label) for label in file["activity"][file["subject"] == 5].tolist()}

@@ -58,7 +58,7 @@ def recipe(tmp_path: Path) -> Path:
     ("change", "complaint"),
     [
         (
-            ("[fit]", "[decision]\nthreshold = 0.3\nheld_threshold = 0.4\n[fit]"),
+            ("[fit]", "[decision]\nthreshold = 0.6\nheld_threshold = 0.7\n[fit]"),
             "decision.held_threshold: expected at most",
         ),
         (('"walking", "running", "lying"', '"walking", "lying", "lying"'), "labels: expected each once"),

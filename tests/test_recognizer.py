@@ -373,7 +373,10 @@ MISFITS = {
     "one label": (put("labels", value=["walking"]), "labels: expected array of length >= 2"),
     "label twice": (lambda raw: put("labels", 1, value=raw["labels"][0])(raw), "labels: expected each once"),
     "reserved label": (put("labels", 0, value="no_signal"), "labels: expected none of no_signal, not_worn"),
-    "label missing": (lambda raw: raw["labels"].remove("punching"), r"outputs: expected float32 \(1, \d+\)"),
+    "label missing": (
+        lambda raw: (raw["labels"].remove("punching"), raw.pop("operating_points")),
+        r"outputs: expected float32 \(1, \d+\)",
+    ),
     "label too many": (lambda raw: raw["labels"].append("flying"), r"outputs: expected float32 \(1, \d+\)"),
     "rate of zero": (put("rate_hz", value=0), "rate_hz: expected float > 0"),
     "hop longer than window": (put("hop", value=10_000), "hop: expected at most the window of"),
@@ -436,10 +439,10 @@ MISFITS = {
     ),
     "decision out of bounds": (
         put("decision", "threshold", value=1.5),
-        "decision.threshold: expected float <= 1",
+        "decision.threshold: expected float <= 0.9999, got 1.5",
     ),
     "held threshold above the other": (
-        put("decision", value={"threshold": 0.4, "held_threshold": 0.6}),
+        put("decision", value={"threshold": 0.6, "held_threshold": 0.7}),
         "decision.held_threshold: expected at most threshold",
     ),
 }

@@ -187,10 +187,12 @@ def _print_confusion(counts: Confusion, labels: Sequence[str], *, as_json: bool)
     ]
     numbers = {name: f"({i})" for i, name in enumerate(names, 1)}
     widest = max(map(len, names), default=0) + 5
+    most = max((count for row in counts.values() for count in row.values()), default=0)
+    wide = 1 + max([len(f"{most}"), *map(len, numbers.values())])
     typer.echo("\nwindows within one activity: rows what was done, columns the answer")
-    typer.echo(" " * widest + "   F1 " + "".join(f"{number:>6}" for number in numbers.values()))
+    typer.echo(" " * widest + "   F1 " + "".join(f"{number:>{wide}}" for number in numbers.values()))
     for name, number in numbers.items():
-        cells = "".join(f"{counts.get(name, {}).get(answer) or '':>6}" for answer in names)
+        cells = "".join(f"{counts.get(name, {}).get(answer) or '':>{wide}}" for answer in names)
         typer.echo(f"{number:>4} {name:{widest - 5}} {_share(scores.get(name)):>4} {cells}".rstrip())
     typer.echo(f"macro-F1 {_share(macro)}, the mean over the {len(scores)} labels that the model knows")
 
