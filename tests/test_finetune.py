@@ -23,6 +23,7 @@ from edgehar.training import cache, export, finetune_recipe, finetune_report, re
 from edgehar.training.build import Build, fitting_libraries
 from edgehar.training.finetune import Finetune
 from edgehar.training.finetune_recipe import FinetuneRecipe, Synthetic
+from edgehar.training.provenance import people_of
 from edgehar.types import Prediction, Window
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -277,7 +278,7 @@ def test_two_entries_of_the_same_files_name_all_their_people(
     rows = (windows.source == 0) & np.isin(windows.subject, ["1", "2", "3"])
     some = windows.take(rows)
     some = replace(some, source=(some.subject == "3").astype(np.int64))
-    assert twice.people_of(some) == {"walks": [1, 2, 3]}
+    assert people_of(twice.recipe, some) == {"walks": [1, 2, 3]}
 
 
 def keys(tuned: Finetune) -> tuple[str, str]:
@@ -422,7 +423,7 @@ def test_whom_the_base_was_fitted_to_is_remembered_and_never_held_out(
     at_random = replace(tuned, random_start=True)
     assert [*at_random.sides(tuned.windows())[1].t] == [*held_out.t]
     _, spec, _ = at_random.pair()
-    assert spec.provenance["tuned_on"] == tuned.people_of(fitted)
+    assert spec.provenance["tuned_on"] == people_of(tuned.recipe, fitted)
 
 
 def test_whom_a_base_knows_all_of_leaves_its_temperature_and_nothing_to_report(

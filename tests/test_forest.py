@@ -22,6 +22,7 @@ from edgehar.training.build import Build
 from edgehar.training.finetune import Finetune
 from edgehar.training.people_split import split
 from edgehar.training.people_windows import PeopleWindows
+from edgehar.training.provenance import people_of
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import Dataset, synthesize
 from edgehar.types import FloatArray, Window
@@ -165,7 +166,7 @@ def test_a_forest_of_recorded_windows_says_whose_they_are(
     except ImportError as error:
         lacking(str(error))
     made = forests.load(path)
-    assert made.spec.provenance["tuned_on"] == tuned.people_of(fitted_to(tuned))
+    assert made.spec.provenance["tuned_on"] == people_of(tuned.recipe, fitted_to(tuned))
     assert made.spec.labels == tuned.spec().labels
     # Other people, and another share of them, are another forest.
     fewer = finetune_recipe.changed(tuned.recipe, portion=0.5)

@@ -23,6 +23,7 @@ from edgehar.training.confusion import Indices
 from edgehar.training.finetune import Finetune
 from edgehar.training.people_views import PeopleViews
 from edgehar.training.progress import Progress
+from edgehar.training.provenance import TUNED_ON, people_of
 from edgehar.training.recipe import Recipe
 from edgehar.training.synthesize import FOREST_VIEWS, Dataset, Views, normalize
 from edgehar.types import IMU_CHANNELS, FloatArray, Prediction, Window
@@ -216,8 +217,8 @@ def recorded(tuning: Finetune, trees: int = TREES) -> Source:
 
     def describe(content: bytes) -> ModelSpec:
         cut = tuning.windows()
-        provenance = {"tuned_on": tuning.people_of(tuning.sides(cut)[0])}
-        return replace(tuning.spec_of(cut), sha256=export.digest(content), provenance=provenance)
+        origin = {TUNED_ON: people_of(tuning.recipe, tuning.sides(cut)[0])}
+        return replace(tuning.spec_of(cut), sha256=export.digest(content), provenance=origin)
 
     key = _key({"views": _VIEWS, "seed": _PEOPLE_VIEWS}, tuning.state().key, trees)
     recipe = tuning.recipe

@@ -254,7 +254,7 @@ class Finetune(Struct, frozen=True):
 
     def _provenance(self, fitted: PeopleWindows, held_out: PeopleWindows, model: Any) -> dict[str, Any]:
         base, synthetic = manifest.read(self.base), self.recipe.synthetic
-        tuned_on, apart = self.people_of(fitted), self.people_of(held_out)
+        tuned_on, apart = (provenance.people_of(self.recipe, each) for each in (fitted, held_out))
         if not self.random_start:
             tuned_on, apart = provenance.going_on(base, tuned_on, apart)
         return {
@@ -270,14 +270,6 @@ class Finetune(Struct, frozen=True):
             "edgehar": __version__,
             "libraries": self.libraries,
         }
-
-    def people_of(self, windows: PeopleWindows) -> dict[str, list[str | int]]:
-        """Name the people of each source; those of sets by their numbers."""
-        people = []
-        for index, some in enumerate(self.recipe.recordings):
-            names = np.unique(windows.subject[windows.source == index]).tolist()
-            people.append({some.name: [int(name) if some.set else name for name in names]})
-        return provenance.union(*people)
 
     def _windows_key(self) -> str:
         """Return the key of the windows: of the recordings' names and bytes, and of how they are cut."""

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from edgehar.errors import ModelError
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.recordings.datasets import collection
+from edgehar.training.finetune_recipe import FinetuneRecipe
+from edgehar.training.people_windows import PeopleWindows
 
 TUNED_ON = "tuned_on"
 HELD_OUT = "held_out"
@@ -35,6 +38,15 @@ def named(spec: ModelSpec, key: str) -> Named:
             f"{spec.id}: provenance.{key}: expected lists of people by set, got another form "
             f"({error}); export the pair again"
         ) from None
+
+
+def people_of(recipe: FinetuneRecipe, windows: PeopleWindows) -> Lists:
+    """Name the people of the windows of each of a recipe's recordings; those of sets by their numbers."""
+    people = []
+    for index, some in enumerate(recipe.recordings):
+        names = np.unique(windows.subject[windows.source == index]).tolist()
+        people.append({some.name: [int(name) if some.set else name for name in names]})
+    return union(*people)
 
 
 def person(recordings: str, name: Name) -> Person:
