@@ -103,6 +103,18 @@ async def test_a_placement_that_no_model_knows_is_replayed_as_another(
     assert [row["label"] for row in answered if row["type"] == "activity_started"][-1] == "walking"
 
 
+async def test_a_kind_that_was_one_label_all_along_is_said_to_be_corrected(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = data / "imu" / "motionsense.npz"
+    ended = [row for row in await rows(capsys, path, subject="5") if row["type"] == "activity_ended"]
+    at_once = [row["label"] for row in ended if row["ended_at_s"] == row["started_at_s"]]
+    printed = await lines(capsys, path, subject="5")
+    assert [line.split()[2] for line in printed if line.endswith(" was corrected")] == at_once
+    assert at_once
+    assert sum(" ended after " in line for line in printed) == len(ended) - len(at_once)
+
+
 async def test_where_the_truth_is_known_answers_are_set_against_it(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

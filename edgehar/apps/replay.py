@@ -110,7 +110,10 @@ def _line(event: Event, epoch: float) -> str:
     if event.ended_at is None:
         return f"{_moment(event.started_at, epoch)}  {event.label} began"
     lasted_s = event.ended_at - event.started_at
-    return f"{_moment(event.ended_at, epoch)}  {event.label} ended after {lasted_s:.1f} s"
+    how = (
+        f"ended after {lasted_s:.1f} s" if lasted_s else "was corrected"
+    )  # by what follows, which began as early
+    return f"{_moment(event.ended_at, epoch)}  {event.label} {how}"
 
 
 def _moment(t: float, epoch: float) -> str:

@@ -161,6 +161,8 @@ def _state(wearer: str, activity: Activity | None) -> RenderableType:
 def _line(event: Event) -> str:
     if event.ended_at is None:
         return f"{event.label} began (was {event.previous}), seen {event.detected_at - event.started_at:.1f} s later"
+    if event.ended_at == event.started_at:  # what follows began as early
+        return f"{event.label} was corrected"
     return f"{event.label} ended after {event.ended_at - event.started_at:.0f} s"
 
 
