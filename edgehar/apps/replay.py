@@ -110,9 +110,8 @@ def _line(event: Event, epoch: float) -> str:
     if event.ended_at is None:
         return f"{_moment(event.started_at, epoch)}  {event.label} began"
     lasted_s = event.ended_at - event.started_at
-    how = (
-        f"ended after {lasted_s:.1f} s" if lasted_s else "was corrected"
-    )  # by what follows, which began as early
+    # What follows began as early, if it lasted for no time.
+    how = f"ended after {lasted_s:.1f} s" if lasted_s else "was corrected"
     return f"{_moment(event.ended_at, epoch)}  {event.label} {how}"
 
 

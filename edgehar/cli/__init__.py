@@ -130,8 +130,8 @@ def replay(
     Example: edgehar replay walk.ehr
 
     The recording runs through the pipeline as live, decided as the model says; what edgehar.toml says of the decision
-    counts for a `replay` of a [[wearer]] there. The truth is known of an .npz set alone; then a matrix
-    shows what was taken for what. A placement that no model knows is replayed as another by --placement pocket=thigh.
+    counts for a `replay` of a [[wearer]] there. The truth is known of an .npz set alone; then a matrix shows what was
+    taken for what. A placement that no model knows is replayed as another by --placement pocket=thigh.
     """
     from edgehar.apps.replay import replay_recording
 

@@ -9,8 +9,9 @@
     other               it chooses none, and a window's length was judged           when what was told no longer was
 
 The rows are asked in this order. A window that cannot be judged brings only no_signal or falling: to the belief it is
-time without evidence. Nothing begins more than half a minute before it is told. Labels and kinds of labels make events, the
-others none; a kind that was one of its labels all along ends when it began, and the label has its time. All timing is in stream time, so a replay decides as the live run did.
+time without evidence. Nothing begins more than half a minute before it is told. Labels and kinds of labels make events,
+the others none; a kind that was one of its labels all along ends when it began, and the label has its time. All timing is
+in stream time, so a replay decides as the live run did.
 """
 
 from collections.abc import Sequence
