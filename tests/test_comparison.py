@@ -7,6 +7,7 @@ import pytest
 from edgehar.errors import ConfigError
 from edgehar.evaluation import comparison
 from edgehar.evaluation.comparison import FalseStarts, Figures, Scores
+from edgehar.evaluation.plan import GESTURES_ROW
 from edgehar.evaluation.unseen import NEVER, OTHERS
 from edgehar.pipeline.manifest import SEEN
 
@@ -68,12 +69,12 @@ def test_rows_stand_by_whom_the_model_knows_with_their_means() -> None:
     assert list(rows(table))[2:] == [
         f"life wrist, {OTHERS}",
         f"life chest, {OTHERS}",
-        f"**mean**, {OTHERS}",
+        f"**mean of collections**, {OTHERS}",
         f"walks wrist, {NEVER}",
-        f"**mean**, {NEVER}",
+        f"**mean of collections**, {NEVER}",
         f"home wrist, {SEEN}",  # of those who were fitted to there is no mean
     ]
-    assert rows(table)[f"**mean**, {OTHERS}"] == ["", "", "**0.700 / 0.800**"]
+    assert rows(table)[f"**mean of collections**, {OTHERS}"] == ["", "", "**0.700 / 0.800**"]
     assert rows(table)[f"life wrist, {OTHERS}"] == ["2", "500", "0.800 / 0.900"]
 
 
@@ -82,9 +83,24 @@ def test_only_the_same_people_are_compared() -> None:
     both = rows(table)
     assert both[f"life wrist, {OTHERS}"][2:] == ["0.800 / 0.900", "0.300 / 0.900"]
     assert both[f"life chest, {OTHERS}"][2:] == ["0.600 / 0.700", ""]
-    assert both[f"**mean**, {OTHERS}"][2:] == ["**0.700 / 0.800**", ""]
-    assert both[f"**mean**, {NEVER}"][2:] == ["**0.500 / 0.900**", "**0.400 / 0.900**"]
+    assert both[f"**mean of collections**, {OTHERS}"][2:] == ["**0.700 / 0.800**", ""]
+    assert both[f"**mean of collections**, {NEVER}"][2:] == ["**0.500 / 0.900**", "**0.400 / 0.900**"]
     assert rows(starts)[f"desk wrist, {NEVER}"] == ["6.0", "2.0 (3.4)", "20.0 (24.0)"]
+
+
+def test_whoever_wore_many_sensors_counts_once_and_gestures_are_in_the_rows_of_their_sets() -> None:
+    rows_of_two = {
+        "life_watch wrist": 0.8,
+        "life_watch all together": 0.6,
+        "life_phone pocket": 0.1,
+        "walks ankle": 0.9,
+    }
+    assert comparison.mean_of_collections(rows_of_two) == pytest.approx(0.7)
+    gestures = {"walks wrist": figures(0.5), GESTURES_ROW: figures(0.1)}
+    table = comparison.tables({"fine-tuned": Scores("net@1", "0" * 64, gestures, {})})
+    assert rows(table)[f"**mean of collections**, {NEVER}"] == ["", "", "**0.500 / 0.900**"]
+    alone = Scores("net@1", "0" * 64, {GESTURES_ROW: figures(0.1)}, {})
+    assert "mean" not in comparison.tables({"fine-tuned": alone})
 
 
 @pytest.mark.parametrize(

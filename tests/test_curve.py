@@ -13,6 +13,7 @@ from edgehar.cli import train as cli
 from edgehar.errors import ConfigError
 from edgehar.evaluation import curve
 from edgehar.evaluation.curve import Point
+from edgehar.evaluation.plan import GESTURES_ROW
 from edgehar.evaluation.unseen import NEVER, OTHERS
 from edgehar.pipeline.manifest import SEEN
 from edgehar.training import finetune_recipe
@@ -20,11 +21,23 @@ from edgehar.training import finetune_recipe
 __all__ = ["folder", "libraries"]
 """Fixtures: a tiny base, a recipe that fine-tunes it, and two sets."""
 
-MARKS = {"life wrist": OTHERS, "life chest": OTHERS, "walks wrist": NEVER, "home wrist": SEEN}
+MARKS = {
+    "life wrist": OTHERS,
+    "life chest": OTHERS,
+    "walks wrist": NEVER,
+    "home wrist": SEEN,
+    GESTURES_ROW: NEVER,
+}
 
 
 def point(portion: float, seed: int, *, is_random_start: bool, f1: float) -> Point:
-    fine = {"life wrist": f1, "life chest": f1 - 0.2, "walks wrist": f1 / 2, "home wrist": 1.0}
+    fine = {
+        "life wrist": f1,
+        "life chest": f1 - 0.2,
+        "walks wrist": f1 / 2,
+        "home wrist": 1.0,
+        GESTURES_ROW: 0.0,
+    }
     return Point(portion, seed, is_random_start, 500, round(100 * portion), fine, fine, MARKS)
 
 
@@ -36,7 +49,7 @@ POINTS = [
 ]
 
 
-def test_seeds_are_means_over_rows_of_people_whom_no_fit_has_seen() -> None:
+def test_seeds_are_means_over_collections_of_people_whom_no_fit_has_seen() -> None:
     others = curve.means(POINTS, OTHERS)
     assert list(others) == [False, True]
     assert list(others[False]) == [0.01, 1.0]

@@ -5,8 +5,9 @@ tables are laid out from those that lie there. Who is compared is told by the na
 NAME_synthetic what it was pre-trained to, NAME_random_start the same recipe without that, NAME_random_forest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 
 import msgspec
 from msgspec import Struct
@@ -14,9 +15,11 @@ from msgspec import Struct
 from edgehar.errors import ConfigError
 from edgehar.evaluation.alarms import Null
 from edgehar.evaluation.markdown import table
+from edgehar.evaluation.plan import GESTURES_ROW
 from edgehar.evaluation.results import Line, Results
 from edgehar.evaluation.unseen import NEVER, OTHERS
 from edgehar.pipeline.manifest import SEEN
+from edgehar.recordings.datasets import collection
 from edgehar.training.files import write_whole
 
 FOLDER = "scores"
@@ -160,11 +163,10 @@ def _macro_f1(columns: Mapping[str, Scores]) -> str:
             row = first.rows[name]
             cells = [_cell(row, scores.rows.get(name)) for scores in columns.values()]
             lines.append([name, mark, str(row.people), str(row.windows), *cells])
-        if group and mark != SEEN:
-            means = [
-                _mean([first.rows[name] for name in group], scores, group) for scores in columns.values()
-            ]
-            lines.append(["**mean**", mark, "", "", *means])
+        averaged = {name: first.rows[name] for name in group if name != GESTURES_ROW}
+        if averaged and mark != SEEN:
+            means = [_mean(averaged, scores) for scores in columns.values()]
+            lines.append(["**mean of collections**", mark, "", "", *means])
     head = ("macro-F1, fine / coarse", "", "people", "windows", *columns)
     return table(head, lines, words=(0, 1))
 
@@ -176,15 +178,24 @@ def _cell(row: Figures, other: Figures | None) -> str:
     return f"{other.fine:.3f} / {other.coarse:.3f}"
 
 
-def _mean(rows: Sequence[Figures], scores: Scores, names: Sequence[str]) -> str:
-    """Show the mean over rows; nothing if one cannot be compared."""
-    others = [scores.rows.get(name) for name in names]
-    if not all(_cell(row, other) for row, other in zip(rows, others, strict=True)):
+def _mean(rows: Mapping[str, Figures], scores: Scores) -> str:
+    """Show the mean of a model over rows; nothing if one cannot be compared."""
+    others = {name: scores.rows.get(name) for name in rows}
+    if not all(_cell(row, others[name]) for name, row in rows.items()):
         return ""
     fine, coarse = (
-        sum(getattr(other, level) for other in others) / len(others) for level in ("fine", "coarse")
+        mean_of_collections({name: getattr(other, level) for name, other in others.items()})
+        for level in ("fine", "coarse")
     )
     return f"**{fine:.3f} / {coarse:.3f}**"
+
+
+def mean_of_collections(by_row: Mapping[str, float]) -> float:
+    """Return the mean over collections of sets of the mean of each one's rows; people count once, whatever they wore."""
+    by_collection: dict[str, list[float]] = {}
+    for row, value in by_row.items():
+        by_collection.setdefault(collection(row.partition(" ")[0]), []).append(value)
+    return fmean([fmean(values) for values in by_collection.values()])
 
 
 def _false_starts(columns: Mapping[str, Scores]) -> str:

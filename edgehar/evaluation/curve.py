@@ -1,8 +1,8 @@
 """The curve of people: macro-F1 over the share of the people whom a model is fine-tuned on, with and without pre-training.
 
 Every fit is kept in the work folder and scored on people whom no fit of its seed has seen, by the arg-max on the
-windows of `plan`, without the decision. Two means are taken: over the rows of sets that some of the people belong to, and
-over those of sets never seen.
+windows of `plan`, without the decision. Two means are taken: over the collections of sets that some of the people belong
+to, and over those never seen.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,9 +15,11 @@ from msgspec.structs import replace
 
 from edgehar.errors import ConfigError
 from edgehar.evaluation import picture
+from edgehar.evaluation.comparison import mean_of_collections
 from edgehar.evaluation.evaluate import left_out, set_names
 from edgehar.evaluation.headlines import headlines
 from edgehar.evaluation.markdown import table
+from edgehar.evaluation.plan import GESTURES_ROW
 from edgehar.evaluation.unseen import NEVER, OTHERS, Recordings
 from edgehar.pipeline import manifest
 from edgehar.recordings.datasets import set_files
@@ -147,7 +149,7 @@ def _scored(tuning: Finetune, pair: Path, whole: Path, data: Path, only: Sequenc
 
 
 class Mean(Struct, frozen=True):
-    """One portion and start: the mean over seeds of the mean over rows."""
+    """One portion and start: the mean over seeds of the mean over collections."""
 
     seeds: tuple[float, ...]
     """Macro-F1 of each seed."""
@@ -157,14 +159,15 @@ class Mean(Struct, frozen=True):
 
 
 def means(points: Sequence[Point], mark: str) -> dict[bool, dict[float, Mean]]:
-    """Return the means of fine macro-F1 over rows of one mark, by start (True: random) and portion."""
+    """Return the means of fine macro-F1 over the collections of one mark, by start (True: random) and portion."""
     result: dict[bool, dict[float, Mean]] = {}
     for is_random_start in _STARTS:
         by_portion: dict[float, list[float]] = {}
         for point in sorted(points, key=lambda point: point.portion):
-            rows = [f1 for row, f1 in point.fine.items() if point.marks[row] == mark]
+            fine = point.fine.items()
+            rows = {row: f1 for row, f1 in fine if point.marks[row] == mark and row != GESTURES_ROW}
             if point.is_random_start is is_random_start and rows:
-                by_portion.setdefault(point.portion, []).append(mean(rows))
+                by_portion.setdefault(point.portion, []).append(mean_of_collections(rows))
         if by_portion:
             result[is_random_start] = {portion: _mean(seeds) for portion, seeds in by_portion.items()}
     return result
@@ -180,7 +183,7 @@ def _mean(seeds: Sequence[float]) -> Mean:
 
 
 def markdown(points: Sequence[Point]) -> str:
-    """Lay out a line per portion: means over rows and seeds, with their intervals."""
+    """Lay out a line per portion: means over collections and seeds, with their intervals."""
     columns = [(mark, start) for mark in _MARKS for start in _STARTS]
     by_mark = {mark: means(points, mark) for mark in _MARKS}
     rows = []

@@ -31,6 +31,8 @@ DECIDED_ON: Mapping[str, frozenset[int]] = {
 }
 """People whose scores were looked at for design decisions; all others were only scored."""
 GESTURES = ("waving", "clapping", "punching", "throwing")
+GESTURES_ROW = "gestures at the wrist"
+"""Name of the row of all gestures, whose windows are in the rows of their sets too."""
 LABELS: Mapping[str, tuple[str, ...]] = {
     "motionsense": ("walking", "running", "stairs_up", "stairs_down", "sitting", "standing"),
     "dsads": (
@@ -214,11 +216,9 @@ def _plan_gestures(spec: ModelSpec, made: Plan) -> None:
         )
         gestures = tuple(label for label in GESTURES if label in spec.labels)
         if not (runs and gestures):
-            made.skipped[f"gestures at the wrist{suffix}"] = (
-                "the model knows none of them, or there is no set"
-            )
+            made.skipped[f"{GESTURES_ROW}{suffix}"] = "the model knows none of them, or there is no set"
         else:
-            made.rows.append(Row(f"gestures at the wrist{suffix}", runs, gestures, is_headline=not suffix))
+            made.rows.append(Row(f"{GESTURES_ROW}{suffix}", runs, gestures, is_headline=not suffix))
 
 
 def decision_of(spec: ModelSpec, placements: Iterable[str]) -> Decision:
