@@ -1,6 +1,7 @@
 """Falls that were told, against the false alarms of everyday movement."""
 
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from edgehar.evaluation import falls
 from edgehar.evaluation.falls import (
     ALONE,
     DECISION,
+    REFRACTORY_S,
     SHOWN_THRESHOLDS,
     THRESHOLDS,
     Falls,
@@ -26,6 +28,7 @@ from edgehar.evaluation.falls import (
     wilson,
     without_echoes,
 )
+from edgehar.evaluation.unseen import Recordings
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.recognizer import Recognizer
@@ -45,18 +48,29 @@ def test_one_fall_raises_one_alarm() -> None:
     assert without_echoes([]) == []
 
 
+_numbers = count(100)
+
+
 def watch_of(
-    *, is_fall: bool, at: Sequence[float], source: str = "weda wrist", hours: float = 1.0, alone: float = 0.0
+    *,
+    is_fall: bool,
+    at: Sequence[float],
+    source: str = "weda wrist",
+    hours: float = 1.0,
+    alone: float = 0.0,
+    number: int | None = None,
 ) -> Watch:
-    """Watch with times of the decision's alarms, and one of single windows up to a threshold."""
+    """Watch with times of the decision's alarms, and one of single windows up to a threshold; a trial of its own."""
     raised = {f"{ALONE} {t:g}": [6.0] if t <= alone else [] for t in THRESHOLDS}
     activity = "fall_slip" if is_fall else "clapping"
-    return Watch(source, activity, is_fall, hours, 5.0, {DECISION: list(at), **raised})
+    trial = (source.split(maxsplit=1)[0], 1, activity, next(_numbers) if number is None else number)
+    return Watch(source, trial, activity, is_fall, hours, 5.0, {DECISION: list(at), **raised})
 
 
 def test_an_alarm_counts_for_a_fall_only_if_it_is_near_or_behind_its_peak() -> None:
-    scored = point([watch_of(is_fall=True, at=at) for at in ((6.0,), (3.5,), (1.0,), ())], DECISION)
-    assert (scored.detected, scored.falls, scored.missed) == (2, 4, {"fall_slip": 2})
+    times = ((6.0,), (3.5,), (1.0,), (), (5.0 + REFRACTORY_S + 1.0,))
+    scored = point([watch_of(is_fall=True, at=at) for at in times], DECISION)
+    assert (scored.detected, scored.falls, scored.missed) == (2, 5, {"fall_slip": 3})
     assert scored.median_s == pytest.approx(-0.25)
     assert scored.total.bound_per_hour is None
 
@@ -71,8 +85,9 @@ def test_there_is_a_row_for_every_kind_of_placement_and_for_every_set() -> None:
     rows = operating_points(
         [
             watch_of(is_fall=True, at=(6.0,), source="weda wrist", alone=0.9),
-            watch_of(is_fall=False, at=(), source="dsads wrist_left", hours=2.0),
-            watch_of(is_fall=False, at=(6.0,), source="dsads wrist_right", hours=2.0),
+            watch_of(is_fall=False, at=(6.0,), source="dsads wrist_left", hours=2.0, number=1),
+            watch_of(is_fall=False, at=(6.0,), source="dsads wrist_right", hours=2.0, number=1),
+            watch_of(is_fall=False, at=(), source="dsads wrist_left", hours=2.0, number=2),
             watch_of(is_fall=True, at=(), source="acted_hip", alone=0.5),
         ]
     )
@@ -94,10 +109,12 @@ def test_tables_show_what_was_told_missed_and_raised() -> None:
     )
     lines = falls.short(scores).splitlines()
     row = next(line for line in lines if line.startswith("| weda_fall wrist"))
-    assert "| weda_fall wrist\\* | 2.00 | 3/4 = 75.0 % | 30 to 95 % | 0.50 |" in row
+    assert "| weda_fall wrist\\* | set never seen | 2.00 | 3/4 = 75.0 % | 30 to 95 % | 0.50 |" in row
     assert "| 1.50, 1.50 |" in row
-    assert row.count("|") == 2 + 6 + len(SHOWN_THRESHOLDS)
-    assert next(line for line in lines if line.startswith("| other")).startswith("| other wrist | 2.00 |  |")
+    assert row.count("|") == 2 + 7 + len(SHOWN_THRESHOLDS)
+    assert next(line for line in lines if line.startswith("| other")).startswith(
+        "| other wrist | set never seen | 2.00 |  |"
+    )
     whole = falls.markdown(scores)
     assert "weda_fall wrist: missed fall_slip 1; false alarms in clapping 1." in whole
     assert json.decode(json.encode(scores), type=Falls) == scores
@@ -112,12 +129,12 @@ def test_the_interval_of_a_share_holds_it(tries: int, data: st.DataObject) -> No
 
 def test_without_any_set_of_falls_nothing_is_scored(model: Recognizer, tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="weda_fall"):
-        list(watches(model, tmp_path))
+        list(watches(model, Recordings(tmp_path)))
 
 
 def test_a_model_without_the_label_says_so(model: Recognizer) -> None:
     model.spec = replace(model.spec, labels=tuple(f"{label}_" for label in model.spec.labels))
-    assert falls.falls(model, ROOT) is None
+    assert falls.falls(model, Recordings(ROOT)) is None
     assert "at no placement" in falls.markdown(None) == falls.short(None)
 
 

@@ -1,34 +1,35 @@
 """Falls told at every placement where people were recorded falling, against the false alarms of everyday movement.
 
 Beside the decision stands an alarm on every window whose probability of `falling` reaches a threshold: what the network
-alone is worth. How the decision's evidence is weighed was chosen with `benchmarks.falls` on some of these sets
-(FITTED_ON); of the others nothing was.
+alone is worth. How the decision's evidence is weighed was chosen with `benchmarks.falls` on some of these sets, whoever
+fitted the network (FITTED_ON); of the others nothing was.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
-from edgehar.errors import RecordingError
 from edgehar.evaluation.alarms import Alarms, alarms, bound_cell
 from edgehar.evaluation.events import run_recording
 from edgehar.evaluation.markdown import table
 from edgehar.evaluation.plan import offered
+from edgehar.evaluation.unseen import NEVER, Recordings, mark, tuned_on
 from edgehar.pipeline.recognizer import Recognizer
-from edgehar.recordings.datasets import Trial, read_set, set_files
+from edgehar.recordings.datasets import Trial, collection, set_files
 from edgehar.training.dataset_windows import taken
 from edgehar.types import ACCELERATION, FALLING, Samples
 
 WITH_FALLS = ("weda_fall", "smartfallmm_meta_wrist", "smartfallmm_watch_wrist", "smartfallmm_meta_hip")
 EVERYDAY = ("dsads", "openpack", "ha24_watch", "stress_predict", "hapt_waist", "berkeley_mhad")
-FITTED_ON = frozenset({*WITH_FALLS, "dsads", "stress_predict"})
+FITTED_ON = frozenset({*WITH_FALLS, "dsads", "stress_predict", "hapt_waist"})
 AIM_PER_HOUR = 0.5
 """The public bar of openWakeWord, false alarms per hour."""
 REFRACTORY_S = 10.0
-"""After an alarm none is raised for so long; a round number, longer than a fall and the lying down after."""
+"""After an alarm none is raised for so long, and one later than that after the peak of |f| is not of that fall; a round
+number, longer than a fall and the lying down after."""
 EARLY_S = 2.0
 """An alarm this long before the peak of |f| may be of the same fall: losing balance comes first. Round number."""
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
@@ -38,6 +39,7 @@ ALONE = "one window of"
 _NOT_OFFERED = f"`{FALLING}`: offered by this model at no placement that was recorded."
 _COLUMNS = (
     "sensor",
+    "",
     "hours",
     "falls told",
     "95 %",
@@ -52,6 +54,8 @@ class Watch(Struct, frozen=True, eq=False):
 
     source: str
     """Such as `dsads wrist_left`."""
+    trial: tuple[str, int, str, int]
+    """Collection, person, activity and number: what several sensors recorded together."""
     activity: str
     is_fall: bool
     hours: float
@@ -59,6 +63,8 @@ class Watch(Struct, frozen=True, eq=False):
     """Time of the largest |f|, s."""
     raised: dict[str, list[float]]
     """Times of the alarms, s, by operating point."""
+    mark: str = NEVER
+    """One of `unseen`: how well the model knows who was recorded."""
 
 
 class Point(Struct, frozen=True):
@@ -90,6 +96,8 @@ class Row(Struct, frozen=True):
     decided: Point
     windows: list[Point]
     """`THRESHOLDS` on single windows."""
+    mark: str = ""
+    """One of `unseen`; empty for all of a kind of placement."""
 
 
 Falls = dict[str, Row]
@@ -105,21 +113,24 @@ def without_echoes(times: Sequence[float], refractory_s: float = REFRACTORY_S) -
     return kept
 
 
-def watches(recognizer: Recognizer, folder: Path) -> Iterator[Watch]:
-    """Watch every sensor, each for itself, that can tell a fall; of the sets those that lie in `folder`.
+def watches(recognizer: Recognizer, recordings: Recordings) -> Iterator[Watch]:
+    """Watch every sensor, each for itself, that can tell a fall; of the sets those that there are.
 
-    RecordingError if none of those with falls does.
+    RecordingError if none of those with falls is there.
     """
-    names = [name for name in (*WITH_FALLS, *EVERYDAY) if _is_there(folder, name)]
+    names = [name for name in (*WITH_FALLS, *EVERYDAY) if recordings.has(name)]
     if not set(names) & set(WITH_FALLS):
-        set_files(folder, WITH_FALLS[0])
+        set_files(recordings.folder, WITH_FALLS[0])
+    seen = tuned_on(recognizer.spec)
     for name in names:
-        for trial in read_set(folder, name):
+        trials = recordings.read(name)
+        told = mark(seen, ((name, trial.subject) for trial in trials))
+        for trial in trials:
             for placement in trial.tracks:
                 if taken(recognizer.spec, [placement])[0] and FALLING in offered(
                     recognizer.spec, [placement]
                 ):
-                    yield watch(recognizer, name, trial, placement)
+                    yield replace(watch(recognizer, name, trial, placement), mark=told)
 
 
 def watch(recognizer: Recognizer, name: str, trial: Trial, placement: str) -> Watch:
@@ -139,6 +150,7 @@ def watch(recognizer: Recognizer, name: str, trial: Trial, placement: str) -> Wa
         ]
     return Watch(
         source=name if name.endswith(placement) else f"{name} {placement}",
+        trial=(collection(name), trial.subject, trial.activity, trial.number),
         activity=trial.activity if len(trial.truth) == 1 else name,
         is_fall=trial.activity.startswith("fall_"),
         hours=reported.hours,
@@ -159,7 +171,7 @@ def point(watched: Sequence[Watch], name: str) -> Point:
     everyday = [w for w in watched if not w.is_fall]
     delays, missed = list[float](), Counter[str]()
     for w in fallen:
-        after = [t - w.peak_s for t in w.raised[name] if t >= w.peak_s - EARLY_S]
+        after = [t - w.peak_s for t in w.raised[name] if -EARLY_S <= t - w.peak_s <= REFRACTORY_S]
         delays += after[:1]
         missed[w.activity] += not after
     raised = Counter[str]()
@@ -191,27 +203,29 @@ def wilson(hits: int, tries: int) -> tuple[float, float]:
     return round(float(max(low, 0.0)), 4), round(float(min(high, 1.0)), 4)
 
 
-def falls(recognizer: Recognizer, folder: Path) -> Falls | None:
+def falls(recognizer: Recognizer, recordings: Recordings) -> Falls | None:
     """Score the decision and single windows; None if the model offers `falling` at no placement that was recorded."""
     if FALLING not in recognizer.spec.labels:
         return None
-    return operating_points(list(watches(recognizer, folder))) or None
+    return operating_points(list(watches(recognizer, recordings))) or None
 
 
 def operating_points(watched: Sequence[Watch]) -> Falls:
-    """Score all that was watched, by kind of placement and by source."""
-    by_row: dict[str, list[Watch]] = {}
-    for kind in dict.fromkeys(_kind(w.source) for w in watched):
-        by_row[f"every {kind}"] = [w for w in watched if _kind(w.source) == kind]
+    """Score all that was watched, by kind of placement, of two that recorded the same the first, and by source."""
+    first: dict[str, dict[tuple[str, int, str, int], Watch]] = {}
     for w in watched:
-        by_row.setdefault(w.source, []).append(w)
-    return {name: _row(of_row) for name, of_row in by_row.items()}
+        first.setdefault(f"every {_kind(w.source)}", {}).setdefault(w.trial, w)
+    by_source: dict[str, list[Watch]] = {}
+    for w in watched:
+        by_source.setdefault(w.source, []).append(w)
+    every = {kind: _row([*by_trial.values()]) for kind, by_trial in first.items()}
+    return every | {source: _row(of_one, of_one[0].mark) for source, of_one in by_source.items()}
 
 
-def _row(watched: Sequence[Watch]) -> Row:
+def _row(watched: Sequence[Watch], told: str = "") -> Row:
     hours = sum(w.hours for w in watched if not w.is_fall)
     windows = [point(watched, f"{ALONE} {threshold:g}") for threshold in THRESHOLDS]
-    return Row(round(hours, 3), point(watched, DECISION), windows)
+    return Row(round(hours, 3), point(watched, DECISION), windows, told)
 
 
 def _kind(source: str) -> str:
@@ -220,20 +234,14 @@ def _kind(source: str) -> str:
     return words.rpartition("_")[2]
 
 
-def _is_there(folder: Path, name: str) -> bool:
-    try:
-        return bool(set_files(folder, name))
-    except RecordingError:
-        return False
-
-
 def markdown(scores: Falls | None) -> str:
     """Lay out every row, with all thresholds on single windows, and what was missed and raised."""
     if scores is None:
         return _NOT_OFFERED
     rows = [_cells(name, row, THRESHOLDS) for name, row in scores.items()]
     details = [_detail(name, row.decided) for name, row in scores.items() if not name.startswith("every ")]
-    return "\n\n".join([table((*_COLUMNS, *_titles(THRESHOLDS)), rows), *filter(None, details)])
+    laid_out = table((*_COLUMNS, *_titles(THRESHOLDS)), rows, words=(0, 1))
+    return "\n\n".join([laid_out, *filter(None, details)])
 
 
 def short(scores: Falls | None) -> str:
@@ -241,8 +249,11 @@ def short(scores: Falls | None) -> str:
     if scores is None:
         return _NOT_OFFERED
     rows = [_cells(name, row, SHOWN_THRESHOLDS) for name, row in scores.items()]
-    remark = "\\* its people chose the weights of the evidence"
-    return f"{table((*_COLUMNS, *_titles(SHOWN_THRESHOLDS)), rows)}\n\n{remark}"
+    laid_out = table((*_COLUMNS, *_titles(SHOWN_THRESHOLDS)), rows, words=(0, 1))
+    remark = (
+        "\\* its people chose the weights of the evidence. Of two sensors at once `every` row counts one."
+    )
+    return f"{laid_out}\n\n{remark}"
 
 
 def _titles(thresholds: Iterable[float]) -> list[str]:
@@ -254,6 +265,7 @@ def _cells(name: str, row: Row, thresholds: Sequence[float]) -> list[str]:
     alone = [window for window in row.windows if window.name in {f"{ALONE} {t:g}" for t in thresholds}]
     return [
         f"{name}\\*" if name.partition(" ")[0] in FITTED_ON else name,
+        row.mark,
         f"{row.hours:.2f}",
         f"{p.detected}/{p.falls} = {100 * p.share:.1f} %" if p.falls else "",
         f"{100 * low:.0f} to {100 * high:.0f} %" if p.falls else "",

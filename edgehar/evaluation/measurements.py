@@ -43,7 +43,7 @@ MEASUREMENTS = {
     ),
     "falls": Measurement(
         "Falls by placement, and false alarms on everyday movement",
-        lambda recognizer, recordings: falls.falls(recognizer, recordings.folder),
+        falls.falls,
         falls.Falls | None,
         falls.markdown,
         falls.short,
