@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from benchmarks.falls import FITTED_AT_HOPS, KINDS, Hop, Recorded, fit, held_out, hits_of, threshold
+from benchmarks.falls import (
+    FITTED_AT_HOPS,
+    KINDS,
+    Hop,
+    Recorded,
+    fit,
+    held_out,
+    hits_of,
+    threshold,
+    told_to_others,
+)
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.fall_evidence import Evidence
@@ -42,6 +52,24 @@ def test_nobody_is_judged_by_weights_that_their_own_falls_made() -> None:
     log_odds = held_out(hops, x, np.zeros(20))
     assert (log_odds[2:] > 0).tolist() == [h.is_fall for h in hops[2:]]
     assert (log_odds[:2] > 0).tolist() == [not h.is_fall for h in hops[:2]]
+
+
+def test_what_is_needed_of_a_person_is_fitted_to_others_too() -> None:
+    # Each of ten people has a fall and a few hits of their day; one person hits what looks like falls, all the time.
+    hops = [hop(10 * i, is_fall=True, person=f"set {i}") for i in range(10)]
+    hops += [hop(10 * i + 1, hit_t=float(k), person=f"set {i}") for i in range(10) for k in range(4)]
+    trials = [Recorded("set", f"set {i // 10}", is_fall=i % 10 == 0, hours=1.0) for i in range(100)]
+    size = np.random.default_rng(2).normal(0.0, 0.5, len(hops))
+    x = np.array([[3.0 * h.is_fall + (1.5 if h.person == "set 0" and not h.is_fall else 0.0)] for h in hops])
+    x[:, 0] += size
+    told = told_to_others(trials, hops, x, np.zeros(len(hops)), 0.0)
+    raised = [h.person for h, is_told in zip(hops, told, strict=True) if is_told and not h.is_fall]
+    assert raised
+    assert {*raised} == {"set 0"}
+    pooled = held_out(hops, x, np.zeros(len(hops)))
+    assert not any(
+        pooled[i] > threshold(trials, hops, pooled, 0.0) for i, h in enumerate(hops) if not h.is_fall
+    )
 
 
 def test_what_is_held_counts_beside_what_is_fitted() -> None:
