@@ -2,12 +2,14 @@
 
 People are of sets that may fit what ships, each activity of one behind the other; simulated wearers go through
 activities at random, half of them none of the labels. What the network answers is kept in a folder, so that the
-decision can be tried in minutes.
+decision can be tried in minutes; that of another network or of other recordings is made anew.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -16,8 +18,10 @@ from edgehar.evaluation.unseen import Recordings, mark, tuned_on
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline.manifest import SEEN, ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
-from edgehar.recordings.datasets import Trial, joined, read_set
+from edgehar.recordings.datasets import Trial, joined, read_set, set_files
 from edgehar.recordings.labels import possible_labels
+from edgehar.recordings.scoring import Segment
+from edgehar.training.cache import Arrays, CachedArrays, cache_key, file_digests
 from edgehar.training.dataset_windows import windows
 from edgehar.training.recipe import Recipe
 from edgehar.types import OTHER, Prediction, Samples
@@ -45,8 +49,14 @@ WEARERS = 8
 STRETCHES = 24
 LASTS_S = (12.0, 45.0)
 
+DAYS_VERSION = 1
+"""Raise it with any change that judges the same recordings otherwise: of the grid, the windows or the recognizer; or of
+the body that the simulated wearers have."""
+
 Stretch = tuple[float, float, tuple[str, ...]]
 """Start and end, s, and the labels of the model of which any may be true."""
+Lived = tuple[dict[str, Samples], list[Segment]]
+"""What the sensors of a wearer recorded, and what was done meanwhile."""
 
 
 class Day(Struct, frozen=True, eq=False):
@@ -74,19 +84,14 @@ def of_people(recognizer: Recognizer, folder: Path, kept: Path) -> Iterator[Day]
         if name == "selfback_wrist":  # of others nobody says that they may be used
             stated = {trial.subject for trial in read_set(folder, "selfback_thigh")}
             people = {person: trials for person, trials in people.items() if person in stated}
+        recorded = file_digests(set_files(folder, name))
         for person in sorted(people)[:PEOPLE]:
             for placements in worn:
                 trials = [trial for trial in people[person] if set(placements) <= set(trial.tracks)]
                 if trials:
                     place = placements[0] if len(placements) == 1 else "all sensors"
-                    source = f"{name} {place}"
-                    file = kept / f"{source} {person}.npz".replace(" ", "_")
-                    if not file.exists():
-                        tracks, truth = joined(sorted(trials, key=lambda trial: trial.number))
-                        tracks = {placement: tracks[placement] for placement in placements}
-                        stretches = [(a, b, possible_labels(label)) for a, b, label in truth]
-                        _judge(recognizer, tracks, stretches, file)
-                    yield _read(source, placements, file)
+                    file = kept_file(kept, recognizer, f"{name} {place}", person, recorded)
+                    yield day_of(recognizer, f"{name} {place}", file, partial(_lived_by, trials, placements))
 
 
 def of_simulated(recognizer: Recognizer, recipe: Recipe, kept: Path) -> Iterator[Day]:
@@ -95,15 +100,26 @@ def of_simulated(recognizer: Recognizer, recipe: Recipe, kept: Path) -> Iterator
         for k in range(WEARERS):
             seed = 1000 * i + k
             source = f"simulated {placement}"
-            file = kept / f"{source} {seed}.npz".replace(" ", "_")
-            if not file.exists():
-                _judge(recognizer, *_lived(recognizer.spec, recipe, placement, seed), file)
-            yield _read(source, (placement,), file)
+            file = kept_file(kept, recognizer, source, seed, recipe)
+            yield day_of(
+                recognizer, source, file, partial(_simulated, recognizer.spec, recipe, placement, seed)
+            )
 
 
-def _lived(
-    spec: ModelSpec, recipe: Recipe, placement: str, seed: int
-) -> tuple[dict[str, Samples], list[Stretch]]:
+def kept_file(kept: Path, recognizer: Recognizer, source: str, number: int, origin: Any) -> CachedArrays:
+    """Name the file of a day's answers; its key says which network gave them, and of what."""
+    spec = recognizer.spec
+    judge = (spec.sha256, spec.temperature, spec.sensors, spec.decision.min_coverage)
+    key = cache_key({"judge": judge, "origin": origin}, f"days {DAYS_VERSION}", np.__version__)
+    return CachedArrays(kept / f"{source} {number}.npz".replace(" ", "_"), key)
+
+
+def _lived_by(trials: Sequence[Trial], placements: Sequence[str]) -> Lived:
+    tracks, truth = joined(sorted(trials, key=lambda trial: trial.number))
+    return {placement: tracks[placement] for placement in placements}, truth
+
+
+def _simulated(spec: ModelSpec, recipe: Recipe, placement: str, seed: int) -> Lived:
     rng = random.Random(seed)
     labels = [label for label in _offered(spec, [placement]) if label not in {OTHER, "falling"}]
     # What only hands show is standing or sitting to a sensor elsewhere.
@@ -111,44 +127,50 @@ def _lived(
     others = [name for name in dict.fromkeys(recipe.synthesis.of(OTHER)) if name not in hidden]
     wearer = Wearer(seed, [placement])
     parts: list[Samples] = []
-    truth: list[Stretch] = []
+    truth: list[Segment] = []
     for _ in range(STRETCHES):
         label = rng.choice(labels) if rng.random() < 0.5 else OTHER
         start = wearer.t
         activity = rng.choice(others if label == OTHER else recipe.synthesis.of(label))
         parts += wearer.perform(activity, rng.uniform(*LASTS_S))
-        truth.append((start, wearer.t, (label,)))
+        truth.append((start, wearer.t, label))
     t, x = (np.concatenate([getattr(part, name) for part in parts]) for name in ("t", "x"))
     return {placement: Samples(placement, t, x, parts[0].channels)}, truth
 
 
-def _judge(recognizer: Recognizer, tracks: dict[str, Samples], truth: Sequence[Stretch], file: Path) -> None:
-    """Let the network judge what was recorded, and keep its answers beside the truth."""
-    spec, offered = recognizer.spec, set(_offered(recognizer.spec, [*tracks]))
+def day_of(recognizer: Recognizer, source: str, file: CachedArrays, live: Callable[[], Lived]) -> Day:
+    """Let the network judge a day, unless its answers are kept."""
+    arrays: Arrays | None = file.load()
+    if arrays is None:
+        arrays = _judged(recognizer, *live())
+        file.save(arrays)
+    placements = tuple(arrays["placements"].tolist())
+    offered = {*_offered(recognizer.spec, placements)}
+    truth = [
+        (start, end, tuple(sorted({label if label in offered else OTHER for label in possible_labels(word)})))
+        for (start, end), word in zip(arrays["ends"].tolist(), arrays["words"].tolist(), strict=True)
+    ]
+    rows = zip(arrays["t"].tolist(), arrays["probabilities"], arrays["swing"].tolist(), strict=True)
+    judged = [Prediction(t, None if np.isnan(p[0]) else p, None, 1.0, moved) for t, p, moved in rows]
+    return Day(source, placements, truth, judged)
+
+
+def _judged(recognizer: Recognizer, tracks: dict[str, Samples], truth: Sequence[Segment]) -> Arrays:
+    spec = recognizer.spec
     judged = [
         prediction
         for window in windows(spec, tracks, hop_s=spec.hop / spec.rate_hz)
         for prediction in recognizer.push(window)
     ]
     blank = np.full(len(spec.labels), np.nan, np.float32)
-    possible = [{label if label in offered else OTHER for label in labels} for _, _, labels in truth]
-    np.savez(
-        file,
-        t=[p.t for p in judged],
-        probabilities=[blank if p.probabilities is None else p.probabilities for p in judged],
-        swing=[p.peak_to_peak for p in judged],
-        ends=[(start, end) for start, end, _ in truth],
-        labels=["|".join(sorted(labels)) for labels in possible],
-    )
-
-
-def _read(source: str, placements: tuple[str, ...], file: Path) -> Day:
-    with np.load(file) as arrays:
-        ends, labels = arrays["ends"].tolist(), arrays["labels"].tolist()
-        truth = [(*end, tuple(words.split("|"))) for end, words in zip(ends, labels, strict=True)]
-        rows = zip(arrays["t"].tolist(), arrays["probabilities"], arrays["swing"].tolist(), strict=True)
-        judged = [Prediction(t, None if np.isnan(p[0]) else p, None, 1.0, moved) for t, p, moved in rows]
-    return Day(source, placements, truth, judged)
+    return {
+        "placements": np.array([*tracks], np.str_),
+        "t": np.array([p.t for p in judged]),
+        "probabilities": np.array([blank if p.probabilities is None else p.probabilities for p in judged]),
+        "swing": np.array([p.peak_to_peak for p in judged]),
+        "ends": np.array([(start, end) for start, end, _ in truth]),
+        "words": np.array([word for *_, word in truth], np.str_),
+    }
 
 
 def _offered(spec: ModelSpec, placements: Sequence[str]) -> list[str]:

@@ -1,8 +1,8 @@
 """`python -m benchmarks.decision DATA [MODEL]`: settings of a model's decision, on people and on simulated wearers.
 
 Of the settings that begin wrongly no oftener than `FALSE_PER_HOUR`, the one that tells most of the time rightly is
-marked; each source counts the same, and a second line is of people alone. DATA holds the recordings; the network's answers are kept in `build/days`, so
-that a second run takes minutes. By setting:
+marked; each source counts the same, and a second line is of people alone. DATA holds the recordings; the network's
+answers are kept in `build/days`, so that a second run takes minutes. By setting:
 
     right     share of the time whose label, and whose kind, is told
     missed    share of the activities whose label, and whose kind, is not told before they are over
