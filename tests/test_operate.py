@@ -15,7 +15,9 @@ from edgehar.cli import train as cli
 from edgehar.evaluation import operate_report
 from edgehar.evaluation.courses import Course
 from edgehar.evaluation.operate import (
+    FOLDS,
     Exposure,
+    apart,
     exposure,
     false_starts,
     fit,
@@ -156,6 +158,33 @@ def test_a_quieter_point_never_begins_falsely_oftener_than_a_more_eager_one(
     for key in exposed.hours:
         least, middle, most = (points[point].thresholds[key] for point in reversed(POINTS))
         assert least <= middle <= most
+
+
+def test_what_one_person_does_is_told_them_falsely_by_the_points_of_the_others() -> None:
+    loud = replace(peaks(*[0.9] * 80, hours=30.0), person="dsads_chest 1")
+    too = replace(loud, person="dsads_watch 1")  # the same person: in the same part
+    quiet = [replace(peaks(hours=30.0), person=f"dsads_chest {i}") for i in range(2, 2 + FOLDS)]
+    exposed = exposure(SPEC, [loud, too, *quiet])
+    parts = list(apart(exposed))
+    people = [{course.person for course in part.courses} for part, _ in parts]
+    assert sorted(name for part in people for name in part) == sorted(
+        course.person for course in exposed.courses
+    )
+    [(part, points)] = [each for each in parts if any(course is loud for course in each[0].courses)]
+    assert any(course is too for course in part.courses)
+    assert points["normal"].thresholds["wrist", "walking"] == 0.8
+    others = operate_report.on_others(parts)
+    assert others["wrist"]["normal"][0] == others[""]["normal"][0] == pytest.approx(160 / 180, rel=0.01)
+    table = operate_report.totals(exposed, fit(exposed), parts)
+    [line] = [row for row in table.splitlines() if row.startswith("| all |")]
+    quiet_and_normal = ["0.0, 0%", "0.9, 0%"] * 2  # of all, and of points fitted to others
+    assert line.strip("| ").split(" | ")[2:] == [
+        *quiet_and_normal,
+        "0.9, 0%",
+        "0.9, 0%",
+        "0.9, 0%",
+        "0.0, 0%",
+    ]
 
 
 def test_the_manifest_gets_the_points_for_the_thresholds_that_held_everywhere(tmp_path: Path) -> None:

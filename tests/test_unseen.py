@@ -7,7 +7,17 @@ from msgspec.structs import replace
 from people_sets import simulate
 
 from edgehar.errors import ModelError
-from edgehar.evaluation.unseen import NEVER, OTHERS, Recordings, by_set, mark, person, tuned_on
+from edgehar.evaluation.unseen import (
+    NEVER,
+    OTHERS,
+    THRESHOLDS,
+    Recordings,
+    by_set,
+    decision_mark,
+    mark,
+    person,
+    tuned_on,
+)
 from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import SEEN
 
@@ -58,6 +68,26 @@ def test_only_others_are_read_and_everybody_where_there_are_no_others(tmp_path: 
 )
 def test_a_row_is_marked_by_whom_the_model_knows(scored: list[tuple[str, int]], told: str) -> None:
     assert mark(TUNED_ON, scored) == told
+
+
+@pytest.mark.parametrize(
+    ("scored", "told"),
+    [
+        ([("wisdm_watch", 1602), ("wisdm_watch", 1603)], THRESHOLDS),
+        ([("wisdm_phone", 1602)], THRESHOLDS),
+        ([("wisdm_watch", 1603)], OTHERS),
+        ([("dsads", 1)], SEEN),
+        ([("motionsense", 1)], NEVER),
+    ],
+)
+def test_what_a_decision_tells_is_marked_by_whom_its_thresholds_were_fitted_to_too(
+    scored: list[tuple[str, int]], told: str
+) -> None:
+    provenance = {
+        "tuned_on": {"wisdm_watch": [1600], "dsads": [1]},
+        "operating_points_fitted_on": {"wisdm_watch": [1602], "dsads": [1]},
+    }
+    assert decision_mark(replace(SPEC, provenance=provenance), scored) == told
 
 
 def test_a_person_is_called_by_set_and_number() -> None:

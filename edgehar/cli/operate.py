@@ -20,10 +20,11 @@ def operate(
 
     Example: edgehar-train operate models/imu_tcn.json --data ../shared/data
 
-    For each label, kind of labels and placement the lowest belief, from 0.8 on, that lets it begin falsely 0.1, 0.5 and 2
-    times an hour (quiet, normal, eager), on recordings of people who were held out of the model's tuning, or of those it
-    was tuned on where nobody was. Writes them into the manifest, which is sealed anew, and operating_points.md and
-    det.png into the work folder. Needs edgehar[train], though no TensorFlow.
+    For each label, kind of labels and placement the lowest belief, from 0.8 on, that lets it begin falsely no oftener than
+    0.1, 0.5 and 2 times an hour (quiet, normal, eager), as far as a threshold can avoid it, on recordings of people who
+    were held out of the model's tuning, or of those it was tuned on where nobody was. Prints what that costs them, and
+    people whom points of the others were fitted to ("others": all but a quarter). Writes the points into the manifest, which is
+    sealed anew, and operating_points.md and det.png into the work folder. Needs edgehar[train], though no TensorFlow.
     """
     from edgehar.evaluation import operate as points, operate_report, report
     from edgehar.evaluation.alarms import chi_squared
@@ -41,7 +42,9 @@ def operate(
     with bars.shown() as progress:
         exposed = points.exposure(spec, courses(path, data, chosen, workers, progress))
         fitted = points.fit(exposed, progress)
-        text = operate_report.markdown(exposed, fitted)
+        parts = list(points.apart(exposed, progress))
+        totals = operate_report.totals(exposed, fitted, parts)
+        text = f"{totals}\n\n{operate_report.markdown(exposed, fitted)}"
         trades = operate_report.trades(exposed, fitted)
     typer.echo(text)
     if write:

@@ -16,7 +16,7 @@ from edgehar.errors import RecordingError
 from edgehar.evaluation.events import run_recording, wearings
 from edgehar.evaluation.markdown import table
 from edgehar.evaluation.plan import offered
-from edgehar.evaluation.unseen import Recordings, mark, tuned_on
+from edgehar.evaluation.unseen import Recordings, decision_mark
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.datasets import Trial
@@ -126,7 +126,6 @@ def false_alarms(recognizer: Recognizer, recordings: Recordings) -> dict[str, Nu
     RecordingError if there is none of the sets.
     """
     nulls = {}
-    seen = tuned_on(recognizer.spec)
     present = [name for name in SETS if recordings.has(name)]
     if not present:
         raise RecordingError(f"{recordings.folder}/imu: no such file: none of {', '.join(SETS)}")
@@ -136,7 +135,7 @@ def false_alarms(recognizer: Recognizer, recordings: Recordings) -> dict[str, Nu
             chosen = null_trials(name, trials, offered(recognizer.spec, placements))
             if chosen:
                 null = count(recognizer, chosen, placements)
-                told = mark(seen, ((name, trial.subject) for trial in chosen))
+                told = decision_mark(recognizer.spec, ((name, trial.subject) for trial in chosen))
                 nulls[f"{name} {' + '.join(placements)}"] = replace(null, mark=told)
     return nulls
 

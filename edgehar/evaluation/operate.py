@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from edgehar.evaluation.alarms import upper_bound
 from edgehar.evaluation.courses import Course, told
-from edgehar.evaluation.unseen import People, by_set
+from edgehar.evaluation.unseen import People, by_set, person
 from edgehar.pipeline.belief import belief_in
 from edgehar.pipeline.decision_settings import PLAIN_KIND_THRESHOLD, PLAIN_THRESHOLD
 from edgehar.pipeline.label_tree import LabelTree
@@ -37,13 +37,17 @@ from edgehar.pipeline.operating_points import (
     Rated,
 )
 from edgehar.pipeline.telling import Telling
+from edgehar.recordings.datasets import collection
 from edgehar.training.progress import Progress
+from edgehar.training.provenance import POINTS_FITTED_ON
 from edgehar.types import FALLING, OTHER
 
 LEAST = PLAIN_THRESHOLD
 """Nothing is told of less, however seldom these people were told it falsely: others are not them."""
 EXPECTED = 3.0
 """With so many allowed, none at all would be a one in twenty chance: the 95 % bound of a rate without any."""
+FOLDS = 4
+"""Parts of the people for `apart`: of the sets of fewest people, four, each part has one."""
 _STEP = 0.0001
 _SURE, _SURE_REST, _SURE_WINDOWS = 0.9, 0.01, 50
 """Probability of what a network tells well and of all but it and a rival, and windows after which the belief rises no more."""
@@ -160,6 +164,30 @@ def fit(exposed: Exposure, progress: Progress | None = None) -> dict[Point, Fitt
         if progress:
             progress("fitting points", done, len(POINTS))
     return {point: by_point[point] for point in POINTS}
+
+
+def apart(
+    exposed: Exposure, progress: Progress | None = None
+) -> Iterator[tuple[Exposure, dict[Point, Fitted]]]:
+    """Yield each of `FOLDS` parts of the people, a person in one of them, and the points fitted to everybody else."""
+    fold = {who: k % FOLDS for k, who in enumerate(sorted({_who(course) for course in exposed.courses}))}
+    folds = sorted({*fold.values()})
+    for k in folds:
+        others, part = (
+            exposure(
+                exposed.spec, (course for course in exposed.courses if (fold[_who(course)] == k) is is_part)
+            )
+            for is_part in (False, True)
+        )
+        yield part, fit(others)
+        if progress:
+            progress("fitting to others", k + 1, len(folds))
+
+
+def _who(course: Course) -> tuple[str, int]:
+    """Return who it is, the same in every set of a collection."""
+    name, number = person(course.person)
+    return collection(name), number
 
 
 def _fit_point(exposed: Exposure, rate: float, floors: Thresholds) -> Fitted:
@@ -282,7 +310,7 @@ def with_points(exposed: Exposure, points: Mapping[Point, Fitted], people: Peopl
         spec,
         operating_points=rated(exposed, points),
         decision=replace(spec.decision, threshold=None, kind_threshold=None),
-        provenance=spec.provenance | {"operating_points_fitted_on": by_set(people)},
+        provenance=spec.provenance | {POINTS_FITTED_ON: by_set(people)},
     )
 
 

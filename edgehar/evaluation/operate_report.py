@@ -23,9 +23,15 @@ from edgehar.types import OTHER
 
 _LEVELS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998)
 """Thresholds of a curve, the same for all labels and kinds."""
+_SHOWN = (0.9, 0.98)
+"""Those of them that stand in a table."""
 _LEAST_S = 10.0
 """What is over sooner, s, no window shows for long enough."""
 _MARKS: Mapping[Point, str] = {"quiet": "s", "normal": "D", "eager": "^"}
+
+
+Rate = tuple[float, float]
+"""False starts of all labels and kinds per hour, and share of the activities whose label is not told, be it that its kind is."""
 
 
 class Told(Struct):
@@ -43,11 +49,10 @@ class Trade(Struct, frozen=True):
 
     hours: float
     activities: int
-    curve: tuple[tuple[float, float], ...]
-    """False starts of all labels and kinds per hour, and share of the activities whose label is not told, be it that its
-    kind is; a point for each of some thresholds, the same for all."""
-    points: dict[Point, tuple[float, float]]
-    """The same of the operating points."""
+    curve: tuple[Rate, ...]
+    """A point for each of some thresholds, the same for all."""
+    points: dict[Point, Rate]
+    """Of the operating points."""
 
 
 def observe(exposed: Exposure, thresholds: Mapping[Key, float]) -> dict[Key, Told]:
@@ -100,28 +105,89 @@ def trades(exposed: Exposure, points: Mapping[Point, Fitted]) -> dict[str, Trade
     """Return for each placement that was recorded what its thresholds trade."""
     curve = [observe(exposed, dict.fromkeys(exposed.hours, level)) for level in _LEVELS]
     at_points = {point: observe(exposed, fitted.thresholds) for point, fitted in points.items()}
-    hop_hours = exposed.spec.hop / exposed.spec.rate_hz / 3600.0
     made = {}
-    for worn in dict.fromkeys(course.worn for course in exposed.courses):
-        hours = hop_hours * sum(len(course.times) for course in exposed.courses if course.worn == worn)
+    for worn in _worn([exposed]):
         made[worn] = Trade(
-            hours=hours,
+            hours=_hours(exposed, worn),
             activities=sum(of_label.activities for of_label in _labels(exposed, curve[0], worn)),
-            curve=tuple(_trade(exposed, sums, worn, hours) for sums in curve),
-            points={point: _trade(exposed, sums, worn, hours) for point, sums in at_points.items()},
+            curve=tuple(rate([(exposed, sums)], worn) for sums in curve),
+            points={point: rate([(exposed, sums)], worn) for point, sums in at_points.items()},
         )
     return made
 
 
+Fold = tuple[Exposure, Mapping[Point, Fitted]]
+"""Courses, and points that were fitted to other people."""
+
+
+def on_others(parts: Sequence[Fold]) -> dict[str, dict[Point, Rate]]:
+    """Return what the points of other people cost: by what is worn, "" for all, of all parts together."""
+    sums = [
+        (point, part, observe(part, fitted.thresholds))
+        for part, points in parts
+        for point, fitted in points.items()
+    ]
+    return {
+        worn: {
+            point: rate([(part, told) for of, part, told in sums if of == point], worn)
+            for point in FALSE_STARTS_PER_HOUR
+        }
+        for worn in ("", *_worn([part for part, _ in parts]))
+    }
+
+
+def rate(observed: Sequence[tuple[Exposure, Mapping[Key, Told]]], worn: str) -> Rate:
+    """Return the false starts of all that was counted, and the activities missed, of one thing worn or of all, ""."""
+    hours = sum(_hours(exposed, worn) for exposed, _ in observed)
+    labels = [told for exposed, sums in observed for told in _labels(exposed, sums, worn)]
+    false_starts = sum(
+        told.false_starts
+        for _, sums in observed
+        for (of, node), told in sums.items()
+        if not node and worn in {"", of}
+    )
+    missed = sum(told.missed for told in labels)
+    return false_starts / hours, missed / max(1, sum(told.activities for told in labels))
+
+
+def _worn(exposed: Sequence[Exposure]) -> list[str]:
+    return sorted({course.worn for each in exposed for course in each.courses})
+
+
+def _hours(exposed: Exposure, worn: str) -> float:
+    windows = sum(len(course.times) for course in exposed.courses if worn in {"", course.worn})
+    return windows * exposed.spec.hop / exposed.spec.rate_hz / 3600.0
+
+
 def _labels(exposed: Exposure, sums: Mapping[Key, Told], worn: str) -> list[Told]:
-    return [sums[of, node] for of, node in exposed.hours if of == worn and node in exposed.tree.labels]
+    return [sums[of, node] for of, node in exposed.hours if worn in {"", of} and node in exposed.tree.labels]
 
 
-def _trade(exposed: Exposure, sums: Mapping[Key, Told], worn: str, hours: float) -> tuple[float, float]:
-    labels = _labels(exposed, sums, worn)
-    activities = sum(of_label.activities for of_label in labels)
-    missed = sum(of_label.missed for of_label in labels)
-    return sums[worn, ""].false_starts / hours, missed / max(1, activities)
+def totals(exposed: Exposure, points: Mapping[Point, Fitted], parts: Sequence[Fold]) -> str:
+    """Lay out a line for each placement: what the points cost here and on people left out, and one threshold for all."""
+    here = {point: observe(exposed, fitted.thresholds) for point, fitted in points.items()}
+    plain = [observe(exposed, dict.fromkeys(exposed.hours, level)) for level in _SHOWN]
+    others = on_others(parts)
+    rows = []
+    for worn in (*_worn([exposed]), ""):
+        cells = [worn or "all", f"{_hours(exposed, worn):.1f}"]
+        for point, sums in here.items():
+            cells += [_cell(rate([(exposed, sums)], worn)), _cell(others.get(worn, {}).get(point))]
+        rows.append([*cells, *(_cell(rate([(exposed, sums)], worn)) for sums in plain)])
+    heads = [head for point in here for head in (f"{point}: fitted", f"{point}: others")]
+    return table(
+        (
+            "false starts per hour, activities missed",
+            "hours",
+            *heads,
+            *(f"{level:g} for all" for level in _SHOWN),
+        ),
+        rows,
+    )
+
+
+def _cell(cost: Rate | None) -> str:
+    return f"{cost[0]:.1f}, {cost[1]:.0%}" if cost else ""
 
 
 def markdown(exposed: Exposure, points: Mapping[Point, Fitted]) -> str:

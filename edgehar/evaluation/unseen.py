@@ -13,10 +13,11 @@ from edgehar.errors import RecordingError
 from edgehar.pipeline.manifest import SEEN, ModelSpec
 from edgehar.recordings.datasets import Trial, collection, read_set, set_files
 from edgehar.training import provenance
-from edgehar.training.provenance import TUNED_ON
+from edgehar.training.provenance import POINTS_FITTED_ON, TUNED_ON
 
 OTHERS = "other people of a set it was tuned on"
 NEVER = "set never seen"
+THRESHOLDS = "people its thresholds were fitted to"
 
 People = frozenset[tuple[str, int]]
 """Sets, each with the number of one person."""
@@ -72,6 +73,15 @@ def mark(seen: People, scored: Iterable[tuple[str, int]]) -> str:
     if any(_is_among(seen, name, subject) for name, subject in people):
         return SEEN
     return OTHERS if {name for name, _ in people} & {name for name, _ in seen} else NEVER
+
+
+def decision_mark(spec: ModelSpec, scored: Iterable[tuple[str, int]]) -> str:
+    """Say as `mark` what a model knows of these people, and also whether its operating points were fitted to any."""
+    people = set(scored)
+    told = mark(tuned_on(spec), people)
+    fitted = named(spec, POINTS_FITTED_ON)
+    is_fitted = any(_is_among(fitted, name, subject) for name, subject in people)
+    return THRESHOLDS if is_fitted and told != SEEN else told
 
 
 def _is_among(people: People, name: str, subject: int) -> bool:

@@ -17,7 +17,8 @@ from edgehar.training.people_windows import PeopleWindows
 
 TUNED_ON = "tuned_on"
 HELD_OUT = "held_out"
-"""Keys of a manifest's provenance: people who were fitted to, and others of the same recordings."""
+POINTS_FITTED_ON = "operating_points_fitted_on"
+"""Keys of a manifest's provenance: people who were fitted to, others of the same recordings, and to whom thresholds were."""
 
 Name = str | int
 """Number of a person of a set, or name of one of files."""
