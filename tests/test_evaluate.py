@@ -1,5 +1,6 @@
 """The table of an evaluation, on simulated wearers and on people."""
 
+import shutil
 import struct
 import sys
 from collections.abc import Sequence
@@ -118,6 +119,10 @@ def test_a_model_is_compared_on_people_whom_another_has_not_seen_either(folder: 
     line = scores.lines["motionsense trouser_pocket"]
     assert (line.everybody.windows, line.mark) == (9, NEVER)
     assert scores.left_out == {"motionsense": [2]}
+    assert (
+        scores.command
+        == f"edgehar-train evaluate imu_tcn_synthetic --data DIR --unseen-by {manifest.read(other).name}"
+    )
 
 
 def test_left_and_right_are_pooled_in_the_row_that_stands_for_both(tmp_path: Path) -> None:
@@ -345,6 +350,28 @@ def test_without_matplotlib_nothing_is_written(
         report.publish(tmp_path / SHIPPED.name, tmp_path / "work", scores)
     assert not (tmp_path / "work" / "results.json").exists()
     assert (tmp_path / SHIPPED.name).read_bytes() == SHIPPED.read_bytes()
+
+
+def test_where_figures_cannot_be_written_is_said_before_anything_is_scored(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").write_text("")
+    shutil.copy(SHIPPED, tmp_path)
+    shutil.copy(SHIPPED.with_suffix(".tflite"), tmp_path)
+    options = [
+        "--data",
+        f"{folder}",
+        "--work",
+        f"{tmp_path / 'work'}",
+        "--out",
+        f"{tmp_path / 'taken' / 'new'}",
+    ]
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["evaluate", f"{tmp_path / SHIPPED.name}", *options])
+    assert exit_.value.code == 78
+    out, err = capsys.readouterr()
+    assert not out
+    assert "taken/new: Not a directory; --no-write only prints" in err
 
 
 def test_every_file_of_the_form_belongs_to_one_set(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def evaluate(
     write = write and not chosen
     set_names(data, chosen)  # a wrong folder is refused before anything is made
     if write:
-        report.ready(path, work)
+        report.ready(path, work, out)
     with bars.shown() as progress:
         results = score_pair(path, data, only=chosen, unseen_by=others, workers=workers, progress=progress)
     typer.echo(msgspec.json.encode(results).decode() if as_json else tables.document(results))

@@ -80,6 +80,9 @@ def evaluate(
     absent = {} if only else {name: "there are no such recordings" for name in SETS if name not in names}
     return replace(
         collected,
+        command=" ".join(
+            [collected.command, *(f"--unseen-by {manifest.read(other).name}" for other in unseen_by)]
+        ),
         left_out=unseen.by_set(recordings.left_out),
         skipped=collected.skipped | absent | why,
         more={name: more[name] for name in measurements if name not in why},

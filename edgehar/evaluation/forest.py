@@ -198,7 +198,7 @@ def simulated(build: Build, trees: int = TREES) -> Source:
 
 
 def recorded(tuning: Finetune, trees: int = TREES) -> Source:
-    """Return the recorded windows that a model is fine-tuned on, as many views as there are windows, drawn as for it.
+    """Return the recorded windows that a model is fine-tuned on, drawn and turned as for it, but `_VIEWS` times alone.
 
     Where several labels may be true, one of them by chance.
     """

@@ -28,15 +28,16 @@ _MEND = "--no-write only prints"
 _log = logging.getLogger(__name__)
 
 
-def ready(model: Path, folder: Path) -> None:
-    """Try before minutes of scoring whether `publish` can draw and write.
+def ready(model: Path, folder: Path, beside: Path | None = None) -> None:
+    """Try before minutes of scoring whether `publish` can draw and write; the folders are made.
 
     Raises:
         ConfigError: if it cannot write.
         ImportError: if it cannot draw.
     """
     picture.libraries()
-    check_writable(model.parent, _MEND)
+    for written in (model.parent, beside or model.parent):
+        check_writable(written, _MEND)
     cache.make_work_folder(folder)
 
 
