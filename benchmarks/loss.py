@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from edgehar.evaluation.metrics import score
 from edgehar.evaluation.plan import DECIDED_ON, LABELS
 from edgehar.evaluation.truth import truth_of
+from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import Recognizer, load
@@ -163,6 +164,7 @@ def received(items: list[Item], link: str) -> Iterator[Item]:
 def hear(ear: Overheard, track: NpzTrack, sensors: Sensors, link: str) -> Heard:
     """Send one person's packets through the pipeline."""
     spec, person = ear.spec, track.header.wearer
+    tree = LabelTree(spec.labels, spec.tree)
     streams = [Stream(stream.placement, sensors.profile) for stream in track.header.streams]
     pipeline = Pipeline(person, streams, ear, spec.decision)
     published: list[Activity | Event] = []
@@ -184,18 +186,18 @@ def hear(ear: Overheard, track: NpzTrack, sensors: Sensors, link: str) -> Heard:
             windows.append(Judged(person, true, label, activity.state, float(np.mean(coverage)), left_out))
     return Heard(
         windows,
-        false_starts=sum(isinstance(answer, Event) and is_false(truth, answer) for answer in published),
+        false_starts=sum(isinstance(answer, Event) and is_false(tree, truth, answer) for answer in published),
         restarts=float(np.mean([intake.health()["clock_restarts"] for intake in pipeline.intakes])),
         behind_s=list(behind.values()),
         hours=truth[-1][1] / 3600,
     )
 
 
-def is_false(truth: list[Segment], event: Event) -> bool:
-    """Tell whether it begins what is not done, and was not till just now."""
+def is_false(tree: LabelTree, truth: list[Segment], event: Event) -> bool:
+    """Tell whether it begins what is not done nor a kind of what is done, and was not till just now."""
     t = event.detected_at
     return event.kind == "activity_started" and not any(
-        label == event.label and start < t <= end + SETTLED_S for start, end, label in truth
+        label in tree.leaves(event.label) and start < t <= end + SETTLED_S for start, end, label in truth
     )
 
 

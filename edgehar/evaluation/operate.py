@@ -1,9 +1,10 @@
 """Fit of operating points: thresholds that keep the false starts of each label and placement at a rate.
 
 A start is false if no label of what is told may be true. By point, the most eager first, all thresholds begin as low as
-the point before has them, and those that leave too many false starts are raised until none does; each time to what the
-belief did not reach in the starts that are too many. Counted is what the decision tells with all thresholds together,
-because the label that one of them holds back gives way to another, or to its kind.
+the point before has them, but the quiet one's not below `QUIET_LEAST`, and those that leave too many false starts are
+raised until none does; each time to what the belief did not reach in the starts that are too many. Counted is what the
+decision tells with all thresholds together, because the label that one of them holds back gives way to another, or to its
+kind.
 
 How often something rare happens shows only after a long time. Where fewer than `EXPECTED` false starts of a label are
 allowed, those labels of the placement are counted and raised together, each from where the point before has it; where even
@@ -44,6 +45,9 @@ from edgehar.types import FALLING, OTHER
 
 LEAST = PLAIN_THRESHOLD
 """Nothing is told of less, however seldom these people were told it falsely: others are not them."""
+QUIET_LEAST, QUIET_KIND_LEAST = 0.98, PLAIN_KIND_THRESHOLD
+"""The same of the quiet point, for labels and kinds: what never began falsely here would else be told others as soon as
+at the eager one (`apart`)."""
 EXPECTED = 3.0
 """With so many allowed, none at all would be a one in twenty chance: the 95 % bound of a rate without any."""
 FOLDS = 4
@@ -155,12 +159,13 @@ class Fitted(Struct, frozen=True):
 def fit(exposed: Exposure, progress: Progress | None = None) -> dict[Point, Fitted]:
     """Fit the thresholds of each point, the most eager first; a quieter one has no more false starts."""
     by_point: dict[Point, Fitted] = {}
-    floors = dict.fromkeys(exposed.hours, max(LEAST, exposed.spec.decision.held_threshold))
+    eager = dict.fromkeys(exposed.hours, max(LEAST, exposed.spec.decision.held_threshold))
     for done, point in enumerate(reversed(POINTS), start=1):
+        floors = {key: max(least, _least(exposed, point, key[1])) for key, least in eager.items()}
         fitted = _fit_point(exposed, FALSE_STARTS_PER_HOUR[point], floors)
         if by_point:
-            fitted = replace(fitted, thresholds=_no_worse(exposed, fitted.thresholds, floors))
-        by_point[point], floors = fitted, fitted.thresholds
+            fitted = replace(fitted, thresholds=_no_worse(exposed, fitted.thresholds, eager))
+        by_point[point], eager = fitted, fitted.thresholds
         if progress:
             progress("fitting points", done, len(POINTS))
     return {point: by_point[point] for point in POINTS}
@@ -188,6 +193,12 @@ def _who(course: Course) -> tuple[str, int]:
     """Return who it is, the same in every set of a collection."""
     name, number = person(course.person)
     return collection(name), number
+
+
+def _least(exposed: Exposure, point: Point, node: str) -> float:
+    if point != "quiet":
+        return LEAST
+    return QUIET_LEAST if node in exposed.tree.labels else QUIET_KIND_LEAST
 
 
 def _fit_point(exposed: Exposure, rate: float, floors: Thresholds) -> Fitted:

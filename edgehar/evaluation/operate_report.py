@@ -30,8 +30,15 @@ _LEAST_S = 10.0
 _MARKS: Mapping[Point, str] = {"quiet": "s", "normal": "D", "eager": "^"}
 
 
-Rate = tuple[float, float]
-"""False starts of all labels and kinds per hour, and share of the activities whose label is not told, be it that its kind is."""
+class Cost(Struct, frozen=True):
+    """What thresholds cost."""
+
+    false_per_hour: float
+    """Of all labels and kinds."""
+    missed: float
+    """Share of the activities whose label is not told, be it that its kind is."""
+    onset_s: float | None
+    """Median time from the begin of an activity until its label is told, s; None if none ever was."""
 
 
 class Told(Struct):
@@ -49,9 +56,9 @@ class Trade(Struct, frozen=True):
 
     hours: float
     activities: int
-    curve: tuple[Rate, ...]
+    curve: tuple[Cost, ...]
     """A point for each of some thresholds, the same for all."""
-    points: dict[Point, Rate]
+    points: dict[Point, Cost]
     """Of the operating points."""
 
 
@@ -110,8 +117,8 @@ def trades(exposed: Exposure, points: Mapping[Point, Fitted]) -> dict[str, Trade
         made[worn] = Trade(
             hours=_hours(exposed, worn),
             activities=sum(of_label.activities for of_label in _labels(exposed, curve[0], worn)),
-            curve=tuple(rate([(exposed, sums)], worn) for sums in curve),
-            points={point: rate([(exposed, sums)], worn) for point, sums in at_points.items()},
+            curve=tuple(cost_of([(exposed, sums)], worn) for sums in curve),
+            points={point: cost_of([(exposed, sums)], worn) for point, sums in at_points.items()},
         )
     return made
 
@@ -120,7 +127,7 @@ Fold = tuple[Exposure, Mapping[Point, Fitted]]
 """Courses, and points that were fitted to other people."""
 
 
-def on_others(parts: Sequence[Fold]) -> dict[str, dict[Point, Rate]]:
+def on_others(parts: Sequence[Fold]) -> dict[str, dict[Point, Cost]]:
     """Return what the points of other people cost: by what is worn, "" for all, of all parts together."""
     sums = [
         (point, part, observe(part, fitted.thresholds))
@@ -129,15 +136,15 @@ def on_others(parts: Sequence[Fold]) -> dict[str, dict[Point, Rate]]:
     ]
     return {
         worn: {
-            point: rate([(part, told) for of, part, told in sums if of == point], worn)
+            point: cost_of([(part, told) for of, part, told in sums if of == point], worn)
             for point in FALSE_STARTS_PER_HOUR
         }
         for worn in ("", *_worn([part for part, _ in parts]))
     }
 
 
-def rate(observed: Sequence[tuple[Exposure, Mapping[Key, Told]]], worn: str) -> Rate:
-    """Return the false starts of all that was counted, and the activities missed, of one thing worn or of all, ""."""
+def cost_of(observed: Sequence[tuple[Exposure, Mapping[Key, Told]]], worn: str) -> Cost:
+    """Return the cost of all that was counted, of one thing worn or of all, ""."""
     hours = sum(_hours(exposed, worn) for exposed, _ in observed)
     labels = [told for exposed, sums in observed for told in _labels(exposed, sums, worn)]
     false_starts = sum(
@@ -147,7 +154,12 @@ def rate(observed: Sequence[tuple[Exposure, Mapping[Key, Told]]], worn: str) -> 
         if not node and worn in {"", of}
     )
     missed = sum(told.missed for told in labels)
-    return false_starts / hours, missed / max(1, sum(told.activities for told in labels))
+    delays = [delay for told in labels for delay in told.delays]
+    return Cost(
+        false_starts / hours,
+        missed / max(1, sum(told.activities for told in labels)),
+        median(delays) if delays else None,
+    )
 
 
 def _worn(exposed: Sequence[Exposure]) -> list[str]:
@@ -172,12 +184,12 @@ def totals(exposed: Exposure, points: Mapping[Point, Fitted], parts: Sequence[Fo
     for worn in (*_worn([exposed]), ""):
         cells = [worn or "all", f"{_hours(exposed, worn):.1f}"]
         for point, sums in here.items():
-            cells += [_cell(rate([(exposed, sums)], worn)), _cell(others.get(worn, {}).get(point))]
-        rows.append([*cells, *(_cell(rate([(exposed, sums)], worn)) for sums in plain)])
+            cells += [_cell(cost_of([(exposed, sums)], worn)), _cell(others.get(worn, {}).get(point))]
+        rows.append([*cells, *(_cell(cost_of([(exposed, sums)], worn)) for sums in plain)])
     heads = [head for point in here for head in (f"{point}: fitted", f"{point}: others")]
     return table(
         (
-            "false starts per hour, activities missed",
+            "false starts per hour, activities missed, onset",
             "hours",
             *heads,
             *(f"{level:g} for all" for level in _SHOWN),
@@ -186,8 +198,11 @@ def totals(exposed: Exposure, points: Mapping[Point, Fitted], parts: Sequence[Fo
     )
 
 
-def _cell(cost: Rate | None) -> str:
-    return f"{cost[0]:.1f}, {cost[1]:.0%}" if cost else ""
+def _cell(cost: Cost | None) -> str:
+    if cost is None:
+        return ""
+    onset = "" if cost.onset_s is None else f", {cost.onset_s:.1f} s"
+    return f"{cost.false_per_hour:.1f}, {cost.missed:.0%}{onset}"
 
 
 def markdown(exposed: Exposure, points: Mapping[Point, Fitted]) -> str:
@@ -241,6 +256,7 @@ def draw(made: Mapping[str, Trade], path: Path) -> None:
     picture.save(figure, canvas_class, image, path)
 
 
-def _shown(trade: Trade, pairs: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+def _shown(trade: Trade, costs: Sequence[Cost]) -> tuple[list[float], list[float]]:
     least_false, least_missed = 0.5 / trade.hours, 0.5 / max(1, trade.activities)
-    return [max(x, least_false) for x, _ in pairs], [max(y, least_missed) for _, y in pairs]
+    x = [max(cost.false_per_hour, least_false) for cost in costs]
+    return x, [max(cost.missed, least_missed) for cost in costs]

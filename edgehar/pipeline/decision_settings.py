@@ -31,7 +31,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     operating_point: Annotated[
         Point,
         Meta(
-            description="False starts of each activity that are allowed: quiet 0.1, normal 0.5, eager 2 per hour, on "
+            description="False starts of each activity to aim at: quiet 0.1, normal 0.5, eager 2 per hour, on "
             "the recordings that the model's thresholds were fitted to."
         ),
     ] = "normal"
