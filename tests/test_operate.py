@@ -74,7 +74,8 @@ def test_the_lowest_threshold_that_keeps_the_rate_is_taken() -> None:
     # 30 h: 15 and 60 false starts are allowed.
     shares = [0.805 + 0.0015 * i for i in range(80)]
     thresholds = fitted(peaks(*shares, hours=30.0))
-    for point, allowed in (("normal", 15), ("eager", 60)):
+    allowed_at: dict[Point, int] = {"normal": 15, "eager": 60}
+    for point, allowed in allowed_at.items():
         highest = sorted(shares, reverse=True)
         assert highest[allowed] < thresholds[point]["wrist", "walking"] <= highest[allowed - 1]
 
