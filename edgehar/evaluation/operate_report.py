@@ -156,7 +156,7 @@ def cost_of(observed: Sequence[tuple[Exposure, Mapping[Key, Told]]], worn: str) 
     missed = sum(told.missed for told in labels)
     delays = [delay for told in labels for delay in told.delays]
     return Cost(
-        false_starts / hours,
+        false_starts / hours if hours else 0.0,
         missed / max(1, sum(told.activities for told in labels)),
         median(delays) if delays else None,
     )
