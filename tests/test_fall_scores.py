@@ -87,7 +87,8 @@ def test_there_is_a_row_for_every_kind_of_placement_and_for_every_set() -> None:
             watch_of(is_fall=True, at=(6.0,), source="weda wrist", alone=0.9),
             watch_of(is_fall=False, at=(6.0,), source="dsads wrist_left", hours=2.0, number=1),
             watch_of(is_fall=False, at=(6.0,), source="dsads wrist_right", hours=2.0, number=1),
-            watch_of(is_fall=False, at=(), source="dsads wrist_left", hours=2.0, number=2),
+            watch_of(is_fall=False, at=(), source="dsads wrist_left", hours=1.0, number=2),
+            watch_of(is_fall=False, at=(), source="dsads wrist_left", hours=1.0, number=2),
             watch_of(is_fall=True, at=(), source="acted_hip", alone=0.5),
         ]
     )

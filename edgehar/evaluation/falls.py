@@ -49,13 +49,16 @@ _COLUMNS = (
 )
 
 
+Trials = tuple[str, int, str, int]
+"""Collection, person, activity and number: what several sensors recorded together."""
+
+
 class Watch(Struct, frozen=True, eq=False):
     """One sensor's recording as the detector saw it."""
 
     source: str
     """Such as `dsads wrist_left`."""
-    trial: tuple[str, int, str, int]
-    """Collection, person, activity and number: what several sensors recorded together."""
+    trial: Trials
     activity: str
     is_fall: bool
     hours: float
@@ -212,9 +215,12 @@ def falls(recognizer: Recognizer, recordings: Recordings) -> Falls | None:
 
 def operating_points(watched: Sequence[Watch]) -> Falls:
     """Score all that was watched, by kind of placement, of two that recorded the same the first, and by source."""
-    first: dict[str, dict[tuple[str, int, str, int], Watch]] = {}
+    first: dict[str, dict[tuple[Trials, int], Watch]] = {}
+    times = Counter[tuple[str, Trials]]()
     for w in watched:
-        first.setdefault(f"every {_kind(w.source)}", {}).setdefault(w.trial, w)
+        times[w.source, w.trial] += 1  # some sets have several trials of one number
+        kind = first.setdefault(f"every {_kind(w.source)}", {})
+        kind.setdefault((w.trial, times[w.source, w.trial]), w)
     by_source: dict[str, list[Watch]] = {}
     for w in watched:
         by_source.setdefault(w.source, []).append(w)
