@@ -49,7 +49,7 @@ _COLUMNS = (
 )
 
 
-Trials = tuple[str, int, str, int]
+TrialName = tuple[str, int, str, int]
 """Collection, person, activity and number: what several sensors recorded together."""
 
 
@@ -58,7 +58,7 @@ class Watch(Struct, frozen=True, eq=False):
 
     source: str
     """Such as `dsads wrist_left`."""
-    trial: Trials
+    trial: TrialName
     activity: str
     is_fall: bool
     hours: float
@@ -215,8 +215,8 @@ def falls(recognizer: Recognizer, recordings: Recordings) -> Falls | None:
 
 def operating_points(watched: Sequence[Watch]) -> Falls:
     """Score all that was watched, by kind of placement, of two that recorded the same the first, and by source."""
-    first: dict[str, dict[tuple[Trials, int], Watch]] = {}
-    times = Counter[tuple[str, Trials]]()
+    first: dict[str, dict[tuple[TrialName, int], Watch]] = {}
+    times = Counter[tuple[str, TrialName]]()
     for w in watched:
         times[w.source, w.trial] += 1  # some sets have several trials of one number
         kind = first.setdefault(f"every {_kind(w.source)}", {})
@@ -256,9 +256,7 @@ def short(scores: Falls | None) -> str:
         return _NOT_OFFERED
     rows = [_cells(name, row, SHOWN_THRESHOLDS) for name, row in scores.items()]
     laid_out = table((*_COLUMNS, *_titles(SHOWN_THRESHOLDS)), rows, words=(0, 1))
-    remark = (
-        "\\* its people chose the weights of the evidence. Of two sensors at once `every` row counts one."
-    )
+    remark = "\\* its people chose the weights of the evidence. Of two sensors at once a row of every one counts the first."
     return f"{laid_out}\n\n{remark}"
 
 

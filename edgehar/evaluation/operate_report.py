@@ -31,10 +31,10 @@ _MARKS: Mapping[Point, str] = {"quiet": "s", "normal": "D", "eager": "^"}
 
 
 class Cost(Struct, frozen=True):
-    """What thresholds cost."""
+    """False starts, misses and delays that thresholds lead to, over all that was counted."""
 
     false_per_hour: float
-    """Of all labels and kinds."""
+    """False starts of any label or kind, per hour of recording."""
     missed: float
     """Share of the activities whose label is not told, be it that its kind is."""
     onset_s: float | None
@@ -59,7 +59,7 @@ class Trade(Struct, frozen=True):
     curve: tuple[Cost, ...]
     """A point for each of some thresholds, the same for all."""
     points: dict[Point, Cost]
-    """Of the operating points."""
+    """What each operating point costs."""
 
 
 def observe(exposed: Exposure, thresholds: Mapping[Key, float]) -> dict[Key, Told]:
