@@ -3,14 +3,16 @@
 Every packet of the people decided on goes through the whole pipeline, each sensor's over a link of its own
 that delivers every 30 ms and loses single packets or stretches of time, or sends all twice. Beside sensors
 of the project's own wire format stand WitMotion's frames, without clock and number: nobody sees what of them
-was lost. Scored are windows that lie wholly in one activity.
+was lost. Scored are windows that lie wholly in one activity. A table for each kind of sensors tells all that was
+measured, the last one what a user asks: how often is something judged, and are the answers right.
 """
 
 import heapq
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
+from itertools import repeat
 from operator import itemgetter
 from pathlib import Path
 
@@ -18,6 +20,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from edgehar.evaluation.markdown import table
 from edgehar.evaluation.metrics import score
 from edgehar.evaluation.plan import DECIDED_ON, LABELS
 from edgehar.evaluation.truth import truth_of
@@ -201,8 +204,8 @@ def is_false(tree: LabelTree, truth: list[Segment], event: Event) -> bool:
     )
 
 
-def line(folder: Path, sensors: Sensors, link: str) -> str:
-    """Lay out a row of a table, over all people decided on."""
+def measured(folder: Path, sensors: Sensors, link: str) -> tuple[str, ...]:
+    """Return the cells of `HEAD`, over all people decided on."""
     people = []
     for subject in sorted(DECIDED_ON[sensors.data]):
         path = folder / "imu" / f"{sensors.data}.npz"
@@ -210,7 +213,7 @@ def line(folder: Path, sensors: Sensors, link: str) -> str:
         people.append(hear(Overheard(model()), track, sensors, link))
     windows = [window for person in people for window in person.windows]
     hours = sum(person.hours for person in people)
-    cells = (
+    return (
         link,
         f"{np.mean([w.coverage for w in windows]):.1%}",
         f"{np.mean([w.predicted is not None for w in windows]):.1%}",
@@ -222,7 +225,18 @@ def line(folder: Path, sensors: Sensors, link: str) -> str:
         f"{sum(person.restarts for person in people) / hours:.0f}",
         f"{np.percentile(np.concatenate([person.behind_s for person in people]), 95):.2f}",
     )
-    return f"| {' | '.join(cells)} |"
+
+
+def in_short(rows: Mapping[tuple[Sensors, str], Sequence[str]]) -> str:
+    """Set windows judged and macro-F1 of decided side by side; nothing where a link was not tried."""
+    judged, decided = HEAD.index("windows judged"), HEAD.index("macro-F1 of decided")
+
+    def cell(sensors: Sensors, link: str) -> str:
+        row = rows.get((sensors, link))
+        return f"{row[judged]} {row[decided]}" if row else ""
+
+    head = ["windows judged, macro-F1 of decided", *(sensors.title for sensors in SENSORS)]
+    return table(head, [[link, *(cell(sensors, link) for sensors in SENSORS)] for link in LINKS])
 
 
 def macro_f1(rows: list[tuple[str, str, str]]) -> str:
@@ -237,14 +251,14 @@ def model() -> Recognizer:
 
 
 def main(folder: Path = DATA) -> None:
-    """Print a table for each kind of sensors."""
-    rows = [(folder, sensors, link) for sensors in SENSORS for link in sensors.links]
+    """Print a table for each kind of sensors, and one of all."""
+    tried = [(sensors, link) for sensors in SENSORS for link in sensors.links]
     with ProcessPoolExecutor() as pool:
-        for (_, sensors, link), text in zip(rows, pool.map(line, *zip(*rows, strict=True)), strict=True):
-            if link == PLAIN:
-                print(f"\n{sensors.title} ({sensors.data}):\n\n| {' | '.join(HEAD)} |")
-                print(f"| --- |{' ---: |' * (len(HEAD) - 1)}")
-            print(text, flush=True)
+        rows = dict(zip(tried, pool.map(measured, repeat(folder), *zip(*tried, strict=True)), strict=True))
+    for sensors in SENSORS:
+        print(f"{sensors.title} ({sensors.data}):\n")
+        print(f"{table(HEAD, [rows[sensors, link] for link in sensors.links])}\n")
+    print(in_short(rows))
 
 
 if __name__ == "__main__":

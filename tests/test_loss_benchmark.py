@@ -1,8 +1,8 @@
-"""What the benchmark of lost packets takes for a false start."""
+"""What the benchmark of lost packets takes for a false start, and its short table."""
 
 import pytest
 
-from benchmarks.loss import SETTLED_S, is_false
+from benchmarks.loss import LINKS, SENSORS, SETTLED_S, in_short, is_false
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.types import Event
 
@@ -27,3 +27,11 @@ def test_a_start_is_false_if_neither_it_nor_what_is_of_its_kind_is_done(
 ) -> None:
     event = Event("1", "activity_started", "me", label, "other", 0.9, t - 2.0, t, None, 1.0, "net@1")
     assert is_false(TREE, TRUTH, event) is expected
+
+
+def test_the_short_table_leaves_a_cell_empty_where_a_link_was_not_tried() -> None:
+    row = ["20% lost", "92.5%", "87.3%", "12.7%", "0.3%", "0.891", "0.941", "8", "0", "0.03"]
+    *lines, last = in_short({(SENSORS[0], "20% lost"): row}).splitlines()
+    assert len(lines) + 1 == 2 + len(LINKS)
+    assert "| 20% lost | 87.3% 0.941 |  |  |  |" in lines
+    assert last == "| 20% lost, all twice |  |  |  |  |"
