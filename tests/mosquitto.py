@@ -159,7 +159,7 @@ class Listener:
         subscribed = threading.Event()
         self._client.on_subscribe = lambda *_: subscribed.set()
         self._client.connect("127.0.0.1", port)
-        self._client.subscribe("edgehar/#", qos=1)
+        self._client.subscribe([("edgehar/#", 1), ("homeassistant/#", 1)])
         self._client.loop_start()
         # Holds the loop on purpose: whoever publishes from it does not until somebody listens.
         assert subscribed.wait(PATIENCE_S)
@@ -182,9 +182,9 @@ class Listener:
                 self._has_come.clear()
                 await self._has_come.wait()
 
-    def publish(self, topic: str, payload: str) -> None:
+    def publish(self, topic: str, payload: str, *, retain: bool = False) -> None:
         """Publish something after all that was heard so far."""
-        self._client.publish(topic, payload, qos=1)
+        self._client.publish(topic, payload, qos=1, retain=retain)
 
     def close(self) -> None:
         """Leave."""

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
-CONNACK, PUBLISH, PUBACK, PINGREQ, PINGRESP, DISCONNECT = 0x20, 0x30, 0x40, 0xC0, 0xD0, 0xE0
+CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 0x20, 0x30, 0x40, 0x80, 0x90
+PINGREQ, PINGRESP, DISCONNECT = 0xC0, 0xD0, 0xE0
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Peer:
         *,
         connack_delay_s: float = 0.0,
         silence_s: float | None = None,
+        granted: int | None = 1,
     ) -> None:
         """Listen on no port yet.
 
@@ -81,6 +83,7 @@ class Peer:
             connack: Returns reason code and properties.
             connack_delay_s: Time that everybody is kept waiting for it, s.
             silence_s: Who sends nothing for so long is hung up on, s.
+            granted: Reason code of the answer to who subscribes; None ends the connection instead.
         """
         self.connects: list[Connect] = []
         self.came: list[Published] = []
@@ -88,7 +91,7 @@ class Peer:
         self.pings = 0
         self.port = 0
         self._answer, self._connack, self._connack_delay_s = answer, connack, connack_delay_s
-        self._silence_s = silence_s
+        self._silence_s, self._granted = silence_s, granted
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
 
@@ -131,6 +134,11 @@ class Peer:
                         return
                     self.came.append(message)
                     writer.write(answer if message.qos else b"")
+                elif kind & 0xF0 == SUBSCRIBE:
+                    if self._granted is None:
+                        return
+                    properties = b"\0" if connect.version == 5 else b""
+                    writer.write(packet(SUBACK, body[:2] + properties + bytes((self._granted,))))
                 elif kind == PINGREQ:
                     self.pings += 1
                     writer.write(packet(PINGRESP, b""))

@@ -38,6 +38,20 @@ def test_a_new_connection_gets_every_state_then_what_was_on_its_way_then_what_wa
     assert take_all(outbox) == [state("a", b"1"), event(0), event(1), event(2)]
 
 
+def test_what_is_repeated_is_every_state_at_its_newest_and_no_event() -> None:
+    outbox = Outbox(10)
+    for message in (state("a", b"1"), event(0), state("b", b"1")):
+        outbox.push(message)
+    for number in range(3):
+        taken = outbox.take()
+        assert taken is not None
+        outbox.mark_sent(number, taken)
+        outbox.acknowledge(number)
+    outbox.push(state("b", b"2"))
+    outbox.repeat()
+    assert sorted(take_all(outbox), key=lambda message: message.topic) == [state("a", b"1"), state("b", b"2")]
+
+
 def test_of_too_many_events_the_oldest_is_dropped_and_counted() -> None:
     outbox = Outbox(3)
     for number in range(5):

@@ -7,16 +7,19 @@ the loop takes the socket over; no callback is set until then, so none can run t
 """
 
 import asyncio
+import contextlib
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edgehar.brokers.mqtt_client import ANSWER_S, BoundedClient
 from edgehar.brokers.mqtt_errors import OversizeError, RefusedError, TakenOverError, VersionError
@@ -28,6 +31,9 @@ KEEPALIVE_S = 20
 
 KEEPALIVE_CHECK_S = 5.0
 """Time between two looks whether a ping or an acknowledgement is overdue, s."""
+
+_ANSWER_PROPERTIES = 16
+"""Bytes that the properties of an answer take beside its correlation data, at most."""
 
 _WRONG_PASSWORD = ("Bad user name or password", "Not authorized")
 """Refusals of a wrong password; mosquitto says the second."""
@@ -58,6 +64,19 @@ class Tls(Struct, frozen=True):
         return context
 
 
+class Received(Struct, frozen=True):
+    """One message that was subscribed to."""
+
+    topic: str
+    payload: bytes
+    is_retained: bool = False
+    """It was published before we subscribed."""
+    response_topic: str | None = None
+    """Where the sender wants to read an answer; MQTT 5 alone can say so."""
+    correlation: bytes | None = None
+    """What the answer is to carry, so that the sender knows it."""
+
+
 class Connection:
     """One connection of one client: connect, publish or subscribe, keep alive until it is lost."""
 
@@ -66,7 +85,7 @@ class Connection:
         client: BoundedClient,
         *,
         on_acknowledged: Callable[[int, ReasonCode], None] | None = None,
-        on_message: Callable[[bytes], None] | None = None,
+        on_message: Callable[[Received], None] | None = None,
         answer_s: float = ANSWER_S,
     ) -> None:
         """Connect to nothing yet; neither callback may raise.
@@ -74,14 +93,14 @@ class Connection:
         Args:
             client: From `new_client`.
             on_acknowledged: Gets the number of a message that the broker has, and its verdict on it.
-            on_message: Gets the payload of every message that was subscribed to.
+            on_message: Gets every message that was subscribed to.
             answer_s: A broker that did not answer within this time never will, s; nor acknowledge anything.
         """
         self._loop = asyncio.get_running_loop()
         self._client = client
         self._on_acknowledged = on_acknowledged
         self._on_message = on_message
-        self._suback: asyncio.Future[ReasonCode] = self._loop.create_future()
+        self._subacks: dict[int, asyncio.Future[ReasonCode]] = {}
         self._connack: asyncio.Future[ReasonCode | None] = self._loop.create_future()
         self.lost: asyncio.Future[ConnectionError] = self._loop.create_future()
         """Done, with the reason, once the connection is lost."""
@@ -213,40 +232,72 @@ class Connection:
         self,
         _client: Client,
         _user: Any,
-        _number: int,
+        number: int,
         reasons: list[ReasonCode],
         _properties: Properties | None,
     ) -> None:
-        if not self._suback.done():
-            self._suback.set_result(reasons[0])
+        suback = self._subacks.pop(number, None)
+        if suback and not suback.done():
+            suback.set_result(reasons[0])
 
     def _message_came(self, _client: Client, _user: Any, message: MQTTMessage) -> None:
         if self._on_message:
-            self._on_message(bytes(message.payload))
+            self._on_message(_received(message))
 
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> int:
         """Send, with QoS 1 and retained if the broker can that; return the number that will be acknowledged.
 
         Of what goes with QoS 0 the kernel's acceptance counts as the acknowledgement.
         """
+        limits = self.limits
+        return self._publish(topic, payload, limits.qos, retain=retain and limits.retains)
+
+    def answer(self, request: Received, topic: str, payload: bytes) -> None:
+        """Send an answer once, with QoS 0: where its sender asked for it, else on `topic`.
+
+        A topic that is none is not answered, nor is what makes a packet larger than the broker takes.
+        """
+        topic = request.response_topic or topic
+        properties = None
+        if request.correlation is not None and self._client.connect_properties:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.CorrelationData = request.correlation
+        more = len(request.correlation or b"") + _ANSWER_PROPERTIES
+        # paho refuses what no topic can be.
+        with contextlib.suppress(ValueError):
+            if self.limits.fits(topic, payload + bytes(more)):
+                self._publish(topic, payload, 0, retain=False, properties=properties)
+
+    def _publish(
+        self, topic: str, payload: bytes, qos: int, *, retain: bool, properties: Properties | None = None
+    ) -> int:
+        number = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties).mid
         if not self.unacknowledged:
             self._acknowledged_at = self._loop.time()
         self.unacknowledged += 1
-        limits = self.limits
-        return self._client.publish(topic, payload, qos=limits.qos, retain=retain and limits.retains).mid
+        return number
 
-    async def subscribe(self, topic: str) -> None:
-        """Ask for one topic, each message at most once; one subscription for each connection.
+    def subscribe(self, topic: str, *, qos: int = 0) -> Coroutine[Any, Any, None]:
+        """Ask at once for the messages of one topic but our own, if the broker can tell those apart; await the answer.
 
-        RefusedError if the broker does not give it, ConnectionError if it does not answer. A topic
-        that breaks the rules of MQTT raises ValueError.
+        Awaited, it raises RefusedError if the broker does not give it, ConnectionError if it does not answer.
+        A topic that breaks the rules of MQTT raises ValueError.
         """
-        self._client.subscribe(topic, qos=0)
-        answers: tuple[asyncio.Future[Any], ...] = (self._suback, self.lost)
+        if self._client.connect_properties:
+            _, number = self._client.subscribe(topic, options=SubscribeOptions(qos, noLocal=True))
+        else:
+            _, number = self._client.subscribe(topic, qos)
+        suback: asyncio.Future[ReasonCode] = self._loop.create_future()
+        # Without a number the connection is lost, and nobody answers.
+        self._subacks[number or 0] = suback
+        return self._subscribed(topic, suback)
+
+    async def _subscribed(self, topic: str, suback: "asyncio.Future[ReasonCode]") -> None:
+        answers: tuple[asyncio.Future[Any], ...] = (suback, self.lost)
         await asyncio.wait(answers, timeout=self._answer_s, return_when=asyncio.FIRST_COMPLETED)
-        if not self._suback.done():
+        if not suback.done():
             raise self.lost.result() if self.lost.done() else ConnectionError("no answer to a subscription")
-        if (reason := self._suback.result()).is_failure:
+        if (reason := suback.result()).is_failure:
             raise RefusedError(f"the broker refuses the topic {topic}: {reason}", str(reason))
 
     async def keep_alive(self) -> None:
@@ -274,3 +325,14 @@ class Connection:
     def _close_socket(self) -> None:
         # paho's only public call that closes a socket at once; it opens nothing.
         self._client.connect_async("localhost")
+
+
+def _received(message: MQTTMessage) -> Received:
+    properties = message.properties
+    return Received(
+        message.topic,
+        bytes(message.payload),
+        message.retain,
+        getattr(properties, "ResponseTopic", None),
+        getattr(properties, "CorrelationData", None),
+    )

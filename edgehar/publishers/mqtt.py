@@ -5,10 +5,10 @@ a broker that forgot everything has everything again. Messages go with QoS 1 and
 they are acknowledged, so a broker that dies with events on the way gets them once more, under the
 same id: some may come twice, none is lost. A broker that takes less (no QoS 1, nothing retained, small
 packets) gets what it can take; what it refuses, or ends its connections over, is counted and named once.
-The session is always a clean one, for nothing is subscribed to.
+The session is always a clean one: what is retained comes again anyway, and a command is not worth obeying later.
 
-Reconnecting with back-off is `mqtt_reconnect`, what waits and what is on its way `outbox`, one
-connection and its keep-alive `brokers.mqtt`.
+Reconnecting with back-off is `mqtt_reconnect`, what waits and what is on its way `outbox`, what is listened to
+`subscriptions`, one connection and its keep-alive `brokers.mqtt`.
 """
 
 import asyncio
@@ -19,12 +19,13 @@ from typing import Any
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edgehar.backoff import Delays
-from edgehar.brokers.mqtt import Connection, Tls
+from edgehar.brokers.mqtt import Connection, Received, Tls
 from edgehar.brokers.mqtt_client import ANSWER_S, Version
 from edgehar.publishers import payloads
 from edgehar.publishers.mqtt_reconnect import Broker
 from edgehar.publishers.outbox import TRIES, Outbox
 from edgehar.publishers.payloads import Message
+from edgehar.publishers.subscriptions import Subscriptions, Take
 from edgehar.types import Activity, Event
 from edgehar.warn_once import WarnOnce
 
@@ -60,12 +61,14 @@ class Mqtt:
         Version 5 falls back to 4 where the broker does not speak it. An unchanged state is published
         again after `heartbeat_s`; at most `queue` events wait.
         """
-        self._root = f"{prefix}/{gateway}"
+        self.root = f"{prefix}/{gateway}"
+        """First part of all topics."""
+        # Some brokers take neither dots nor spaces in it.
+        self.client_id = re.sub(r"[^A-Za-z0-9_-]", "-", self.root)
         self._broker = Broker(
             host=host,
             port=port,
-            # Some brokers take neither dots nor spaces in it.
-            client_id=re.sub(r"[^A-Za-z0-9_-]", "-", self._root),
+            client_id=self.client_id,
             will=self._offline,
             username=username,
             password=password,
@@ -74,10 +77,12 @@ class Mqtt:
             delays=delays,
             answer_s=answer_s,
         )
+        self.heartbeat_s = heartbeat_s
         self._stop_s = stop_s
         self._to_unix = to_unix
         self._states = payloads.StateFilter(heartbeat_s)
         self._outbox = Outbox(queue)
+        self._subscriptions = Subscriptions(repr(self._broker))
         self._is_drained = asyncio.Event()
         self._connection: Connection | None = None
         self._warn = WarnOnce(_LOGGER, most=1000)  # topics, a few for each wearer
@@ -106,12 +111,12 @@ class Mqtt:
 
     @property
     def _offline(self) -> Message:
-        return Message(f"{self._root}/status", b"offline", retain=True)
+        return Message(f"{self.root}/status", b"offline", retain=True)
 
     def push(self, item: Activity | Event) -> None:
         """Publish an event, or a state if it changed or was not published for long; return at once."""
         if isinstance(item, Event) or self._states.passes(item):
-            for message in payloads.mqtt_messages(item, self._root, self._to_unix):
+            for message in payloads.mqtt_messages(item, self.root, self._to_unix):
                 if not self._outbox.push(message):
                     state = "takes too little" if self.connected else "is away"
                     self._warn_of_drops(
@@ -124,8 +129,32 @@ class Mqtt:
 
     def retain(self, suffix: str, payload: str) -> None:
         """Publish `payload` retained on the topic `<prefix>/<gateway>/<suffix>`; return at once."""
-        self._outbox.push(Message(f"{self._root}/{suffix}", payload.encode(), retain=True))
+        self.send(Message(f"{self.root}/{suffix}", payload.encode(), retain=True))
+
+    def send(self, message: Message) -> None:
+        """Publish a message, on whatever topic; return at once."""
+        self._outbox.push(message)
         self._send_due()
+
+    def forget(self, wearer: str) -> None:
+        """Remove the retained states of a wearer from the broker; return at once."""
+        self._states.forget(wearer)
+        for message in payloads.mqtt_removals(wearer, self.root):
+            self.send(message)
+
+    def repeat(self) -> None:
+        """Publish all that is retained once more; return at once."""
+        self._outbox.repeat()
+        self._send_due()
+
+    def listen(self, topic: str, take: Take) -> None:
+        """Have `take` called with what others publish on a topic, whose last level may be `+`; before `run`."""
+        self._subscriptions.add(topic, take)
+
+    def answer(self, request: Received, suffix: str, payload: bytes) -> None:
+        """Answer a request where it wants that, else on `<prefix>/<gateway>/<suffix>`; nowhere if its sender is gone."""
+        if self._connection:
+            self._connection.answer(request, f"{self.root}/{suffix}", payload)
 
     async def drained(self, timeout_s: float = 10.0) -> bool:
         """Wait until the broker has acknowledged everything; False if it had not within `timeout_s`."""
@@ -139,7 +168,7 @@ class Mqtt:
     async def run(self) -> None:
         """Stay connected until cancelled; then hand over what waits, publish `offline` and disconnect."""
         try:
-            await self._broker.keep_connected(self._use, self._acknowledged)
+            await self._broker.keep_connected(self._use, self._acknowledged, self._subscriptions.take)
         finally:
             if self.waiting + self.dropped:
                 _LOGGER.warning("%d events did not reach the MQTT broker", self.waiting + self.dropped)
@@ -149,10 +178,11 @@ class Mqtt:
         self._warn_of_drops.forget()
         if losses := "; ".join(connection.limits.losses()):
             self._warn(losses, "%s %s", self._broker, losses)
+        asking = self._subscriptions.ask(connection)
         self._connection = connection
         try:
             self._send_due()
-            await connection.keep_alive()
+            await self._subscriptions.keep(connection, asking)
         except asyncio.CancelledError:
             await self._stop(connection)
             raise

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edgehar.backoff import Delays
-from edgehar.brokers.mqtt import Connection
+from edgehar.brokers.mqtt import Connection, Received
 from edgehar.brokers.mqtt_client import ANSWER_S, VERSION_NAMES, Version, new_client
 from edgehar.brokers.mqtt_errors import RefusedError, TakenOverError, VersionError
 from edgehar.errors import link_failure
@@ -123,6 +123,7 @@ class Broker(Struct, frozen=True, kw_only=True):
         self,
         use: Callable[[Connection], Awaitable[None]],
         on_acknowledged: Callable[[int, ReasonCode], None],
+        on_message: Callable[[Received], None],
     ) -> NoReturn:
         """Connect, and after a failure or a loss connect again, until cancelled.
 
@@ -133,10 +134,11 @@ class Broker(Struct, frozen=True, kw_only=True):
         Args:
             use: Works with an open connection until that is lost, which raises OSError.
             on_acknowledged: As in `Connection`.
+            on_message: As in `Connection`.
         """
         terms, outage = _Terms(self.version), _Outage(self)
         while True:
-            connection = self._new_connection(terms, on_acknowledged)
+            connection = self._new_connection(terms, on_acknowledged, on_message)
             try:
                 await connection.connect(self.host, self.port)
                 outage.connected(terms.version)
@@ -154,7 +156,10 @@ class Broker(Struct, frozen=True, kw_only=True):
             await asyncio.sleep(pause_s)
 
     def _new_connection(
-        self, terms: _Terms, on_acknowledged: Callable[[int, ReasonCode], None]
+        self,
+        terms: _Terms,
+        on_acknowledged: Callable[[int, ReasonCode], None],
+        on_message: Callable[[Received], None],
     ) -> Connection:
         client = new_client(self.client_id, terms.version, self.username, self.password, self.tls)
         will = self.will
@@ -163,7 +168,9 @@ class Broker(Struct, frozen=True, kw_only=True):
         )
         # The outbox keeps to the limit; a second one in paho costs a search per message.
         client.max_inflight_messages_set(0)
-        return Connection(client, on_acknowledged=on_acknowledged, answer_s=self.answer_s)
+        return Connection(
+            client, on_acknowledged=on_acknowledged, on_message=on_message, answer_s=self.answer_s
+        )
 
     def _pause_s(self, error: Exception, failures: int) -> float:
         """Draw the pause before the next attempt, s; after a refusal it is long from the first on."""

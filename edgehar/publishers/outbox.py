@@ -74,6 +74,10 @@ class Outbox:
             self._due[message.topic] = None
         return True
 
+    def repeat(self) -> None:
+        """Have every retained topic sent again."""
+        self._due |= dict.fromkeys(topic for topic in self._retained if topic not in self._held_topics)
+
     def take(self) -> Message | None:
         """Remove and return what is to be sent now: states before events, each in its order; None: nothing yet."""
         topic = next(iter(self._due), None)
@@ -127,7 +131,8 @@ class Outbox:
         self._events.extendleft(message for message in reversed(self._sent.values()) if not message.retain)
         self._sent.clear()
         self._is_broker_well = False
-        self._due = dict.fromkeys(topic for topic in self._retained if topic not in self._held_topics)
+        self._due.clear()
+        self.repeat()
         if not (self._due or self._events):
             self._take_back()
         self._shorten()

@@ -108,6 +108,14 @@ def mqtt_messages(item: Activity | Event, root: str, to_unix: ToUnixTime) -> lis
     ]
 
 
+def mqtt_removals(wearer: str, root: str) -> list[Message]:
+    """Return the MQTT messages that remove what is retained of a wearer below the topic `root`."""
+    return [
+        Message(f"{root}/{wearer}/{suffix}", b"", retain=True)
+        for suffix in ("activity/attributes", "activity")
+    ]
+
+
 def json_line(item: Activity | Event, to_unix: ToUnixTime) -> str:
     """Return the item as one line of JSON, ending in a newline."""
     payload: dict[str, Any]
@@ -139,3 +147,7 @@ class StateFilter:
             return False
         self._published[activity.wearer] = (activity.state, now)
         return True
+
+    def forget(self, wearer: str) -> None:
+        """Let the wearer's next state through, whatever it is."""
+        self._published.pop(wearer, None)

@@ -15,7 +15,7 @@ from functools import partial
 
 import msgspec
 
-from edgehar.brokers.mqtt import Connection, Tls
+from edgehar.brokers.mqtt import Connection, Received, Tls
 from edgehar.brokers.mqtt_client import VERSION_NAMES, Version, new_client
 from edgehar.brokers.mqtt_errors import OversizeError, VersionError
 from edgehar.brokers.mqtt_text import LONGEST_TEXT, check_topic
@@ -116,9 +116,9 @@ class SensorLoggerMqtt:
             staying.cancel()
             await connection.disconnect(GOODBYE_S)
 
-    def _take(self, receiver: PushReceiver, payload: bytes) -> None:
+    def _take(self, receiver: PushReceiver, message: Received) -> None:
         try:
-            push = read_push(payload)
+            push = read_push(message.payload)
         except FrameError as error:
             self.link.damaged += 1
             _LOGGER.debug("topic %s: %s", self.topic, error)
