@@ -278,3 +278,31 @@ def test_what_no_worn_sensor_can_tell_is_a_warning_and_alone_an_error(
     assert not caplog.messages
     with pytest.raises(ConfigError, match=f"^{never}; name something else, or wear another sensor$"):
         pipeline(["trouser_pocket"], ["falling"])
+
+
+def test_what_can_be_told_is_what_a_worn_sensor_can_and_what_shall_be() -> None:
+    everything = pipeline(told=()).told
+    assert {"walking", "stairs_up", "on_foot", "stairs", "still"} <= set(everything)
+    assert "clapping" not in everything  # no pocket can tell
+    assert pipeline(told=("still", "walking")).told == ("walking", "still")
+
+
+def test_another_operating_point_holds_from_then_on_and_ends_nothing() -> None:
+    items = list(Simulator(placements=["trouser_pocket"], script=[("walking", 60.0)], seed=2).packets())
+    half = len(items) // 2
+    fed = pipeline(told=())
+    before = [event for item in items[:half] for event in fed.push(*item) if isinstance(event, Event)]
+    fed.choose(replace(load(find("imu_tcn")).spec.decision, operating_point="quiet"))
+    after = [answer for item in items[half:] for answer in fed.push(*item)]
+    assert [(event.kind, event.label) for event in before][-1] == ("activity_started", "walking")
+    assert {answer.state for answer in after if isinstance(answer, Activity)} == {"walking"}
+    assert not [answer for answer in after if isinstance(answer, Event)]
+
+
+def test_what_begins_after_a_quieter_point_was_chosen_is_told_as_if_it_had_been_so_from_the_start() -> None:
+    items = list(Simulator(placements=["trouser_pocket"], script=SCRIPT, seed=2).packets())
+    quiet = replace(load(find("imu_tcn")).spec.decision, operating_point="quiet", threshold=0.999)
+    recognizer = load(find("imu_tcn"))
+    fed, other = pipeline(told=()), Pipeline("w", [Stream("trouser_pocket")], recognizer, quiet)
+    fed.choose(quiet)
+    assert [fed.push(*item) for item in items] == [other.push(*item) for item in items]

@@ -13,6 +13,7 @@ from edgehar.daemon.wiring import SharedLinks, make_sources
 from edgehar.errors import ModelError
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.loop import Pipeline
+from edgehar.pipeline.operating_points import Point
 from edgehar.pipeline.reasons import ENDED, STOPPED
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.sources import Source
@@ -53,7 +54,11 @@ class WearerFeed:
         self.id = wearer.id
         self.sources, streams, self.epoch = make_sources(wearer, shared or SharedLinks())
         self.placements = [stream.placement for stream in streams]
-        self._live = wearer.replay is None
+        self.is_live = wearer.replay is None
+        """No recording."""
+        self.stop_reason = STOPPED
+        """In words, why it is stopped, if it is."""
+        self._recognizer, self._settings = recognizer, settings
         try:
             self.pipeline = Pipeline(wearer.id, streams, recognizer, settings, epoch=self.epoch, told=told)
         except ModelError as error:
@@ -64,6 +69,12 @@ class WearerFeed:
         self._over: str | None = None
         self._last: Activity | None = None
         self._publish: Publish = _nowhere
+
+    def choose(self, point: Point) -> None:
+        """Tell by another operating point from now on; ConfigError if the model has none such."""
+        self._recognizer.spec.check_point(point)
+        self._settings = replace(self._settings, operating_point=point)
+        self.pipeline.choose(self._settings)
 
     @property
     def is_up(self) -> bool:
@@ -101,6 +112,12 @@ class WearerFeed:
         lacks = last is not None and (place in last.excluded_sensors or last.coverage < self._min_coverage)
         return "too few of its samples come" if lacks and now - since > SETTLED_S else None
 
+    @property
+    def batteries(self) -> list[str]:
+        """Placements of the sensors that have told their charge."""
+        sensors = self.health()["sensors"]
+        return [place for place in self.placements if sensors[place]["battery"] is not None]
+
     def health(self) -> dict[str, Any]:
         """Return counters of the wearer, and of each sensor by its placement."""
         intakes = self.pipeline.intakes
@@ -123,10 +140,10 @@ class WearerFeed:
             on_state: Called when `is_up` may have changed.
             tap: Takes all that the pipeline takes, for a recording.
         """
-        self._publish = publish if self._live else self._dated(publish)
+        self._publish = publish if self.is_live else self._dated(publish)
         try:
             async with asyncio.TaskGroup() as tasks:
-                ticking = tasks.create_task(self._tick(tap), name=f"{self.id} tick") if self._live else None
+                ticking = tasks.create_task(self._tick(tap), name=f"{self.id} tick") if self.is_live else None
                 async with asyncio.TaskGroup() as sources:
                     for i, source in enumerate(self.sources):
                         name = f"{self.id}/{self.placements[i]}" if len(self.sources) > 1 else self.id
@@ -134,13 +151,13 @@ class WearerFeed:
                 if ticking:
                     ticking.cancel()
         except asyncio.CancelledError:
-            self._close(STOPPED, on_state)
+            self._close(self.stop_reason, on_state)
             raise
         self._close(ENDED, on_state)
 
     def _close(self, reason: str, on_state: Callable[[], None]) -> None:
         """Leave nothing standing that nobody will renew: what runs ends, and nobody is heard."""
-        if self._live:
+        if self.is_live:
             self._tell(self.pipeline.push(time.monotonic(), 0, b""))
         self._tell(self.pipeline.finish(reason))
         self._up_since = [None] * len(self.sources)

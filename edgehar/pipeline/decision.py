@@ -100,6 +100,11 @@ class Decision:
         if self._falls:
             self._falls.reset()
 
+    def tell_by(self, telling: Telling, settings: Settings) -> None:
+        """Choose by another `telling` of the same nodes from now on; what is told goes on until it chooses otherwise."""
+        self._telling = telling
+        self._reasons = Reasons(settings, self._placements, telling)
+
     def excuse(self, t: float) -> None:
         """Hold the state over the windows until `t`, s, that bring nothing: it came, and cannot be read."""
         self._signal.excuse(t)

@@ -8,12 +8,14 @@ the same bytes give the same answers to the bit. `advance(t)` says that stream t
 
 import logging
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 
 from edgehar.errors import ConfigError
 from edgehar.pipeline.decision import Decision
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.intake import Intake
 from edgehar.pipeline.label_tree import LabelTree
+from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.reasons import ENDED
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.resample import Grid
@@ -50,7 +52,8 @@ class Pipeline:
         tree = LabelTree(spec.labels, spec.tree)
         slots = recognizer.slots([stream.placement for stream in streams])
         worn = [i for i, placement in enumerate(slots) if placement is not None]
-        _check_tellable(wearer, told, [slots[i] or "" for i in worn], tree, spec.offered(worn))
+        can = {tree.labels[i] for i in spec.offered(worn)}
+        _check_tellable(wearer, told, [slots[i] or "" for i in worn], tree, can)
         self.intakes = [Intake(stream, wearer) for stream in streams]
         silence_s = settings.no_signal_after_s + (spec.window + 2 * spec.hop) / spec.rate_hz
         self.grid = Grid(slots, spec.rate_hz, spec.hop, quiet_s=max(60.0, 2 * silence_s))
@@ -59,9 +62,13 @@ class Pipeline:
         self._windows = Windows(spec.window, worn, settings.min_coverage)
         self._t = 0.0
         self._recognizer = recognizer
+        self._new_telling = partial(_new_telling, spec, tree, told, slots)
+        telling = self._new_telling(settings)
+        self.told = tuple(node for node in tree.nodes if node in telling and can & {*tree.leaves(node)})
+        """Labels, then kinds of labels, that the worn sensors can tell and that shall be told."""
         self._decision = Decision(
             wearer,
-            Telling(tree, settings, told, spec.thresholds(slots, settings.operating_point)),
+            telling,
             spec.window / spec.rate_hz,
             spec.hop / spec.rate_hz,
             settings,
@@ -87,6 +94,10 @@ class Pipeline:
         self.grid.expect(intake.placement, intake.bundle_s)
         return self._judge(blocks) if blocks else []
 
+    def choose(self, settings: Settings) -> None:
+        """Tell by the thresholds of other settings from now on; nothing else of them is used."""
+        self._decision.tell_by(self._new_telling(settings), settings)
+
     def advance(self, t: float) -> list[Activity | Event]:
         """Let stream time reach `t`, s: silence becomes windows without coverage."""
         return self._judge(self.grid.advance(t))
@@ -106,12 +117,18 @@ class Pipeline:
         ]
 
 
+def _new_telling(
+    spec: ModelSpec, tree: LabelTree, told: Collection[str], slots: Sequence[str | None], settings: Settings
+) -> Telling:
+    """Make what chooses with the thresholds of the settings and their operating point."""
+    return Telling(tree, settings, told, spec.thresholds(slots, settings.operating_point))
+
+
 def _check_tellable(
-    wearer: str, told: Collection[str], placements: Sequence[str], tree: LabelTree, offered: Collection[int]
+    wearer: str, told: Collection[str], placements: Sequence[str], tree: LabelTree, can: Collection[str]
 ) -> None:
     """Warn of labels that no worn sensor can tell, as nobody would wait for them; ConfigError if there are no others."""
-    can = {tree.labels[i] for i in offered}
-    never = [name for name in told if name in tree.nodes and not can & {*tree.leaves(name)}]
+    never = [name for name in told if name in tree.nodes and not {*can} & {*tree.leaves(name)}]
     if not never:
         return
     problem = (

@@ -10,6 +10,8 @@ from edgehar.types import NO_SIGNAL, OTHER, STANDARD_GRAVITY, Prediction
 
 STOPPED = "edgehar was stopped."
 ENDED = "The recording has ended."
+PAUSED = "Paused by a request."
+BEGUN_ANEW = "Begun anew by a request."
 """Why nothing is judged any more."""
 
 

@@ -1,0 +1,102 @@
+"""One wearer while the daemon runs: paused, begun anew, or with another operating point.
+
+What is begun anew opens its links again and knows nothing of before; another operating point changes only how sure
+an answer must be, and what is told goes on. A recording can be none of these: it would begin from its start.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from edgehar.daemon.wearer import Publish, WearerFeed
+from edgehar.errors import ConfigError
+from edgehar.pipeline.operating_points import Point
+from edgehar.pipeline.reasons import BEGUN_ANEW, PAUSED
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class WearerControl:
+    """A wearer's feed, and a new one in its place when it is begun anew."""
+
+    def __init__(self, make: Callable[[Point], WearerFeed], point: Point) -> None:
+        """Make the feed, for an operating point; OperatorError as of `WearerFeed`."""
+        self._make = make
+        self.point = point
+        self.feed = make(point)
+        self.is_paused = False
+        self._resumed = asyncio.Event()
+        self._resumed.set()
+        self._resuming: asyncio.TimerHandle | None = None
+        self._feeding: asyncio.Task[None] | None = None
+
+    @property
+    def id(self) -> str:
+        """The wearer's id."""
+        return self.feed.id
+
+    def problems(self, now: float) -> dict[str, str]:
+        """Say what is wrong with each sensor, as `WearerFeed.problems` does; while paused, that."""
+        return dict.fromkeys(self.feed.placements, "paused") if self.is_paused else self.feed.problems(now)
+
+    async def run(self, publish: Publish, on_state: Callable[[], None]) -> None:
+        """Run the feed, as `WearerFeed.run` does, and every one that takes its place."""
+        try:
+            while True:
+                await self._resumed.wait()
+                self._feeding = asyncio.create_task(self.feed.run(publish, on_state), name=self.id)
+                await asyncio.wait([self._feeding])
+                if not self._feeding.cancelled():
+                    return self._feeding.result()
+                self.feed = self._make(self.point)
+        finally:
+            if self._resuming:
+                self._resuming.cancel()
+            if self._feeding and not self._feeding.done():
+                self._feeding.cancel()
+                await asyncio.wait([self._feeding])
+
+    def pause(self, for_s: float | None = None) -> None:
+        """Close the wearer's links and answer nothing, for `for_s` seconds or until `resume`."""
+        self._check_live("paused")
+        if self._resuming:
+            self._resuming.cancel()
+        self._resuming = None if for_s is None else asyncio.get_running_loop().call_later(for_s, self.resume)
+        if self.is_paused:
+            return
+        self.is_paused = True
+        self._resumed.clear()
+        self._stop(PAUSED)
+        _LOGGER.info("%s: paused%s", self.id, "" if for_s is None else f" for {for_s:g} s")
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self._resuming:
+            self._resuming.cancel()
+        self._resuming = None
+        if self.is_paused:
+            self.is_paused = False
+            self._resumed.set()
+            _LOGGER.info("%s: goes on after a pause", self.id)
+
+    def begin_anew(self) -> None:
+        """Forget all that was learnt of the sensors and of what is done; not while paused, when nothing is known."""
+        self._check_live("begun anew")
+        if not self.is_paused:
+            self._stop(BEGUN_ANEW)
+            _LOGGER.info("%s: begins anew", self.id)
+
+    def choose(self, point: Point) -> None:
+        """Tell by another operating point from now on; ConfigError if the model has none such."""
+        self.feed.choose(point)
+        self.point = point
+        _LOGGER.info("%s: operating point %s", self.id, point)
+
+    def _stop(self, reason: str) -> None:
+        self.feed.stop_reason = reason
+        if self._feeding:
+            self._feeding.cancel()
+
+    def _check_live(self, what: str) -> None:
+        if not self.feed.is_live:
+            raise ConfigError(f"{self.id} is a recording, which cannot be {what}")
