@@ -210,6 +210,14 @@ port = "/dev/ttyACM0"
         pytest.param(GOOD + '[wearer.replay]\npath = "x.ehr"\n', "or one of", id="two kinds of source"),
         pytest.param(GOOD + GOOD[GOOD.index("[[wearer]]") :], "two wearers are called `anna`", id="same id"),
         pytest.param(
+            GOOD.replace('"anna"', '"request"'), "requests have the topic `request`", id="id of a topic"
+        ),
+        pytest.param(
+            '[homeassistant]\n[[wearer]]\nid = "a"\nsimulator = { placements = ["wrist"] }\n',
+            "edgehar.toml:1: [homeassistant] needs the broker that Home Assistant reads: give it as [mqtt]",
+            id="home without broker",
+        ),
+        pytest.param(
             GOOD + '[[wearer.serial]]\nplacement = "chest"\nport = "/dev/ttyACM0"\n',
             "named by two sensors",
             id="same port",

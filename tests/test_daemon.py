@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -88,10 +89,17 @@ def expected_events(recording: Path) -> list[tuple[str, str]]:
     return [(answer.id, answer.kind) for answer in answers if isinstance(answer, Event)]
 
 
-def start(config: Path, *more: str, program: tuple[str, str] = ("-m", "edgehar")) -> subprocess.Popen[str]:
-    """Start a daemon; `finished` waits for it and closes its pipes."""
+def start(
+    config: Path,
+    *more: str,
+    program: tuple[str, str] = ("-m", "edgehar"),
+    terminal: int | None = None,
+) -> subprocess.Popen[str]:
+    """Start a daemon; `finished` waits for it and closes its pipes. Without a `terminal` it has none, as a service."""
+    setsid = ["setsid"] if terminal is None else ["setsid", "--ctty"]
     return subprocess.Popen(
-        [sys.executable, *program, "run", "--config", str(config), *more],
+        [*setsid, sys.executable, *program, "run", "--config", str(config), *more],
+        stdin=terminal,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -139,16 +147,25 @@ async def test_a_killed_broker_costs_no_event_and_gets_its_states_back(
     assert events[0]["started_at"].startswith("2023-11-14T22:13")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("has_terminal", [False, True], ids=["stopped service", "closed terminal"])
 async def test_a_stop_and_a_closed_terminal_are_a_clean_end(
-    tmp_path: Path, recording: Path, broker: Mosquitto, number: signal.Signals
+    tmp_path: Path,
+    recording: Path,
+    broker: Mosquitto,
+    has_terminal: bool,  # noqa: FBT001
 ) -> None:
     # What runs is ended, nobody is said to be heard, and the exit code is a success.
     listener = Listener(broker.port)
-    daemon = start(configuration(tmp_path, recording, broker.port, speed=4))
+    window, terminal = os.openpty()
+    daemon = start(
+        configuration(tmp_path, recording, broker.port, speed=4), terminal=terminal if has_terminal else None
+    )
+    os.close(terminal)
     try:
         await listener.until(lambda: bool(listener.on("edgehar/gw/anna/event")))
-        daemon.send_signal(number)
+        if not has_terminal:
+            daemon.terminate()
+        os.close(window)
         await listener.until(lambda: listener.on("edgehar/gw/status")[-1:] == ["offline"])
         kinds = [json.loads(event)["event_type"] for event in listener.on("edgehar/gw/anna/event")]
         assert kinds == ["activity_started", "activity_ended"] * (len(kinds) // 2)
@@ -161,6 +178,38 @@ async def test_a_stop_and_a_closed_terminal_are_a_clean_end(
         daemon.kill()
         listener.close()
     assert daemon.returncode == 0
+
+
+async def test_a_service_reads_its_configuration_again_at_sighup(tmp_path: Path, broker: Mosquitto) -> None:
+    listener, path = Listener(broker.port), tmp_path / "edgehar.toml"
+
+    def write(*wearers: str) -> None:
+        simulated = "".join(
+            f'[[wearer]]\nid = "{name}"\n[wearer.simulator]\nplacements = ["wrist"]\n' for name in wearers
+        )
+        mqtt = f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n'
+        path.write_text(f'[gateway]\nid = "gw"\n{mqtt}{simulated}')
+
+    write("anna")
+    daemon = start(path)
+    try:
+        await listener.until(lambda: listener.on("edgehar/gw/anna/status")[-1:] == ["online"])
+        write("ben", "anna")
+        daemon.send_signal(signal.SIGHUP)
+        await listener.until(lambda: listener.on("edgehar/gw/ben/status")[-1:] == ["online"])
+        path.write_text("[[wearer]]\n")
+        daemon.send_signal(signal.SIGHUP)
+        listener.publish("edgehar/gw/request/reload", "{}")
+        await listener.until(lambda: bool(listener.on("edgehar/gw/response/reload")))
+        daemon.terminate()
+        _, errors = await finished(daemon)
+    finally:
+        daemon.kill()
+        listener.close()
+    assert daemon.returncode == 0
+    assert "edgehar.toml:1" in listener.on("edgehar/gw/response/reload")[0]
+    assert f"all goes on as it was: {path}:1" in errors
+    assert "wearers that begin: 1, that are gone: 0, that go on: 1" in errors
 
 
 async def test_a_phone_that_sends_nothing_of_use_is_online_and_said_to_be_wrong(

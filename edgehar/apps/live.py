@@ -1,6 +1,6 @@
 """`edgehar run` on a terminal: the daemon, and a live page of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
@@ -9,9 +9,18 @@ from edgehar.config.schema import Config
 from edgehar.daemon.run import Daemon
 
 
-async def run_on_terminal(config: Config) -> None:
-    """Run `edgehar run` on the terminal that is stdout, until cancelled, or the end of the last replay."""
-    daemon = Daemon(config)
+async def run_on_terminal(config: Config, reread: Callable[[], Config]) -> None:
+    """Run `edgehar run` on the terminal that is stdout, until cancelled, or the end of the last replay.
+
+    `reread` is as in `Daemon`.
+    """
+    following: Config | None = config
+    while following:
+        following = await _run(following, reread)
+
+
+async def _run(config: Config, reread: Callable[[], Config]) -> Config | None:
+    daemon = Daemon(config, reread=reread)
 
     def footer() -> Sequence[str]:
         broker = config.mqtt
@@ -19,4 +28,4 @@ async def run_on_terminal(config: Config) -> None:
         return (f"publishes to {where}", "Ctrl-C ends it")
 
     screen = Screen(Console(), daemon, title=f"edgehar run: {config.gateway.id}", footer=footer)
-    await run_on_screen(daemon, screen)
+    return await run_on_screen(daemon, screen)

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
+from edgehar.config.schema import Config
 from edgehar.daemon.run import Daemon
 from edgehar.types import Activity, Event
 
@@ -121,18 +122,21 @@ class Screen:
         now = time.monotonic()
         wearers = [
             Group(
-                _state(feed.id, self._activities.get(feed.id)),
-                *(Text(f"{place}: {problem}", "yellow") for place, problem in feed.problems(now).items()),
+                _state(control.id, self._activities.get(control.id)),
+                *(Text(f"{place}: {problem}", "yellow") for place, problem in control.problems(now).items()),
             )
-            for feed in self._daemon.feeds
+            for control in self._daemon.controls
         ]
         if self._truth:
             wearers.append(Group(Text(f"(the simulated wearer is really: {self._truth()})", "dim")))
         return [*wearers]
 
 
-async def run_on_screen(daemon: Daemon, screen: Screen, seconds: float | None = None) -> None:
-    """Run a daemon, its answers on a screen, until its end, until `seconds` are over, or until cancelled."""
+async def run_on_screen(daemon: Daemon, screen: Screen, seconds: float | None = None) -> Config | None:
+    """Run a daemon, its answers on a screen, until its end, until `seconds` are over, or until cancelled.
+
+    Return as `Daemon.run` does.
+    """
     daemon.publishers.append(screen)
     running = asyncio.create_task(daemon.run())
     try:
@@ -143,6 +147,7 @@ async def run_on_screen(daemon: Daemon, screen: Screen, seconds: float | None = 
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
+    return None if running.cancelled() else running.result()
 
 
 def _state(wearer: str, activity: Activity | None) -> RenderableType:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -82,9 +83,10 @@ def run(
         if sys.stdout.isatty() and not stdout:
             from edgehar.apps.live import run_on_terminal
 
-            run_to_end(run_on_terminal(loaded))
+            run_to_end(run_on_terminal(loaded, partial(load, config)))
         else:
-            run_to_end(run_daemon(loaded, stdout=sys.stdout if stdout else None))
+            out = sys.stdout if stdout else None
+            run_to_end(run_daemon(loaded, out, reread=partial(load, config)))
 
 
 @app.command()

@@ -22,6 +22,9 @@ T = TypeVar("T")
 _LONGEST_PREFIX = LONGEST_TEXT - 500
 """Bytes of a prefix behind which gateway, wearer and the rest of a topic find room."""
 
+TOPICS_OF_REQUESTS = ("request", "response")
+"""What stands behind the gateway in topics beside the wearers, and has topics below it."""
+
 Complaint = tuple[str, str]
 """Path of the key or table, and the sentence."""
 
@@ -38,6 +41,8 @@ def complaints(config: Config) -> Iterator[Complaint]:
         phones += _numbered(f"{at}.phone", wearer.phone)
     if config.mqtt:
         yield from _of_mqtt(config.mqtt)
+    elif config.homeassistant:
+        yield "homeassistant", "[homeassistant] needs the broker that Home Assistant reads: give it as [mqtt]"
     yield from _of_serial(serial)
     yield from _of_bluetooth(ble)
     yield from _of_phones(phones, config.mqtt)
@@ -45,6 +50,8 @@ def complaints(config: Config) -> Iterator[Complaint]:
 
 def _of_wearer(at: str, wearer: Wearer) -> Iterator[Complaint]:
     worn = bool(wearer.serial or wearer.ble or wearer.phone)
+    if wearer.id in TOPICS_OF_REQUESTS:
+        yield f"{at}.id", f"requests have the topic `{wearer.id}`; give the wearer another id"
     sources = sum([worn, wearer.replay is not None, wearer.simulator is not None])
     if not sources:
         tables = "([[wearer.serial]], [[wearer.ble]], [[wearer.phone]]) or one of [wearer.replay] and [wearer.simulator]"

@@ -34,6 +34,7 @@ Name = Annotated[
     str, Meta(pattern=_NAME, description="Letters, digits, `_` and `-`: it becomes part of a topic.")
 ]
 Filled = Annotated[str, Meta(min_length=1)]
+TopicStart = Annotated[str, Meta(pattern=_TOPIC)]
 
 
 def _gateway_id() -> str:
@@ -92,6 +93,14 @@ class Mqtt(Struct, frozen=True, forbid_unknown_fields=True):
             description="Events kept while the broker is away; then the oldest is dropped.",
         ),
     ] = 1000
+
+
+class HomeAssistant(Struct, frozen=True, forbid_unknown_fields=True):
+    """Devices that show up in Home Assistant by themselves; needs [mqtt], and its MQTT integration at the same broker."""
+
+    prefix: Annotated[TopicStart, Meta(description="The discovery prefix of its MQTT integration.")] = (
+        "homeassistant"
+    )
 
 
 class Bluetooth(Struct, frozen=True, forbid_unknown_fields=True):
@@ -236,6 +245,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     wearer: Annotated[list[Wearer], Meta(min_length=1, description="Who is watched.")]
     gateway: Gateway = field(default_factory=Gateway)
     mqtt: Annotated[Mqtt | None, Meta(description="Without it nothing is published but --stdout.")] = None
+    homeassistant: Annotated[
+        HomeAssistant | None, Meta(description="Present, even empty: wearers are devices in Home Assistant.")
+    ] = None
     bluetooth: Bluetooth = field(default_factory=Bluetooth)
     model: Model = field(default_factory=Model)
     decision: Annotated[

@@ -5,12 +5,12 @@ pipeline at once, so there is no queue between a sensor and its answer that coul
 """
 
 import asyncio
-import hashlib
 import logging
+import os
 import resource
+import signal
 import time
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,13 +19,17 @@ from msgspec.structs import replace
 
 from edgehar import __version__
 from edgehar.config.read import broker_password, decision_settings, model_pair, withheld_credential
-from edgehar.config.schema import Config
+from edgehar.config.schema import Config, Wearer
 from edgehar.daemon import systemd
+from edgehar.daemon.announcement import Announcement
+from edgehar.daemon.control import WearerControl
+from edgehar.daemon.requests import Requests
 from edgehar.daemon.wearer import WearerFeed
 from edgehar.daemon.wiring import describe_sensors, make_shared_links, make_tls
-from edgehar.errors import EdgeharError, about
+from edgehar.errors import ConfigError, EdgeharError, OperatorError, about
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.label_tree import LabelTree
+from edgehar.pipeline.operating_points import Point
 from edgehar.pipeline.telling import check_told
 from edgehar.publishers import Publisher
 from edgehar.publishers.jsonl import JsonLines
@@ -51,7 +55,12 @@ class Daemon:
     """All wearers of one configuration and everybody who is told about them."""
 
     def __init__(
-        self, config: Config, publishers: Sequence[Publisher] = (), *, drain_s: float = DRAIN_S
+        self,
+        config: Config,
+        publishers: Sequence[Publisher] = (),
+        *,
+        drain_s: float = DRAIN_S,
+        reread: Callable[[], Config] | None = None,
     ) -> None:
         """Load the model and open nothing yet; OperatorError says what does not fit.
 
@@ -59,8 +68,9 @@ class Daemon:
             config: What `edgehar.toml` says.
             publishers: Take every answer, beside the configured broker.
             drain_s: A replay that ended waits for so long for the broker to take its events, s.
+            reread: Returns what `edgehar.toml` says by then; None: it is never read again.
         """
-        self._config = config
+        self._config, self._reread = config, reread
         pair = model_pair(config)
         with about("model.path"):
             settings = decision_settings(config, manifest.read(pair).decision)
@@ -70,50 +80,142 @@ class Daemon:
         tree = LabelTree(self.recognizer.spec.labels, self.recognizer.spec.tree)
         with about("model.labels"):
             check_told(tree, config.model.labels)
-        shared = make_shared_links(config)
-        self.feeds: list[WearerFeed] = []
-        for i, wearer in enumerate(config.wearer):
-            with about(f"wearer[{i}].labels"):
-                check_told(tree, wearer.labels)
-            chosen = replace(settings, operating_point=wearer.operating_point or settings.operating_point)
-            with about(f"wearer[{i}].operating_point"):
-                self.recognizer.spec.check_point(chosen.operating_point)
-            with about(f"wearer[{i}]"):
-                told = wearer.labels or config.model.labels
-                self.feeds.append(WearerFeed(wearer, self.recognizer, chosen, shared, told=told))
+        self._shared, self._settings = make_shared_links(config), settings
+        self.controls = [self._new_control(i, wearer, config) for i, wearer in enumerate(config.wearer)]
         self.mqtt = make_mqtt(config)
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
+        self._announcement: Announcement | None = None
+        if self.mqtt:
+            self._announcement = Announcement(self.mqtt, config, self.recognizer.spec)
+            Requests(self.mqtt, lambda: self.controls, self.reload, self._update)
         self._drain_s = drain_s
         self._started = time.monotonic()
-        self._sensor_states: dict[str, bytes] = {}
-        """JSON that the broker was last told, by wearer."""
+        self._feeding: asyncio.TaskGroup | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._next: Config | None = None
 
-    async def run(self) -> None:
+    @property
+    def feeds(self) -> list[WearerFeed]:
+        """The wearers' feeds of now."""
+        return [control.feed for control in self.controls]
+
+    def _new_control(self, i: int, wearer: Wearer, config: Config) -> WearerControl:
+        """Make what runs the i-th wearer; OperatorError says what does not fit."""
+        spec = self.recognizer.spec
+        with about(f"wearer[{i}].labels"):
+            check_told(LabelTree(spec.labels, spec.tree), wearer.labels)
+        point = wearer.operating_point or self._settings.operating_point
+        with about(f"wearer[{i}].operating_point"):
+            spec.check_point(point)
+
+        def make(point: Point) -> WearerFeed:
+            settings = replace(self._settings, operating_point=point)
+            told = wearer.labels or config.model.labels
+            return WearerFeed(wearer, self.recognizer, settings, self._shared, told=told)
+
+        with about(f"wearer[{i}]"):
+            return WearerControl(make, point)
+
+    async def run(self) -> Config | None:
         """Work until cancelled, or until every source came to its own end (replays do).
 
-        EdgeharError if a replay's events could not be told to the broker.
+        Return a new configuration that only another daemon can take, if there is one by then. EdgeharError if a
+        replay's events could not be told to the broker.
         """
         reached = True
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._watch(), name="watch")]
             self._log_start()
             if self.mqtt:
-                self._describe(self.mqtt)
+                self._describe()
                 background.append(tasks.create_task(self.mqtt.run(), name="mqtt"))
             try:
-                async with asyncio.TaskGroup() as feeding:
-                    for feed in self.feeds:
-                        changed = partial(self._announce, feed)
-                        feeding.create_task(feed.run(self._publish, changed), name=feed.id)
-                if self.mqtt:
+                async with asyncio.TaskGroup() as self._feeding:
+                    for control in self.controls:
+                        self._start(control)
+                self._feeding = None
+                if self.mqtt and self._next is None:
                     reached = await self.mqtt.drained(self._drain_s)
             finally:
-                systemd.notify("STOPPING=1")
-                self._tell_problems()
+                if self._next is None:
+                    systemd.notify("STOPPING=1")
+                self._update()
                 for task in background:
                     task.cancel()
         if not reached:
             raise EdgeharError("the replay ended, but the MQTT broker did not take all of its events")
+        return self._next
+
+    def reload(self) -> None:
+        """Read the configuration again and go by it: wearers that are as they were go on untouched.
+
+        OperatorError if it cannot be used; then nothing has changed.
+        """
+        if self._reread is None or self._feeding is None:
+            raise ConfigError("there is no file to read again, or all is about to end")
+        config, now = self._reread(), self._config
+        ours = replace(config, wearer=now.wearer)
+        needs_radio = any(wearer.ble for wearer in config.wearer) and self._shared.radio is None
+        if ours != now or needs_radio:
+            check(config)
+            self._next = config
+            _LOGGER.info("the configuration has changed: all begins anew")
+            for task in self._tasks.values():
+                task.cancel()
+            return
+        before = {
+            wearer.id: (wearer, control) for wearer, control in zip(now.wearer, self.controls, strict=True)
+        }
+        controls, begun = [], []
+        for i, wearer in enumerate(config.wearer):
+            old, control = before.get(wearer.id, (None, None))
+            if control is None or old != wearer:
+                control = self._new_control(i, wearer, config)
+                begun.append(control)
+            controls.append(control)
+        gone = [id_ for id_ in before if all(wearer.id != id_ for wearer in config.wearer)]
+        self._config, self.controls = config, controls
+        for id_ in gone:
+            self._leave(id_)
+        for control in begun:
+            self._start(control, after=self._tasks.get(control.id))
+        self._describe()
+        _LOGGER.info(
+            "the configuration was read again; wearers that begin: %d, that are gone: %d, that go on: %d",
+            len(begun),
+            len(gone),
+            len(controls) - len(begun),
+        )
+
+    def hang_up(self) -> None:
+        """Read the configuration again, as `reload` does; what is wrong with it is a warning."""
+        try:
+            self.reload()
+        except OperatorError as error:
+            _LOGGER.warning("all goes on as it was: %s", error)
+
+    def _start(self, control: WearerControl, after: asyncio.Task[None] | None = None) -> None:
+        """Run a wearer, once a task that must not run beside it has ended."""
+
+        async def run() -> None:
+            if after:
+                after.cancel()
+                await asyncio.wait([after])
+            await control.run(self._publish, self._update)
+
+        assert self._feeding is not None
+        self._tasks[control.id] = self._feeding.create_task(run(), name=control.id)
+
+    def _leave(self, wearer: str) -> None:
+        """End a wearer who is no longer configured, and remove what is retained of them."""
+
+        def forget(_: object) -> None:
+            if self._announcement and all(control.id != wearer for control in self.controls):
+                self._announcement.forget(wearer)
+
+        task = self._tasks.pop(wearer)
+        task.add_done_callback(forget)
+        task.cancel()
 
     @property
     def broker(self) -> str:
@@ -124,9 +226,9 @@ class Daemon:
         """Say in words how it goes, and what is wrong with which sensor."""
         up, now = sum(feed.is_up for feed in self.feeds), time.monotonic()
         problems = [
-            f"{feed.id}/{placement}: {problem}"
-            for feed in self.feeds
-            for placement, problem in feed.problems(now).items()
+            f"{control.id}/{placement}: {problem}"
+            for control in self.controls
+            for placement, problem in control.problems(now).items()
         ]
         more = [f"{len(problems) - MOST_PROBLEMS} more problems"] if len(problems) > MOST_PROBLEMS else []
         heard = f"{up} of {len(self.feeds)} wearers heard, {self.broker}"
@@ -146,22 +248,12 @@ class Daemon:
         for publisher in self.publishers:
             publisher.push(item)
 
-    def _announce(self, feed: WearerFeed) -> None:
-        """Tell the broker whether a wearer is heard."""
-        if self.mqtt:
-            self.mqtt.retain(f"{feed.id}/status", "online" if feed.is_up else "offline")
-
-    def _tell_problems(self) -> None:
-        """Tell the broker what is wrong with each sensor, where that has changed."""
-        if self.mqtt is None:
-            return
-        now = time.monotonic()
-        for feed in self.feeds:
-            problems = feed.problems(now)
-            states = msgspec.json.encode({place: problems.get(place, "ok") for place in feed.placements})
-            if states != self._sensor_states.get(feed.id):
-                self._sensor_states[feed.id] = states
-                self.mqtt.retain(f"{feed.id}/status/attributes", states.decode())
+    def _update(self) -> None:
+        """Tell the broker what has changed of any wearer."""
+        if self._announcement:
+            now = time.monotonic()
+            for control in self.controls:
+                self._announcement.update(control, now)
 
     def _log_start(self) -> None:
         """Log what begins, a line for each fact."""
@@ -174,20 +266,11 @@ class Daemon:
         elif not self.publishers:
             _LOGGER.warning("nobody is told what is recognized: there is neither [mqtt] nor --stdout")
 
-    def _describe(self, mqtt: Mqtt) -> None:
-        spec = self.recognizer.spec
-        public = msgspec.json.encode(self._config)
-        description = {
-            "version": __version__,
-            "model": spec.id,
-            "model_sha256": spec.sha256,
-            "labels": list(spec.labels),
-            "wearers": {feed.id: list(feed.placements) for feed in self.feeds},
-            "config_sha256": hashlib.sha256(public).hexdigest(),
-        }
-        mqtt.retain("info", msgspec.json.encode(description).decode())
-        for feed in self.feeds:
-            self._announce(feed)
+    def _describe(self) -> None:
+        """Tell the broker what runs here."""
+        if self._announcement:
+            self._announcement.describe(self._config, self.controls)
+            self._update()
 
     async def _watch(self) -> None:
         """Feed systemd's watchdog from progress; tell what is wrong with a sensor, and publish health."""
@@ -199,7 +282,7 @@ class Daemon:
                 # A queue that was full just then must not cost the start.
                 taken = systemd.notify(*ready, "WATCHDOG=1", f"STATUS={self.status()}")
                 ready = [] if taken else ready
-            self._tell_problems()
+            self._update()
             is_due = now >= next_health or (is_first and all(feed.has_heard_all for feed in self.feeds))
             if self.mqtt and is_due:
                 self.mqtt.retain("health", msgspec.json.encode(self.health()).decode())
@@ -254,13 +337,34 @@ def check(config: Config) -> dict[str, Any]:
     }
 
 
-async def run(config: Config, stdout: TextIO | None = None, *, drain_s: float = DRAIN_S) -> None:
-    """Run `edgehar run` until cancelled, or the end of the last replay."""
-    if stdout is None:
-        await Daemon(config, drain_s=drain_s).run()
-        return
-    lines = JsonLines(stdout)
+def _has_terminal() -> bool:
+    """Tell whether a terminal can be closed on this process, which is what SIGHUP says then."""
     try:
-        await Daemon(config, [lines], drain_s=drain_s).run()
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+async def run(
+    config: Config,
+    stdout: TextIO | None = None,
+    *,
+    drain_s: float = DRAIN_S,
+    reread: Callable[[], Config] | None = None,
+) -> None:
+    """Run `edgehar run` until cancelled, or the end of the last replay; `reread` as in `Daemon`.
+
+    Without a terminal SIGHUP has it read again.
+    """
+    lines = JsonLines(stdout) if stdout else None
+    try:
+        following: Config | None = config
+        while following:
+            daemon = Daemon(following, [lines] if lines else [], drain_s=drain_s, reread=reread)
+            if reread and not _has_terminal():
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.hang_up)
+            following = await daemon.run()
     finally:
-        lines.close()
+        if lines:
+            lines.close()

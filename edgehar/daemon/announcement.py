@@ -1,0 +1,166 @@
+"""What a broker is told beside states and events: who is watched, how it goes with each, and who no longer is.
+
+    <root> = <prefix>/<gateway>                 payload                                           retained
+    <root>/info                                 JSON: version, model, labels, wearers              yes
+    <root>/<wearer>/status                      `online` or `offline`: is any sensor heard         yes
+    <root>/<wearer>/status/attributes           JSON: what is wrong with each sensor, or `ok`      yes
+    <root>/<wearer>/paused                      `ON` or `OFF`                                      yes
+    <root>/<wearer>/operating_point             its name                                           yes
+
+Only what has changed is sent. What a gateway of this name left behind for wearers that it no longer has is removed:
+the old `info`, which every connection hears before the new one takes its place, names them.
+"""
+
+import asyncio
+import hashlib
+import logging
+import random
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Struct
+
+from edgehar import __version__
+from edgehar.brokers.mqtt import Received
+from edgehar.config.schema import Config, Name, TopicStart
+from edgehar.daemon.control import WearerControl
+from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.operating_points import POINTS
+from edgehar.publishers.homeassistant import ONLINE, HomeAssistant, Person
+from edgehar.publishers.mqtt import Mqtt
+from edgehar.types import NO_SIGNAL, NOT_WORN, OTHER
+
+_LOGGER = logging.getLogger(__name__)
+
+GREETED_S = 5.0
+"""Home Assistant has begun to listen: within so long all is sent again, so that not all gateways answer at once, s."""
+
+
+class _Former(Struct, frozen=True):
+    """What counts of an `info` that a gateway of this name left."""
+
+    wearers: dict[Name, list[str]] = {}
+    homeassistant: TopicStart | None = None
+
+
+class Announcement:
+    """Tells one broker of the wearers of one daemon; call `update` when anything may have changed."""
+
+    def __init__(self, mqtt: Mqtt, config: Config, spec: ModelSpec) -> None:
+        self._mqtt, self._spec = mqtt, spec
+        self._parents = {child: kind for kind, children in spec.tree.items() for child in children}
+        self._told: dict[str, object] = {}
+        """By topic, or wearer's device, the last that was sent."""
+        self._wearers: set[str] = set()
+        self._greeting: asyncio.TimerHandle | None = None
+        self._home: HomeAssistant | None = None
+        self._prefix = config.homeassistant.prefix if config.homeassistant else None
+        mqtt.listen(f"{mqtt.root}/info", self._read_former)
+        if self._prefix:
+            self._home = self._new_home(self._prefix)
+            mqtt.listen(self._home.birth_topic, self._greet)
+
+    def describe(self, config: Config, controls: Iterable[WearerControl]) -> None:
+        """Tell what runs here."""
+        wearers = {control.id: control.feed.placements for control in controls}
+        self._wearers = set(wearers)
+        self._retain(
+            "info",
+            {
+                "version": __version__,
+                "model": self._spec.id,
+                "model_sha256": self._spec.sha256,
+                "labels": self._spec.labels,
+                "wearers": wearers,
+                "config_sha256": hashlib.sha256(msgspec.json.encode(config)).hexdigest(),
+                "homeassistant": self._prefix,
+            },
+        )
+        if self._home:
+            self._mqtt.send(self._home.gateway())
+
+    def update(self, control: WearerControl, now: float) -> None:
+        """Tell what has changed of a wearer; `now` is monotonic, s."""
+        feed, wearer = control.feed, control.id
+        if self._home:
+            person = self._person(control)
+            if self._told.get(f"{wearer}/config") != person:
+                self._told[f"{wearer}/config"] = person
+                self._mqtt.send(self._home.wearer(person))
+        problems = control.problems(now)
+        states = {place: problems.get(place, "ok") for place in feed.placements}
+        self._retain(f"{wearer}/status", "online" if feed.is_up else "offline")
+        self._retain(f"{wearer}/status/attributes", states)
+        self._retain(f"{wearer}/paused", "ON" if control.is_paused else "OFF")
+        self._retain(f"{wearer}/operating_point", control.point)
+
+    def forget(self, wearer: str) -> None:
+        """Remove all that is retained of a wearer."""
+        self._mqtt.forget(wearer)
+        for suffix in ("status", "status/attributes", "paused", "operating_point"):
+            self._mqtt.retain(f"{wearer}/{suffix}", "")
+            self._told.pop(f"{wearer}/{suffix}", None)
+        self._told.pop(f"{wearer}/config", None)
+        if self._home:
+            self._mqtt.send(self._home.forget(wearer))
+
+    def _retain(self, suffix: str, value: object) -> None:
+        if self._told.get(suffix) != value:
+            self._told[suffix] = value
+            payload = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            self._mqtt.retain(suffix, payload)
+
+    def _person(self, control: WearerControl) -> Person:
+        feed = control.feed
+        told = feed.pipeline.told
+        return Person(
+            id=control.id,
+            states=(*told, OTHER, NOT_WORN, NO_SIGNAL),
+            kinds={state: kind for state in told if (kind := self._kind(state, told)) != state},
+            placements=tuple(feed.placements),
+            batteries=tuple(feed.batteries),
+            points=POINTS if self._spec.operating_points else (),
+        )
+
+    def _kind(self, state: str, told: Iterable[str]) -> str:
+        """Return the coarsest that is told of what a state is a kind of."""
+        kind = above = state
+        while (parent := self._parents.get(above)) is not None:
+            above = parent
+            kind = above if above in told else kind
+        return kind
+
+    def _new_home(self, prefix: str) -> HomeAssistant:
+        mqtt = self._mqtt
+        return HomeAssistant(
+            prefix, mqtt.root, mqtt.client_id, model=self._spec.id, heartbeat_s=mqtt.heartbeat_s
+        )
+
+    def _greet(self, message: Received) -> None:
+        """Send all again when Home Assistant has begun to listen; it says so with a message that is not retained."""
+        if message.payload == ONLINE.encode() and not message.is_retained and self._greeting is None:
+            delay_s = random.uniform(0.0, GREETED_S)  # noqa: S311  # no secret
+            self._greeting = asyncio.get_running_loop().call_later(delay_s, self._repeat)
+
+    def _repeat(self) -> None:
+        self._greeting = None
+        self._mqtt.repeat()
+
+    def _read_former(self, message: Received) -> None:
+        """Remove what a gateway of this name left behind for wearers that it no longer has."""
+        if not message.is_retained or not message.payload:
+            return
+        try:
+            former = msgspec.json.decode(message.payload, type=_Former)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            _LOGGER.debug("%s: %s", message.topic, error)
+            return
+        gone = [wearer for wearer in former.wearers if wearer not in self._wearers]
+        for wearer in gone:
+            self.forget(wearer)
+        if former.homeassistant and former.homeassistant != self._prefix:
+            home = self._new_home(former.homeassistant)
+            for former_device in (*former.wearers, None):
+                self._mqtt.send(home.forget(former_device))
+        if gone:
+            _LOGGER.info("removed from the broker what was left of %s", ", ".join(gone))

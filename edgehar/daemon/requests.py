@@ -1,0 +1,142 @@
+"""What others may ask of the daemon over MQTT, and its answers.
+
+    <root>/request/<verb>           payload, JSON                                       what it does
+    pause                           {"wearer", "paused": true, "for_s": null}           closes the wearer's links, or opens them again
+    recalibrate                     {"wearer"}                                          forgets what was learnt of the sensors
+    sensitivity                     {"wearer", "operating_point"}                       chooses how sure an answer must be
+    reload                          {}                                                  reads the configuration again
+
+Without a wearer it is for all. The answer goes to <root>/response/<verb>, or where MQTT 5 says that the sender reads it:
+`{"status": "ok"}`, or `{"status": "error", "error": "..."}`, with the request's `transaction`, whatever that is.
+What was retained is nobody's wish of now, and is refused.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from edgehar.brokers.mqtt import Received
+from edgehar.config.schema import Name
+from edgehar.daemon.control import WearerControl
+from edgehar.errors import ConfigError, OperatorError, one_line
+from edgehar.pipeline.operating_points import Point
+from edgehar.publishers.mqtt import Mqtt
+from edgehar.validation import did_you_mean, shown
+from edgehar.warn_once import WarnOnce
+
+_LOGGER = logging.getLogger(__name__)
+
+LONGEST_PAUSE_S = 7 * 86_400
+
+
+class _Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    transaction: Any = None
+
+
+class Pause(_Request, frozen=True, kw_only=True):
+    """Stop watching, or go on."""
+
+    wearer: Name | None = None
+    paused: bool = True
+    for_s: Annotated[float, Meta(gt=0, le=LONGEST_PAUSE_S)] | None = None
+
+
+class Recalibrate(_Request, frozen=True, kw_only=True):
+    """Begin anew."""
+
+    wearer: Name | None = None
+
+
+class Sensitivity(_Request, frozen=True, kw_only=True):
+    """Choose an operating point."""
+
+    operating_point: Point
+    wearer: Name | None = None
+
+
+class Reload(_Request, frozen=True, kw_only=True):
+    """Read the configuration again."""
+
+
+VERBS: dict[str, type[_Request]] = {
+    "pause": Pause,
+    "recalibrate": Recalibrate,
+    "sensitivity": Sensitivity,
+    "reload": Reload,
+}
+
+
+class Requests:
+    """Does what is wearer for over one broker."""
+
+    def __init__(
+        self,
+        mqtt: Mqtt,
+        controls: Callable[[], Iterable[WearerControl]],
+        reload: Callable[[], None],
+        on_state: Callable[[], None],
+    ) -> None:
+        """Listen from the next connection on.
+
+        Args:
+            mqtt: Hears requests and carries answers.
+            controls: Returns the wearers of now.
+            reload: Reads the configuration again; OperatorError if it cannot be used.
+            on_state: Called when something was done.
+        """
+        self._mqtt, self._controls, self._reload, self._on_state = mqtt, controls, reload, on_state
+        self._warn = WarnOnce(_LOGGER, most=100)
+        mqtt.listen(f"{mqtt.root}/request/+", self.take)
+
+    def take(self, message: Received) -> None:
+        """Do what a message asks for, and answer it."""
+        verb = message.topic.rpartition("/")[2]
+        answer: dict[str, Any] = {"status": "ok"}
+        try:
+            request = _read(verb, message)
+            if request.transaction is not None:
+                answer["transaction"] = request.transaction
+            self._do(request)
+        except OperatorError as error:
+            answer |= {"status": "error", "error": one_line(str(error))}
+            self._warn((verb, str(error)), "%s: %s", message.topic, error)
+        else:
+            self._on_state()
+        self._mqtt.answer(message, f"response/{verb}", msgspec.json.encode(answer))
+
+    def _do(self, request: _Request) -> None:
+        if isinstance(request, Reload):
+            self._reload()
+            return
+        controls = list(self._controls())
+        wearer: str | None = getattr(request, "wearer", None)
+        chosen = [control for control in controls if wearer in (None, control.id)]
+        if wearer and not chosen:
+            hint = did_you_mean(wearer, [c.id for c in controls], f"{self._mqtt.root}/info names who is")
+            raise ConfigError(f"nobody here is called {shown(wearer)}; {hint}")
+        for control in chosen:
+            match request:
+                case Pause(paused=True):
+                    control.pause(request.for_s)
+                case Pause():
+                    control.resume()
+                case Recalibrate():
+                    control.begin_anew()
+                case Sensitivity():
+                    control.choose(request.operating_point)
+
+
+def _read(verb: str, message: Received) -> _Request:
+    if verb not in VERBS:
+        raise ConfigError(f"nothing is called {shown(verb)}; there are {', '.join(VERBS)}")
+    if message.is_retained:
+        raise ConfigError(
+            "a retained request is refused, as it would be obeyed at every start; do not retain it"
+        )
+    try:
+        return msgspec.json.decode(message.payload or b"{}", type=VERBS[verb])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{error}, in {shown(message.payload.decode(errors='replace'))}") from error

@@ -1,0 +1,282 @@
+"""The daemon and a real broker: who is announced, what requests do, and what is left of those who are gone."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from listening import until
+from mosquitto import Listener, Mosquitto, free_port
+from msgspec.structs import replace
+from test_daemon_wearer import replayed
+
+from edgehar.config.schema import Config, Gateway, HomeAssistant, Mqtt, Replay, SimulatedWearer, Wearer
+from edgehar.daemon import announcement
+from edgehar.daemon.run import Daemon, run
+from edgehar.errors import ConfigError
+
+ROOT = "edgehar/gw"
+DEVICE = "homeassistant/device/edgehar-gw/{}/config"
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(free_port(), tmp_path) as broker:
+        yield broker
+
+
+def wearer(name: str, seed: int = 5) -> Wearer:
+    return Wearer(id=name, simulator=SimulatedWearer(placements=["trouser_pocket"], seed=seed))
+
+
+def config(broker: Mosquitto, *names: str, **more: Any) -> Config:
+    return Config(
+        gateway=Gateway(id="gw"),
+        mqtt=Mqtt(host="127.0.0.1", port=broker.port),
+        homeassistant=HomeAssistant(),
+        wearer=[wearer(name) for name in names],
+        **more,
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(daemon: Daemon) -> AsyncIterator[None]:
+    task = asyncio.create_task(daemon.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@contextlib.contextmanager
+def listening(broker: Mosquitto) -> Iterator[Listener]:
+    listener = Listener(broker.port)
+    try:
+        yield listener
+    finally:
+        listener.close()
+
+
+def is_last(listener: Listener, topic: str, payload: str) -> Callable[[], bool]:
+    return lambda: listener.on(topic)[-1:] == [payload]
+
+
+async def ask(listener: Listener, verb: str, **request: Any) -> dict[str, Any]:
+    topic = f"{ROOT}/response/{verb}"
+    before = len(listener.on(topic))
+    listener.publish(f"{ROOT}/request/{verb}", json.dumps(request))
+    await listener.until(lambda: len(listener.on(topic)) > before)
+    answer: dict[str, Any] = json.loads(listener.on(topic)[-1])
+    return answer
+
+
+async def test_who_is_watched_is_announced_and_told_again_when_home_assistant_begins_to_listen(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcement, "GREETED_S", 0.0)
+    with listening(broker) as listener:
+        async with running(Daemon(config(broker, "anna"))):
+            device = DEVICE.format("anna")
+            await listener.until(lambda: bool(listener.on(device)) and bool(listener.on(f"{ROOT}/info")))
+            announced = json.loads(listener.on(device)[0])
+            states = announced["components"]["activity"]["options"]
+            assert {"walking", "still", "other", "not_worn", "no_signal"} <= set(states)
+            listener.publish("homeassistant/status", "offline")
+            listener.publish("homeassistant/status", "online")
+            await listener.until(
+                lambda: len(listener.on(device)) == 2 and len(listener.on(f"{ROOT}/info")) == 2
+            )
+
+
+async def test_the_battery_is_announced_once_the_sensor_tells_it(broker: Mosquitto) -> None:
+    device = DEVICE.format("anna")
+
+    def batteries(listener: Listener) -> list[list[str]]:
+        parts = [json.loads(payload)["components"] for payload in listener.on(device)]
+        return [[name for name in components if name.startswith("battery_")] for components in parts]
+
+    with listening(broker) as listener:
+        async with running(Daemon(config(broker, "anna"))):
+            await listener.until(lambda: batteries(listener)[-1:] == [["battery_trouser_pocket"]])
+    assert batteries(listener) == [[], ["battery_trouser_pocket"]]
+
+
+async def test_a_pause_closes_the_links_and_ends_by_itself_or_by_a_request(broker: Mosquitto) -> None:
+    with listening(broker) as listener:
+        daemon = Daemon(config(broker, "anna", "ben"))
+        async with running(daemon):
+            await listener.until(is_last(listener, f"{ROOT}/anna/status", "online"))
+            assert await ask(listener, "pause", wearer="anna", transaction=[7]) == {
+                "status": "ok",
+                "transaction": [7],
+            }
+            await listener.until(is_last(listener, f"{ROOT}/anna/status", "offline"))
+            assert listener.on(f"{ROOT}/anna/paused") == ["OFF", "ON"]
+            assert json.loads(listener.on(f"{ROOT}/anna/status/attributes")[-1]) == {
+                "trouser_pocket": "paused"
+            }
+            reason = json.loads(listener.on(f"{ROOT}/anna/activity/attributes")[-1])["reason"]
+            assert reason == "Paused by a request."
+            assert listener.on(f"{ROOT}/ben/paused") == ["OFF"]
+            await ask(listener, "pause", wearer="anna", paused=False)
+            await listener.until(is_last(listener, f"{ROOT}/anna/status", "online"))
+            await ask(listener, "pause", for_s=0.01)
+            await until(lambda: not any(control.is_paused for control in daemon.controls))
+            await listener.until(is_last(listener, f"{ROOT}/anna/paused", "OFF"))
+
+
+async def test_another_operating_point_leaves_what_is_told_as_it_is(broker: Mosquitto) -> None:
+    with listening(broker) as listener:
+        daemon = Daemon(config(broker, "anna"))
+        async with running(daemon):
+            await listener.until(is_last(listener, f"{ROOT}/anna/status", "online"))
+            feed = daemon.feeds[0]
+            answer = await ask(listener, "sensitivity", wearer="anna", operating_point="quiet")
+            assert answer == {"status": "ok"}
+            await listener.until(is_last(listener, f"{ROOT}/anna/operating_point", "quiet"))
+            assert daemon.feeds[0] is feed
+            assert listener.on(f"{ROOT}/anna/status")[-1] == "online"
+
+
+async def test_what_is_recalibrated_begins_anew(broker: Mosquitto) -> None:
+    with listening(broker) as listener:
+        daemon = Daemon(config(broker, "anna"))
+        async with running(daemon):
+            await listener.until(is_last(listener, f"{ROOT}/anna/status", "online"))
+            feed = daemon.feeds[0]
+            assert await ask(listener, "recalibrate") == {"status": "ok"}
+            await until(lambda: daemon.feeds[0] is not feed and daemon.feeds[0].is_up)
+
+
+@pytest.mark.parametrize(
+    ("verb", "payload", "words"),
+    [
+        ("dance", "{}", "there are pause, recalibrate, sensitivity, reload"),
+        ("pause", '{"wearer": "ana"}', "did you mean `anna`?"),
+        ("pause", '{"wearer": "zo"}', 'nobody here is called \\"zo\\"; edgehar/gw/info names who is'),
+        ("pause", "ON", "malformed"),
+        ("pause", '{"for": 3}', "unknown field `for`"),
+        ("sensitivity", '{"operating_point": "loud"}', "Invalid enum value"),
+        ("reload", "{}", "no file to read again"),
+    ],
+)
+async def test_what_cannot_be_done_is_answered_with_what_to_write(
+    broker: Mosquitto, verb: str, payload: str, words: str
+) -> None:
+    with listening(broker) as listener:
+        async with running(Daemon(config(broker, "anna"))):
+            await listener.until(is_last(listener, f"{ROOT}/anna/status", "online"))
+            listener.publish(f"{ROOT}/request/{verb}", payload)
+            await listener.until(lambda: bool(listener.on(f"{ROOT}/response/{verb}")))
+    [answer] = listener.on(f"{ROOT}/response/{verb}")
+    assert json.loads(answer)["status"] == "error"
+    assert words in answer
+
+
+async def test_a_retained_request_is_refused(broker: Mosquitto) -> None:
+    with listening(broker) as listener:
+        listener.publish(f"{ROOT}/request/pause", "{}", retain=True)
+        await listener.until(lambda: bool(listener.on(f"{ROOT}/request/pause")))
+        async with running(daemon := Daemon(config(broker, "anna"))):
+            await listener.until(lambda: bool(listener.on(f"{ROOT}/response/pause")))
+            assert not daemon.controls[0].is_paused
+    assert "do not retain it" in listener.on(f"{ROOT}/response/pause")[0]
+
+
+async def test_a_recording_is_not_paused(broker: Mosquitto, tmp_path: Path) -> None:
+    replayed(tmp_path / "w.ehr", [(0.0, 0, b"x"), (1000.0, 0, b"x")])
+    recorded = Wearer(id="anna", replay=Replay(path=str(tmp_path / "w.ehr")))
+    with listening(broker) as listener:
+        async with running(Daemon(replace(config(broker), wearer=[recorded]))):
+            await listener.until(is_last(listener, f"{ROOT}/anna/status", "online"))
+            answer = await ask(listener, "pause")
+    assert answer["error"] == "anna is a recording, which cannot be paused"
+
+
+async def test_who_is_gone_from_the_configuration_is_gone_from_the_broker_and_the_others_go_on(
+    broker: Mosquitto,
+) -> None:
+    now = config(broker, "anna", "ben")
+    with listening(broker) as listener:
+        daemon = Daemon(now, reread=lambda: now)
+        async with running(daemon):
+            await listener.until(is_last(listener, f"{ROOT}/ben/status", "online"))
+            await listener.until(is_last(listener, f"{ROOT}/anna/status", "online"))
+            feed = daemon.feeds[0]
+            now = replace(now, wearer=[wearer("anna"), wearer("cleo")])
+            assert await ask(listener, "reload") == {"status": "ok"}
+            await listener.until(is_last(listener, DEVICE.format("ben"), ""))
+            await listener.until(is_last(listener, f"{ROOT}/cleo/status", "online"))
+            assert [control.id for control in daemon.controls] == ["anna", "cleo"]
+            assert daemon.feeds[0] is feed
+    with listening(broker) as later:
+        await later.until(lambda: bool(later.on(DEVICE.format("cleo"))))
+        left = [topic for topic, _, _ in later.heard if "/ben" in topic]
+    assert left == []
+
+
+async def test_a_wearer_that_is_configured_otherwise_begins_anew(broker: Mosquitto) -> None:
+    now = config(broker, "anna")
+    with listening(broker) as listener:
+        daemon = Daemon(now, reread=lambda: now)
+        async with running(daemon):
+            await listener.until(is_last(listener, f"{ROOT}/anna/status", "online"))
+            feed = daemon.feeds[0]
+            now = replace(now, wearer=[wearer("anna", seed=6)])
+            await ask(listener, "reload")
+            await until(lambda: daemon.feeds[0] is not feed and daemon.feeds[0].is_up)
+            assert not feed.is_up
+
+
+async def test_a_configuration_that_cannot_be_used_changes_nothing(broker: Mosquitto) -> None:
+    now = config(broker, "anna")
+
+    later = [replace(now, wearer=[replace(wearer("anna"), labels=["walkin"])])]
+
+    def reread() -> Config:
+        if later:
+            return later.pop()
+        raise ConfigError("edgehar.toml:3: expected a number")
+
+    with listening(broker) as listener:
+        daemon = Daemon(now, reread=reread)
+        async with running(daemon):
+            await listener.until(is_last(listener, f"{ROOT}/anna/status", "online"))
+            assert "did you mean `walking`" in (await ask(listener, "reload"))["error"]
+            answer = await ask(listener, "reload")
+            assert answer == {"status": "error", "error": "edgehar.toml:3: expected a number"}
+            assert daemon.feeds[0].is_up
+
+
+async def test_what_another_gateway_of_this_name_left_is_removed_at_the_start(broker: Mosquitto) -> None:
+    with listening(broker) as listener:
+        async with running(Daemon(config(broker, "anna", "ben"))):
+            await listener.until(is_last(listener, f"{ROOT}/ben/status", "online"))
+        later = replace(config(broker, "anna"), homeassistant=None)
+        async with running(Daemon(later)):
+            await listener.until(is_last(listener, DEVICE.format("ben"), ""))
+            await listener.until(is_last(listener, DEVICE.format("anna"), ""))
+            await listener.until(is_last(listener, "homeassistant/device/edgehar-gw/config", ""))
+            await listener.until(is_last(listener, f"{ROOT}/ben/activity", ""))
+            assert listener.on(f"{ROOT}/anna/status")[-1] != ""
+
+
+async def test_a_changed_broker_begins_all_anew(broker: Mosquitto) -> None:
+    now = config(broker, "anna")
+    with listening(broker) as listener:
+        task = asyncio.create_task(run(now, reread=lambda: now))
+        try:
+            await listener.until(is_last(listener, f"{ROOT}/anna/status", "online"))
+            now = replace(now, gateway=Gateway(id="gw2"))
+            listener.publish(f"{ROOT}/request/reload", "{}")
+            await listener.until(is_last(listener, "edgehar/gw2/anna/status", "online"))
+            assert listener.on(f"{ROOT}/status")[-1] == "offline"
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

@@ -1,0 +1,126 @@
+"""What is announced to Home Assistant, read by its own schemas and templates."""
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from msgspec.structs import replace
+from test_payloads import activity, ended, started, to_unix
+
+from edgehar.publishers.homeassistant import HomeAssistant, Person
+from edgehar.publishers.payloads import attributes, event
+
+ENVIRONMENT = ROOT / ".venv-homeassistant"
+ANNA = Person(
+    id="anna",
+    states=("walking", "sitting", "falling", "still", "other", "not_worn", "no_signal"),
+    kinds={"sitting": "still"},
+    placements=("wrist_left", "chest"),
+    batteries=("chest",),
+    points=("quiet", "normal", "eager"),
+)
+HOME = HomeAssistant("homeassistant", "edgehar/pi", "edgehar-pi", model="net@1", heartbeat_s=60.0)
+
+
+def announced(person: Person = ANNA) -> dict[str, Any]:
+    payload: dict[str, Any] = json.loads(HOME.wearer(person).payload)
+    return payload
+
+
+def component(name: str) -> dict[str, Any]:
+    part: dict[str, Any] = announced()["components"][name]
+    return part
+
+
+def home_assistant_on(**question: Any) -> dict[str, Any]:
+    if not (ENVIRONMENT / "installed").exists():
+        pytest.skip(f"needs Home Assistant in {ENVIRONMENT.name}: bash tests/home_assistant/install")
+    done = subprocess.run(
+        [ENVIRONMENT / "bin" / "python", ROOT / "tests" / "home_assistant" / "schemas.py"],
+        input=json.dumps({"devices": [], "values": [], "commands": []} | question),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_every_state_can_be_shown_and_every_kind() -> None:
+    assert component("activity")["options"] == list(ANNA.states)
+    assert component("kind")["options"] == [
+        "walking", "still", "falling", "other", "not_worn", "no_signal"
+    ]  # fmt: skip
+
+
+def test_the_root_has_only_keys_that_home_assistant_knows() -> None:
+    # It refuses a whole device for one that it does not.
+    assert set(announced()) == {"device", "origin", "availability", "availability_mode", "components"}
+
+
+def test_what_says_that_a_sensor_is_lost_is_there_when_it_is_lost() -> None:
+    gateway, wearer = {"topic": "edgehar/pi/status"}, {"topic": "edgehar/pi/anna/status"}
+    assert announced()["availability"] == [gateway, wearer]
+    components = announced()["components"]
+    apart = {name for name, part in components.items() if part.get("availability") == [gateway]}
+    assert apart == {"problem", "pause", "recalibrate", "operating_point", "battery_chest"}
+
+
+def test_what_a_wearer_lacks_is_not_announced() -> None:
+    bare = Person(id="ben", states=("walking", "other", "not_worn", "no_signal"))
+    names = set(announced(bare)["components"])
+    assert not names & {"fall", "operating_point", "battery_chest"}
+
+
+def test_every_entity_has_an_id_of_its_own() -> None:
+    ben = Person(id="ben", states=ANNA.states)
+    devices = [announced(), announced(ben), json.loads(HOME.gateway().payload)]
+    parts = [part for device in devices for part in device["components"].values()]
+    ids = [part["unique_id"] for part in parts if part["platform"] != "device_automation"]
+    assert len(ids) == len(set(ids))
+    assert len({HOME.gateway().topic, HOME.wearer(ANNA).topic, HOME.wearer(ben).topic}) == 3
+
+
+def test_home_assistants_own_schemas_take_all_of_it() -> None:
+    home_assistant_on(devices=[announced(), json.loads(HOME.gateway().payload)])
+
+
+def test_home_assistants_own_templates_make_of_it_what_is_meant() -> None:
+    fall = json.dumps(event(started(1, "falling"), to_unix))
+    over = json.dumps(event(replace(ended(), label="falling", recovered=True), to_unix))
+    walk = json.dumps(event(started(2, "walking"), to_unix))
+    state = json.dumps(attributes(activity("walking"), to_unix))
+    health = json.dumps({"events_dropped": 3, "wearers": {"anna": {"sensors": {"chest": {"battery": 80}}}}})
+    questions = [
+        ("kind", "sitting", "still"),
+        ("kind", "walking", "walking"),
+        ("confidence", state, str(round(100 * activity("walking").confidence))),
+        ("battery_chest", health, "80"),
+        ("problem", '{"chest":"ok","wrist_left":"paused"}', "OFF"),
+        ("problem", '{"chest":"ok","wrist_left":"no packet yet"}', "ON"),
+        ("fall", walk, ""),
+        ("activity_started_walking", walk, component("activity_started_walking")["payload"]),
+        ("activity_ended_falling", over, component("activity_ended_falling")["payload"]),
+    ]
+    falls = [("fall", fall), ("fall", over)]
+    commands = [
+        ("pause", "ON", {"wearer": "anna", "paused": True}),
+        ("pause", "OFF", {"wearer": "anna", "paused": False}),
+        ("operating_point", "quiet", {"wearer": "anna", "operating_point": "quiet"}),
+    ]
+    answer = home_assistant_on(
+        values=[[component(name)["value_template"], payload] for name, payload, *_ in [*questions, *falls]],
+        commands=[[component(name)["command_template"], value] for name, value, _ in commands],
+    )
+    values = [str(value) for value in answer["values"]]
+    assert values[: len(questions)] == [expected for _, _, expected in questions]
+    told = [json.loads(value) for value in values[len(questions) :]]
+    assert [(each["event_type"], each["label"]) for each in told] == [
+        ("fall", "falling"),
+        ("fall_ended", "falling"),
+    ]
+    assert told[1]["recovered"] is True
+    assert [json.loads(command) for command in answer["commands"]] == [request for _, _, request in commands]
