@@ -9,7 +9,13 @@ from typing import Annotated, NoReturn
 import typer
 
 from edgehar import __version__
-from edgehar.cli import completion, config as config_verbs, devices as devices_verbs, models as models_verbs
+from edgehar.cli import (
+    completion,
+    config as config_verbs,
+    devices as devices_verbs,
+    models as models_verbs,
+    mqtt as mqtt_verbs,
+)
 from edgehar.cli.terminal import (
     DEFAULT_CONFIG,
     EXIT_FAILED,
@@ -38,6 +44,7 @@ app = typer.Typer(
 app.add_typer(devices_verbs.app, name="devices")
 app.add_typer(models_verbs.app, name="models")
 app.add_typer(config_verbs.app, name="config")
+app.add_typer(mqtt_verbs.app, name="mqtt")
 
 SubjectOption = Annotated[str | None, typer.Option(help="Which person of an .npz set.")]
 

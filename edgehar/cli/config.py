@@ -1,10 +1,11 @@
 """`edgehar config`: the configuration file."""
 
 import json
+from typing import Annotated
 
 import typer
 
-from edgehar.cli.terminal import DEFAULT_CONFIG, ConfigOption, JsonOption, show
+from edgehar.cli.terminal import DEFAULT_CONFIG, EXIT_FAILED, ConfigOption, JsonOption, answer_of, show
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,19 +15,35 @@ app = typer.Typer(
 
 
 @app.command("check")
-def config_check(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
+def config_check(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    online: Annotated[
+        bool, typer.Option("--online", help="Also ask the broker and listen to every sensor.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Say what does not fit in the configuration file.
 
     Example: edgehar config check --config edgehar.toml
 
-    The file is read, the model loaded and the sensors are placed, as `edgehar run` does it.
+    The file is read, the model loaded and the sensors are placed, as `edgehar run` does it. With --online the broker is
+    tried as by `edgehar mqtt test`, and every sensor listened to for up to 20 s, while no daemon uses them.
     """
     from edgehar.config.read import load, naming_lines
     from edgehar.daemon.run import check
 
     loaded = load(config)
     with naming_lines(config):
-        show(check(loaded), as_json)
+        if not online:
+            show(check(loaded), as_json)
+            return
+        from edgehar.apps.online import check_online
+
+        answer = answer_of(check_online(loaded))
+    show(answer, as_json)
+    if answer["problems"]:
+        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command("show")

@@ -1,0 +1,59 @@
+"""`edgehar config check --online`: the broker and the sensors are really asked."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mosquitto import Mosquitto, free_port
+
+from edgehar.apps.online import check_online
+from edgehar.config.schema import Config, Mqtt, Phone, Serial, SimulatedWearer, Wearer
+
+ANNA = Wearer(id="anna", simulator=SimulatedWearer(placements=["wrist", "chest"]))
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(free_port(), tmp_path) as broker:
+        yield broker
+
+
+async def test_what_is_heard_is_well(broker: Mosquitto) -> None:
+    config = Config(mqtt=Mqtt(host="127.0.0.1", port=broker.port), wearer=[ANNA])
+    answer = await check_online(config)
+    assert answer["wearers"] == {"anna": {"wrist": "ok", "chest": "ok"}}
+    assert {row["result"] for row in answer["broker"]} == {"ok", "not configured"}
+    assert answer["problems"] == 0
+
+
+async def test_what_is_not_there_is_named_beside_what_is() -> None:
+    port = free_port()
+    config = Config(
+        wearer=[
+            ANNA,
+            Wearer(id="ben", serial=[Serial(placement="wrist", port=f"socket://127.0.0.1:{port}")]),
+            Wearer(id="cleo", phone=[Phone(placement="waist", listen=f"127.0.0.1:{port}")]),
+        ]
+    )
+    answer = await check_online(config, 1.0)
+    assert answer["wearers"]["anna"] == {"wrist": "ok", "chest": "ok"}
+    assert "refused" in answer["wearers"]["ben"]["wrist"].lower()
+    assert answer["wearers"]["cleo"]["waist"] != "ok"
+    assert (answer["broker"], answer["problems"]) == ([], 2)
+
+
+def test_the_verb_fails_if_anything_did(tmp_path: Path) -> None:
+    path = tmp_path / "edgehar.toml"
+    path.write_text(
+        f'[mqtt]\nhost = "127.0.0.1"\nport = {free_port()}\n'
+        '[[wearer]]\nid = "anna"\nsimulator = { placements = ["wrist"] }\n'
+    )
+    command = [sys.executable, "-m", "edgehar", "config", "check", "--online", "--json", "-c", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    answer = json.loads(done.stdout)
+    assert [row["stage"] for row in answer["broker"]] == ["name", "connection"]
+    assert answer["wearers"] == {"anna": {"wrist": "ok"}}
