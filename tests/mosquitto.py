@@ -39,13 +39,20 @@ class Mosquitto:
     """Broker on loopback that keeps nothing: killed, it has forgotten everything."""
 
     def __init__(
-        self, port: int, folder: Path, *, access: str = "allow_anonymous true", listener: str = ""
+        self,
+        port: int,
+        folder: Path,
+        *,
+        access: str = "allow_anonymous true",
+        listener: str = "",
+        queued: int = 0,
     ) -> None:
+        """`queued` messages are kept for a session whose client is away; with 0 all wait for one that is slow."""
         self.port = port
         self._config = folder / f"mosquitto-{port}.conf"
         # Started as root it would become a user who may not read the test's folder.
         self._config.write_text(
-            f"user root\npersistence false\nmax_queued_messages 0\nlistener {port} 127.0.0.1\n{listener}\n{access}\n"
+            f"user root\npersistence false\nmax_queued_messages {queued}\nlistener {port} 127.0.0.1\n{listener}\n{access}\n"
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -165,7 +172,9 @@ class Listener:
         assert subscribed.wait(PATIENCE_S)
 
     def _hear(self, _client: Client, _user: Any, message: MQTTMessage) -> None:
-        self._loop.call_soon_threadsafe(self._note, (message.topic, message.payload.decode(), message.retain))
+        self._loop.call_soon_threadsafe(
+            self._note, (message.topic, message.payload.decode(errors="replace"), message.retain)
+        )
 
     def _note(self, message: tuple[str, str, bool]) -> None:
         self.heard.append(message)
@@ -182,7 +191,7 @@ class Listener:
                 self._has_come.clear()
                 await self._has_come.wait()
 
-    def publish(self, topic: str, payload: str, *, retain: bool = False) -> None:
+    def publish(self, topic: str, payload: str | bytes, *, retain: bool = False) -> None:
         """Publish something after all that was heard so far."""
         self._client.publish(topic, payload, qos=1, retain=retain)
 

@@ -16,6 +16,7 @@ import pytest
 from conftest import lacking
 from mosquitto import PATIENCE_S, Cable, Listener, Mosquitto, free_port, program
 from mqtt_peer import DISCONNECT, Peer, Published, packet, puback
+from msgspec.structs import replace
 from test_payloads import activity, started, to_unix
 
 from edgehar.backoff import Delays
@@ -167,13 +168,60 @@ async def test_while_the_broker_is_away_the_newest_events_wait_and_the_others_ar
     assert mqtt.waiting == 0
 
 
-async def test_the_last_will_is_published_when_the_gateways_connection_dies(broker: Mosquitto) -> None:
+@pytest.mark.parametrize("settings", [{"version": 4}, {"will_delay_s": 1}], ids=["3.1.1", "5"])
+async def test_the_last_will_is_published_when_the_gateways_connection_dies(
+    broker: Mosquitto, settings: dict[str, int]
+) -> None:
     with listening(broker.port) as listener:
-        async with Cable(broker.port) as cable, running(publisher(cable.port)):
+        async with Cable(broker.port) as cable, running(publisher(cable.port, **settings)):
             await listener.until(lambda: listener.on(STATUS) == ["online"])
-            cable.cut()
-            await listener.until(lambda: len(listener.on(STATUS)) == 3)
-    assert listener.on(STATUS)[:3] == ["online", "offline", "online"]
+            cable.unplug()
+            await listener.until(lambda: listener.on(STATUS) == ["online", "offline"])
+            await cable.plug()
+            await listener.until(lambda: listener.on(STATUS) == ["online", "offline", "online"])
+
+
+async def test_who_is_soon_back_was_never_offline_and_hears_what_was_asked_meanwhile(
+    tmp_path: Path,
+) -> None:
+    heard = list[bytes]()
+    keeping = Mosquitto(free_port(), tmp_path, queued=100)
+    with keeping as broker, listening(broker.port) as listener:
+        async with Cable(broker.port) as cable:
+            mqtt = publisher(cable.port)
+            mqtt.listen("edgehar/pi/request/pause", lambda message: heard.append(message.payload))
+            async with running(mqtt):
+                await listener.until(lambda: listener.on(STATUS) == ["online"])
+                listener.publish("edgehar/pi/request/pause", "before")
+                await eventually(lambda: heard == [b"before"])
+                cable.unplug()
+                await eventually(lambda: not mqtt.connected)
+                listener.publish("edgehar/pi/request/pause", "meanwhile")
+                await listener.until(lambda: len(listener.on("edgehar/pi/request/pause")) == 2)
+                await cable.plug()
+                await listener.until(lambda: len(listener.on(STATUS)) == 2)
+                # Whose acknowledgement was cut off with the cable comes twice.
+                await eventually(lambda: heard[-1] == b"meanwhile")
+    assert listener.on(STATUS)[:2] == ["online", "online"]
+
+
+async def test_a_state_that_nobody_renews_is_gone_from_the_broker(broker: Mosquitto) -> None:
+    async with running(publisher(broker.port, heartbeat_s=0.34, will_delay_s=0)) as mqtt:
+        mqtt.push(activity())
+        assert await mqtt.drained()
+        assert retained(broker.port) >= {STATUS, STATE}
+        async with asyncio.timeout(PATIENCE_S):
+            while STATE in retained(broker.port):  # noqa: ASYNC110 - the broker does it, and tells nobody
+                await asyncio.sleep(0.2)
+        assert STATUS in retained(broker.port)
+        mqtt.push(replace(activity(), is_last=True))
+        assert await mqtt.drained()
+
+
+def retained(port: int) -> set[str]:
+    """Return the topics on which somebody who comes now hears something."""
+    command = [program("mosquitto_sub"), "-p", str(port), "-t", "edgehar/#", "-F", "%t", "-W", "1"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=False).stdout.split())
 
 
 async def test_a_clean_stop_hands_over_what_waits_and_says_offline_once(broker: Mosquitto) -> None:

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edgehar.brokers.mqtt_client import ANSWER_S, BoundedClient
 from edgehar.brokers.mqtt_errors import OversizeError, RefusedError, TakenOverError, VersionError
@@ -135,8 +134,15 @@ class Connection:
 
     def _open_socket(self, host: str, port: int, socket_opened: "asyncio.Future[None]") -> None:
         error: Exception | None = None
+        client = self._client
         try:
-            self._client.connect(host, port, KEEPALIVE_S, properties=self._client.connect_properties)
+            client.connect(
+                host,
+                port,
+                KEEPALIVE_S,
+                clean_start=False if client.session_s else MQTT_CLEAN_START_FIRST_ONLY,
+                properties=client.connect_properties,
+            )
         except Exception as caught:  # noqa: BLE001  # raised again by whoever waits in the loop
             error = caught
         try:
@@ -244,13 +250,19 @@ class Connection:
         if self._on_message:
             self._on_message(_received(message))
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool) -> int:
+    def publish(self, topic: str, payload: bytes, *, retain: bool, expires_s: int | None = None) -> int:
         """Send, with QoS 1 and retained if the broker can that; return the number that will be acknowledged.
 
-        Of what goes with QoS 0 the kernel's acceptance counts as the acknowledgement.
+        Of what goes with QoS 0 the kernel's acceptance counts as the acknowledgement. With MQTT 5 the broker drops
+        what is older than `expires_s`, s.
         """
-        limits = self.limits
-        return self._publish(topic, payload, limits.qos, retain=retain and limits.retains)
+        limits, properties = self.limits, None
+        if expires_s is not None and self._client.connect_properties:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.MessageExpiryInterval = expires_s
+        return self._publish(
+            topic, payload, limits.qos, retain=retain and limits.retains, properties=properties
+        )
 
     def answer(self, request: Received, topic: str, payload: bytes) -> None:
         """Send an answer once, with QoS 0: where its sender asked for it, else on `topic`.
@@ -265,7 +277,7 @@ class Connection:
         more = len(request.correlation or b"") + _ANSWER_PROPERTIES
         # paho refuses what no topic can be.
         with contextlib.suppress(ValueError):
-            if self.limits.fits(topic, payload + bytes(more)):
+            if self.limits.fits(topic, payload, more):
                 self._publish(topic, payload, 0, retain=False, properties=properties)
 
     def _publish(
@@ -278,15 +290,12 @@ class Connection:
         return number
 
     def subscribe(self, topic: str, *, qos: int = 0) -> Coroutine[Any, Any, None]:
-        """Ask at once for the messages of one topic but our own, if the broker can tell those apart; await the answer.
+        """Ask at once for the messages of one topic, our own among them; await the answer.
 
         Awaited, it raises RefusedError if the broker does not give it, ConnectionError if it does not answer.
         A topic that breaks the rules of MQTT raises ValueError.
         """
-        if self._client.connect_properties:
-            _, number = self._client.subscribe(topic, options=SubscribeOptions(qos, noLocal=True))
-        else:
-            _, number = self._client.subscribe(topic, qos)
+        _, number = self._client.subscribe(topic, qos)
         suback: asyncio.Future[ReasonCode] = self._loop.create_future()
         # Without a number the connection is lost, and nobody answers.
         self._subacks[number or 0] = suback

@@ -23,7 +23,7 @@ LARGEST_ANSWER = 65_536
 class BoundedClient(Client):
     """Client that reads no packet larger than a bound: MQTT 5 tells the broker so, and nobody has to believe it."""
 
-    def __init__(self, client_id: str, version: Version, largest_packet: int) -> None:
+    def __init__(self, client_id: str, version: Version, largest_packet: int, session_s: int) -> None:
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id,
@@ -31,6 +31,7 @@ class BoundedClient(Client):
             reconnect_on_failure=False,
         )
         self.largest_packet = largest_packet
+        self.session_s = session_s
         self.oversize = 0
         """Bytes of the packet over which the connection was given up; 0 if it was not."""
 
@@ -41,6 +42,8 @@ class BoundedClient(Client):
             return None
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.MaximumPacketSize = self.largest_packet
+        if self.session_s:
+            properties.SessionExpiryInterval = self.session_s
         return properties
 
     def _sock_recv(self, bufsize: int) -> bytes:
@@ -58,9 +61,15 @@ def new_client(
     password: str | None,
     tls: ssl.SSLContext | None,
     largest_packet: int = LARGEST_ANSWER,
+    *,
+    session_s: int = 0,
 ) -> BoundedClient:
-    """Make a client for one `Connection`, which takes packets of `largest_packet` bytes; it connects to nothing yet."""
-    client = BoundedClient(client_id, version, largest_packet)
+    """Make a client for one `Connection`; it connects to nothing yet.
+
+    It takes packets of `largest_packet` bytes. With MQTT 5 the broker keeps its session for `session_s` after a loss,
+    and the next client of this name takes it up, s.
+    """
+    client = BoundedClient(client_id, version, largest_packet, session_s)
     client.username_pw_set(username, password)
     if tls:
         client.tls_set_context(tls)

@@ -35,9 +35,9 @@ class Limits(Struct, frozen=True):
             retains=bool(getattr(properties, "RetainAvailable", True)),
         )
 
-    def fits(self, topic: str, payload: bytes) -> bool:
-        """Tell whether the packet of one message, sent with MQTT 5 and without properties, is small enough."""
-        remaining = 2 + len(topic.encode()) + 2 * self.qos + 1 + len(payload)
+    def fits(self, topic: str, payload: bytes, properties: int = 0) -> bool:
+        """Tell whether the packet of one message, sent with MQTT 5 and so many bytes of properties, is small enough."""
+        remaining = 2 + len(topic.encode()) + 2 * self.qos + 1 + properties + len(payload)
         length_bytes = 1 + (remaining > 127) + (remaining > 16_383) + (remaining > 2_097_151)
         return 1 + length_bytes + remaining <= self.packet_size
 

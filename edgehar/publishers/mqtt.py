@@ -5,7 +5,8 @@ a broker that forgot everything has everything again. Messages go with QoS 1 and
 they are acknowledged, so a broker that dies with events on the way gets them once more, under the
 same id: some may come twice, none is lost. A broker that takes less (no QoS 1, nothing retained, small
 packets) gets what it can take; what it refuses, or ends its connections over, is counted and named once.
-The session is always a clean one: what is retained comes again anyway, and a command is not worth obeying later.
+With MQTT 5 the broker keeps the session for some seconds after a loss, and the last will waits for as long: who is
+back by then was never offline, and commands of that time are obeyed. States expire when nothing renews them.
 
 Reconnecting with back-off is `mqtt_reconnect`, what waits and what is on its way `outbox`, what is listened to
 `subscriptions`, one connection and its keep-alive `brokers.mqtt`.
@@ -22,7 +23,7 @@ from edgehar.backoff import Delays
 from edgehar.brokers.mqtt import Connection, Received, Tls
 from edgehar.brokers.mqtt_client import ANSWER_S, Version
 from edgehar.publishers import payloads
-from edgehar.publishers.mqtt_reconnect import Broker
+from edgehar.publishers.mqtt_reconnect import WILL_DELAY_S, Broker
 from edgehar.publishers.outbox import TRIES, Outbox
 from edgehar.publishers.payloads import Message
 from edgehar.publishers.subscriptions import Subscriptions, Take
@@ -33,6 +34,13 @@ _LOGGER = logging.getLogger(__name__)
 
 STOP_S = 2.0
 """A clean stop waits so long for the broker to take what is left, s."""
+
+
+LONGEST_EXPIRY_S = 2**32 - 1
+"""MQTT 5 can carry no more, s."""
+
+EXPIRY_BYTES = 5
+"""Bytes that the expiry of a message takes in its packet."""
 
 
 class Mqtt:
@@ -55,6 +63,7 @@ class Mqtt:
         delays: Delays = Delays(),  # noqa: B008  # it is frozen
         answer_s: float = ANSWER_S,
         stop_s: float = STOP_S,
+        will_delay_s: int = WILL_DELAY_S,
     ) -> None:
         """Connect to nothing yet; ConfigError if the files of `tls` cannot be used.
 
@@ -76,8 +85,11 @@ class Mqtt:
             version=version,
             delays=delays,
             answer_s=answer_s,
+            will_delay_s=will_delay_s,
         )
         self.heartbeat_s = heartbeat_s
+        expires_s = payloads.EXPIRES_HEARTBEATS * heartbeat_s
+        self._expires_s = round(expires_s) if expires_s <= LONGEST_EXPIRY_S else None
         self._stop_s = stop_s
         self._to_unix = to_unix
         self._states = payloads.StateFilter(heartbeat_s)
@@ -110,13 +122,18 @@ class Mqtt:
         return self._outbox.events
 
     @property
+    def left(self) -> list[Message]:
+        """Events that the broker has not acknowledged, oldest first."""
+        return self._outbox.left
+
+    @property
     def _offline(self) -> Message:
         return Message(f"{self.root}/status", b"offline", retain=True)
 
     def push(self, item: Activity | Event) -> None:
         """Publish an event, or a state if it changed or was not published for long; return at once."""
         if isinstance(item, Event) or self._states.passes(item):
-            for message in payloads.mqtt_messages(item, self.root, self._to_unix):
+            for message in payloads.mqtt_messages(item, self.root, self._to_unix, self._expires_s):
                 if not self._outbox.push(message):
                     state = "takes too little" if self.connected else "is away"
                     self._warn_of_drops(
@@ -196,7 +213,8 @@ class Mqtt:
         """Send as much as may be on its way at once."""
         connection, outbox = self._connection, self._outbox
         while connection and outbox.in_flight < connection.limits.in_flight and (message := outbox.take()):
-            if connection.limits.fits(message.topic, message.payload):
+            properties = 0 if message.expires_s is None else EXPIRY_BYTES
+            if connection.limits.fits(message.topic, message.payload, properties):
                 outbox.mark_sent(_send(connection, message), message)
             else:
                 self._give_up(message, f"it takes packets of at most {connection.limits.packet_size:,} bytes")
@@ -235,4 +253,6 @@ class Mqtt:
 
 
 def _send(connection: Connection, message: Message) -> int:
-    return connection.publish(message.topic, message.payload, retain=message.retain)
+    return connection.publish(
+        message.topic, message.payload, retain=message.retain, expires_s=message.expires_s
+    )

@@ -13,6 +13,8 @@ from typing import NoReturn
 
 from msgspec import Struct
 from msgspec.structs import replace
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edgehar.backoff import Delays
@@ -27,6 +29,9 @@ _LOGGER = logging.getLogger(__name__)
 
 STABLE_S = 30.0
 """A connection that held for this long starts the pauses anew, s."""
+
+WILL_DELAY_S = 10
+"""With MQTT 5 the broker holds the last will back for so long, s: most links that break are back after a pause or two."""
 
 SHORT_LIVES = 3
 """From so many connections on that were lost sooner, another one is no news, and has a likely cause if nothing was sent."""
@@ -106,6 +111,8 @@ class Broker(Struct, frozen=True, kw_only=True):
     """Bounds of the pauses between attempts."""
     answer_s: float = ANSWER_S
     """Time that an answer may take, s, as in `Connection`."""
+    will_delay_s: int = WILL_DELAY_S
+    """Time for which the broker holds the last will back, and keeps the session, s; not with 3.1.1."""
 
     def __repr__(self) -> str:
         # Wherever it is logged, the password is not.
@@ -161,10 +168,20 @@ class Broker(Struct, frozen=True, kw_only=True):
         on_acknowledged: Callable[[int, ReasonCode], None],
         on_message: Callable[[Received], None],
     ) -> Connection:
-        client = new_client(self.client_id, terms.version, self.username, self.password, self.tls)
-        will = self.will
+        will, delay_s = self.will, self.will_delay_s if terms.version == 5 else 0
+        client = new_client(
+            self.client_id, terms.version, self.username, self.password, self.tls, session_s=delay_s
+        )
+        properties = None
+        if delay_s:
+            properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
+            properties.WillDelayInterval = delay_s
         client.will_set(
-            will.topic, will.payload, qos=terms.will_qos, retain=will.retain and terms.will_retain
+            will.topic,
+            will.payload,
+            qos=terms.will_qos,
+            retain=will.retain and terms.will_retain,
+            properties=properties,
         )
         # The outbox keeps to the limit; a second one in paho costs a search per message.
         client.max_inflight_messages_set(0)

@@ -24,6 +24,9 @@ from edgehar.types import Activity, Event
 EVENT_SCHEMA = "edgehar.event/1"
 """Changes when a key of an event changes its meaning or goes away."""
 
+EXPIRES_HEARTBEATS = 3
+"""A state that was not renewed for so many heartbeats is none any more."""
+
 ToUnixTime = Callable[[float], float]
 """Stream time, s -> Unix time, s."""
 
@@ -36,6 +39,8 @@ class Message(Struct, frozen=True):
     topic: str
     payload: bytes
     retain: bool
+    expires_s: int | None = None
+    """With MQTT 5 the broker drops it after so long, s: a state that nobody renews is none."""
 
 
 def monotonic_to_unix(t: float) -> float:
@@ -97,14 +102,20 @@ def event(item: Event, to_unix: ToUnixTime) -> dict[str, Any]:
     return payload
 
 
-def mqtt_messages(item: Activity | Event, root: str, to_unix: ToUnixTime) -> list[Message]:
-    """Return the MQTT messages of one item below the topic `root`, in the order of sending."""
+def mqtt_messages(
+    item: Activity | Event, root: str, to_unix: ToUnixTime, expires_s: int | None = None
+) -> list[Message]:
+    """Return the MQTT messages of one item below the topic `root`, in the order of sending.
+
+    States expire after `expires_s`, but the last one, which nothing will renew.
+    """
     topic = f"{root}/{item.wearer}"
     if isinstance(item, Event):
         return [Message(f"{topic}/event", _encode(event(item, to_unix)), retain=False)]
+    expires_s = None if item.is_last else expires_s
     return [
-        Message(f"{topic}/activity/attributes", _encode(attributes(item, to_unix)), retain=True),
-        Message(f"{topic}/activity", item.state.encode(), retain=True),
+        Message(f"{topic}/activity/attributes", _encode(attributes(item, to_unix)), True, expires_s),
+        Message(f"{topic}/activity", item.state.encode(), True, expires_s),
     ]
 
 
