@@ -125,9 +125,11 @@ async def test_a_pause_closes_the_links_and_ends_by_itself_or_by_a_request(broke
             assert listener.on(f"{ROOT}/ben/paused") == ["OFF"]
             await ask(listener, "pause", wearer="anna", paused=False)
             await listener.until(is_last(listener, f"{ROOT}/anna/status", "online"))
-            await ask(listener, "pause", for_s=0.01)
+            assert await ask(listener, "pause", for_s=0.3) == {"status": "ok"}
+            await listener.until(lambda: listener.on(f"{ROOT}/ben/paused") == ["OFF", "ON"])
             await until(lambda: not any(control.is_paused for control in daemon.controls))
-            await listener.until(is_last(listener, f"{ROOT}/anna/paused", "OFF"))
+            await listener.until(is_last(listener, f"{ROOT}/ben/status", "online"))
+            assert listener.on(f"{ROOT}/ben/paused") == ["OFF", "ON", "OFF"]
 
 
 async def test_another_operating_point_leaves_what_is_told_as_it_is(broker: Mosquitto) -> None:
@@ -160,7 +162,8 @@ async def test_what_is_recalibrated_begins_anew(broker: Mosquitto) -> None:
         ("pause", '{"wearer": "ana"}', "did you mean `anna`?"),
         ("pause", '{"wearer": "zo"}', 'nobody here is called \\"zo\\"; edgehar/gw/info names who is'),
         ("pause", "ON", "malformed"),
-        ("pause", '{"for": 3}', "unknown field `for`"),
+        ("pause", '{"for": 3, "transaction": 7}', 'unknown field `for`, in \\"'),
+        ("pause", '{"for": 3, "transaction": 7}', '"transaction":7'),
         ("sensitivity", '{"operating_point": "loud"}', "Invalid enum value"),
         ("reload", "{}", "no file to read again"),
     ],
@@ -194,7 +197,8 @@ async def test_a_recording_is_not_paused(broker: Mosquitto, tmp_path: Path) -> N
     with listening(broker) as listener:
         async with running(Daemon(replace(config(broker), wearer=[recorded]))):
             await listener.until(is_last(listener, f"{ROOT}/anna/status", "online"))
-            answer = await ask(listener, "pause")
+            assert await ask(listener, "pause") == {"status": "ok"}  # of all who can be
+            answer = await ask(listener, "pause", wearer="anna")
     assert answer["error"] == "anna is a recording, which cannot be paused"
 
 
@@ -280,3 +284,48 @@ async def test_a_changed_broker_begins_all_anew(broker: Mosquitto) -> None:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+
+async def test_events_that_wait_are_not_lost_when_all_begins_anew(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemons = list[Daemon]()
+
+    class Known(Daemon):
+        def __init__(self, *values: Any, **settings: Any) -> None:
+            super().__init__(*values, **settings)
+            daemons.append(self)
+
+    monkeypatch.setattr("edgehar.daemon.run.Daemon", Known)
+    now = replace(config(broker, "anna"), decision={"threshold": 0.7})
+    broker.stop()
+    task = asyncio.create_task(run(now, reread=lambda: now))
+    try:
+        await until(lambda: bool(daemons) and daemons[0].mqtt is not None and daemons[0].mqtt.waiting > 0)
+        assert daemons[0].mqtt is not None
+        waiting = {json.loads(message.payload)["id"] for message in daemons[0].mqtt.left}
+        now = replace(now, decision={"threshold": 0.8})
+        daemons[0].reload()
+        await until(lambda: bool(daemons[1:]))
+        broker.start()
+        with listening(broker) as listener:
+            topic = f"{ROOT}/anna/event"
+            await listener.until(lambda: {json.loads(text)["id"] for text in listener.on(topic)} >= waiting)
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.mark.parametrize(
+    "left", [b"[1]", b"\xff", b"[" * 5000, b'{"wearers":{"a/#":[]}}', b'{"homeassistant":"x\\u0001y"}']
+)
+async def test_what_somebody_left_as_info_costs_no_connection(broker: Mosquitto, left: bytes) -> None:
+    with listening(broker) as listener:
+        listener.publish(f"{ROOT}/info", left, retain=True)
+        await listener.until(lambda: bool(listener.heard))
+        async with running(Daemon(config(broker, "anna"))):
+            await listener.until(is_last(listener, f"{ROOT}/anna/status", "online"))
+            assert (await ask(listener, "recalibrate"))["status"] == "ok"
+        await listener.until(is_last(listener, f"{ROOT}/status", "offline"))
+    assert listener.on(f"{ROOT}/status") == ["online", "offline"]

@@ -75,6 +75,16 @@ def test_what_a_wearer_lacks_is_not_announced() -> None:
     assert not names & {"fall", "operating_point", "battery_chest"}
 
 
+def test_what_is_no_more_is_removed() -> None:
+    bare = Person(id="anna", states=("walking", "other", "not_worn", "no_signal"))
+    components = json.loads(HOME.wearer(bare, ANNA).payload)["components"]
+    gone = {name for name, part in components.items() if len(part) == 1}
+    assert {"fall", "operating_point", "battery_chest", "activity_started_sitting"} <= gone
+    assert set(components) == set(announced()["components"])
+    assert HOME.wearer(ANNA, ANNA) == HOME.wearer(ANNA)
+    home_assistant_on(devices=[json.loads(HOME.wearer(bare, ANNA).payload)])
+
+
 def test_every_entity_has_an_id_of_its_own() -> None:
     ben = Person(id="ben", states=ANNA.states)
     devices = [announced(), announced(ben), json.loads(HOME.gateway().payload)]
@@ -99,6 +109,7 @@ def test_home_assistants_own_templates_make_of_it_what_is_meant() -> None:
         ("kind", "walking", "walking"),
         ("confidence", state, str(round(100 * activity("walking").confidence))),
         ("battery_chest", health, "80"),
+        ("battery_chest", '{"wearers":{}}', "None"),
         ("problem", '{"chest":"ok","wrist_left":"paused"}', "OFF"),
         ("problem", '{"chest":"ok","wrist_left":"no packet yet"}', "ON"),
         ("fall", walk, ""),

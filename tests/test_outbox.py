@@ -52,6 +52,31 @@ def test_what_is_repeated_is_every_state_at_its_newest_and_no_event() -> None:
     assert sorted(take_all(outbox), key=lambda message: message.topic) == [state("a", b"1"), state("b", b"2")]
 
 
+def test_what_was_removed_is_not_kept() -> None:
+    outbox = Outbox(10)
+    for number, message in enumerate((state("a", b"1"), state("a", b""))):
+        outbox.push(message)
+        taken = outbox.take()
+        assert taken is not None
+        outbox.mark_sent(number, taken)
+    for number in range(2):
+        outbox.acknowledge(number)
+    outbox.repeat()
+    assert take_all(outbox) == []
+
+
+def test_what_is_left_is_every_event_that_was_not_acknowledged_in_order() -> None:
+    outbox = Outbox(10)
+    for message in (state("a", b"1"), event(0), event(1), event(2)):
+        outbox.push(message)
+    for number in range(3):
+        taken = outbox.take()
+        assert taken is not None
+        outbox.mark_sent(number, taken)
+    outbox.acknowledge(1)
+    assert outbox.left == [event(1), event(2)]
+
+
 def test_of_too_many_events_the_oldest_is_dropped_and_counted() -> None:
     outbox = Outbox(3)
     for number in range(5):

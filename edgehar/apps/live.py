@@ -7,6 +7,7 @@ from rich.console import Console
 from edgehar.apps.screen import Screen, run_on_screen
 from edgehar.config.schema import Config
 from edgehar.daemon.run import Daemon
+from edgehar.publishers.payloads import Message
 
 
 async def run_on_terminal(config: Config, reread: Callable[[], Config]) -> None:
@@ -15,12 +16,15 @@ async def run_on_terminal(config: Config, reread: Callable[[], Config]) -> None:
     `reread` is as in `Daemon`.
     """
     following: Config | None = config
+    waiting: list[Message] = []
     while following:
-        following = await _run(following, reread)
+        daemon = Daemon(following, reread=reread)
+        daemon.take_over(waiting)
+        following = await _run(daemon, following)
+        waiting = daemon.mqtt.left if daemon.mqtt else []
 
 
-async def _run(config: Config, reread: Callable[[], Config]) -> Config | None:
-    daemon = Daemon(config, reread=reread)
+async def _run(daemon: Daemon, config: Config) -> Config | None:
 
     def footer() -> Sequence[str]:
         broker = config.mqtt

@@ -41,7 +41,11 @@ def complaints(config: Config) -> Iterator[Complaint]:
         phones += _numbered(f"{at}.phone", wearer.phone)
     if config.mqtt:
         yield from _of_mqtt(config.mqtt)
-    elif config.homeassistant:
+    if config.homeassistant:
+        path = "homeassistant.prefix"
+        check = partial(check_mqtt_text, longest=_LONGEST_PREFIX)
+        yield from _refused(path, check, config.homeassistant.prefix)
+    if config.homeassistant and not config.mqtt:
         yield "homeassistant", "[homeassistant] needs the broker that Home Assistant reads: give it as [mqtt]"
     yield from _of_serial(serial)
     yield from _of_bluetooth(ble)

@@ -22,8 +22,10 @@ from msgspec import Struct
 
 from edgehar import __version__
 from edgehar.brokers.mqtt import Received
+from edgehar.brokers.mqtt_text import check_mqtt_text
 from edgehar.config.schema import Config, Name, TopicStart
 from edgehar.daemon.control import WearerControl
+from edgehar.errors import ConfigError
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.operating_points import POINTS
 from edgehar.publishers.homeassistant import ONLINE, HomeAssistant, Person
@@ -31,6 +33,9 @@ from edgehar.publishers.mqtt import Mqtt
 from edgehar.types import NO_SIGNAL, NOT_WORN, OTHER
 
 _LOGGER = logging.getLogger(__name__)
+
+LONGEST_PREFIX = 1000
+"""Bytes of a prefix that somebody may have chosen."""
 
 GREETED_S = 5.0
 """Home Assistant has begun to listen: within so long all is sent again, so that not all gateways answer at once, s."""
@@ -50,7 +55,8 @@ class Announcement:
         self._mqtt, self._spec = mqtt, spec
         self._parents = {child: kind for kind, children in spec.tree.items() for child in children}
         self._told: dict[str, object] = {}
-        """By topic, or wearer's device, the last that was sent."""
+        """By topic, the last that was sent."""
+        self._people: dict[str, Person] = {}
         self._wearers: set[str] = set()
         self._greeting: asyncio.TimerHandle | None = None
         self._home: HomeAssistant | None = None
@@ -76,17 +82,17 @@ class Announcement:
                 "homeassistant": self._prefix,
             },
         )
-        if self._home:
+        if self._home and not self._people:
             self._mqtt.send(self._home.gateway())
 
     def update(self, control: WearerControl, now: float) -> None:
         """Tell what has changed of a wearer; `now` is monotonic, s."""
         feed, wearer = control.feed, control.id
         if self._home:
-            person = self._person(control)
-            if self._told.get(f"{wearer}/config") != person:
-                self._told[f"{wearer}/config"] = person
-                self._mqtt.send(self._home.wearer(person))
+            before, person = self._people.get(wearer), self._person(control)
+            if before != person:
+                self._people[wearer] = person
+                self._mqtt.send(self._home.wearer(person, before))
         problems = control.problems(now)
         states = {place: problems.get(place, "ok") for place in feed.placements}
         self._retain(f"{wearer}/status", "online" if feed.is_up else "offline")
@@ -96,13 +102,14 @@ class Announcement:
 
     def forget(self, wearer: str) -> None:
         """Remove all that is retained of a wearer."""
+        # The device first: its templates can read no topic that is gone.
+        if self._home:
+            self._mqtt.send(self._home.forget(wearer))
+        self._people.pop(wearer, None)
         self._mqtt.forget(wearer)
         for suffix in ("status", "status/attributes", "paused", "operating_point"):
             self._mqtt.retain(f"{wearer}/{suffix}", "")
             self._told.pop(f"{wearer}/{suffix}", None)
-        self._told.pop(f"{wearer}/config", None)
-        if self._home:
-            self._mqtt.send(self._home.forget(wearer))
 
     def _retain(self, suffix: str, value: object) -> None:
         if self._told.get(suffix) != value:
@@ -152,7 +159,8 @@ class Announcement:
             return
         try:
             former = msgspec.json.decode(message.payload, type=_Former)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            check_mqtt_text(former.homeassistant or "", LONGEST_PREFIX)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ConfigError) as error:
             _LOGGER.debug("%s: %s", message.topic, error)
             return
         gone = [wearer for wearer in former.wearers if wearer not in self._wearers]

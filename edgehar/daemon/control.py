@@ -25,8 +25,8 @@ class WearerControl:
         self.point = point
         self.feed = make(point)
         self.is_paused = False
+        self._following: WearerFeed | None = None
         self._resumed = asyncio.Event()
-        self._resumed.set()
         self._resuming: asyncio.TimerHandle | None = None
         self._feeding: asyncio.Task[None] | None = None
 
@@ -39,34 +39,38 @@ class WearerControl:
         """Say what is wrong with each sensor, as `WearerFeed.problems` does; while paused, that."""
         return dict.fromkeys(self.feed.placements, "paused") if self.is_paused else self.feed.problems(now)
 
-    async def run(self, publish: Publish, on_state: Callable[[], None]) -> None:
-        """Run the feed, as `WearerFeed.run` does, and every one that takes its place."""
+    async def run(self, publish: Publish, on_state: Callable[[], None], on_anew: Callable[[], None]) -> None:
+        """Run the feed, as `WearerFeed.run` does, and every one that takes its place, of which `on_anew` is told."""
         try:
             while True:
-                await self._resumed.wait()
+                while self.is_paused:
+                    await self._resumed.wait()
                 self._feeding = asyncio.create_task(self.feed.run(publish, on_state), name=self.id)
                 await asyncio.wait([self._feeding])
                 if not self._feeding.cancelled():
                     return self._feeding.result()
-                self.feed = self._make(self.point)
+                self.feed, self._following = self._following or self.feed, None
+                on_anew()
         finally:
             if self._resuming:
                 self._resuming.cancel()
-            if self._feeding and not self._feeding.done():
+            if self._feeding:
                 self._feeding.cancel()
-                await asyncio.wait([self._feeding])
+                await _ended(self._feeding)
 
     def pause(self, for_s: float | None = None) -> None:
-        """Close the wearer's links and answer nothing, for `for_s` seconds or until `resume`."""
+        """Close the wearer's links and answer nothing, for `for_s` seconds or until `resume`.
+
+        OperatorError, and nothing has changed, if it is a recording or could not be opened again.
+        """
         self._check_live("paused")
+        if not self.is_paused:
+            self._stop(PAUSED)
         if self._resuming:
             self._resuming.cancel()
         self._resuming = None if for_s is None else asyncio.get_running_loop().call_later(for_s, self.resume)
-        if self.is_paused:
-            return
         self.is_paused = True
         self._resumed.clear()
-        self._stop(PAUSED)
         _LOGGER.info("%s: paused%s", self.id, "" if for_s is None else f" for {for_s:g} s")
 
     def resume(self) -> None:
@@ -80,7 +84,10 @@ class WearerControl:
             _LOGGER.info("%s: goes on after a pause", self.id)
 
     def begin_anew(self) -> None:
-        """Forget all that was learnt of the sensors and of what is done; not while paused, when nothing is known."""
+        """Forget all that was learnt of the sensors and of what is done; not while paused, when nothing is known.
+
+        OperatorError, and nothing has changed, if it is a recording or could not be opened again.
+        """
         self._check_live("begun anew")
         if not self.is_paused:
             self._stop(BEGUN_ANEW)
@@ -88,15 +95,31 @@ class WearerControl:
 
     def choose(self, point: Point) -> None:
         """Tell by another operating point from now on; ConfigError if the model has none such."""
-        self.feed.choose(point)
+        for feed in (self.feed, self._following):
+            if feed:
+                feed.choose(point)
         self.point = point
         _LOGGER.info("%s: operating point %s", self.id, point)
 
     def _stop(self, reason: str) -> None:
-        self.feed.stop_reason = reason
-        if self._feeding:
+        """End the feed, if it runs, once another one can take its place."""
+        if self._feeding and not self._feeding.done():
+            self._following = self._following or self._make(self.point)
+            self.feed.stop_reason = reason
             self._feeding.cancel()
 
     def _check_live(self, what: str) -> None:
         if not self.feed.is_live:
             raise ConfigError(f"{self.id} is a recording, which cannot be {what}")
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    """Wait until a task that was cancelled has ended, also while we are cancelled, and be cancelled then."""
+    is_cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            is_cancelled = True
+    if is_cancelled:
+        raise asyncio.CancelledError

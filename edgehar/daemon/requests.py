@@ -36,6 +36,10 @@ class _Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     transaction: Any = None
 
 
+class _Transaction(Struct, frozen=True):
+    transaction: Any = None
+
+
 class Pause(_Request, frozen=True, kw_only=True):
     """Stop watching, or go on."""
 
@@ -94,12 +98,9 @@ class Requests:
     def take(self, message: Received) -> None:
         """Do what a message asks for, and answer it."""
         verb = message.topic.rpartition("/")[2]
-        answer: dict[str, Any] = {"status": "ok"}
+        answer: dict[str, Any] = {"status": "ok"} | _transaction(message)
         try:
-            request = _read(verb, message)
-            if request.transaction is not None:
-                answer["transaction"] = request.transaction
-            self._do(request)
+            self._do(_read(verb, message))
         except OperatorError as error:
             answer |= {"status": "error", "error": one_line(str(error))}
             self._warn((verb, str(error)), "%s: %s", message.topic, error)
@@ -117,6 +118,8 @@ class Requests:
         if wearer and not chosen:
             hint = did_you_mean(wearer, [c.id for c in controls], f"{self._mqtt.root}/info names who is")
             raise ConfigError(f"nobody here is called {shown(wearer)}; {hint}")
+        if wearer is None and not isinstance(request, Sensitivity):
+            chosen = [control for control in chosen if control.feed.is_live]  # not recordings
         for control in chosen:
             match request:
                 case Pause(paused=True):
@@ -127,6 +130,15 @@ class Requests:
                     control.begin_anew()
                 case Sensitivity():
                     control.choose(request.operating_point)
+
+
+def _transaction(message: Received) -> dict[str, Any]:
+    """Return the `transaction` of a request, also of one that is wrong otherwise; nothing if it has none."""
+    try:
+        transaction = msgspec.json.decode(message.payload, type=_Transaction).transaction
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return {} if transaction is None else {"transaction": transaction}
 
 
 def _read(verb: str, message: Received) -> _Request:

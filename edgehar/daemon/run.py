@@ -10,7 +10,8 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,7 +26,7 @@ from edgehar.daemon.announcement import Announcement
 from edgehar.daemon.control import WearerControl
 from edgehar.daemon.requests import Requests
 from edgehar.daemon.wearer import WearerFeed
-from edgehar.daemon.wiring import describe_sensors, make_shared_links, make_tls
+from edgehar.daemon.wiring import describe_sensors, make_shared_links, make_tls, renew_claims
 from edgehar.errors import ConfigError, EdgeharError, OperatorError, about
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.label_tree import LabelTree
@@ -34,6 +35,7 @@ from edgehar.pipeline.telling import check_told
 from edgehar.publishers import Publisher
 from edgehar.publishers.jsonl import JsonLines
 from edgehar.publishers.mqtt import Mqtt
+from edgehar.publishers.payloads import Message
 from edgehar.types import Activity, Event
 
 _LOGGER = logging.getLogger(__name__)
@@ -92,6 +94,8 @@ class Daemon:
         self._started = time.monotonic()
         self._feeding: asyncio.TaskGroup | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Of each id one wearer runs at a time: one that is gone or was changed may still be closing its links."""
         self._next: Config | None = None
 
     @property
@@ -154,9 +158,8 @@ class Daemon:
         if self._reread is None or self._feeding is None:
             raise ConfigError("there is no file to read again, or all is about to end")
         config, now = self._reread(), self._config
-        ours = replace(config, wearer=now.wearer)
         needs_radio = any(wearer.ble for wearer in config.wearer) and self._shared.radio is None
-        if ours != now or needs_radio:
+        if replace(config, wearer=now.wearer) != now or needs_radio or self._next:
             check(config)
             self._next = config
             _LOGGER.info("the configuration has changed: all begins anew")
@@ -173,12 +176,14 @@ class Daemon:
                 control = self._new_control(i, wearer, config)
                 begun.append(control)
             controls.append(control)
-        gone = [id_ for id_ in before if all(wearer.id != id_ for wearer in config.wearer)]
         self._config, self.controls = config, controls
-        for id_ in gone:
-            self._leave(id_)
+        gone = before.keys() - {control.id for control in controls}
+        for wearer_id in gone:
+            self._tasks.pop(wearer_id).cancel()
+            self._feeding.create_task(self._forget(wearer_id), name=f"{wearer_id} leaves")
         for control in begun:
-            self._start(control, after=self._tasks.get(control.id))
+            self._start(control)
+        self._renew_claims()
         self._describe()
         _LOGGER.info(
             "the configuration was read again; wearers that begin: %d, that are gone: %d, that go on: %d",
@@ -187,6 +192,12 @@ class Daemon:
             len(controls) - len(begun),
         )
 
+    def take_over(self, events: Iterable[Message]) -> None:
+        """Publish what the daemon before this one could not."""
+        if self.mqtt:
+            for event in events:
+                self.mqtt.send(event)
+
     def hang_up(self) -> None:
         """Read the configuration again, as `reload` does; what is wrong with it is a warning."""
         try:
@@ -194,28 +205,25 @@ class Daemon:
         except OperatorError as error:
             _LOGGER.warning("all goes on as it was: %s", error)
 
-    def _start(self, control: WearerControl, after: asyncio.Task[None] | None = None) -> None:
-        """Run a wearer, once a task that must not run beside it has ended."""
-
-        async def run() -> None:
-            if after:
-                after.cancel()
-                await asyncio.wait([after])
-            await control.run(self._publish, self._update)
-
+    def _start(self, control: WearerControl) -> None:
+        """Run a wearer, once whoever had this id before has ended."""
         assert self._feeding is not None
-        self._tasks[control.id] = self._feeding.create_task(run(), name=control.id)
+        if before := self._tasks.get(control.id):
+            before.cancel()
+        self._tasks[control.id] = self._feeding.create_task(self._run(control), name=control.id)
 
-    def _leave(self, wearer: str) -> None:
-        """End a wearer who is no longer configured, and remove what is retained of them."""
+    async def _run(self, control: WearerControl) -> None:
+        async with self._turns[control.id]:
+            await control.run(self._publish, self._update, self._renew_claims)
 
-        def forget(_: object) -> None:
+    async def _forget(self, wearer: str) -> None:
+        """Remove what is retained of a wearer who is no longer configured, once they have ended."""
+        async with self._turns[wearer]:
             if self._announcement and all(control.id != wearer for control in self.controls):
                 self._announcement.forget(wearer)
 
-        task = self._tasks.pop(wearer)
-        task.add_done_callback(forget)
-        task.cancel()
+    def _renew_claims(self) -> None:
+        renew_claims(self._shared, self._config, [source for feed in self.feeds for source in feed.sources])
 
     @property
     def broker(self) -> str:
@@ -360,11 +368,14 @@ async def run(
     lines = JsonLines(stdout) if stdout else None
     try:
         following: Config | None = config
+        waiting: list[Message] = []
         while following:
             daemon = Daemon(following, [lines] if lines else [], drain_s=drain_s, reread=reread)
+            daemon.take_over(waiting)
             if reread and not _has_terminal():
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.hang_up)
             following = await daemon.run()
+            waiting = daemon.mqtt.left if daemon.mqtt else []
     finally:
         if lines:
             lines.close()

@@ -1,7 +1,7 @@
 """Sources and streams of what a wearer wears, from the configuration; what nobody wears is not loaded."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,13 +42,38 @@ def _radio(config: Config) -> "Radio | None":
     from edgehar.sources.bluetooth.radio import Radio
 
     radio = Radio(config.bluetooth.adapter)
+    _claim(radio, config)
+    return radio
+
+
+def _claim(radio: "Radio", config: Config) -> None:
     # Also of wearers whose sources are never made, where one alone is recorded.
     for sensor in (sensor for wearer in config.wearer for sensor in wearer.ble):
         if sensor.address:
             radio.claimed_addresses.add(sensor.address.upper())
         elif sensor.name:
             radio.claimed_names.add(sensor.name)
-    return radio
+
+
+def renew_claims(shared: SharedLinks, config: Config, sources: Iterable[Source]) -> None:
+    """Let go of sensors and phones that were taken for sources that are no more."""
+    sources = list(sources)
+    if shared.radio:
+        from edgehar.sources.bluetooth.ble import Ble
+
+        shared.radio.claimed_addresses.clear()
+        shared.radio.claimed_names.clear()
+        _claim(shared.radio, config)
+        taken = (source.address for source in sources if isinstance(source, Ble))
+        shared.radio.claimed_addresses.update(address for address in taken if address)
+    if shared.push_servers:
+        from edgehar.sources.phone.http import SensorLoggerHttp
+
+        for server in shared.push_servers.values():
+            server.named.clear()
+        for source in sources:
+            if isinstance(source, SensorLoggerHttp):
+                source.claim()
 
 
 def _push_server(listen: str, shared: SharedLinks) -> "PushServer":

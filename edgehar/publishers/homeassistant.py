@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from edgehar import __version__
-from edgehar.publishers.payloads import Message
+from edgehar.publishers.payloads import EXPIRES_HEARTBEATS, Message
 from edgehar.types import FALLING, NO_SIGNAL, NOT_WORN, OTHER
 
 DEFAULT_PREFIX = "homeassistant"
@@ -25,9 +25,6 @@ DEFAULT_PREFIX = "homeassistant"
 
 ONLINE = "online"
 """What it says on `<prefix>/status` when it has begun to listen."""
-
-EXPIRES_HEARTBEATS = 3
-"""A state that was not renewed for so many heartbeats is no longer shown."""
 
 EVENT_TYPES = ("activity_started", "activity_ended")
 
@@ -99,8 +96,8 @@ class HomeAssistant:
             owner=root,
         )
 
-    def wearer(self, person: Person) -> Message:
-        """Announce a wearer."""
+    def wearer(self, person: Person, before: Person | None = None) -> Message:
+        """Announce a wearer; what was announced of them `before` and is no more is removed."""
         root, topic = self._root, f"{self._root}/{person.id}"
         gateway_is_up = [{"topic": f"{root}/status"}]
         device = {
@@ -111,7 +108,7 @@ class HomeAssistant:
             "sw_version": __version__,
             "via_device": root,
         }
-        away = {
+        apart = {
             "problem": _binary_sensor("problem", f"{topic}/status/attributes", name="Sensor problem")
             | {
                 "value_template": "{{ 'OFF' if value_json.values() | reject('in', ['ok', 'paused']) | list == [] else 'ON' }}",
@@ -123,8 +120,15 @@ class HomeAssistant:
         components = {
             **self._activities(person, topic),
             **_events(person, topic),
-            **{key: component | {"availability": gateway_is_up} for key, component in away.items()},
+            **{key: component | {"availability": gateway_is_up} for key, component in apart.items()},
         }
+        if before:
+            former = {**_events(before, topic), **self._commands(before), **self._batteries(before)}
+            # A component with nothing but its platform is one to remove.
+            gone = {
+                key: {"platform": part["platform"]} for key, part in former.items() if key not in components
+            }
+            components |= gone
         available = [*gateway_is_up, {"topic": f"{topic}/status"}]
         return self._device(self._topic(person.id), device, available, components, owner=topic)
 
@@ -145,9 +149,7 @@ class HomeAssistant:
         owner: str,
     ) -> Message:
         entities = {
-            key: component
-            if component["platform"] == TRIGGER
-            else component | {"unique_id": f"{owner}/{key}"}
+            key: component if _is_no_entity(component) else component | {"unique_id": f"{owner}/{key}"}
             for key, component in components.items()
         }
         payload = {
@@ -224,7 +226,8 @@ class HomeAssistant:
             f"battery_{placement}": _sensor(
                 f"Battery {placement}",
                 f"{self._root}/health",
-                f"value_json.wearers[{wearer}].sensors[{_jinja(placement)}].battery",
+                # Just after a reload the wearer may not stand there yet.
+                f"value_json.wearers.get({wearer}, {{}}).get('sensors', {{}}).get({_jinja(placement)}, {{}}).get('battery')",
             )
             | {"device_class": "battery", "unit_of_measurement": "%", "state_class": "measurement"}
             for placement in person.batteries
@@ -260,6 +263,11 @@ def _events(person: Person, topic: str) -> dict[str, Component]:
         for kind in EVENT_TYPES
         for label in told
     }
+
+
+def _is_no_entity(component: Component) -> bool:
+    """Tell whether it is a trigger, or one to remove."""
+    return component["platform"] == TRIGGER or len(component) == 1
 
 
 def _sensor(name: str, topic: str, value: str) -> Component:

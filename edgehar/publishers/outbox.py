@@ -60,6 +60,12 @@ class Outbox:
         return len(self._events) + sum(not message.retain for message in apart)
 
     @property
+    def left(self) -> list[Message]:
+        """Events that are not yet acknowledged, oldest first."""
+        apart = (*self._set_aside, *self._sent.values())
+        return [message for message in (*apart, *self._events) if not message.retain]
+
+    @property
     def is_empty(self) -> bool:
         """True when everything is acknowledged or given up."""
         return not (self._due or self._events or self._sent or self._set_aside)
@@ -105,6 +111,9 @@ class Outbox:
         """Let go of a message that the broker has; None if `number` was never sent."""
         message = self._sent.pop(number, None)
         if message:
+            if message.retain and not message.payload and self._retained.get(message.topic) is message:
+                del self._retained[message.topic]  # removed, so that there is nothing to repeat
+                self._due.pop(message.topic, None)
             self._suspects.pop(_suspect_of(message), None)
             self._is_broker_well = True
             self._acknowledged += 1

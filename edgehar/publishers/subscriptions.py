@@ -51,18 +51,28 @@ class Subscriptions:
             self._warn.log_fault(message.topic, error, "the message is dropped")
 
     def ask(self, connection: Connection) -> list["asyncio.Future[None]"]:
-        """Subscribe to all at once, before anything is published: so what is retained is what stood there before."""
-        if asyncio.get_running_loop().time() < self._rests_until:
-            return []
+        """Subscribe to all at once, before anything is published: so what is retained is what stood there before.
+
+        While nothing is listened to that is done when the time is over.
+        """
+        rest_s = self._rests_until - asyncio.get_running_loop().time()
+        if rest_s > 0:
+            return [asyncio.ensure_future(self._ask_later(connection, rest_s))]
         answers = [(topic, connection.subscribe(topic, qos=connection.limits.qos)) for topic in self._takers]
         return [asyncio.ensure_future(self._note(topic, answer)) for topic, answer in answers]
+
+    async def _ask_later(self, connection: Connection, rest_s: float) -> None:
+        await asyncio.sleep(rest_s)
+        await asyncio.gather(*self.ask(connection))
 
     async def keep(self, connection: Connection, asking: "list[asyncio.Future[None]]") -> None:
         """Stay with the connection until it is lost, which raises ConnectionError; `asking` is from `ask`."""
         try:
             await connection.keep_alive()
         except ConnectionError as error:
-            self._count(error, is_harm=isinstance(error, OversizeError) or not all(map(_is_done, asking)))
+            is_resting = asyncio.get_running_loop().time() < self._rests_until
+            is_asking = not is_resting and not all(each.done() for each in asking)
+            self._count(error, is_harm=isinstance(error, OversizeError) or is_asking)
             raise
         finally:
             for each in asking:
@@ -94,7 +104,3 @@ class Subscriptions:
                 ", ".join(self._takers),
                 REST_S / 60,
             )
-
-
-def _is_done(asking: "asyncio.Future[None]") -> bool:
-    return asking.done()

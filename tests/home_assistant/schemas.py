@@ -41,6 +41,8 @@ def check(device: dict[str, Any]) -> None:
     """Validate a device and its components as Home Assistant does, and that it has a use for every key."""
     schemas.DEVICE_DISCOVERY_SCHEMA(device)
     for name, component in device["components"].items():
+        if set(component) == {"platform"}:
+            continue  # to be removed
         shared = {key: device[key] for key in schemas.SHARED_OPTIONS if key in device}
         whole = shared | component | {"device": device["device"], "origin": device["origin"]}
         platform = whole.pop("platform")

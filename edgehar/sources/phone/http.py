@@ -156,8 +156,12 @@ class SensorLoggerHttp:
         # Of what is damaged it counts only parts: a post that cannot be read says not whose it is.
         self.link = LinkState(silence_s=silence_s)
         self._server = server
-        if device is not None:
-            server.named.add(device)
+        self.claim()
+
+    def claim(self) -> None:
+        """Let nobody who names no phone take this one."""
+        if self.device is not None:
+            self._server.named.add(self.device)
 
     async def run(self, deliver: Deliver) -> None:
         """Live once, as in `Source.run`; waits for the first post without end.
