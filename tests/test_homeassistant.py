@@ -39,7 +39,7 @@ def home_assistant_on(**question: Any) -> dict[str, Any]:
         pytest.skip(f"needs Home Assistant in {ENVIRONMENT.name}: bash tests/home_assistant/install")
     done = subprocess.run(
         [ENVIRONMENT / "bin" / "python", ROOT / "tests" / "home_assistant" / "schemas.py"],
-        input=json.dumps({"devices": [], "values": [], "commands": []} | question),
+        input=json.dumps({"devices": [], "blueprints": [], "values": [], "commands": []} | question),
         capture_output=True,
         text=True,
         check=False,
@@ -96,6 +96,12 @@ def test_every_entity_has_an_id_of_its_own() -> None:
 
 def test_home_assistants_own_schemas_take_all_of_it() -> None:
     home_assistant_on(devices=[announced(), json.loads(HOME.gateway().payload)])
+
+
+def test_home_assistants_own_schemas_take_the_blueprints() -> None:
+    paths = sorted(str(path) for path in (ROOT / "deploy" / "home_assistant").glob("*.yaml"))
+    assert len(paths) == 3
+    home_assistant_on(blueprints=paths)
 
 
 def test_home_assistants_own_templates_make_of_it_what_is_meant() -> None:

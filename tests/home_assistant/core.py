@@ -6,37 +6,54 @@ broker's port, PAGES one that is free.
 
 import asyncio
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 from homeassistant.bootstrap import async_setup_hass
 from homeassistant.components.device_automation import DeviceAutomationType, async_get_device_automations
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.const import EVENT_STATE_CHANGED
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry
 from homeassistant.runner import RuntimeConfig
 
 STARTED_S, LOOK_S, ANSWER_S = 20.0, 20.0, 2.0
 SHOWN = ("event_type", "label", "reason")
 
+BLUEPRINTS = Path(__file__).parents[2] / "deploy" / "home_assistant"
+
 CONFIGURATION = """
 http:
   server_host: 127.0.0.1
   server_port: PAGES
+input_boolean:
+  lamp:
+script:
+  ask:
+    sequence:
+      - event: asked
 automation:
-  - alias: Light when someone goes
-    triggers:
-      - trigger: state
-        entity_id: sensor.anna_kind_of_activity
-        to: on_foot
-    actions:
-      - event: light_on
+  - alias: Light
+    use_blueprint:
+      path: edgehar/light_when_active.yaml
+      input: {person: sensor.anna_kind_of_activity, light: {entity_id: input_boolean.lamp}, rest: 0}
+  - alias: Nobody has moved
+    use_blueprint:
+      path: edgehar/nobody_moved.yaml
+      input: {person: sensor.anna_kind_of_activity, hours: 0.0003, alarm: [{event: nobody_moved}]}
+  - alias: Fall
+    use_blueprint:
+      path: edgehar/fall_alert.yaml
+      input: {fall: event.ben_fall, phone: script.ask, seconds: 2, alarm: [{event: alarm}]}
 """
+EVENTS = ("asked", "alarm", "nobody_moved")
 
 
 def configure(folder: Path, broker: int, pages: int) -> None:
     """Write the configuration, with the integration as if somebody had added it on its page."""
     (folder / ".storage").mkdir()
+    shutil.copytree(BLUEPRINTS, folder / "blueprints" / "automation" / "edgehar")
     (folder / "configuration.yaml").write_text(CONFIGURATION.replace("PAGES", str(pages)))
     began = "2025-01-01T00:00:00+00:00"
     entry = {
@@ -79,6 +96,18 @@ async def use(hass: HomeAssistant) -> None:
     await call("button", "press", "button.anna_recalibrate")
 
 
+async def fall(hass: HomeAssistant, *, recovers: bool) -> None:
+    """Publish what edgehar would of a fall, and wait for what follows."""
+    events: list[dict[str, Any]] = [{"event_type": "activity_started", "label": "falling"}]
+    if recovers:
+        events.append({"event_type": "activity_ended", "label": "falling", "recovered": True})
+    for event in events:
+        data = {"topic": "edgehar/pi/ben/event", "payload": json.dumps(event)}
+        await hass.services.async_call("mqtt", "publish", data, blocking=True)
+        await asyncio.sleep(1.0)
+    await asyncio.sleep(2.5)
+
+
 async def main(folder: Path, broker: int, pages: int) -> None:
     """Start it, look twice, use it."""
     configure(folder, broker, pages)
@@ -87,8 +116,17 @@ async def main(folder: Path, broker: int, pages: int) -> None:
     )
     assert hass is not None
     await hass.async_start()
-    lights: list[Event[Any]] = []
-    hass.bus.async_listen("light_on", lights.append)
+    heard: list[str] = []
+    for kind in EVENTS:
+        hass.bus.async_listen(kind, lambda event: heard.append(event.event_type))
+    hass.bus.async_listen(
+        EVENT_STATE_CHANGED,
+        lambda event: (
+            heard.append(f"lamp {event.data['new_state'].state}")
+            if event.data["entity_id"] == "input_boolean.lamp"
+            else None
+        ),
+    )
     await asyncio.sleep(STARTED_S)
     devices = device_registry.async_get(hass).devices
     for device in devices.values():
@@ -102,7 +140,12 @@ async def main(folder: Path, broker: int, pages: int) -> None:
     await use(hass)
     await asyncio.sleep(LOOK_S)
     show(hass, "Later:")
-    print(f"\nthe automation ran {len(lights)} times")
+    print(f"\nautomations by the blueprints did so far: {', '.join(sorted(set(heard) - {'asked', 'alarm'}))}")
+    for recovers in (False, True):
+        heard.clear()
+        await fall(hass, recovers=recovers)
+        told = [word for word in heard if word in {"asked", "alarm"}]
+        print(f"a fall, and {'up again' if recovers else 'no answer'}: {', '.join(told)}")
     await hass.async_stop(force=True)
 
 
