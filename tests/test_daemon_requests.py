@@ -103,6 +103,9 @@ async def test_the_battery_is_announced_once_the_sensor_tells_it(broker: Mosquit
     with listening(broker) as listener:
         async with running(Daemon(config(broker, "anna"))):
             await listener.until(lambda: batteries(listener)[-1:] == [["battery_trouser_pocket"]])
+            # Begun anew, it has not told it yet: what is known of it stays.
+            await ask(listener, "recalibrate")
+            await listener.until(lambda: listener.on(f"{ROOT}/anna/status")[-2:] == ["offline", "online"])
     assert batteries(listener) == [[], ["battery_trouser_pocket"]]
 
 

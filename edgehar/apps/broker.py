@@ -169,14 +169,7 @@ class BrokerTest:
         return f"acknowledged on {topic}"
 
     async def _echo(self) -> str:
-        assert self._hearer is not None
-        topic = f"{self._root}/test"
-        try:
-            await self._hearer.subscribe(topic)
-        except RefusedError as error:
-            raise StageError(str(error), _MAY_NOT_READ.format(topic=topic)) from error
-        await self._send(Message(topic, b"edgehar", retain=False))
-        await self._hear(topic, is_retained=False)
+        await self._pass_on(f"{self._root}/test")
         return "heard by another client"
 
     async def _retain(self) -> str:
@@ -199,16 +192,19 @@ class BrokerTest:
     async def _discover(self) -> str | None:
         if self._prefix is None:
             return None
-        assert self._hearer is not None
         # Beside our devices, and no topic of which Home Assistant makes anything.
-        topic = f"{self._prefix}/device/{self._client_id}/test"
+        await self._pass_on(f"{self._prefix}/device/{self._client_id}/test")
+        return f"{self._prefix}/device takes what we announce"
+
+    async def _pass_on(self, topic: str) -> None:
+        """Have the other client hear a message."""
+        assert self._hearer is not None
         try:
             await self._hearer.subscribe(topic)
         except RefusedError as error:
             raise StageError(str(error), _MAY_NOT_READ.format(topic=topic)) from error
         await self._send(Message(topic, b"edgehar", retain=False))
         await self._hear(topic, is_retained=False)
-        return f"{self._prefix}/device takes what we announce"
 
     async def _connected(self, who: str) -> Connection:
         broker = self._broker

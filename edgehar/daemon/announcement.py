@@ -15,7 +15,7 @@ import asyncio
 import hashlib
 import logging
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 from msgspec import Struct
@@ -89,7 +89,8 @@ class Announcement:
         """Tell what has changed of a wearer; `now` is monotonic, s."""
         feed, wearer = control.feed, control.id
         if self._home:
-            before, person = self._people.get(wearer), self._person(control)
+            before = self._people.get(wearer)
+            person = self._person(control, before.batteries if before else ())
             if before != person:
                 self._people[wearer] = person
                 self._mqtt.send(self._home.wearer(person, before))
@@ -117,15 +118,16 @@ class Announcement:
             payload = value if isinstance(value, str) else msgspec.json.encode(value).decode()
             self._mqtt.retain(suffix, payload)
 
-    def _person(self, control: WearerControl) -> Person:
+    def _person(self, control: WearerControl, known_batteries: Collection[str]) -> Person:
+        """Return what is to be known of a wearer; a sensor that begins anew has a battery although it says nothing yet."""
         feed = control.feed
-        told = feed.pipeline.told
+        told, heard = feed.pipeline.told, feed.batteries
         return Person(
             id=control.id,
             states=(*told, OTHER, NOT_WORN, NO_SIGNAL),
             kinds={state: kind for state in told if (kind := self._kind(state, told)) != state},
             placements=tuple(feed.placements),
-            batteries=tuple(feed.batteries),
+            batteries=tuple(p for p in feed.placements if p in heard or p in known_batteries),
             points=POINTS if self._spec.operating_points else (),
         )
 
