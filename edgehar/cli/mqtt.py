@@ -18,7 +18,7 @@ def mqtt() -> None:
 
 @app.command("test")
 def mqtt_test(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
-    """Go the way to the broker, stage by stage; what fails says what to do.
+    """Try the way to the broker stage by stage.
 
     Example: edgehar mqtt test --config edgehar.toml
 
