@@ -134,7 +134,7 @@ async def test_what_could_not_begin_again_goes_on() -> None:
 async def test_of_one_id_one_runs_at_a_time_however_often_it_is_changed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("edgehar.daemon.run.WearerFeed", SlowToClose)
+    monkeypatch.setattr("edgehar.daemon.roster.WearerFeed", SlowToClose)
     SlowToClose.most_open = 0
 
     def config(*names: str, seed: int = 1) -> Config:

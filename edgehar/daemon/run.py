@@ -10,7 +10,6 @@ import os
 import resource
 import signal
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,17 +19,17 @@ from msgspec.structs import replace
 
 from edgehar import __version__
 from edgehar.config.read import broker_password, decision_settings, model_pair, withheld_credential
-from edgehar.config.schema import Config, Wearer
+from edgehar.config.schema import Config
 from edgehar.daemon import systemd
 from edgehar.daemon.announcement import Announcement
 from edgehar.daemon.control import WearerControl
 from edgehar.daemon.requests import Requests
+from edgehar.daemon.roster import Roster
 from edgehar.daemon.wearer import WearerFeed
-from edgehar.daemon.wiring import describe_sensors, make_shared_links, make_tls, renew_claims
+from edgehar.daemon.wiring import describe_sensors, make_tls
 from edgehar.errors import ConfigError, EdgeharError, OperatorError, about
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.label_tree import LabelTree
-from edgehar.pipeline.operating_points import Point
 from edgehar.pipeline.telling import check_told
 from edgehar.publishers import Publisher
 from edgehar.publishers.jsonl import JsonLines
@@ -82,8 +81,7 @@ class Daemon:
         tree = LabelTree(self.recognizer.spec.labels, self.recognizer.spec.tree)
         with about("model.labels"):
             check_told(tree, config.model.labels)
-        self._shared, self._settings = make_shared_links(config), settings
-        self.controls = [self._new_control(i, wearer, config) for i, wearer in enumerate(config.wearer)]
+        self._roster = Roster(config, self.recognizer, settings)
         self.mqtt = make_mqtt(config)
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
         self._announcement: Announcement | None = None
@@ -92,33 +90,17 @@ class Daemon:
             Requests(self.mqtt, lambda: self.controls, self.reload, self._update)
         self._drain_s = drain_s
         self._started = time.monotonic()
-        self._feeding: asyncio.TaskGroup | None = None
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        """Of each id one wearer runs at a time: one that is gone or was changed may still be closing its links."""
         self._next: Config | None = None
+
+    @property
+    def controls(self) -> list[WearerControl]:
+        """The wearers of now."""
+        return self._roster.controls
 
     @property
     def feeds(self) -> list[WearerFeed]:
         """The wearers' feeds of now."""
         return [control.feed for control in self.controls]
-
-    def _new_control(self, i: int, wearer: Wearer, config: Config) -> WearerControl:
-        """Make what runs the i-th wearer; OperatorError says what does not fit."""
-        spec = self.recognizer.spec
-        with about(f"wearer[{i}].labels"):
-            check_told(LabelTree(spec.labels, spec.tree), wearer.labels)
-        point = wearer.operating_point or self._settings.operating_point
-        with about(f"wearer[{i}].operating_point"):
-            spec.check_point(point)
-
-        def make(point: Point) -> WearerFeed:
-            settings = replace(self._settings, operating_point=point)
-            told = wearer.labels or config.model.labels
-            return WearerFeed(wearer, self.recognizer, settings, self._shared, told=told)
-
-        with about(f"wearer[{i}]"):
-            return WearerControl(make, point)
 
     async def run(self) -> Config | None:
         """Work until cancelled, or until every source came to its own end (replays do).
@@ -134,10 +116,7 @@ class Daemon:
                 self._describe()
                 background.append(tasks.create_task(self.mqtt.run(), name="mqtt"))
             try:
-                async with asyncio.TaskGroup() as self._feeding:
-                    for control in self.controls:
-                        self._start(control)
-                self._feeding = None
+                await self._roster.run(self._publish, self._update)
                 if self.mqtt and self._next is None:
                     reached = await self.mqtt.drained(self._drain_s)
             finally:
@@ -155,41 +134,23 @@ class Daemon:
 
         OperatorError if it cannot be used; then nothing has changed.
         """
-        if self._reread is None or self._feeding is None:
+        if self._reread is None or not self._roster.is_running:
             raise ConfigError("there is no file to read again, or all is about to end")
-        config, now = self._reread(), self._config
-        needs_radio = any(wearer.ble for wearer in config.wearer) and self._shared.radio is None
-        if replace(config, wearer=now.wearer) != now or needs_radio or self._next:
+        config = self._reread()
+        if self._next or not self._roster.can_take(config):
             check(config)
             self._next = config
             _LOGGER.info("the configuration has changed: all begins anew")
-            for task in self._tasks.values():
-                task.cancel()
+            self._roster.stop()
             return
-        before = {
-            wearer.id: (wearer, control) for wearer, control in zip(now.wearer, self.controls, strict=True)
-        }
-        controls, begun = [], []
-        for i, wearer in enumerate(config.wearer):
-            old, control = before.get(wearer.id, (None, None))
-            if control is None or old != wearer:
-                control = self._new_control(i, wearer, config)
-                begun.append(control)
-            controls.append(control)
-        self._config, self.controls = config, controls
-        gone = before.keys() - {control.id for control in controls}
-        for wearer_id in gone:
-            self._tasks.pop(wearer_id).cancel()
-            self._feeding.create_task(self._forget(wearer_id), name=f"{wearer_id} leaves")
-        for control in begun:
-            self._start(control)
-        self._renew_claims()
+        begun, gone = self._roster.take(config, self._forget)
+        self._config = config
         self._describe()
         _LOGGER.info(
             "the configuration was read again; wearers that begin: %d, that are gone: %d, that go on: %d",
-            len(begun),
-            len(gone),
-            len(controls) - len(begun),
+            begun,
+            gone,
+            len(self.controls) - begun,
         )
 
     def take_over(self, events: Iterable[Message]) -> None:
@@ -205,25 +166,10 @@ class Daemon:
         except OperatorError as error:
             _LOGGER.warning("all goes on as it was: %s", error)
 
-    def _start(self, control: WearerControl) -> None:
-        """Run a wearer, once whoever had this id before has ended."""
-        assert self._feeding is not None
-        if before := self._tasks.get(control.id):
-            before.cancel()
-        self._tasks[control.id] = self._feeding.create_task(self._run(control), name=control.id)
-
-    async def _run(self, control: WearerControl) -> None:
-        async with self._turns[control.id]:
-            await control.run(self._publish, self._update, self._renew_claims)
-
-    async def _forget(self, wearer: str) -> None:
-        """Remove what is retained of a wearer who is no longer configured, once they have ended."""
-        async with self._turns[wearer]:
-            if self._announcement and all(control.id != wearer for control in self.controls):
-                self._announcement.forget(wearer)
-
-    def _renew_claims(self) -> None:
-        renew_claims(self._shared, self._config, [source for feed in self.feeds for source in feed.sources])
+    def _forget(self, wearer: str) -> None:
+        """Remove what is retained of a wearer who is gone."""
+        if self._announcement:
+            self._announcement.forget(wearer)
 
     @property
     def broker(self) -> str:

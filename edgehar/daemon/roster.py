@@ -1,0 +1,126 @@
+"""The wearers that are watched: begun, changed and gone while the daemon runs, each for itself."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from edgehar.config.schema import Config, Wearer
+from edgehar.daemon.control import WearerControl
+from edgehar.daemon.wearer import Publish, WearerFeed
+from edgehar.daemon.wiring import make_shared_links, renew_claims
+from edgehar.errors import about
+from edgehar.pipeline.decision_settings import Settings
+from edgehar.pipeline.label_tree import LabelTree
+from edgehar.pipeline.operating_points import Point
+from edgehar.pipeline.recognizer import Recognizer
+from edgehar.pipeline.telling import check_told
+
+
+class Roster:
+    """All wearers of one configuration, of which later ones may change the wearers alone."""
+
+    def __init__(self, config: Config, recognizer: Recognizer, settings: Settings) -> None:
+        """Open nothing yet; OperatorError says what does not fit."""
+        self._config, self._recognizer, self._settings = config, recognizer, settings
+        self._shared = make_shared_links(config)
+        self.controls = [self._new_control(i, wearer, config) for i, wearer in enumerate(config.wearer)]
+        """Those of now, in the order of the configuration."""
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Of each id one wearer runs at a time: one that is gone or was changed may still be closing its links."""
+        self._running: asyncio.TaskGroup | None = None
+        self._publish: Publish = lambda _: None
+        self._on_state: Callable[[], None] = lambda: None
+
+    @property
+    def is_running(self) -> bool:
+        """True while any wearer runs."""
+        return self._running is not None
+
+    async def run(self, publish: Publish, on_state: Callable[[], None]) -> None:
+        """Run all wearers until each has come to its own end, or `stop`.
+
+        Args:
+            publish: Takes every answer.
+            on_state: Called when what is known of a wearer may have changed.
+        """
+        self._publish, self._on_state = publish, on_state
+        async with asyncio.TaskGroup() as self._running:
+            for control in self.controls:
+                self._start(control)
+        self._running = None
+
+    def stop(self) -> None:
+        """End all wearers, so that `run` returns."""
+        for task in self._tasks.values():
+            task.cancel()
+
+    def can_take(self, config: Config) -> bool:
+        """Tell whether nothing but the wearers of a configuration is new, and no radio is wanted that there is not."""
+        needs_radio = any(wearer.ble for wearer in config.wearer) and self._shared.radio is None
+        return replace(config, wearer=self._config.wearer) == self._config and not needs_radio
+
+    def take(self, config: Config, on_gone: Callable[[str], None]) -> tuple[int, int]:
+        """Go by a configuration that `can_take` has allowed; wearers that are as they were go on untouched.
+
+        OperatorError if it cannot be used; then nothing has changed. `on_gone` is called with each wearer who is
+        gone, once they have ended. Return how many begin, and how many are gone.
+        """
+        assert self._running is not None
+        before = dict(zip((wearer.id for wearer in self._config.wearer), self._config.wearer, strict=True))
+        running = {control.id: control for control in self.controls}
+        begun = {
+            wearer.id: self._new_control(i, wearer, config)
+            for i, wearer in enumerate(config.wearer)
+            if wearer != before.get(wearer.id)
+        }
+        gone = before.keys() - {wearer.id for wearer in config.wearer}
+        self._config = config
+        self.controls = [begun.get(wearer.id) or running[wearer.id] for wearer in config.wearer]
+        for wearer_id in gone:
+            self._tasks.pop(wearer_id).cancel()
+            self._running.create_task(self._leave(wearer_id, on_gone), name=f"{wearer_id} leaves")
+        for control in begun.values():
+            self._start(control)
+        self._renew_claims()
+        return len(begun), len(gone)
+
+    def _new_control(self, i: int, wearer: Wearer, config: Config) -> WearerControl:
+        """Make what runs the i-th wearer; OperatorError says what does not fit."""
+        spec = self._recognizer.spec
+        with about(f"wearer[{i}].labels"):
+            check_told(LabelTree(spec.labels, spec.tree), wearer.labels)
+        point = wearer.operating_point or self._settings.operating_point
+        with about(f"wearer[{i}].operating_point"):
+            spec.check_point(point)
+
+        def make(point: Point) -> WearerFeed:
+            settings = replace(self._settings, operating_point=point)
+            told = wearer.labels or config.model.labels
+            return WearerFeed(wearer, self._recognizer, settings, self._shared, told=told)
+
+        with about(f"wearer[{i}]"):
+            return WearerControl(make, point)
+
+    def _start(self, control: WearerControl) -> None:
+        """Run a wearer, once whoever had this id before has ended."""
+        assert self._running is not None
+        if before := self._tasks.get(control.id):
+            before.cancel()
+        self._tasks[control.id] = self._running.create_task(self._keep(control), name=control.id)
+
+    async def _keep(self, control: WearerControl) -> None:
+        async with self._turns[control.id]:
+            await control.run(self._publish, self._on_state, self._renew_claims)
+
+    async def _leave(self, wearer: str, on_gone: Callable[[str], None]) -> None:
+        """Say that a wearer is gone once they have ended, unless they are back."""
+        async with self._turns[wearer]:
+            if all(control.id != wearer for control in self.controls):
+                on_gone(wearer)
+
+    def _renew_claims(self) -> None:
+        sources = [source for control in self.controls for source in control.feed.sources]
+        renew_claims(self._shared, self._config, sources)
