@@ -47,6 +47,8 @@ def complaints(config: Config) -> Iterator[Complaint]:
         yield from _refused(path, check, config.homeassistant.prefix)
     if config.homeassistant and not config.mqtt:
         yield "homeassistant", "[homeassistant] needs the broker that Home Assistant reads: give it as [mqtt]"
+    if config.metrics:
+        yield from _refused("metrics.listen", listening_address, config.metrics.listen)
     yield from _of_serial(serial)
     yield from _of_bluetooth(ble)
     yield from _of_phones(phones, config.mqtt)

@@ -103,6 +103,15 @@ class HomeAssistant(Struct, frozen=True, forbid_unknown_fields=True):
     )
 
 
+class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
+    """Figures for Prometheus: what runs, packets, losses, batteries, windows and events, at /metrics."""
+
+    listen: Annotated[
+        Filled,
+        Meta(description="Address of this host and port; 0.0.0.0:9750 lets everybody read what wearers do."),
+    ] = "127.0.0.1:9750"
+
+
 class Bluetooth(Struct, frozen=True, forbid_unknown_fields=True):
     """The radio for all sensors over Bluetooth Low Energy."""
 
@@ -248,6 +257,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     homeassistant: Annotated[
         HomeAssistant | None, Meta(description="Present, even empty: wearers are devices in Home Assistant.")
     ] = None
+    metrics: Annotated[Metrics | None, Meta(description="Present, even empty: Prometheus can ask.")] = None
     bluetooth: Bluetooth = field(default_factory=Bluetooth)
     model: Model = field(default_factory=Model)
     decision: Annotated[

@@ -20,9 +20,10 @@ from msgspec.structs import replace
 from edgehar import __version__
 from edgehar.config.read import broker_password, decision_settings, model_pair, withheld_credential
 from edgehar.config.schema import Config
-from edgehar.daemon import systemd
+from edgehar.daemon import metrics, systemd
 from edgehar.daemon.announcement import Announcement
 from edgehar.daemon.control import WearerControl
+from edgehar.daemon.metrics import Answers
 from edgehar.daemon.requests import Requests
 from edgehar.daemon.roster import Roster
 from edgehar.daemon.wearer import WearerFeed
@@ -84,12 +85,15 @@ class Daemon:
         self._roster = Roster(config, self.recognizer, settings)
         self.mqtt = make_mqtt(config)
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
+        self._answers = Answers()
+        if config.metrics:
+            self.publishers.append(self._answers)
         self._announcement: Announcement | None = None
         if self.mqtt:
             self._announcement = Announcement(self.mqtt, config, self.recognizer.spec)
             Requests(self.mqtt, lambda: self.controls, self.reload, self._update)
         self._drain_s = drain_s
-        self._started = time.monotonic()
+        self._started, self._began = time.monotonic(), time.time()
         self._next: Config | None = None
 
     @property
@@ -112,6 +116,9 @@ class Daemon:
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._watch(), name="watch")]
             self._log_start()
+            if self._config.metrics:
+                serving = metrics.serve(self._config.metrics.listen, self.metrics)
+                background.append(tasks.create_task(serving, name="metrics"))
             if self.mqtt:
                 self._describe()
                 background.append(tasks.create_task(self.mqtt.run(), name="mqtt"))
@@ -197,6 +204,18 @@ class Daemon:
             "messages_refused": self.mqtt.refused if self.mqtt else 0,
             "wearers": {feed.id: feed.health() for feed in self.feeds},
         }
+
+    def metrics(self) -> str:
+        """Return figures since the start, as Prometheus reads them."""
+        spec, mqtt = self.recognizer.spec, self.mqtt
+        families = metrics.families_of(
+            self.health(),
+            {"version": __version__, "model": spec.id},
+            began=self._began,
+            is_connected=mqtt is not None and mqtt.connected,
+            waiting=mqtt.waiting if mqtt else 0,
+        )
+        return metrics.text_of([*families, *self._answers.families()])
 
     def _publish(self, item: Activity | Event) -> None:
         for publisher in self.publishers:

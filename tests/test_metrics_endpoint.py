@@ -1,0 +1,109 @@
+"""What Prometheus is told, read by its own parser."""
+
+import asyncio
+import contextlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from hypothesis import given, strategies as st
+from listening import until
+from mosquitto import Mosquitto, free_port
+from prometheus_client.parser import text_string_to_metric_families
+
+from edgehar.config.schema import Config, Gateway, Metrics, Mqtt, SimulatedWearer, Wearer
+from edgehar.daemon import metrics
+from edgehar.daemon.metrics import Family, text_of
+from edgehar.daemon.run import Daemon
+
+
+def samples(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+    read: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            read.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
+    return read
+
+
+@contextlib.asynccontextmanager
+async def running(daemon: Daemon) -> Any:
+    task = asyncio.create_task(daemon.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def config(port: int, **more: Any) -> Config:
+    anna = Wearer(id="anna", simulator=SimulatedWearer(placements=["wrist"]))
+    return Config(
+        gateway=Gateway(id="gw"), wearer=[anna], metrics=Metrics(listen=f"127.0.0.1:{port}"), **more
+    )
+
+
+@given(st.text(), st.floats(allow_nan=False))
+def test_any_label_and_value_is_read_as_it_was_written(label: str, value: float) -> None:
+    written = text_of([Family("a_total", "counter", "Text.", [({"stream": label}, value)])])
+    assert samples(written) == {"a_total": {(("stream", label),): value}}
+
+
+async def test_what_runs_what_came_and_what_was_told_can_be_read(tmp_path: Path) -> None:
+    port = free_port()
+    with Mosquitto(free_port(), tmp_path) as broker:
+        daemon = Daemon(config(port, mqtt=Mqtt(host="127.0.0.1", port=broker.port)))
+        async with running(daemon), aiohttp.ClientSession() as session:
+            await until(
+                lambda: bool(daemon._answers.events) and daemon.mqtt is not None and daemon.mqtt.connected
+            )
+            async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+                read = samples(await answer.text())
+            async with session.get(f"http://127.0.0.1:{port}/") as elsewhere:
+                assert elsewhere.status == 404
+    [(info, constant)] = read["edgehar_build_info"].items()
+    assert ("model", daemon.recognizer.spec.id) in info
+    assert constant == 1
+    stream = (("stream", "anna/wrist"),)
+    assert read["edgehar_packets_received_total"][stream] > 10
+    assert read["edgehar_battery_ratio"][stream] == pytest.approx(1.0)
+    assert read["edgehar_mqtt_connected"][()] == 1
+    assert read["edgehar_windows_total"][("result", "judged"), ("wearer", "anna")] >= 1
+    assert abs(read["process_start_time_seconds"][()] - time.time()) < 600
+    first = next(iter(daemon._answers.events))
+    assert read["edgehar_events_total"][("event", first[2]), ("label", first[1]), ("wearer", "anna")] == 1
+    assert 1e7 < read["process_resident_memory_bytes"][()] < 1e10
+
+
+async def test_a_port_that_is_taken_is_named_once_and_tried_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "RETRY_S", 0.05)
+    port = free_port()
+    taken = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", port)
+    async with running(Daemon(config(port))):
+        await until(lambda: "trying again" in caplog.text)
+        await asyncio.sleep(0.2)
+        taken.close()
+        await taken.wait_closed()
+        async with aiohttp.ClientSession() as session:
+            while True:
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                        assert answer.status == 200
+                        break
+                await asyncio.sleep(0.02)
+    assert caplog.text.count("trying again") == 1
+
+
+async def test_without_the_table_nothing_listens_and_nothing_is_counted() -> None:
+    daemon = Daemon(Config(wearer=config(1).wearer))
+    async with running(daemon):
+        await until(lambda: daemon.feeds[0].is_up)
+        assert not any(task.get_name() == "metrics" for task in asyncio.all_tasks())
+    assert json.dumps(daemon.health())
+    assert daemon._answers not in daemon.publishers
