@@ -13,6 +13,7 @@ from hypothesis import given, strategies as st
 from listening import until
 from mosquitto import Mosquitto, free_port
 from prometheus_client.parser import text_string_to_metric_families
+from test_daemon_requests import running
 
 from edgehar.config.schema import Config, Gateway, Metrics, Mqtt, SimulatedWearer, Wearer
 from edgehar.daemon import metrics
@@ -26,17 +27,6 @@ def samples(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
         for sample in family.samples:
             read.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
     return read
-
-
-@contextlib.asynccontextmanager
-async def running(daemon: Daemon) -> Any:
-    task = asyncio.create_task(daemon.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 def config(port: int, **more: Any) -> Config:

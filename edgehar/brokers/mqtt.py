@@ -73,7 +73,7 @@ class Received(Struct, frozen=True):
     response_topic: str | None = None
     """Where the sender wants to read an answer; MQTT 5 alone can say so."""
     correlation: bytes | None = None
-    """What the answer is to carry, so that the sender knows it."""
+    """Bytes that the answer has to carry, by which the sender tells which request it answers."""
 
 
 class Connection:

@@ -42,7 +42,7 @@ GREETED_S = 5.0
 
 
 class _Former(Struct, frozen=True):
-    """What counts of an `info` that a gateway of this name left."""
+    """Wearers and discovery prefix of an `info` that a gateway of this name left."""
 
     wearers: dict[Name, list[str]] = {}
     homeassistant: TopicStart | None = None

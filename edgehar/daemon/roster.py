@@ -29,7 +29,7 @@ class Roster:
         """Those of now, in the order of the configuration."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        """Of each id one wearer runs at a time: one that is gone or was changed may still be closing its links."""
+        """A lock for each id, held while its wearer runs: one that is gone or was changed may still be closing its links."""
         self._running: asyncio.TaskGroup | None = None
         self._publish: Publish = lambda _: None
         self._on_state: Callable[[], None] = lambda: None

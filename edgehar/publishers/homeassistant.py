@@ -41,7 +41,7 @@ Component = dict[str, Any]
 
 
 class Person(Struct, frozen=True):
-    """What Home Assistant is to know of a wearer."""
+    """A wearer, as far as Home Assistant shows one: states, sensors, and what can be chosen."""
 
     id: str
     states: Sequence[str]
