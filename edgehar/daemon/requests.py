@@ -74,7 +74,7 @@ VERBS: dict[str, type[_Request]] = {
 
 
 class Requests:
-    """Does what is wearer for over one broker."""
+    """Doer of what is asked for over one broker."""
 
     def __init__(
         self,
