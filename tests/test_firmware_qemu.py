@@ -191,6 +191,7 @@ async def test_labels_come_out_and_every_fault_is_counted_once(elf: Path) -> Non
 async def test_rate_and_ranges_change_between_two_packets(elf: Path) -> None:
     async with emulated(elf) as sensor:
         begin = len(sensor.bodies)
+        await sensor.sending()
         answers = [await sensor.ask(Kind.SET_RATE, 10_000), await sensor.ask(Kind.SET_RANGES, 8, 500)]
         await sensor.sending()
         refused = [await sensor.ask(Kind.SET_RATE, 100), await sensor.ask(Kind.SET_RANGES, 7)]
