@@ -311,6 +311,25 @@ def test_the_password_comes_from_a_file_or_a_credential(
         broker_password(Mqtt(host="h", password_file="absent"))
 
 
+def test_events_are_kept_where_the_file_says_or_systemd_and_else_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named, unnamed = (
+        parse(
+            f'[gateway]\n{key}\n[mqtt]\nhost = "h"\n[[wearer]]\nid = "a"\n[wearer.simulator]\nplacements = ["chest"]',
+            str(tmp_path / "edgehar.toml"),
+        )
+        for key in ('state_dir = "kept"', "")
+    )
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    assert check(named)["events"] == f"kept in {tmp_path}/kept"
+    assert check(unnamed)["events"] == "kept in memory"
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/edgehar:/var/lib/more")
+    assert check(unnamed)["events"] == "kept in /var/lib/edgehar"
+    assert check(named)["events"] == f"kept in {tmp_path}/kept"
+    assert not (tmp_path / "kept").exists()
+
+
 def test_a_credential_is_awaited_where_only_the_service_can_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     config = parse(

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -324,6 +325,39 @@ async def test_events_that_no_broker_took_are_told(tmp_path: Path, recording: Pa
     assert "the oldest events are dropped" in errors
     assert f"{len(expected_events(recording))} events did not reach the MQTT broker" in errors
     assert errors.splitlines()[-1].startswith("edgehar: the replay ended")
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+async def test_events_that_no_broker_took_wait_on_the_disk_for_the_next_start(
+    tmp_path: Path, recording: Path, broker: Mosquitto, end: signal.Signals
+) -> None:
+    config, log = configuration(tmp_path, recording, free_port()), tmp_path / "state" / "events.sqlite-wal"
+    config.write_text(config.read_text().replace("[mqtt]", 'state_dir = "state"\n[mqtt]'))
+    daemon = start(config)
+    try:
+        await until(lambda: log.exists() and log.stat().st_size > 60_000)
+        daemon.send_signal(end)
+        _, errors = await finished(daemon)
+        assert "Traceback" not in errors
+        if end == signal.SIGTERM:
+            assert re.search(r"\d+ events are kept until the MQTT broker takes them", errors)
+    finally:
+        daemon.kill()
+    # Nobody of this life is called anna.
+    config.write_text(
+        f'[gateway]\nid = "gw"\nstate_dir = "state"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n'
+        '[[wearer]]\nid = "bob"\n[wearer.simulator]\nplacements = ["trouser_pocket"]\n'
+    )
+    listener, expected = Listener(broker.port), expected_events(recording)
+    daemon = start(config)
+    try:
+        await listener.until(lambda: len(listener.on("edgehar/gw/anna/event")) >= 6)
+        heard = [json.loads(payload) for payload in listener.on("edgehar/gw/anna/event")]
+        assert [(event["id"], event["event_type"]) for event in heard] == expected[: len(heard)]
+    finally:
+        daemon.kill()
+        daemon.communicate()
+        listener.close()
 
 
 @pytest.mark.parametrize("port", ["socket://localhost", "foo://localhost:1"])

@@ -17,6 +17,10 @@ from edgehar.config.schema import Config, Gateway, HomeAssistant, Mqtt, Replay, 
 from edgehar.daemon import announcement
 from edgehar.daemon.run import Daemon, run
 from edgehar.errors import ConfigError
+from edgehar.publishers import event_file
+from edgehar.publishers.event_file import EventFile
+from edgehar.publishers.kept_events import KeptEvents
+from edgehar.publishers.payloads import Message
 
 ROOT = "edgehar/gw"
 DEVICE = "homeassistant/device/edgehar-gw/{}/config"
@@ -289,8 +293,9 @@ async def test_a_changed_broker_begins_all_anew(broker: Mosquitto) -> None:
                 await task
 
 
-async def test_events_that_wait_are_not_lost_when_all_begins_anew(
-    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("state_dir", [None, "state"], ids=["memory", "disk"])
+async def test_events_that_wait_are_neither_lost_nor_doubled_when_all_begins_anew(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state_dir: str | None
 ) -> None:
     daemons = list[Daemon]()
 
@@ -301,23 +306,40 @@ async def test_events_that_wait_are_not_lost_when_all_begins_anew(
 
     monkeypatch.setattr("edgehar.daemon.run.Daemon", Known)
     now = replace(config(broker, "anna"), decision={"threshold": 0.7})
+    if state_dir:
+        now = replace(now, gateway=replace(now.gateway, state_dir=str(tmp_path / state_dir)))
     broker.stop()
     task = asyncio.create_task(run(now, reread=lambda: now))
     try:
         await until(lambda: bool(daemons) and daemons[0].mqtt is not None and daemons[0].mqtt.waiting > 0)
         assert daemons[0].mqtt is not None
-        waiting = {json.loads(message.payload)["id"] for message in daemons[0].mqtt.left}
+        waiting = {message.payload.decode() for message in daemons[0].mqtt.left}
         now = replace(now, decision={"threshold": 0.8})
         daemons[0].reload()
         await until(lambda: bool(daemons[1:]))
         broker.start()
         with listening(broker) as listener:
             topic = f"{ROOT}/anna/event"
-            await listener.until(lambda: {json.loads(text)["id"] for text in listener.on(topic)} >= waiting)
+            await listener.until(lambda: set(listener.on(topic)) >= waiting)
+            assert sum(payload in waiting for payload in listener.on(topic)) == len(waiting)
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def test_a_disk_that_fails_is_named_where_people_look(
+    broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_file, "RETRY_S", 0.1)
+    file = EventFile(tmp_path)
+    with KeptEvents(file) as kept:
+        daemon = Daemon(config(broker, "anna"), kept=kept)
+        assert "disk" not in daemon.status()
+        file._connection.execute("PRAGMA query_only = 1")
+        kept.keep(Message("event", b"1", retain=False), at=0.0)
+        await until(lambda: "; events are in memory alone: attempt to write a readonly" in daemon.status())
+        file._connection.execute("PRAGMA query_only = 0")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from edgehar.brokers.embedded import EmbeddedBroker
 from edgehar.brokers.mqtt import Tls
 from edgehar.errors import ConfigError
 from edgehar.publishers.mqtt import Mqtt
-from edgehar.publishers.outbox import TRIES
+from edgehar.publishers.outbox import TRIES, Bounds
 
 STATUS = "edgehar/pi/status"
 STATE = "edgehar/pi/anna/activity"
@@ -59,6 +59,7 @@ async def running(mqtt: Mqtt) -> AsyncIterator[Mqtt]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        mqtt.log_losses()
 
 
 @contextlib.contextmanager
@@ -157,7 +158,7 @@ async def test_a_broker_that_was_killed_and_forgot_all_knows_all_again(broker: M
 async def test_while_the_broker_is_away_the_newest_events_wait_and_the_others_are_counted(
     broker: Mosquitto,
 ) -> None:
-    mqtt = publisher(broker.port, queue=3)
+    mqtt = publisher(broker.port, bounds=Bounds(3))
     for number in range(10):
         mqtt.push(started(number))
     assert (mqtt.dropped, mqtt.waiting) == (7, 3)
@@ -266,7 +267,7 @@ async def test_neither_push_nor_the_loop_waits_for_a_host_that_does_not_answer(
                 sock = full.enter_context(socket.socket())
                 sock.setblocking(False)
                 sock.connect_ex(("127.0.0.1", port))
-            async with running(publisher(port, queue=100)) as mqtt:
+            async with running(publisher(port, bounds=Bounds(100))) as mqtt:
                 for number in range(5000):
                     mqtt.push(started(number))
                     await asyncio.sleep(0)
@@ -458,7 +459,10 @@ async def test_a_refused_event_is_not_called_a_full_queue(caplog: pytest.LogCapt
 async def test_a_queue_that_fills_because_the_broker_is_slow_says_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with Peer(lambda _message: b"") as peer, running(publisher(peer.port, queue=3, stop_s=0.0)) as mqtt:
+    async with (
+        Peer(lambda _message: b"") as peer,
+        running(publisher(peer.port, bounds=Bounds(3), stop_s=0.0)) as mqtt,
+    ):
         await eventually(lambda: mqtt.connected)
         for number in range(50):
             mqtt.push(started(number))

@@ -1,6 +1,10 @@
+from pathlib import Path
+
 from hypothesis import given, strategies as st
 
-from edgehar.publishers.outbox import ANOTHER_CHANCE, TRIES, Outbox
+from edgehar.publishers.event_file import EventFile
+from edgehar.publishers.kept_events import KeptEvents
+from edgehar.publishers.outbox import ANOTHER_CHANCE, TRIES, Bounds, Outbox
 from edgehar.publishers.payloads import Message
 
 steps = st.lists(st.sampled_from(["push", "send", "acknowledge", "lose"]), max_size=200)
@@ -14,19 +18,23 @@ def state(topic: str, word: bytes) -> Message:
     return Message(topic, word, retain=True)
 
 
+def outbox_of(events: int) -> Outbox:
+    return Outbox(Bounds(events))
+
+
 def take_all(outbox: Outbox) -> list[Message]:
     return list(iter(outbox.take, None))
 
 
 def test_states_collapse_to_the_newest_of_each_topic_in_the_order_they_became_due() -> None:
-    outbox = Outbox(10)
+    outbox = outbox_of(10)
     for message in (state("a", b"1"), state("b", b"1"), state("a", b"2")):
         outbox.push(message)
     assert take_all(outbox) == [state("a", b"2"), state("b", b"1")]
 
 
 def test_a_new_connection_gets_every_state_then_what_was_on_its_way_then_what_waited() -> None:
-    outbox = Outbox(10)
+    outbox = outbox_of(10)
     for message in (state("a", b"1"), event(0), event(1), event(2)):
         outbox.push(message)
     for number in range(3):
@@ -39,7 +47,7 @@ def test_a_new_connection_gets_every_state_then_what_was_on_its_way_then_what_wa
 
 
 def test_what_is_repeated_is_every_state_at_its_newest_and_no_event() -> None:
-    outbox = Outbox(10)
+    outbox = outbox_of(10)
     for message in (state("a", b"1"), event(0), state("b", b"1")):
         outbox.push(message)
     for number in range(3):
@@ -53,7 +61,7 @@ def test_what_is_repeated_is_every_state_at_its_newest_and_no_event() -> None:
 
 
 def test_what_was_removed_is_not_kept() -> None:
-    outbox = Outbox(10)
+    outbox = outbox_of(10)
     for number, message in enumerate((state("a", b"1"), state("a", b""))):
         outbox.push(message)
         taken = outbox.take()
@@ -66,7 +74,7 @@ def test_what_was_removed_is_not_kept() -> None:
 
 
 def test_what_is_left_is_every_event_that_was_not_acknowledged_in_order() -> None:
-    outbox = Outbox(10)
+    outbox = outbox_of(10)
     for message in (state("a", b"1"), event(0), event(1), event(2)):
         outbox.push(message)
     for number in range(3):
@@ -78,16 +86,57 @@ def test_what_is_left_is_every_event_that_was_not_acknowledged_in_order() -> Non
 
 
 def test_of_too_many_events_the_oldest_is_dropped_and_counted() -> None:
-    outbox = Outbox(3)
+    outbox = outbox_of(3)
     for number in range(5):
         outbox.push(event(number))
     assert outbox.dropped == 2
     assert take_all(outbox) == [event(2), event(3), event(4)]
 
 
+def test_events_wait_in_no_more_bytes_than_they_may() -> None:
+    outbox = Outbox(Bounds(size=10 * (len("event") + 1000)))
+    assert [outbox.push(Message("event", bytes((n,)) * 1000, retain=False)) for n in range(12)] == [
+        True
+    ] * 10 + [
+        False,
+        False,
+    ]
+    assert [message.payload[0] for message in outbox.left] == list(range(2, 12))
+    assert outbox.dropped == 2
+
+
+def test_an_event_that_nobody_took_for_too_long_makes_room_for_the_next() -> None:
+    outbox = Outbox(Bounds(age_s=100.0))
+    for number, at in enumerate((1000.0, 1050.0, 1100.0, 1120.0)):
+        outbox.push(event(number), at)
+    assert (outbox.left, outbox.dropped) == ([event(1), event(2), event(3)], 1)
+
+
+def test_an_event_that_waits_already_is_not_taken_twice() -> None:
+    outbox = outbox_of(3)
+    for number in (0, 1, 0):
+        outbox.push(event(number))
+    assert take_all(outbox) == [event(0), event(1)]
+
+
+def test_what_an_earlier_life_kept_goes_first_and_is_let_go_once_it_arrived(tmp_path: Path) -> None:
+    with KeptEvents(EventFile(tmp_path)) as kept:
+        outbox = Outbox(Bounds(4), kept)
+        for number in range(6):
+            outbox.push(event(number), at=1000.0)
+    with KeptEvents(EventFile(tmp_path)) as kept:
+        outbox = Outbox(Bounds(4), kept)
+        outbox.push(event(6), at=1000.0)
+        assert connect(outbox, set())[0] == [event(3), event(4), event(5), event(6)]
+        assert outbox.dropped == 1
+        assert kept.size == 0
+    with KeptEvents(EventFile(tmp_path)) as kept:
+        assert list(kept) == []
+
+
 @given(steps)
 def test_no_event_is_lost_uncounted_whatever_happens_in_whatever_order(happenings: list[str]) -> None:
-    outbox, pushed, received, sent = Outbox(5), 0, set[bytes](), list[tuple[int, Message]]()
+    outbox, pushed, received, sent = outbox_of(5), 0, set[bytes](), list[tuple[int, Message]]()
     for number, happening in enumerate(happenings):
         if happening == "push":
             outbox.push(event(pushed))
@@ -132,7 +181,7 @@ def connect(outbox: Outbox, deadly: set[Message], lasts: int = 1000) -> tuple[li
 
 
 def test_what_was_on_its_way_when_a_connection_was_lost_travels_alone_until_it_is_acknowledged() -> None:
-    outbox = Outbox(10)
+    outbox = outbox_of(10)
     for number in range(5):
         outbox.push(event(number))
     for number in range(2):
@@ -149,7 +198,7 @@ def test_what_was_on_its_way_when_a_connection_was_lost_travels_alone_until_it_i
 
 
 def test_a_topic_that_is_given_up_stays_so_however_its_state_changes_until_another_link_breaks() -> None:
-    outbox, deadly = Outbox(10), {state("a", bytes((number,))) for number in range(100)}
+    outbox, deadly = outbox_of(10), {state("a", bytes((number,))) for number in range(100)}
     outbox.push(state("status", b"online"))
     losses = 0
     for number in range(100):
@@ -166,7 +215,7 @@ def test_a_topic_that_is_given_up_stays_so_however_its_state_changes_until_anoth
 
 
 def test_a_topic_that_was_given_up_is_tried_again_once_many_others_went_over_a_link_that_holds() -> None:
-    outbox, deadly = Outbox(10), {state("a", b"1")}
+    outbox, deadly = outbox_of(10), {state("a", b"1")}
     outbox.push(state("a", b"1"))
     for number in range(1 + TRIES):
         outbox.push(event(number))
@@ -183,7 +232,7 @@ def test_a_topic_that_was_given_up_is_tried_again_once_many_others_went_over_a_l
 
 
 def test_what_was_set_aside_is_sent_at_its_newest_once_the_broker_acknowledges_another_one() -> None:
-    outbox, deadly = Outbox(10), {state("a", b"1"), state("a", b"2")}
+    outbox, deadly = outbox_of(10), {state("a", b"1"), state("a", b"2")}
     outbox.push(state("a", b"1"))
     outbox.push(event(0))
     for _ in range(TRIES + 1):
@@ -195,7 +244,7 @@ def test_what_was_set_aside_is_sent_at_its_newest_once_the_broker_acknowledges_a
 
 
 def test_while_nothing_is_acknowledged_at_all_no_message_is_to_blame_and_the_limit_holds() -> None:
-    outbox = Outbox(4)
+    outbox = outbox_of(4)
     outbox.push(state("a", b"1"))
     for number in range(40):
         outbox.push(event(number))
@@ -208,7 +257,7 @@ def test_while_nothing_is_acknowledged_at_all_no_message_is_to_blame_and_the_lim
 
 
 def test_a_broker_that_acknowledges_nothing_over_this_connection_may_itself_be_at_fault() -> None:
-    outbox = Outbox(10)
+    outbox = outbox_of(10)
     outbox.push(event(0))
     assert connect(outbox, set()) == ([event(0)], None)
     outbox.requeue()
@@ -235,7 +284,7 @@ def test_the_deadly_are_given_up_and_all_others_arrive_in_order_over_a_link_that
         for message, is_deadly in zip([*states, *events], [*deadly_states, *deadly_events], strict=True)
         if is_deadly
     }
-    outbox = Outbox(20)
+    outbox = outbox_of(20)
     outbox.push(state("status", b"online"))
     for message in (*states, *events):
         outbox.push(message)

@@ -6,8 +6,7 @@ from rich.console import Console
 
 from edgehar.apps.screen import Screen, run_on_screen
 from edgehar.config.schema import Config
-from edgehar.daemon.run import Daemon
-from edgehar.publishers.payloads import Message
+from edgehar.daemon.run import Daemon, run_daemons
 
 
 async def run_on_terminal(config: Config, reread: Callable[[], Config]) -> None:
@@ -15,13 +14,7 @@ async def run_on_terminal(config: Config, reread: Callable[[], Config]) -> None:
 
     `reread` is as in `Daemon`.
     """
-    following: Config | None = config
-    waiting: list[Message] = []
-    while following:
-        daemon = Daemon(following, reread=reread)
-        daemon.take_over(waiting)
-        following = await _run(daemon, following)
-        waiting = daemon.mqtt.left if daemon.mqtt else []
+    await run_daemons(config, work=_run, reread=reread)
 
 
 async def _run(daemon: Daemon, config: Config) -> Config | None:

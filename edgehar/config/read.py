@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from edgehar.brokers.mqtt_text import LONGEST_TEXT
 from edgehar.config.keys import in_words, keys_at, words_at
 from edgehar.config.rules import complaints
-from edgehar.config.schema import Config, Mqtt
+from edgehar.config.schema import Config, Gateway, Mqtt
 from edgehar.config.toml_lines import line_of
 from edgehar.errors import ConfigError, ModelError, OperatorError, about
 from edgehar.pipeline import manifest
@@ -174,7 +174,15 @@ def _anchored(config: Config, folder: Path) -> Config:
         replace(wearer, replay=wearer.replay and replace(wearer.replay, path=below(wearer.replay.path)))
         for wearer in config.wearer
     ]
-    return replace(config, mqtt=mqtt, model=model, wearer=wearers)
+    gateway = replace(config.gateway, state_dir=below(config.gateway.state_dir))
+    return replace(config, gateway=gateway, mqtt=mqtt, model=model, wearer=wearers)
+
+
+def state_folder(gateway: Gateway) -> Path | None:
+    """Return the folder for what outlives the process: of the configuration, else of the systemd service; None: there is none."""
+    # systemd separates several by colons (systemd.exec(5), StateDirectory=).
+    folder = gateway.state_dir or os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    return Path(folder) if folder else None
 
 
 def credential_of(mqtt: Mqtt) -> str | None:

@@ -15,7 +15,10 @@ from msgspec import Meta, Struct, field
 from edgehar.devices import PROFILES
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.operating_points import Point
+from edgehar.publishers.outbox import Bounds
 from edgehar.sources.addresses import DEFAULT_BAUD
+
+DAY_S = 86_400.0
 
 _NAME = r"^[A-Za-z0-9_-]{1,64}$(?!\n)"
 _TOPIC = r"^(?!\$)[^+#/\s]+(/[^+#/\s]+)*$(?!\n)"
@@ -50,6 +53,13 @@ class Gateway(Struct, frozen=True, forbid_unknown_fields=True):
             description="Its name in topics and to the broker, no other gateway's; the host name unless set."
         ),
     ] = field(default_factory=_gateway_id)
+    state_dir: Annotated[
+        Filled | None,
+        Meta(
+            description="Folder, made if need be, for events that the broker has not yet; unset: that of the systemd "
+            "service, and without one they are in memory alone."
+        ),
+    ] = None
 
 
 class Tls(Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,7 +102,13 @@ class Mqtt(Struct, frozen=True, forbid_unknown_fields=True):
             le=1_000_000,
             description="Events kept while the broker is away; then the oldest is dropped.",
         ),
-    ] = 1000
+    ] = Bounds().events
+    queue_mb: Annotated[
+        float, Meta(gt=0, le=10_000, description="So many megabytes of events are kept at most, MB.")
+    ] = Bounds().size / 2**20
+    queue_days: Annotated[
+        float, Meta(gt=0, le=3650, description="An event that is older is not worth sending any more, days.")
+    ] = Bounds().age_s / DAY_S
 
 
 class HomeAssistant(Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,8 +18,14 @@ import msgspec
 from msgspec.structs import replace
 
 from edgehar import __version__
-from edgehar.config.read import broker_password, decision_settings, model_pair, withheld_credential
-from edgehar.config.schema import Config
+from edgehar.config.read import (
+    broker_password,
+    decision_settings,
+    model_pair,
+    state_folder,
+    withheld_credential,
+)
+from edgehar.config.schema import DAY_S, Config
 from edgehar.daemon import metrics, systemd
 from edgehar.daemon.announcement import Announcement
 from edgehar.daemon.control import WearerControl
@@ -33,8 +39,11 @@ from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.telling import check_told
 from edgehar.publishers import Publisher
+from edgehar.publishers.event_file import EventFile
 from edgehar.publishers.jsonl import JsonLines
+from edgehar.publishers.kept_events import KeptEvents
 from edgehar.publishers.mqtt import Mqtt
+from edgehar.publishers.outbox import Bounds
 from edgehar.publishers.payloads import Message
 from edgehar.types import Activity, Event
 
@@ -63,6 +72,7 @@ class Daemon:
         *,
         drain_s: float = DRAIN_S,
         reread: Callable[[], Config] | None = None,
+        kept: KeptEvents | None = None,
     ) -> None:
         """Load the model and open nothing yet; OperatorError says what does not fit.
 
@@ -71,6 +81,7 @@ class Daemon:
             publishers: Take every answer, beside the configured broker.
             drain_s: A replay that ended waits for so long for the broker to take its events, s.
             reread: Returns what `edgehar.toml` says by then; None: it is never read again.
+            kept: Events of an earlier life; None: they are kept in memory alone.
         """
         self._config, self._reread = config, reread
         pair = model_pair(config)
@@ -83,7 +94,7 @@ class Daemon:
         with about("model.labels"):
             check_told(tree, config.model.labels)
         self._roster = Roster(config, self.recognizer, settings)
-        self.mqtt = make_mqtt(config)
+        self.mqtt = make_mqtt(config, kept)
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
         self._answers = Answers()
         if config.metrics:
@@ -193,7 +204,9 @@ class Daemon:
         ]
         more = [f"{len(problems) - MOST_PROBLEMS} more problems"] if len(problems) > MOST_PROBLEMS else []
         heard = f"{up} of {len(self.feeds)} wearers heard, {self.broker}"
-        return "; ".join([heard, *problems[:MOST_PROBLEMS], *more])
+        disk = self.mqtt.disk_problem if self.mqtt else None
+        at_risk = [f"events are in memory alone: {disk}"] if disk else []
+        return "; ".join([heard, *at_risk, *problems[:MOST_PROBLEMS], *more])
 
     def health(self) -> dict[str, Any]:
         """Return counters since the start, for people and dashboards."""
@@ -269,7 +282,14 @@ def _resident_mb() -> float:
     return round(pages * resource.getpagesize() / 2**20, 1)
 
 
-def make_mqtt(config: Config) -> Mqtt | None:
+def open_kept_events(config: Config) -> KeptEvents:
+    """Open the events that wait for the broker, where the configuration has them; ConfigError if it cannot be."""
+    folder = state_folder(config.gateway) if config.mqtt else None
+    with about("gateway.state_dir"):
+        return KeptEvents(EventFile(folder) if folder else None)
+
+
+def make_mqtt(config: Config, kept: KeptEvents | None = None) -> Mqtt | None:
     """Make the MQTT publisher that the configuration asks for, not yet connected."""
     if config.mqtt is None:
         return None
@@ -286,7 +306,8 @@ def make_mqtt(config: Config) -> Mqtt | None:
             tls=make_tls(broker),
             version=broker.version,
             heartbeat_s=broker.heartbeat_s,
-            queue=broker.queue,
+            bounds=Bounds(broker.queue, round(broker.queue_mb * 2**20), broker.queue_days * DAY_S),
+            kept=kept,
         )
 
 
@@ -295,7 +316,7 @@ def check(config: Config) -> dict[str, Any]:
 
     A password that is a systemd credential is tested in the service alone: nobody else can read it.
     """
-    mqtt = config.mqtt
+    mqtt, folder = config.mqtt, state_folder(config.gateway)
     password = "read" if mqtt and mqtt.password_file else "none"
     if mqtt and (credential := withheld_credential(mqtt)):
         config = replace(config, mqtt=replace(mqtt, password_file=None))
@@ -305,6 +326,7 @@ def check(config: Config) -> dict[str, Any]:
         "gateway": config.gateway.id,
         "broker": f"{mqtt.host}:{mqtt.port}" if mqtt else "none",
         "password": password,
+        "events": f"kept in {folder}" if folder else "kept in memory",
         "model": daemon.recognizer.spec.id,
         "wearers": {feed.id: list(feed.placements) for feed in daemon.feeds},
     }
@@ -319,6 +341,33 @@ def _has_terminal() -> bool:
     return True
 
 
+async def run_daemons(
+    config: Config,
+    publishers: Sequence[Publisher] = (),
+    *,
+    work: Callable[[Daemon, Config], Awaitable[Config | None]],
+    drain_s: float = DRAIN_S,
+    reread: Callable[[], Config] | None = None,
+) -> None:
+    """Have one daemon after another work, as the configuration by then says; events go from each to the next.
+
+    `work` is `Daemon.run` or something around it; the rest is as in `Daemon`.
+    """
+    following: Config | None = config
+    waiting: list[Message] = []
+    while following:
+        with open_kept_events(following) as kept:
+            daemon = Daemon(following, publishers, drain_s=drain_s, reread=reread, kept=kept)
+            daemon.take_over(waiting)
+            now, following = following, None
+            try:
+                following = await work(daemon, now)
+            finally:
+                if following is None and daemon.mqtt:
+                    daemon.mqtt.log_losses()
+            waiting = daemon.mqtt.left if daemon.mqtt else []
+
+
 async def run(
     config: Config,
     stdout: TextIO | None = None,
@@ -330,17 +379,15 @@ async def run(
 
     Without a terminal SIGHUP has it read again.
     """
+
+    async def work(daemon: Daemon, _: Config) -> Config | None:
+        if reread and not _has_terminal():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.hang_up)
+        return await daemon.run()
+
     lines = JsonLines(stdout) if stdout else None
     try:
-        following: Config | None = config
-        waiting: list[Message] = []
-        while following:
-            daemon = Daemon(following, [lines] if lines else [], drain_s=drain_s, reread=reread)
-            daemon.take_over(waiting)
-            if reread and not _has_terminal():
-                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.hang_up)
-            following = await daemon.run()
-            waiting = daemon.mqtt.left if daemon.mqtt else []
+        await run_daemons(config, [lines] if lines else [], work=work, drain_s=drain_s, reread=reread)
     finally:
         if lines:
             lines.close()

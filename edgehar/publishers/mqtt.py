@@ -15,6 +15,7 @@ Reconnecting with back-off is `mqtt_reconnect`, what waits and what is on its wa
 import asyncio
 import logging
 import re
+import time
 from typing import Any
 
 from paho.mqtt.reasoncodes import ReasonCode
@@ -23,8 +24,9 @@ from edgehar.backoff import Delays
 from edgehar.brokers.mqtt import Connection, Received, Tls
 from edgehar.brokers.mqtt_client import ANSWER_S, Version
 from edgehar.publishers import payloads
+from edgehar.publishers.kept_events import KeptEvents
 from edgehar.publishers.mqtt_reconnect import WILL_DELAY_S, Broker
-from edgehar.publishers.outbox import TRIES, Outbox
+from edgehar.publishers.outbox import TRIES, Bounds, Outbox
 from edgehar.publishers.payloads import Message
 from edgehar.publishers.subscriptions import Subscriptions, Take
 from edgehar.types import Activity, Event
@@ -58,7 +60,8 @@ class Mqtt:
         tls: Tls | None = None,
         version: Version = 5,
         heartbeat_s: float = 60.0,
-        queue: int = 1000,
+        bounds: Bounds = Bounds(),  # noqa: B008  # it is frozen
+        kept: KeptEvents | None = None,
         to_unix: payloads.ToUnixTime = payloads.monotonic_to_unix,
         delays: Delays = Delays(),  # noqa: B008  # it is frozen
         answer_s: float = ANSWER_S,
@@ -67,8 +70,8 @@ class Mqtt:
     ) -> None:
         """Connect to nothing yet; ConfigError if the files of `tls` cannot be used.
 
-        Version 5 falls back to 4 where the broker does not speak it. An unchanged state is published
-        again after `heartbeat_s`; at most `queue` events wait.
+        Version 5 falls back to 4 where the broker does not speak it. An unchanged state is published again after
+        `heartbeat_s`. Events wait within `bounds`, where `kept` are, first of all those that are there.
         """
         self.root = f"{prefix}/{gateway}"
         """First part of all topics."""
@@ -93,7 +96,8 @@ class Mqtt:
         self._stop_s = stop_s
         self._to_unix = to_unix
         self._states = payloads.StateFilter(heartbeat_s)
-        self._outbox = Outbox(queue)
+        self._kept = KeptEvents() if kept is None else kept
+        self._outbox = Outbox(bounds, self._kept)
         self._subscriptions = Subscriptions(repr(self._broker))
         self._is_drained = asyncio.Event()
         self._connection: Connection | None = None
@@ -122,6 +126,11 @@ class Mqtt:
         return self._outbox.events
 
     @property
+    def disk_problem(self) -> str | None:
+        """Why events are in memory alone although they should be on the disk; None: they are not."""
+        return self._kept.problem
+
+    @property
     def left(self) -> list[Message]:
         """Events that the broker has not acknowledged, oldest first."""
         return self._outbox.left
@@ -134,7 +143,7 @@ class Mqtt:
         """Publish an event, or a state if it changed or was not published for long; return at once."""
         if isinstance(item, Event) or self._states.passes(item):
             for message in payloads.mqtt_messages(item, self.root, self._to_unix, self._expires_s):
-                if not self._outbox.push(message):
+                if not self._outbox.push(message, time.time()):
                     state = "takes too little" if self.connected else "is away"
                     self._warn_of_drops(
                         "queue",
@@ -150,7 +159,7 @@ class Mqtt:
 
     def send(self, message: Message) -> None:
         """Publish a message, on whatever topic; return at once."""
-        self._outbox.push(message)
+        self._outbox.push(message, time.time())
         self._send_due()
 
     def forget(self, wearer: str) -> None:
@@ -184,11 +193,16 @@ class Mqtt:
 
     async def run(self) -> None:
         """Stay connected until cancelled; then hand over what waits, publish `offline` and disconnect."""
-        try:
-            await self._broker.keep_connected(self._use, self._acknowledged, self._subscriptions.take)
-        finally:
-            if self.waiting + self.dropped:
-                _LOGGER.warning("%d events did not reach the MQTT broker", self.waiting + self.dropped)
+        await self._broker.keep_connected(self._use, self._acknowledged, self._subscriptions.take)
+
+    def log_losses(self) -> None:
+        """Log at the end how many events the broker did not get, and how many it will get from the next start on."""
+        waiting = self.waiting
+        if waiting and self._kept.outlive:
+            _LOGGER.info("%d events are kept until the MQTT broker takes them", waiting)
+            waiting = 0
+        if waiting + self.dropped:
+            _LOGGER.warning("%d events did not reach the MQTT broker", waiting + self.dropped)
 
     async def _use(self, connection: Connection) -> None:
         """Send over one connection until it is lost, which raises ConnectionError."""

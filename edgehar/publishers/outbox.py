@@ -1,7 +1,11 @@
 """The messages that a broker has yet to acknowledge; sans-I/O, so that every order of events can be tested."""
 
+import math
 from collections import deque
 
+from msgspec import Struct
+
+from edgehar.publishers.kept_events import KeptEvents
 from edgehar.publishers.payloads import Message
 
 TRIES = 5
@@ -11,11 +15,21 @@ ANOTHER_CHANCE = 1000
 """Messages that the broker acknowledges before a topic that was given up is tried once more."""
 
 
+class Bounds(Struct, frozen=True):
+    """What the events that wait may come to; beyond that the oldest are dropped."""
+
+    events: int = 10_000
+    size: int = 16 * 2**20
+    """Bytes of their topics and payloads."""
+    age_s: float = 30 * 86_400.0
+    """An older one is dropped when the next one comes, s."""
+
+
 class Outbox:
     """The newest message of every retained topic, and events in their order.
 
     A message leaves only when it is acknowledged. While the broker is away the states of a topic
-    collapse to the newest, and of the events the newest `limit` wait.
+    collapse to the newest, and events wait within their bounds.
 
     The broker may end the connection over a message, which would then go first over the next connection again.
     So what was on its way when a connection was lost is a suspect, and travels alone from then on: either it is
@@ -26,16 +40,18 @@ class Outbox:
     breaks all the time may have made a blameless one look guilty.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, bounds: Bounds, kept: KeptEvents | None = None) -> None:
+        """Begin with the events that are kept from an earlier life."""
         self.overflowed = 0
         """Events that were lost because too many waited."""
         self.refused = 0
         """Messages, events and others, that were given up because the broker does not take them."""
         self._refused_events = 0
-        self._limit = limit
+        self._bounds = bounds
+        self._kept = KeptEvents() if kept is None else kept
         self._retained: dict[str, Message] = {}
         self._due: dict[str, None] = {}
-        self._events: deque[Message] = deque()
+        self._events = deque(self._kept)
         self._sent: dict[int, Message] = {}
         self._suspects: dict[Message | str, int] = {}
         self._set_aside: list[Message] = []
@@ -56,25 +72,28 @@ class Outbox:
     @property
     def events(self) -> int:
         """Events that are not yet acknowledged."""
-        apart = (*self._sent.values(), *self._set_aside)
-        return len(self._events) + sum(not message.retain for message in apart)
+        return len(self._kept)
 
     @property
     def left(self) -> list[Message]:
         """Events that are not yet acknowledged, oldest first."""
-        apart = (*self._set_aside, *self._sent.values())
-        return [message for message in (*apart, *self._events) if not message.retain]
+        return list(self._kept)
 
     @property
     def is_empty(self) -> bool:
         """True when everything is acknowledged or given up."""
         return not (self._due or self._events or self._sent or self._set_aside)
 
-    def push(self, message: Message) -> bool:
-        """Take a message; of more events than `limit` the oldest that is not on its way is dropped, which is False."""
+    def push(self, message: Message, at: float = 0.0) -> bool:
+        """Take a message at `at`, Unix time; False if events that are not on their way were dropped for it.
+
+        An event that waits already is not taken twice.
+        """
         if not message.retain:
-            self._events.append(message)
-            return not self._shorten()
+            if message not in self._kept:
+                self._kept.keep(message, at)
+                self._events.append(message)
+            return not self._shorten(at)
         self._retained[message.topic] = message
         if message.topic not in self._held_topics:
             self._due[message.topic] = None
@@ -111,6 +130,7 @@ class Outbox:
         """Let go of a message that the broker has; None if `number` was never sent."""
         message = self._sent.pop(number, None)
         if message:
+            self._kept.let_go(message)
             if message.retain and not message.payload and self._retained.get(message.topic) is message:
                 del self._retained[message.topic]  # removed, so that there is nothing to repeat
                 self._due.pop(message.topic, None)
@@ -127,6 +147,7 @@ class Outbox:
         """Count a message that the broker does not take, and that is not held any more."""
         self.refused += 1
         self._refused_events += not message.retain
+        self._kept.let_go(message)
 
     def requeue(self) -> Message | None:
         """Have all sent again on a new connection: every retained topic, then what was on its way, then the rest.
@@ -162,6 +183,7 @@ class Outbox:
                 self._held_topics[message.topic] = self._acknowledged + ANOTHER_CHANCE
             if self._is_broker_well:
                 self._suspects.pop(message, None)
+                self._kept.let_go(message)
                 return message
             self._set_aside.append(message)
         return None
@@ -178,17 +200,25 @@ class Outbox:
             del self._held_topics[topic]
             self._due[topic] = None
 
-    def _shorten(self) -> int:
-        """Drop the oldest events beyond the limit; return how many."""
-        aside = [message for message in self._set_aside if not message.retain]
-        surplus = max(0, len(aside) + len(self._events) - self._limit)
-        for message in aside[:surplus]:
-            self._set_aside.remove(message)
-            self._suspects.pop(message, None)
-        for _ in range(surplus - len(aside)):
-            self._suspects.pop(self._events.popleft(), None)
-        self.overflowed += surplus
-        return surplus
+    def _shorten(self, at: float = -math.inf) -> bool:
+        """Drop the oldest events beyond the bounds, of age at `at`; tell whether there were any."""
+        aside = deque(message for message in self._set_aside if not message.retain)
+        before = self.overflowed
+        while (waiting := aside or self._events) and self._exceeds(
+            len(aside) + len(self._events), waiting[0], at
+        ):
+            oldest = waiting.popleft()
+            if waiting is aside:
+                self._set_aside.remove(oldest)
+            self._suspects.pop(oldest, None)
+            self._kept.let_go(oldest)
+            self.overflowed += 1
+        return self.overflowed > before
+
+    def _exceeds(self, waiting: int, oldest: Message, at: float) -> bool:
+        bounds, kept = self._bounds, self._kept
+        is_old = kept.pushed_at(oldest) < at - bounds.age_s
+        return waiting > bounds.events or kept.size > bounds.size or is_old
 
 
 def _suspect_of(message: Message) -> Message | str:
