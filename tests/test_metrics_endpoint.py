@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from test_daemon_requests import running
 
 from edgehar.config.schema import Config, Gateway, Metrics, Mqtt, SimulatedWearer, Wearer
 from edgehar.daemon import metrics
-from edgehar.daemon.metrics import Family, text_of
+from edgehar.daemon.metrics import Family, Histogram, Sample, text_of
 from edgehar.daemon.run import Daemon
 
 
@@ -38,8 +39,21 @@ def config(port: int, **more: Any) -> Config:
 
 @given(st.text(), st.floats(allow_nan=False))
 def test_any_label_and_value_is_read_as_it_was_written(label: str, value: float) -> None:
-    written = text_of([Family("a_total", "counter", "Text.", [({"stream": label}, value)])])
+    written = text_of([Family("a_total", "counter", "Text.", [Sample({"stream": label}, value)])])
     assert samples(written) == {"a_total": {(("stream", label),): value}}
+
+
+@given(st.lists(st.floats(0.0, 10.0)))
+def test_a_bucket_holds_all_that_is_not_larger_than_its_bound(values: list[float]) -> None:
+    histogram = Histogram("lasted_seconds", "Text.", (0.5, 1.0, 5.0))
+    for value in values:
+        histogram.observe(value)
+    read = samples(text_of([histogram.family()]))
+    for bound in (0.5, 1.0, 5.0, math.inf):
+        le = "+Inf" if bound == math.inf else str(bound)
+        assert read["lasted_seconds_bucket"][("le", le),] == sum(value <= bound for value in values)
+    assert read["lasted_seconds_count"][()] == len(values)
+    assert read["lasted_seconds_sum"][()] == pytest.approx(sum(values))
 
 
 async def test_what_runs_what_came_and_what_was_told_can_be_read(tmp_path: Path) -> None:
@@ -66,6 +80,15 @@ async def test_what_runs_what_came_and_what_was_told_can_be_read(tmp_path: Path)
     assert abs(read["process_start_time_seconds"][()] - time.time()) < 600
     first = next(iter(daemon._answers.events))
     assert read["edgehar_events_total"][("event", first[2]), ("label", first[1]), ("wearer", "anna")] == 1
+    judged = read["edgehar_inference_duration_seconds_count"][()]
+    assert judged >= sum(
+        n for result, n in read["edgehar_windows_total"].items() if ("result", "judged") in result
+    )
+    assert 0 < read["edgehar_inference_duration_seconds_sum"][()] < judged
+    assert read["edgehar_event_latency_seconds_count"][()] == sum(read["edgehar_events_total"].values())
+    assert read["edgehar_window_coverage_ratio_bucket"][("le", "+Inf"),] == sum(
+        read["edgehar_windows_total"].values()
+    )
     assert 1e7 < read["process_resident_memory_bytes"][()] < 1e10
 
 

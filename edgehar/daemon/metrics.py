@@ -6,14 +6,19 @@ Whoever may read them learns what wearers do and when: unless the configuration 
 
 import asyncio
 import logging
+import time
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NoReturn
 
 from msgspec import Struct
 
+from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.recognizer import Recognizer
 from edgehar.sources.addresses import listening_address
-from edgehar.types import Activity, Event
+from edgehar.types import Activity, Event, Prediction, Window
 from edgehar.warn_once import WarnOnce
 
 _LOGGER = logging.getLogger(__name__)
@@ -26,7 +31,25 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BAD_PACKETS = ("malformed", "damaged", "dropped", "duplicates", "undescribed", "faults")
 """Counters of a sensor's health that say why a packet was of no use."""
 
+INFERENCE_S = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
+"""Upper bounds of the buckets of a window's judgement, s; a Pi 4 is in the middle."""
+
+LATENCY_S = (0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0)
+"""The same of an event's latency, s."""
+
+COVERAGE = (0.1, 0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+"""The same of a window's share of samples that came."""
+
 Labels = dict[str, str]
+
+
+class Sample(Struct, frozen=True):
+    """One figure of a metric."""
+
+    labels: Labels
+    value: float
+    suffix: str = ""
+    """Behind the metric's name, as histograms have it."""
 
 
 class Family(Struct, frozen=True):
@@ -34,40 +57,90 @@ class Family(Struct, frozen=True):
 
     name: str
     kind: str
-    """counter or gauge"""
+    """counter, gauge or histogram"""
     text: str
-    samples: list[tuple[Labels, float]]
+    samples: list[Sample]
+
+
+class Histogram:
+    """Counter of values by buckets."""
+
+    def __init__(self, name: str, text: str, bounds: Sequence[float]) -> None:
+        self._name, self._text, self._bounds = name, text, bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count a value, in the unit of the bounds; a bound belongs to what is below it."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def family(self) -> Family:
+        """Return what was counted; a bucket holds those of all smaller ones too."""
+        below = [*accumulate(self._counts)]
+        bounds = [*map(repr, self._bounds), "+Inf"]
+        buckets = [Sample({"le": le}, n, "_bucket") for le, n in zip(bounds, below, strict=True)]
+        totals = [Sample({}, self._sum, "_sum"), Sample({}, below[-1], "_count")]
+        return Family(self._name, "histogram", self._text, [*buckets, *totals])
+
+
+class TimedRecognizer(Recognizer):
+    """A loaded model that notes how long it judges."""
+
+    def __init__(self, spec: ModelSpec, interpreter: Any, durations: Histogram) -> None:
+        super().__init__(spec, interpreter)
+        self._durations = durations
+
+    def push(self, window: Window) -> list[Prediction]:
+        """Judge one window as every model does."""
+        began = time.perf_counter()
+        predictions = super().push(window)
+        self._durations.observe(time.perf_counter() - began)
+        return predictions
 
 
 class Answers:
     """Counter of what was told, a publisher."""
 
     def __init__(self) -> None:
+        self.durations = Histogram(
+            "edgehar_inference_duration_seconds", "Judging one window of one wearer.", INFERENCE_S
+        )
         self.windows: Counter[tuple[str, str]] = Counter()
         """By wearer and whether there was an answer: `judged`, or why not."""
         self.events: Counter[tuple[str, str, str]] = Counter()
         """By wearer, label and kind of event."""
+        self._latencies = Histogram(
+            "edgehar_event_latency_seconds", "From an estimated boundary to its event.", LATENCY_S
+        )
+        self._coverages = Histogram("edgehar_window_coverage_ratio", "Samples that came.", COVERAGE)
 
     def push(self, item: Activity | Event) -> None:
         """Count it; labels and wearers are few."""
         if isinstance(item, Event):
             self.events[item.wearer, item.label, item.kind] += 1
+            boundary = item.started_at if item.ended_at is None else item.ended_at
+            self._latencies.observe(item.detected_at - boundary)
         else:
+            self._coverages.observe(item.coverage)
             self.windows[item.wearer, item.no_answer or "judged"] += 1
 
     def families(self) -> Iterator[Family]:
         """Yield what was counted."""
-        windows = [({"wearer": w, "result": r}, float(n)) for (w, r), n in self.windows.items()]
+        windows = [Sample({"wearer": w, "result": r}, n) for (w, r), n in self.windows.items()]
         yield Family("edgehar_windows_total", "counter", "Windows by what came of them.", windows)
-        events = [({"wearer": w, "label": x, "event": k}, float(n)) for (w, x, k), n in self.events.items()]
+        events = [Sample({"wearer": w, "label": x, "event": k}, n) for (w, x, k), n in self.events.items()]
         yield Family("edgehar_events_total", "counter", "Events by label.", events)
+        yield self.durations.family()
+        yield self._latencies.family()
+        yield self._coverages.family()
 
 
 def families_of(
     health: Mapping[str, Any], info: Labels, *, began: float, is_connected: bool, waiting: int
 ) -> Iterator[Family]:
     """Yield the metrics of `Daemon.health`; `info` names version and model, `began` is Unix time, s."""
-    yield Family("edgehar_build_info", "gauge", "What runs.", [(info, 1.0)])
+    yield Family("edgehar_build_info", "gauge", "What runs.", [Sample(info, 1.0)])
     yield _single("process_start_time_seconds", "gauge", "Unix time of the start.", began)
     yield _single("process_resident_memory_bytes", "gauge", "Memory.", health["rss_mb"] * 2**20)
     yield _single("edgehar_mqtt_connected", "gauge", "1 while the broker takes messages.", is_connected)
@@ -84,7 +157,7 @@ def families_of(
     )
     yield _of_streams("edgehar_packets_lost_total", "counter", "Missing by number or clock.", sensors, "lost")
     bad = [
-        ({"stream": stream, "reason": reason}, float(sensor[reason]))
+        Sample({"stream": stream, "reason": reason}, sensor[reason])
         for stream, sensor in sensors.items()
         for reason in BAD_PACKETS
         if reason in sensor
@@ -103,9 +176,10 @@ def text_of(families: Iterable[Family]) -> str:
     for family in families:
         if family.samples:
             lines += [f"# HELP {family.name} {family.text}", f"# TYPE {family.name} {family.kind}"]
-        for labels, value in family.samples:
-            inside = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
-            lines.append(f"{family.name}{{{inside}}} {value!r}" if inside else f"{family.name} {value!r}")
+        for sample in family.samples:
+            inside = ",".join(f'{name}="{_escaped(text)}"' for name, text in sample.labels.items())
+            braced = f"{{{inside}}}" if inside else ""
+            lines.append(f"{family.name}{sample.suffix}{braced} {float(sample.value)!r}")
     return "\n".join([*lines, ""])
 
 
@@ -134,15 +208,15 @@ async def serve(listen: str, text: Callable[[], str]) -> NoReturn:
 
 
 def _single(name: str, kind: str, text: str, value: float) -> Family:
-    return Family(name, kind, text, [({}, float(value))])
+    return Family(name, kind, text, [Sample({}, value)])
 
 
 def _of_streams(
     name: str, kind: str, text: str, sensors: Mapping[str, Mapping[str, Any]], key: str, scale: float = 1.0
 ) -> Family:
     """Return one figure of each sensor that has it."""
-    samples: list[tuple[Labels, float]] = [
-        ({"stream": stream}, sensor[key] * scale)
+    samples = [
+        Sample({"stream": stream}, sensor[key] * scale)
         for stream, sensor in sensors.items()
         if sensor.get(key) is not None
     ]

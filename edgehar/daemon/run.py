@@ -11,6 +11,7 @@ import resource
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -29,7 +30,7 @@ from edgehar.config.schema import DAY_S, Config
 from edgehar.daemon import metrics, systemd
 from edgehar.daemon.announcement import Announcement
 from edgehar.daemon.control import WearerControl
-from edgehar.daemon.metrics import Answers
+from edgehar.daemon.metrics import Answers, TimedRecognizer
 from edgehar.daemon.requests import Requests
 from edgehar.daemon.roster import Roster
 from edgehar.daemon.wearer import WearerFeed
@@ -37,6 +38,7 @@ from edgehar.daemon.wiring import describe_sensors, make_tls
 from edgehar.errors import ConfigError, EdgeharError, OperatorError, about
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.label_tree import LabelTree
+from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.telling import check_told
 from edgehar.publishers import Publisher
 from edgehar.publishers.event_file import EventFile
@@ -85,9 +87,11 @@ class Daemon:
         """
         self._config, self._reread = config, reread
         pair = model_pair(config)
+        self._answers = Answers()
+        make = partial(TimedRecognizer, durations=self._answers.durations) if config.metrics else Recognizer
         with about("model.path"):
             settings = decision_settings(config, manifest.read(pair).decision)
-            self.recognizer = recognizer.load(pair)
+            self.recognizer = recognizer.load(pair, make)
         with about("decision.operating_point"):
             self.recognizer.spec.check_point(settings.operating_point)
         tree = LabelTree(self.recognizer.spec.labels, self.recognizer.spec.tree)
@@ -96,7 +100,6 @@ class Daemon:
         self._roster = Roster(config, self.recognizer, settings)
         self.mqtt = make_mqtt(config, kept)
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
-        self._answers = Answers()
         if config.metrics:
             self.publishers.append(self._answers)
         self._announcement: Announcement | None = None

@@ -118,8 +118,11 @@ class Recognizer:
         return labels
 
 
-def load(path: Path | str) -> Recognizer:
-    """Load the model of one pair, named by either file or without suffix; ModelError says what does not fit."""
+def load(path: Path | str, make: Callable[[ModelSpec, Any], Recognizer] = Recognizer) -> Recognizer:
+    """Load the model of one pair, named by either file or without suffix; ModelError says what does not fit.
+
+    `make` is the class, or another one like it.
+    """
     spec = read(path)
     file = file_of(path, ".tflite")
     content = content_of(file)
@@ -129,12 +132,12 @@ def load(path: Path | str) -> Recognizer:
             f"{file}: sha256: expected {spec.sha256} as the manifest says, got {digest}; the two files are "
             "not one pair or one is damaged: copy both again"
         )
-    make = _interpreter_class()
+    new_interpreter = _interpreter_class()
     try:
-        interpreter = make(model_content=content, num_threads=1)
+        interpreter = new_interpreter(model_content=content, num_threads=1)
         with native_stderr.without(_REMARK):
             interpreter.allocate_tensors()
-        recognizer = Recognizer(spec, interpreter)
+        recognizer = make(spec, interpreter)
         # A network that cannot run is refused now, not at the first window.
         zeros = np.zeros((spec.window, len(spec.sensors) * _WIDTH), np.float32)
         [trial] = recognizer.push(Window(0.0, zeros, (1.0,), 0.0))
