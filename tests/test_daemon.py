@@ -99,7 +99,7 @@ def start(
     """Start a daemon; `finished` waits for it and closes its pipes. Without a `terminal` it has none, as a service."""
     setsid = ["setsid"] if terminal is None else ["setsid", "--ctty"]
     return subprocess.Popen(
-        [*setsid, sys.executable, *program, "run", "--config", str(config), *more],
+        [*setsid, sys.executable, *program, "run", "--log", "text", "--config", str(config), *more],
         stdin=terminal,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -93,7 +93,7 @@ async def test_labels_come_out_a_lost_link_comes_back_and_the_end_sets_sensors_f
 ) -> None:
     worn = [Worn(i) for i in range(2)]
     bluez.add(*worn)
-    run = await Run.begin("run", "-c", str(configuration(tmp_path, worn)), "--stdout")
+    run = await Run.begin("run", "-c", str(configuration(tmp_path, worn)), "--stdout", "--log", "text")
     try:
         walking = await run.until("activity", "walking")
         assert walking["wearer"] == "anna"

@@ -1,8 +1,9 @@
 import logging
+import time
 
 import pytest
 
-from edgehar.warn_once import WarnOnce
+from edgehar.warn_once import AGAIN_S, WarnOnce
 
 LOGGER = logging.getLogger("edgehar.test")
 
@@ -34,3 +35,17 @@ def test_subjects_without_end_fill_neither_log_nor_memory(caplog: pytest.LogCapt
         for subject in range(10):
             warn(subject, "stranger")
     assert levels(caplog) == ["WARNING"] * 3 + ["DEBUG"] * 7
+
+
+def test_what_goes_on_is_a_warning_again_after_an_hour_with_its_number(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warn, now = WarnOnce(LOGGER), 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    while now < 2.5 * AGAIN_S:
+        warn("a", "100 %% of %s are lost", "them")
+        now += 60.0
+    assert (
+        caplog.messages
+        == ["100 % of them are lost"] + ["100 % of them are lost (60 times in 60 minutes)"] * 2
+    )

@@ -16,6 +16,7 @@ from edgehar.cli import (
     models as models_verbs,
     mqtt as mqtt_verbs,
 )
+from edgehar.cli.logs import LogFormat, choose_format, log_to_stderr, write_last_line
 from edgehar.cli.terminal import (
     DEFAULT_CONFIG,
     EXIT_FAILED,
@@ -28,7 +29,6 @@ from edgehar.cli.terminal import (
     RootGroup,
     VerboseOption,
     answer_of,
-    log_to_stderr,
     run_to_end,
     show,
 )
@@ -75,6 +75,10 @@ def run(
     stdout: Annotated[
         bool, typer.Option("--stdout", help="Also print every state and event as a JSON line.")
     ] = False,
+    log: Annotated[
+        LogFormat,
+        typer.Option(help="How the log is written; auto: JSON lines but on a terminal and in the journal."),
+    ] = LogFormat.AUTO,
 ) -> None:
     """Read the sensors, recognize, publish, for ever: the daemon.
 
@@ -85,6 +89,7 @@ def run(
     from edgehar.config.read import load, naming_lines
     from edgehar.daemon.run import run as run_daemon
 
+    choose_format(log)
     loaded = load(config)
     with naming_lines(config):
         if sys.stdout.isatty() and not stdout:
@@ -263,5 +268,5 @@ def main() -> None:
 
 
 def _fail(sentence: str, code: int) -> NoReturn:
-    typer.echo(f"edgehar: {sentence}", err=True)
+    write_last_line(sentence)
     sys.exit(code)

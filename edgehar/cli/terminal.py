@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import signal
-import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -70,28 +69,6 @@ class RootGroup(TyperGroup):
         for command in below:
             command.params.append(verbose)
             below += getattr(command, "commands", {}).values()
-
-
-class LogLine(logging.Formatter):
-    """A record as one line, whoever has a say in its text; a traceback stands indented below it."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """Return the line."""
-        return one_line(super().formatMessage(record))
-
-    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        """Return the traceback's lines."""
-        return "\n".join(f"  {one_line(line)}" for line in super().formatException(ei).split("\n"))
-
-
-def log_to_stderr() -> None:
-    """Have all log lines from INFO on written to stderr."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(LogLine("%(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # Below INFO bleak has a line for every notification, and asyncio names its selector.
-    for library in ("bleak", "asyncio"):
-        logging.getLogger(library).setLevel(logging.INFO)
 
 
 def show(value: Any, as_json: bool) -> None:  # noqa: FBT001 - what the flag said
