@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from edgehar.config.read import broker_password, decision_settings, load, parse
+from edgehar.config.credentials import broker_password
+from edgehar.config.read import decision_settings, load, parse
 from edgehar.config.schema import Mqtt, json_schema
 from edgehar.daemon.run import check
 from edgehar.errors import ConfigError

@@ -13,13 +13,16 @@ import pytest
 from hypothesis import given, strategies as st
 from listening import until
 from mosquitto import Mosquitto, free_port
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 from test_daemon_requests import running
+from test_phone_http import is_open
 
 from edgehar.config.schema import Config, Gateway, Metrics, Mqtt, SimulatedWearer, Wearer
 from edgehar.daemon import metrics
 from edgehar.daemon.metrics import Family, Histogram, Sample, text_of
 from edgehar.daemon.run import Daemon
+from edgehar.errors import ConfigError
 
 
 def samples(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
@@ -90,6 +93,32 @@ async def test_what_runs_what_came_and_what_was_told_can_be_read(tmp_path: Path)
         read["edgehar_windows_total"].values()
     )
     assert 1e7 < read["process_resident_memory_bytes"][()] < 1e10
+
+
+async def test_with_a_token_only_who_shows_it_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cret\n")
+    port = free_port()
+    anna = config(port)
+    daemon = Daemon(replace(anna, metrics=Metrics(f"127.0.0.1:{port}", token_file=f"{tmp_path}/token")))
+    statuses = {}
+    async with running(daemon), aiohttp.ClientSession() as session:
+        await until(lambda: is_open(port))
+        for shown in (None, "", "s3cret", "Bearer s3cre", "Bearer s3cret2", "Bearer \xff", "Bearer s3cret"):
+            headers = {} if shown is None else {"Authorization": shown}
+            async with session.get(f"http://127.0.0.1:{port}/metrics", headers=headers) as answer:
+                statuses[shown] = answer.status
+                assert ("edgehar_build_info" in await answer.text()) == (answer.status == 200)
+    assert [shown for shown, status in statuses.items() if status == 200] == ["Bearer s3cret"]
+    assert set(statuses.values()) == {200, 401}
+
+
+def test_a_token_that_cannot_be_read_is_refused_by_its_key(tmp_path: Path) -> None:
+    metrics = Metrics(token_file=f"{tmp_path}/none")
+    with pytest.raises(ConfigError, match=r"metrics\.token_file: .*/none: cannot be read: No such file"):
+        Daemon(replace(config(1), metrics=metrics))
+    (tmp_path / "none").write_text("\n")
+    with pytest.raises(ConfigError, match=r"expected a token of 1 to 65535 bytes, got 0"):
+        Daemon(replace(config(1), metrics=metrics))
 
 
 async def test_a_port_that_is_taken_is_named_once_and_tried_again(

@@ -18,7 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edgehar.brokers.mqtt import Connection, Received
 from edgehar.brokers.mqtt_client import VERSION_NAMES, Version, new_client
 from edgehar.brokers.mqtt_errors import RefusedError, VersionError
-from edgehar.config.read import broker_password
+from edgehar.config.credentials import broker_password
 from edgehar.config.schema import Config, Mqtt
 from edgehar.daemon.wiring import make_tls
 from edgehar.errors import ConfigError, EdgeharError, link_failure

@@ -16,10 +16,9 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from edgehar.brokers.mqtt_text import LONGEST_TEXT
 from edgehar.config.keys import in_words, keys_at, words_at
 from edgehar.config.rules import complaints
-from edgehar.config.schema import Config, Gateway, Mqtt
+from edgehar.config.schema import Config, Gateway
 from edgehar.config.toml_lines import line_of
 from edgehar.errors import ConfigError, ModelError, OperatorError, about
 from edgehar.pipeline import manifest
@@ -158,16 +157,21 @@ def _anchored(config: Config, folder: Path) -> Config:
     def below(path: str | None) -> str | None:
         return None if path is None else str(folder / path)
 
-    mqtt, model = config.mqtt, config.model
+    def of_secret(name: str | None) -> str | None:
+        # Without a slash it is no path but a systemd credential.
+        return below(name) if name and "/" in name else name
+
+    mqtt, metrics, model = config.mqtt, config.metrics, config.model
     if mqtt:
-        secret = mqtt.password_file
         tls = mqtt.tls and replace(
             mqtt.tls,
             ca_file=below(mqtt.tls.ca_file),
             cert_file=below(mqtt.tls.cert_file),
             key_file=below(mqtt.tls.key_file),
         )
-        mqtt = replace(mqtt, tls=tls, password_file=secret if credential_of(mqtt) else below(secret))
+        mqtt = replace(mqtt, tls=tls, password_file=of_secret(mqtt.password_file))
+    if metrics:
+        metrics = replace(metrics, token_file=of_secret(metrics.token_file))
     if model.path not in {shipped.stem for shipped in manifest.available()}:
         model = replace(model, path=below(model.path))
     wearers = [
@@ -175,7 +179,7 @@ def _anchored(config: Config, folder: Path) -> Config:
         for wearer in config.wearer
     ]
     gateway = replace(config.gateway, state_dir=below(config.gateway.state_dir))
-    return replace(config, gateway=gateway, mqtt=mqtt, model=model, wearer=wearers)
+    return replace(config, gateway=gateway, mqtt=mqtt, metrics=metrics, model=model, wearer=wearers)
 
 
 def state_folder(gateway: Gateway) -> Path | None:
@@ -183,42 +187,6 @@ def state_folder(gateway: Gateway) -> Path | None:
     # systemd separates several by colons (systemd.exec(5), StateDirectory=).
     folder = gateway.state_dir or os.environ.get("STATE_DIRECTORY", "").split(":")[0]
     return Path(folder) if folder else None
-
-
-def credential_of(mqtt: Mqtt) -> str | None:
-    """Return the name of the systemd credential that holds the broker's password, if one does."""
-    name = mqtt.password_file
-    return None if name is None or "/" in name else name
-
-
-def withheld_credential(mqtt: Mqtt) -> str | None:
-    """Return the name of that credential if this process is not the service that systemd hands it to."""
-    return None if os.environ.get("CREDENTIALS_DIRECTORY") else credential_of(mqtt)
-
-
-@about("mqtt.password_file")
-def broker_password(mqtt: Mqtt) -> str | None:
-    """Return the broker's password, from its file or systemd credential; ConfigError if it cannot be read."""
-    if mqtt.password_file is None:
-        return None
-    if withheld := withheld_credential(mqtt):
-        raise ConfigError(
-            f"mqtt.password_file: {shown(withheld)} has no `/`, so it is a systemd credential, which the service alone "
-            f"gets; to run by hand name a file, such as {shown(f'./{withheld}')}"
-        )
-    credential = credential_of(mqtt)
-    path = Path(os.environ["CREDENTIALS_DIRECTORY"] if credential else "", mqtt.password_file)
-    try:
-        password = read_text(path).rstrip("\r\n")
-    except ConfigError as error:
-        loaded = f"; does the unit say LoadCredential={credential}:FILE?" if credential else ""
-        raise ConfigError(f"mqtt.password_file: {error}{loaded}") from error
-    if not 0 < len(password.encode()) <= LONGEST_TEXT:
-        raise ConfigError(
-            f"mqtt.password_file: {path}: expected a password of 1 to {LONGEST_TEXT} bytes, "
-            f"got {len(password.encode())}"
-        )
-    return password
 
 
 @about("model.path")

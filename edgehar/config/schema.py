@@ -126,6 +126,12 @@ class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
         Filled,
         Meta(description="Address of this host and port; 0.0.0.0:9750 lets everybody read what wearers do."),
     ] = "127.0.0.1:9750"
+    token_file: Annotated[
+        Filled | None,
+        Meta(
+            description="File with a token that who asks has to show, a path with a `/`; a bare name is a systemd credential."
+        ),
+    ] = None
 
 
 class Bluetooth(Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ Whoever may read them learns what wearers do and when: unless the configuration 
 """
 
 import asyncio
+import hmac
 import logging
 import time
 from bisect import bisect_left
@@ -183,11 +184,21 @@ def text_of(families: Iterable[Family]) -> str:
     return "\n".join([*lines, ""])
 
 
-async def serve(listen: str, text: Callable[[], str]) -> NoReturn:
-    """Answer GET /metrics at an address until cancelled; a port that cannot be opened is a warning, and tried again."""
+async def serve(listen: str, text: Callable[[], str], token: str | None = None) -> NoReturn:
+    """Answer GET /metrics at an address until cancelled; a port that cannot be opened is a warning, and tried again.
+
+    With a `token` only who shows it gets an answer (RFC 6750: `Authorization: Bearer`).
+    """
     from aiohttp import web
 
-    async def answer(_: web.Request) -> web.Response:
+    expected = f"Bearer {token}".encode()
+
+    async def answer(request: web.Request) -> web.Response:
+        shown = request.headers.get("Authorization", "").encode(errors="replace")
+        # In constant time: how long it takes would tell how much of a guess is right.
+        if token and not hmac.compare_digest(shown, expected):
+            refusal = "metrics are for who shows the token, as `Authorization: Bearer TOKEN`"
+            return web.Response(status=401, text=refusal, headers={"WWW-Authenticate": "Bearer"})
         return web.Response(body=text().encode(), headers={"Content-Type": CONTENT_TYPE})
 
     application = web.Application()

@@ -19,13 +19,8 @@ import msgspec
 from msgspec.structs import replace
 
 from edgehar import __version__
-from edgehar.config.read import (
-    broker_password,
-    decision_settings,
-    model_pair,
-    state_folder,
-    withheld_credential,
-)
+from edgehar.config.credentials import broker_password, metrics_token, withheld_credential
+from edgehar.config.read import decision_settings, model_pair, state_folder
 from edgehar.config.schema import DAY_S, Config
 from edgehar.daemon import metrics, systemd
 from edgehar.daemon.announcement import Announcement
@@ -100,6 +95,7 @@ class Daemon:
         self._roster = Roster(config, self.recognizer, settings)
         self.mqtt = make_mqtt(config, kept)
         self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
+        self._token = metrics_token(config.metrics) if config.metrics else None
         if config.metrics:
             self.publishers.append(self._answers)
         self._announcement: Announcement | None = None
@@ -131,7 +127,7 @@ class Daemon:
             background = [tasks.create_task(self._watch(), name="watch")]
             self._log_start()
             if self._config.metrics:
-                serving = metrics.serve(self._config.metrics.listen, self.metrics)
+                serving = metrics.serve(self._config.metrics.listen, self.metrics, self._token)
                 background.append(tasks.create_task(serving, name="metrics"))
             if self.mqtt:
                 self._describe()
@@ -317,11 +313,13 @@ def make_mqtt(config: Config, kept: KeptEvents | None = None) -> Mqtt | None:
 def check(config: Config) -> dict[str, Any]:
     """Test and sum up all of a configuration that needs neither a sensor nor a broker to be tested.
 
-    A password that is a systemd credential is tested in the service alone: nobody else can read it.
+    A secret that is a systemd credential is tested in the service alone: nobody else can read it.
     """
     mqtt, folder = config.mqtt, state_folder(config.gateway)
     password = "read" if mqtt and mqtt.password_file else "none"
-    if mqtt and (credential := withheld_credential(mqtt)):
+    if config.metrics and withheld_credential(config.metrics.token_file):
+        config = replace(config, metrics=replace(config.metrics, token_file=None))
+    if mqtt and (credential := withheld_credential(mqtt.password_file)):
         config = replace(config, mqtt=replace(mqtt, password_file=None))
         password = f"systemd credential {credential}, which the service will read"
     daemon = Daemon(config)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from edgehar.config.read import broker_password
+from edgehar.config.credentials import broker_password
 from edgehar.config.schema import Config, Mqtt, SimulatedWearer, Wearer
 from edgehar.devices import PROFILES
 from edgehar.sources import Source
