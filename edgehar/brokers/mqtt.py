@@ -16,6 +16,7 @@ from typing import Any
 
 from msgspec import Struct
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -104,6 +105,8 @@ class Connection:
         self.lost: asyncio.Future[ConnectionError] = self._loop.create_future()
         """Done, with the reason, once the connection is lost."""
         self._has_left_thread = False
+        self.was_opened = False
+        """The broker may have our CONNECT, and with it the last will."""
         self._answer_s = answer_s
         self.limits = Limits()
         """Limits that the broker names when it welcomes us; until then the usual ones."""
@@ -152,6 +155,7 @@ class Connection:
 
     def _leave_thread(self, socket_opened: "asyncio.Future[None]", error: Exception | None) -> None:
         self._has_left_thread = True
+        self.was_opened = error is None
         if socket_opened.cancelled():
             self._close_socket()
         elif error:
@@ -250,7 +254,9 @@ class Connection:
         if self._on_message:
             self._on_message(_received(message))
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool, expires_s: int | None = None) -> int:
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool, expires_s: int | None = None, qos: int = 1
+    ) -> int:
         """Send, with QoS 1 and retained if the broker can that; return the number that will be acknowledged.
 
         Of what goes with QoS 0 the kernel's acceptance counts as the acknowledgement. With MQTT 5 the broker drops
@@ -261,7 +267,7 @@ class Connection:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.MessageExpiryInterval = expires_s
         return self._publish(
-            topic, payload, limits.qos, retain=retain and limits.retains, properties=properties
+            topic, payload, min(qos, limits.qos), retain=retain and limits.retains, properties=properties
         )
 
     def answer(self, request: Received, topic: str, payload: bytes) -> None:
@@ -320,9 +326,15 @@ class Connection:
                 raise ConnectionError(f"nothing was acknowledged for {self._answer_s:.0f} s")
         raise self.lost.result()
 
-    async def disconnect(self, timeout_s: float) -> None:
-        """Disconnect such that the broker publishes no last will, and wait at most `timeout_s` for it."""
-        self._client.disconnect()
+    @property
+    def can_disconnect_with_will(self) -> bool:
+        """True if the broker can be told to publish the last will: MQTT 5."""
+        return self._client.protocol == MQTTProtocolVersion.MQTTv5
+
+    async def disconnect(self, timeout_s: float, *, with_will: bool = False) -> None:
+        """Disconnect such that the broker publishes no last will, or does, and wait at most `timeout_s` for it."""
+        reason = ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message") if with_will else None
+        self._client.disconnect(reason)
         await asyncio.wait([self.lost], timeout=timeout_s)
 
     def close(self) -> None:

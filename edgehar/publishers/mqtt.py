@@ -81,7 +81,7 @@ class Mqtt:
             host=host,
             port=port,
             client_id=self.client_id,
-            will=self._offline,
+            will=lambda: self._offline,
             username=username,
             password=password,
             tls=tls.load() if tls else None,

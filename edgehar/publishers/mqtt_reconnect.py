@@ -100,8 +100,10 @@ class Broker(Struct, frozen=True, kw_only=True):
     host: str
     port: int
     client_id: str
-    will: Message
-    """Last will: the broker publishes it when it has lost us."""
+    will: Callable[[], Message]
+    """Makes the last will of one connection: the broker publishes it when it has lost us. Each reaches it at most once."""
+    name: str = "MQTT broker"
+    """Beginning of its lines in the log."""
     username: str | None = None
     password: str | None = None
     tls: ssl.SSLContext | None = None
@@ -116,7 +118,7 @@ class Broker(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         # Wherever it is logged, the password is not.
-        return f"MQTT broker {self.host}:{self.port}"
+        return f"{self.name} {self.host}:{self.port}"
 
     @property
     def id_clash(self) -> str:
@@ -132,24 +134,27 @@ class Broker(Struct, frozen=True, kw_only=True):
         on_acknowledged: Callable[[int, ReasonCode], None],
         on_message: Callable[[Received], None],
     ) -> NoReturn:
-        """Connect, and after a failure or a loss connect again, until cancelled.
+        """Connect, and after a failure or a loss, or when `use` has ended it, connect again, until cancelled.
 
         A broker that does not speak version 5 is at once tried with 4, and one that cannot have the last will as
         it is meant gets a lesser one. The first failure to connect and the first loss since a connection held are
         WARNINGs, and so is the first refusal, which needs the operator; the others are DEBUG.
 
         Args:
-            use: Works with an open connection until that is lost, which raises OSError.
+            use: Works with an open connection until that is lost, which raises OSError, or until it wants another.
             on_acknowledged: As in `Connection`.
             on_message: As in `Connection`.
         """
         terms, outage = _Terms(self.version), _Outage(self)
+        will: Message | None = None
         while True:
-            connection = self._new_connection(terms, on_acknowledged, on_message)
+            will = will or self.will()
+            connection = self._new_connection(terms, will, on_acknowledged, on_message)
             try:
                 await connection.connect(self.host, self.port)
                 outage.connected(terms.version)
                 await use(connection)
+                pause_s = random.uniform(0.0, self.delays.first_s)  # noqa: S311  # no secret
             except (OSError, UnicodeError) as error:
                 if lowered := terms.lowered(error):
                     terms = lowered
@@ -160,15 +165,17 @@ class Broker(Struct, frozen=True, kw_only=True):
                 pause_s = self._pause_s(error, outage.failures)
             finally:
                 connection.close()
+                will = None if connection.was_opened else will
             await asyncio.sleep(pause_s)
 
     def _new_connection(
         self,
         terms: _Terms,
+        will: Message,
         on_acknowledged: Callable[[int, ReasonCode], None],
         on_message: Callable[[Received], None],
     ) -> Connection:
-        will, delay_s = self.will, self.will_delay_s if terms.version == 5 else 0
+        delay_s = self.will_delay_s if terms.version == 5 else 0
         client = new_client(
             self.client_id, terms.version, self.username, self.password, self.tls, session_s=delay_s
         )
