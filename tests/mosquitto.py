@@ -155,8 +155,12 @@ class Cable:
 class Listener:
     """Subscriber to everything; once it is made, the broker has confirmed that."""
 
+    topics: tuple[str, ...] = ("edgehar/#", "homeassistant/#")
+
     def __init__(self, port: int, **credentials: str) -> None:
         self.heard: list[tuple[str, str, bool]] = []
+        self.raw: list[tuple[str, bytes]] = []
+        """Topics and payloads as they came."""
         self._has_come = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._client = Client(CallbackAPIVersion.VERSION2)
@@ -166,18 +170,17 @@ class Listener:
         subscribed = threading.Event()
         self._client.on_subscribe = lambda *_: subscribed.set()
         self._client.connect("127.0.0.1", port)
-        self._client.subscribe([("edgehar/#", 1), ("homeassistant/#", 1)])
+        self._client.subscribe([(topic, 1) for topic in self.topics])
         self._client.loop_start()
         # Holds the loop on purpose: whoever publishes from it does not until somebody listens.
         assert subscribed.wait(PATIENCE_S)
 
     def _hear(self, _client: Client, _user: Any, message: MQTTMessage) -> None:
-        self._loop.call_soon_threadsafe(
-            self._note, (message.topic, message.payload.decode(errors="replace"), message.retain)
-        )
+        self._loop.call_soon_threadsafe(self._note, message.topic, bytes(message.payload), message.retain)
 
-    def _note(self, message: tuple[str, str, bool]) -> None:
-        self.heard.append(message)
+    def _note(self, topic: str, payload: bytes, is_retained: bool) -> None:  # noqa: FBT001 - as it came
+        self.heard.append((topic, payload.decode(errors="replace"), is_retained))
+        self.raw.append((topic, payload))
         self._has_come.set()
 
     def on(self, topic: str) -> list[str]:
