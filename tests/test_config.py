@@ -219,6 +219,43 @@ port = "/dev/ttyACM0"
             id="home without broker",
         ),
         pytest.param(
+            '[sparkplug]\ngroup = "p"\n[[wearer]]\nid = "a"\nsimulator = { placements = ["wrist"] }\n',
+            "edgehar.toml:1: [sparkplug] needs the broker that the SCADA host reads: give it as [mqtt]",
+            id="scada without broker",
+        ),
+        pytest.param(
+            f"{GOOD}[sparkplug]\n",
+            "edgehar.toml:14: [sparkplug] lacks the key `group`",
+            id="scada without group",
+        ),
+        *(
+            pytest.param(
+                f'{GOOD}[sparkplug]\n{first}{key} = "a{odd}b"\n',
+                f'sparkplug.{key}: expected a Sparkplug id: text without `+`, `/` and `#`, got "a{odd}b"',
+                id=f"{key} with {odd}",
+            )
+            for first, key, odd in (
+                ("", "group", "/"),
+                ('group = "plant 1"\n', "edge_node", "+"),
+                ('group = "plant 1"\n', "primary_host", "#"),
+            )
+        ),
+        pytest.param(
+            f'{GOOD}[sparkplug]\ngroup = "a\\u0001"\n',
+            'edgehar.toml:15: sparkplug.group: "a\\u0001" has the character U+0001, which brokers refuse; leave it out',
+            id="group with a control character",
+        ),
+        pytest.param(
+            f'{GOOD}[sparkplug]\ngroup = "{"x" * 1001}"\n',
+            "edgehar.toml:15: sparkplug.group: expected at most 1000 bytes, got 1001",
+            id="group too long",
+        ),
+        pytest.param(
+            f'{GOOD}[sparkplug]\ngroup = "STATE"\n',
+            "edgehar.toml:15: sparkplug.group: hosts say on the topic `STATE` that they are online; take another name",
+            id="group of a topic",
+        ),
+        pytest.param(
             GOOD + '[[wearer.serial]]\nplacement = "chest"\nport = "/dev/ttyACM0"\n',
             "named by two sensors",
             id="same port",

@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import TypeVar
 
 from edgehar.brokers.mqtt_text import LONGEST_TEXT, check_mqtt_text, check_topic
-from edgehar.config.schema import Ble, Config, Mqtt, Phone, Serial, Wearer
+from edgehar.config.schema import Ble, Config, Mqtt, Phone, Serial, Sparkplug, Wearer
 from edgehar.devices import PROFILES, Profile, check_profile
 from edgehar.errors import ConfigError
 from edgehar.sources.addresses import (
@@ -21,6 +21,9 @@ T = TypeVar("T")
 
 _LONGEST_PREFIX = LONGEST_TEXT - 500
 """Bytes of a prefix behind which gateway, wearer and the rest of a topic find room."""
+
+_LONGEST_SPARKPLUG_ID = 1000
+"""Bytes; two of them and the rest of a topic are far from LONGEST_TEXT."""
 
 TOPICS_OF_REQUESTS = ("request", "response")
 """What stands behind the gateway in topics beside the wearers, and has topics below it."""
@@ -47,6 +50,8 @@ def complaints(config: Config) -> Iterator[Complaint]:
         yield from _refused(path, check, config.homeassistant.prefix)
     if config.homeassistant and not config.mqtt:
         yield "homeassistant", "[homeassistant] needs the broker that Home Assistant reads: give it as [mqtt]"
+    if config.sparkplug:
+        yield from _of_sparkplug(config.sparkplug, config.mqtt)
     if config.metrics:
         yield from _refused("metrics.listen", listening_address, config.metrics.listen)
     yield from _of_serial(serial)
@@ -88,6 +93,20 @@ def _of_mqtt(mqtt: Mqtt) -> Iterator[Complaint]:
         )
     if mqtt.tls and bool(mqtt.tls.cert_file) != bool(mqtt.tls.key_file):
         yield "mqtt.tls", "[mqtt.tls] needs cert_file and key_file together; give both, or none"
+
+
+def _of_sparkplug(sparkplug: Sparkplug, mqtt: Mqtt | None) -> Iterator[Complaint]:
+    if mqtt is None:
+        yield "sparkplug", "[sparkplug] needs the broker that the SCADA host reads: give it as [mqtt]"
+    check = partial(check_mqtt_text, longest=_LONGEST_SPARKPLUG_ID)
+    yield from _refused("sparkplug.group", check, sparkplug.group)
+    yield from _refused("sparkplug.edge_node", check, sparkplug.edge_node)
+    yield from _refused("sparkplug.primary_host", check, sparkplug.primary_host)
+    if sparkplug.group == "STATE":
+        yield (
+            "sparkplug.group",
+            "sparkplug.group: hosts say on the topic `STATE` that they are online; take another name",
+        )
 
 
 def _of_serial(sensors: list[tuple[str, Serial]]) -> Iterator[Complaint]:

@@ -22,12 +22,14 @@ DAY_S = 86_400.0
 
 _NAME = r"^[A-Za-z0-9_-]{1,64}$(?!\n)"
 _TOPIC = r"^(?!\$)[^+#/\s]+(/[^+#/\s]+)*$(?!\n)"
+_SPARKPLUG_ID = r"^[^+#/]+$(?!\n)"
 _ADAPTER = r"^hci\d+$(?!\n)"
 _BLUETOOTH_ADDRESS = r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$(?!\n)"
 
 IN_WORDS = {
     _NAME: "1 to 64 letters (a to z), digits, `_` and `-`",
     _TOPIC: "the beginning of a topic, such as home/edgehar, without spaces, `+`, `#` and a leading `$`",
+    _SPARKPLUG_ID: "a Sparkplug id: text without `+`, `/` and `#`",
     _ADAPTER: "the name of an adapter, such as hci1",
     _BLUETOOTH_ADDRESS: "six pairs of hexadecimal digits, such as D4:CA:6E:F1:00:01",
 }
@@ -37,6 +39,7 @@ Name = Annotated[
     str, Meta(pattern=_NAME, description="Letters, digits, `_` and `-`: it becomes part of a topic.")
 ]
 Filled = Annotated[str, Meta(min_length=1)]
+SparkplugId = Annotated[str, Meta(pattern=_SPARKPLUG_ID)]
 TopicStart = Annotated[str, Meta(pattern=_TOPIC)]
 
 
@@ -100,7 +103,7 @@ class Mqtt(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             ge=1,
             le=1_000_000,
-            description="Events kept while the broker is away; then the oldest is dropped.",
+            description="Events, and for Sparkplug changes, kept while the broker is away; then the oldest is dropped.",
         ),
     ] = Bounds().events
     queue_mb: Annotated[
@@ -117,6 +120,19 @@ class HomeAssistant(Struct, frozen=True, forbid_unknown_fields=True):
     prefix: Annotated[TopicStart, Meta(description="The discovery prefix of its MQTT integration.")] = (
         "homeassistant"
     )
+
+
+class Sparkplug(Struct, frozen=True, forbid_unknown_fields=True):
+    """SCADA hosts in a factory, such as Ignition, over Sparkplug B 3.0; needs [mqtt], whose broker it uses."""
+
+    group: Annotated[SparkplugId, Meta(description="The Sparkplug group, e.g. the plant.")]
+    edge_node: Annotated[
+        SparkplugId | None, Meta(description="This gateway's name in the group; its id unless set.")
+    ] = None
+    primary_host: Annotated[
+        SparkplugId | None,
+        Meta(description="Id of the host without which nothing is told: changes wait for it."),
+    ] = None
 
 
 class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
@@ -278,6 +294,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     mqtt: Annotated[Mqtt | None, Meta(description="Without it nothing is published but --stdout.")] = None
     homeassistant: Annotated[
         HomeAssistant | None, Meta(description="Present, even empty: wearers are devices in Home Assistant.")
+    ] = None
+    sparkplug: Annotated[
+        Sparkplug | None, Meta(description="Present: wearers are devices of a Sparkplug edge node.")
     ] = None
     metrics: Annotated[Metrics | None, Meta(description="Present, even empty: Prometheus can ask.")] = None
     bluetooth: Bluetooth = field(default_factory=Bluetooth)

@@ -148,6 +148,11 @@ def families_of(
     yield _single("edgehar_mqtt_waiting_events", "gauge", "Events not yet acknowledged.", waiting)
     yield _single("edgehar_mqtt_dropped_events_total", "counter", "Events lost.", health["events_dropped"])
     yield _single("edgehar_mqtt_refused_messages_total", "counter", "Not taken.", health["messages_refused"])
+    if sparkplug := health.get("sparkplug"):
+        yield _single("edgehar_sparkplug_born", "gauge", "1 while hosts can hear.", sparkplug["is_born"])
+        waiting, dropped = sparkplug["waiting"], sparkplug["dropped"]
+        yield _single("edgehar_sparkplug_waiting_changes", "gauge", "Changes nobody heard yet.", waiting)
+        yield _single("edgehar_sparkplug_dropped_changes_total", "counter", "Changes lost.", dropped)
     sensors = {
         f"{wearer}/{placement}": sensor
         for wearer, state in health["wearers"].items()

@@ -28,6 +28,7 @@ from edgehar.daemon.control import WearerControl
 from edgehar.daemon.metrics import Answers, TimedRecognizer
 from edgehar.daemon.requests import Requests
 from edgehar.daemon.roster import Roster
+from edgehar.daemon.scada import make_sparkplug, worn
 from edgehar.daemon.wearer import WearerFeed
 from edgehar.daemon.wiring import describe_sensors, make_tls
 from edgehar.errors import ConfigError, EdgeharError, OperatorError, about
@@ -42,6 +43,7 @@ from edgehar.publishers.kept_events import KeptEvents
 from edgehar.publishers.mqtt import Mqtt
 from edgehar.publishers.outbox import Bounds
 from edgehar.publishers.payloads import Message
+from edgehar.publishers.sparkplug import Sparkplug
 from edgehar.types import Activity, Event
 
 _LOGGER = logging.getLogger(__name__)
@@ -94,7 +96,11 @@ class Daemon:
             check_told(tree, config.model.labels)
         self._roster = Roster(config, self.recognizer, settings)
         self.mqtt = make_mqtt(config, kept)
-        self.publishers: list[Publisher] = [*publishers, *([self.mqtt] if self.mqtt else [])]
+        self.sparkplug = make_sparkplug(config, self.recognizer.spec)
+        self.publishers: list[Publisher] = [
+            *publishers,
+            *(each for each in (self.mqtt, self.sparkplug) if each),
+        ]
         self._token = metrics_token(config.metrics) if config.metrics else None
         if config.metrics:
             self.publishers.append(self._answers)
@@ -122,7 +128,7 @@ class Daemon:
         Return a new configuration that only another daemon can take, if there is one by then. EdgeharError if a
         replay's events could not be told to the broker.
         """
-        reached = True
+        left: list[str] = []
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._watch(), name="watch")]
             self._log_start()
@@ -132,19 +138,26 @@ class Daemon:
             if self.mqtt:
                 self._describe()
                 background.append(tasks.create_task(self.mqtt.run(), name="mqtt"))
+            if self.sparkplug:
+                background.append(tasks.create_task(self.sparkplug.run(), name="sparkplug"))
             try:
                 await self._roster.run(self._publish, self._update)
-                if self.mqtt and self._next is None:
-                    reached = await self.mqtt.drained(self._drain_s)
+                if self._next is None:
+                    left = await self._not_drained()
             finally:
                 if self._next is None:
                     systemd.notify("STOPPING=1")
                 self._update()
                 for task in background:
                     task.cancel()
-        if not reached:
-            raise EdgeharError("the replay ended, but the MQTT broker did not take all of its events")
+        if left:
+            raise EdgeharError(f"the replay ended, but {' and '.join(left)} did not take all of its events")
         return self._next
+
+    async def _not_drained(self) -> list[str]:
+        """Wait until all was taken, but not for ever; return who did not."""
+        tellers = {"the MQTT broker": self.mqtt, "the Sparkplug host": self.sparkplug}
+        return [name for name, each in tellers.items() if each and not await each.drained(self._drain_s)]
 
     def reload(self) -> None:
         """Read the configuration again and go by it: wearers that are as they were go on untouched.
@@ -170,11 +183,13 @@ class Daemon:
             len(self.controls) - begun,
         )
 
-    def take_over(self, events: Iterable[Message]) -> None:
+    def take_over(self, events: Iterable[Message], former: Sparkplug | None = None) -> None:
         """Publish what the daemon before this one could not."""
         if self.mqtt:
             for event in events:
                 self.mqtt.send(event)
+        if self.sparkplug and former:
+            self.sparkplug.take_over(former)
 
     def hang_up(self) -> None:
         """Read the configuration again, as `reload` does; what is wrong with it is a warning."""
@@ -187,6 +202,8 @@ class Daemon:
         """Remove what is retained of a wearer who is gone."""
         if self._announcement:
             self._announcement.forget(wearer)
+        if self.sparkplug:
+            self.sparkplug.forget(wearer)
 
     @property
     def broker(self) -> str:
@@ -205,7 +222,9 @@ class Daemon:
         heard = f"{up} of {len(self.feeds)} wearers heard, {self.broker}"
         disk = self.mqtt.disk_problem if self.mqtt else None
         at_risk = [f"events are in memory alone: {disk}"] if disk else []
-        return "; ".join([heard, *at_risk, *problems[:MOST_PROBLEMS], *more])
+        is_unheard = self.sparkplug is not None and not self.sparkplug.is_born
+        unheard = ["no Sparkplug host hears it"] if is_unheard else []
+        return "; ".join([heard, *unheard, *at_risk, *problems[:MOST_PROBLEMS], *more])
 
     def health(self) -> dict[str, Any]:
         """Return counters since the start, for people and dashboards."""
@@ -214,6 +233,7 @@ class Daemon:
             "rss_mb": _resident_mb(),
             "events_dropped": self.mqtt.dropped if self.mqtt else 0,
             "messages_refused": self.mqtt.refused if self.mqtt else 0,
+            **({"sparkplug": self.sparkplug.health()} if self.sparkplug else {}),
             "wearers": {feed.id: feed.health() for feed in self.feeds},
         }
 
@@ -235,10 +255,12 @@ class Daemon:
 
     def _update(self) -> None:
         """Tell the broker what has changed of any wearer."""
-        if self._announcement:
-            now = time.monotonic()
-            for control in self.controls:
+        now = time.monotonic()
+        for control in self.controls:
+            if self._announcement:
                 self._announcement.update(control, now)
+            if self.sparkplug:
+                self.sparkplug.update(worn(control, now))
 
     def _log_start(self) -> None:
         """Log what begins, a line for each fact."""
@@ -247,6 +269,7 @@ class Daemon:
             _LOGGER.info("wearer %s: %s", feed.id, ", ".join(describe_sensors(wearer, feed.placements)))
         if (broker := self._config.mqtt) is not None:
             topics = f"{broker.prefix}/{self._config.gateway.id}/#"
+            topics += f" and {self.sparkplug.topics}" if self.sparkplug else ""
             _LOGGER.info("publishes to the MQTT broker %s:%d, topics %s", broker.host, broker.port, topics)
         elif not self.publishers:
             _LOGGER.warning("nobody is told what is recognized: there is neither [mqtt] nor --stdout")
@@ -327,6 +350,7 @@ def check(config: Config) -> dict[str, Any]:
         "gateway": config.gateway.id,
         "broker": f"{mqtt.host}:{mqtt.port}" if mqtt else "none",
         "password": password,
+        **({"sparkplug": daemon.sparkplug.topics} if daemon.sparkplug else {}),
         "events": f"kept in {folder}" if folder else "kept in memory",
         "model": daemon.recognizer.spec.id,
         "wearers": {feed.id: list(feed.placements) for feed in daemon.feeds},
@@ -356,17 +380,19 @@ async def run_daemons(
     """
     following: Config | None = config
     waiting: list[Message] = []
+    former: Sparkplug | None = None
     while following:
         with open_kept_events(following) as kept:
             daemon = Daemon(following, publishers, drain_s=drain_s, reread=reread, kept=kept)
-            daemon.take_over(waiting)
+            daemon.take_over(waiting, former)
             now, following = following, None
             try:
                 following = await work(daemon, now)
             finally:
-                if following is None and daemon.mqtt:
-                    daemon.mqtt.log_losses()
-            waiting = daemon.mqtt.left if daemon.mqtt else []
+                for publisher in (daemon.mqtt, daemon.sparkplug):
+                    if following is None and publisher:
+                        publisher.log_losses()
+            waiting, former = daemon.mqtt.left if daemon.mqtt else [], daemon.sparkplug
 
 
 async def run(
