@@ -12,7 +12,7 @@ import time
 from types import FrameType
 
 from edgehar.config.read import parse
-from edgehar.daemon.run import Daemon
+from edgehar.daemon.daemon import Daemon
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Item
 from edgehar.wire.framing import frame

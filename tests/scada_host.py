@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from mosquitto import Listener
 
-from edgehar.publishers.sparkplug_node import BD_SEQ, REBIRTH
-from edgehar.publishers.sparkplug_payload import DataType, Metric, Payload, Value, decode, encode
+from edgehar.publishers.sparkplug.node import BD_SEQ, REBIRTH
+from edgehar.publishers.sparkplug.payload import DataType, Metric, Payload, Value, decode, encode
 
 GROUP, NODE = "plant1", "pi"
 

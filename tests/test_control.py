@@ -14,7 +14,7 @@ from test_daemon_wearer import replayed
 
 from edgehar.config.schema import Ble as BleSensor, Config, Phone, SimulatedWearer, Wearer
 from edgehar.daemon.control import WearerControl
-from edgehar.daemon.run import Daemon
+from edgehar.daemon.daemon import Daemon
 from edgehar.daemon.wearer import Publish, Tap, WearerFeed
 from edgehar.daemon.wiring import make_shared_links, make_sources, renew_claims
 from edgehar.errors import ConfigError

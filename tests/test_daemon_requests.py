@@ -15,7 +15,8 @@ from test_daemon_wearer import replayed
 
 from edgehar.config.schema import Config, Gateway, HomeAssistant, Mqtt, Replay, SimulatedWearer, Wearer
 from edgehar.daemon import announcement
-from edgehar.daemon.run import Daemon, run
+from edgehar.daemon.daemon import Daemon
+from edgehar.daemon.run import run
 from edgehar.errors import ConfigError
 from edgehar.publishers import event_file
 from edgehar.publishers.event_file import EventFile

@@ -12,7 +12,7 @@ from mosquitto import free_port
 from msgspec.structs import replace
 
 from edgehar.config.schema import Config, Gateway, Model, Phone, Replay, Serial, SimulatedWearer, Wearer
-from edgehar.daemon.run import Daemon
+from edgehar.daemon.daemon import Daemon
 from edgehar.daemon.wearer import SETTLED_S, WearerFeed
 from edgehar.errors import ConfigError
 from edgehar.pipeline.manifest import find

@@ -14,7 +14,8 @@ NOT_FOR_THE_PI = ("edgehar.training", "edgehar.evaluation", "edgehar.motion.capt
 RUN = """
 import asyncio
 from edgehar.config.read import parse
-from edgehar.daemon.run import Daemon, run
+from edgehar.daemon.daemon import Daemon
+from edgehar.daemon.run import run
 from edgehar.recordings.ehr import Header, Writer
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Stream

@@ -20,8 +20,8 @@ from test_phone_http import is_open
 
 from edgehar.config.schema import Config, Gateway, Metrics, Mqtt, SimulatedWearer, Wearer
 from edgehar.daemon import metrics
+from edgehar.daemon.daemon import Daemon
 from edgehar.daemon.metrics import Family, Histogram, Sample, text_of
-from edgehar.daemon.run import Daemon
 from edgehar.errors import ConfigError
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from edgehar.apps.models import summary
 from edgehar.config.read import parse
-from edgehar.daemon.run import Daemon
+from edgehar.daemon.daemon import Daemon
 from edgehar.errors import ConfigError, ModelError, OperatorError
 from edgehar.evaluation.plan import decision_of
 from edgehar.pipeline import manifest

@@ -20,9 +20,10 @@ from test_sparkplug import kinds, knows, listening
 
 from edgehar import __version__
 from edgehar.config.schema import Config, Gateway, Mqtt, Replay, SimulatedWearer, Sparkplug, Wearer
-from edgehar.daemon.run import Daemon, check, run
+from edgehar.daemon.daemon import Daemon
+from edgehar.daemon.run import check, run
 from edgehar.errors import EdgeharError
-from edgehar.publishers.sparkplug_node import HEARD, WATCHED
+from edgehar.publishers.sparkplug.node import HEARD, WATCHED
 from edgehar.recordings.ehr import Header, Writer
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Stream

@@ -11,7 +11,7 @@ from terminals import Terminal
 
 from edgehar.apps.screen import HISTORY, Screen
 from edgehar.config.schema import Config, Gateway, SimulatedWearer, Wearer
-from edgehar.daemon.run import Daemon
+from edgehar.daemon.daemon import Daemon
 from edgehar.types import Event
 
 FOOTER = ("mosquitto_sub -p 1883 -t 'edgehar/#' -v", "Ctrl-C ends it")

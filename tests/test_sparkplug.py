@@ -21,18 +21,18 @@ from test_payloads import EPOCH, activity, ended, started, to_unix
 
 from edgehar.backoff import Delays
 from edgehar.brokers.mqtt import Received
-from edgehar.publishers import sparkplug
 from edgehar.publishers.mqtt_reconnect import Broker
-from edgehar.publishers.sparkplug import Sparkplug, now_ms
-from edgehar.publishers.sparkplug_host import PrimaryHost
-from edgehar.publishers.sparkplug_metrics import Worn
-from edgehar.publishers.sparkplug_node import DROPPED, HEARD, REBIRTH, WATCHED, EdgeNode
-from edgehar.publishers.sparkplug_payload import DataType, Metric, decode
+from edgehar.publishers.sparkplug import publisher as sparkplug
+from edgehar.publishers.sparkplug.host import PrimaryHost
+from edgehar.publishers.sparkplug.metrics import Worn
+from edgehar.publishers.sparkplug.node import DROPPED, HEARD, REBIRTH, WATCHED, EdgeNode
+from edgehar.publishers.sparkplug.payload import DataType, Metric, decode
+from edgehar.publishers.sparkplug.publisher import Sparkplug, now_ms
 from edgehar.types import NO_SIGNAL
 
 ENVIRONMENT = ROOT / ".venv-sparkplug"
 ANNA = Worn("anna", {"wrist": "ok"}, {"wrist": None}, "normal", tells_falls=True, is_heard=True)
-COMMANDS = "edgehar.publishers.sparkplug_commands"
+COMMANDS = "edgehar.publishers.sparkplug.commands"
 QUICK = Delays(first_s=0.01, longest_s=0.01)
 
 VERSIONS = pytest.mark.parametrize("version", [5, 4], ids=["5", "3.1.1"])

@@ -5,8 +5,8 @@ from hypothesis import given, settings, strategies as st
 from scada_host import GROUP, NODE, NodeView
 
 from edgehar.publishers.payloads import Message
-from edgehar.publishers.sparkplug_node import DROPPED, HEARD, MOST_AT_ONCE, RESENT_MS, WATCHED, EdgeNode
-from edgehar.publishers.sparkplug_payload import DataType
+from edgehar.publishers.sparkplug.node import DROPPED, HEARD, MOST_AT_ONCE, RESENT_MS, WATCHED, EdgeNode
+from edgehar.publishers.sparkplug.payload import DataType
 
 TYPES = {"x": DataType.INT64, "y": DataType.STRING}
 OTHER_TYPES = {"x": DataType.INT64, "z": DataType.DOUBLE}

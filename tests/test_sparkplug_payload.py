@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from edgehar.errors import FrameError
-from edgehar.publishers.sparkplug_payload import (
+from edgehar.publishers.sparkplug.payload import (
     MOST_METRICS,
     DataType,
     Metric,

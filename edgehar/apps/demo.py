@@ -9,7 +9,7 @@ from rich.console import Console
 from edgehar.apps.screen import Screen, run_on_screen
 from edgehar.brokers.embedded import EmbeddedBroker
 from edgehar.config.schema import Config, Gateway, Model, Mqtt, SimulatedWearer, Wearer
-from edgehar.daemon.run import Daemon
+from edgehar.daemon.daemon import Daemon
 from edgehar.errors import ConfigError
 from edgehar.publishers.jsonl import JsonLines
 from edgehar.sources.simulated.simulator import Simulator

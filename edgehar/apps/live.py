@@ -6,7 +6,8 @@ from rich.console import Console
 
 from edgehar.apps.screen import Screen, run_on_screen
 from edgehar.config.schema import Config
-from edgehar.daemon.run import Daemon, run_daemons
+from edgehar.daemon.daemon import Daemon
+from edgehar.daemon.run import run_daemons
 
 
 async def run_on_terminal(config: Config, reread: Callable[[], Config]) -> None:

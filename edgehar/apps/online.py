@@ -6,7 +6,7 @@ from typing import Any
 
 from edgehar.apps.broker import BrokerTest
 from edgehar.config.schema import Config
-from edgehar.daemon.run import Daemon
+from edgehar.daemon.daemon import Daemon
 from edgehar.daemon.wearer import WearerFeed
 
 LISTEN_S = 20.0

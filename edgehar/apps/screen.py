@@ -16,7 +16,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from edgehar.config.schema import Config
-from edgehar.daemon.run import Daemon
+from edgehar.daemon.daemon import Daemon
 from edgehar.types import Activity, Event
 
 REFRESH_HZ = 4

@@ -1,7 +1,7 @@
 """The keys of edgehar.toml: each with its unit, its bounds and one sentence. A new key begins here.
 
 A path that is relative is one below the folder of edgehar.toml; in a `Config` that was read it is absolute. A new key
-is used in `daemon.run` or `daemon.wiring`; rules that no type can hold stand in `config.rules`; deploy/edgehar.toml
+is used in `daemon.publishing` or `daemon.wiring`; rules that no type can hold stand in `config.rules`; deploy/edgehar.toml
 shows the usual keys. Keys of `[decision]` are `pipeline.decision_settings`.
 """
 

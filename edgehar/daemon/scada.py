@@ -11,9 +11,9 @@ from edgehar.daemon.wiring import make_tls
 from edgehar.errors import about
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.publishers.mqtt_reconnect import Broker
-from edgehar.publishers.sparkplug import Sparkplug, now_ms
-from edgehar.publishers.sparkplug_metrics import Worn
-from edgehar.publishers.sparkplug_node import EdgeNode
+from edgehar.publishers.sparkplug.metrics import Worn
+from edgehar.publishers.sparkplug.node import EdgeNode
+from edgehar.publishers.sparkplug.publisher import Sparkplug, now_ms
 from edgehar.types import FALLING
 
 

@@ -2,7 +2,7 @@
 
 To add one: a module here with a `push` as below (`jsonl` is the short example). An activity comes with every
 window, which `payloads.StateFilter` thins out, and times are stream time, which a `payloads.ToUnixTime` dates.
-`daemon.run` makes the publishers, runs what they do in the background, and asks them at the end; the keys stand
+`daemon.daemon` has the publishers made, runs what they do in the background, and asks them at the end; the keys stand
 in `config.schema`.
 """
 

@@ -5,7 +5,7 @@
 
 One message a device is the form of Home Assistant 2024.11 and newer (MQTT discovery). It refuses a device with a key
 it does not know at the root, so there is none here that it does not need. All entities read the topics of
-`publishers.payloads` and `daemon.run`, some through a template; commands go to `daemon.requests`.
+`publishers.payloads` and `daemon.daemon`, some through a template; commands go to `daemon.requests`.
 A sensor that is lost makes its wearer unavailable, but not what says so: that is there as long as the gateway is.
 """
 

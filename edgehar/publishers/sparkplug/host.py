@@ -8,7 +8,7 @@ import logging
 import msgspec
 from msgspec import Struct
 
-from edgehar.publishers.sparkplug_node import NAMESPACE
+from edgehar.publishers.sparkplug.node import NAMESPACE
 from edgehar.warn_once import WarnOnce
 
 _LOGGER = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
-from edgehar.publishers.sparkplug_payload import DataType, Metric, Value
+from edgehar.publishers.sparkplug.payload import DataType, Metric, Value
 
 
 class Change(Struct, frozen=True):

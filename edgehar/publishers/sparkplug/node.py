@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec.structs import replace
 
 from edgehar.publishers.payloads import Message
-from edgehar.publishers.sparkplug_parts import Change, Part
-from edgehar.publishers.sparkplug_payload import DataType, Metric, Payload, Value, encode
+from edgehar.publishers.sparkplug.parts import Change, Part
+from edgehar.publishers.sparkplug.payload import DataType, Metric, Payload, Value, encode
 
 NAMESPACE = "spBv1.0"
 

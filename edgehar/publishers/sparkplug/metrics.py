@@ -27,7 +27,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from edgehar.publishers.sparkplug_payload import DataType, Value
+from edgehar.publishers.sparkplug.payload import DataType, Value
 from edgehar.types import FALLING, Activity, Event
 
 LABEL = "Activity/Label"

@@ -4,8 +4,8 @@ import logging
 
 from edgehar.brokers.mqtt import Received
 from edgehar.errors import FrameError
-from edgehar.publishers.sparkplug_node import REBIRTH
-from edgehar.publishers.sparkplug_payload import decode
+from edgehar.publishers.sparkplug.node import REBIRTH
+from edgehar.publishers.sparkplug.payload import decode
 from edgehar.validation import printable
 from edgehar.warn_once import WarnOnce
 

@@ -4,7 +4,7 @@ The node is the gateway, a wearer is a device. The session is a clean one, its l
 broker publishes at once. With a primary host the node says nothing until that is online, and dies and waits when it no
 longer is. Hosts can ask for all births again, and for nothing else: other commands are named in the log once.
 
-What is told, and in which order, is `sparkplug_node`; of what, `sparkplug_metrics`; the bytes, `sparkplug_payload`.
+What is told, and in which order, is `node`; of what, `metrics`; the bytes, `payload`.
 """
 
 import asyncio
@@ -16,14 +16,15 @@ from typing import Any
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edgehar.brokers.mqtt import Connection, Received
-from edgehar.publishers import payloads, sparkplug_metrics as metrics
+from edgehar.publishers import payloads
 from edgehar.publishers.mqtt import STOP_S
 from edgehar.publishers.mqtt_reconnect import Broker
 from edgehar.publishers.payloads import Message
-from edgehar.publishers.sparkplug_commands import Commands
-from edgehar.publishers.sparkplug_host import PrimaryHost
-from edgehar.publishers.sparkplug_metrics import Worn
-from edgehar.publishers.sparkplug_node import EdgeNode
+from edgehar.publishers.sparkplug import metrics
+from edgehar.publishers.sparkplug.commands import Commands
+from edgehar.publishers.sparkplug.host import PrimaryHost
+from edgehar.publishers.sparkplug.metrics import Worn
+from edgehar.publishers.sparkplug.node import EdgeNode
 from edgehar.publishers.subscriptions import Subscriptions
 from edgehar.types import NO_SIGNAL, Activity, Event
 from edgehar.warn_once import WarnOnce

@@ -1,0 +1,298 @@
+"""The daemon: wearers, their sources and pipelines, the publishers, and what watches over them.
+
+One event loop, one thread: a source stamps the bytes it read and pushes them through the whole
+pipeline at once, so there is no queue between a sensor and its answer that could grow.
+"""
+
+import asyncio
+import logging
+import resource
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edgehar import __version__
+from edgehar.config.credentials import metrics_token
+from edgehar.config.read import decision_settings, model_pair
+from edgehar.config.schema import Config
+from edgehar.daemon import metrics, systemd
+from edgehar.daemon.announcement import Announcement
+from edgehar.daemon.control import WearerControl
+from edgehar.daemon.metrics import Answers, TimedRecognizer
+from edgehar.daemon.publishing import make_mqtt
+from edgehar.daemon.requests import Requests
+from edgehar.daemon.roster import Roster
+from edgehar.daemon.scada import make_sparkplug, worn
+from edgehar.daemon.wearer import WearerFeed
+from edgehar.daemon.wiring import describe_sensors
+from edgehar.errors import ConfigError, EdgeharError, OperatorError, about
+from edgehar.pipeline import manifest, recognizer
+from edgehar.pipeline.label_tree import LabelTree
+from edgehar.pipeline.recognizer import Recognizer
+from edgehar.pipeline.telling import check_told
+from edgehar.publishers import Publisher
+from edgehar.publishers.kept_events import KeptEvents
+from edgehar.publishers.payloads import Message
+from edgehar.publishers.sparkplug.publisher import Sparkplug
+from edgehar.types import Activity, Event
+
+_LOGGER = logging.getLogger(__name__)
+
+WATCH_S = 1.0
+"""Period at which the watchdog is fed, systemd's status line renewed and looked what is wrong with a sensor, s."""
+
+HEALTH_S = 60.0
+"""Period at which health is published, s; the first one once all sensors were heard, if that is sooner."""
+
+MOST_PROBLEMS = 5
+"""Problems that systemd's status line names; the others it counts."""
+
+DRAIN_S = 10.0
+"""A replay that ended waits for so long for the broker to take its events, s."""
+
+
+class Daemon:
+    """All wearers of one configuration and everybody who is told about them."""
+
+    def __init__(
+        self,
+        config: Config,
+        publishers: Sequence[Publisher] = (),
+        *,
+        drain_s: float = DRAIN_S,
+        reread: Callable[[], Config] | None = None,
+        kept: KeptEvents | None = None,
+    ) -> None:
+        """Load the model and open nothing yet; OperatorError says what does not fit.
+
+        Args:
+            config: What `edgehar.toml` says.
+            publishers: Take every answer, beside the configured broker.
+            drain_s: A replay that ended waits for so long for the broker to take its events, s.
+            reread: Returns what `edgehar.toml` says by then; None: it is never read again.
+            kept: Events of an earlier life; None: they are kept in memory alone.
+        """
+        self._config, self._reread = config, reread
+        pair = model_pair(config)
+        self._answers = Answers()
+        make = partial(TimedRecognizer, durations=self._answers.durations) if config.metrics else Recognizer
+        with about("model.path"):
+            settings = decision_settings(config, manifest.read(pair).decision)
+            self.recognizer = recognizer.load(pair, make)
+        with about("decision.operating_point"):
+            self.recognizer.spec.check_point(settings.operating_point)
+        tree = LabelTree(self.recognizer.spec.labels, self.recognizer.spec.tree)
+        with about("model.labels"):
+            check_told(tree, config.model.labels)
+        self._roster = Roster(config, self.recognizer, settings)
+        self.mqtt = make_mqtt(config, kept)
+        self.sparkplug = make_sparkplug(config, self.recognizer.spec)
+        self.publishers: list[Publisher] = [
+            *publishers,
+            *(each for each in (self.mqtt, self.sparkplug) if each),
+        ]
+        self._token = metrics_token(config.metrics) if config.metrics else None
+        if config.metrics:
+            self.publishers.append(self._answers)
+        self._announcement: Announcement | None = None
+        if self.mqtt:
+            self._announcement = Announcement(self.mqtt, config, self.recognizer.spec)
+            Requests(self.mqtt, lambda: self.controls, self.reload, self._update)
+        self._drain_s = drain_s
+        self._started, self._began = time.monotonic(), time.time()
+        self._next: Config | None = None
+
+    @property
+    def controls(self) -> list[WearerControl]:
+        """The wearers of now."""
+        return self._roster.controls
+
+    @property
+    def feeds(self) -> list[WearerFeed]:
+        """The wearers' feeds of now."""
+        return [control.feed for control in self.controls]
+
+    async def run(self) -> Config | None:
+        """Work until cancelled, or until every source came to its own end (replays do).
+
+        Return a new configuration that only another daemon can take, if there is one by then. EdgeharError if a
+        replay's events could not be told to the broker.
+        """
+        left: list[str] = []
+        async with asyncio.TaskGroup() as tasks:
+            background = [tasks.create_task(self._watch(), name="watch")]
+            self._log_start()
+            if self._config.metrics:
+                serving = metrics.serve(self._config.metrics.listen, self.metrics, self._token)
+                background.append(tasks.create_task(serving, name="metrics"))
+            if self.mqtt:
+                self._describe()
+                background.append(tasks.create_task(self.mqtt.run(), name="mqtt"))
+            if self.sparkplug:
+                background.append(tasks.create_task(self.sparkplug.run(), name="sparkplug"))
+            try:
+                await self._roster.run(self._publish, self._update)
+                if self._next is None:
+                    left = await self._not_drained()
+            finally:
+                if self._next is None:
+                    systemd.notify("STOPPING=1")
+                self._update()
+                for task in background:
+                    task.cancel()
+        if left:
+            raise EdgeharError(f"the replay ended, but {' and '.join(left)} did not take all of its events")
+        return self._next
+
+    async def _not_drained(self) -> list[str]:
+        """Wait until all was taken, but not for ever; return who did not."""
+        tellers = {"the MQTT broker": self.mqtt, "the Sparkplug host": self.sparkplug}
+        return [name for name, each in tellers.items() if each and not await each.drained(self._drain_s)]
+
+    def reload(self) -> None:
+        """Read the configuration again and go by it: wearers that are as they were go on untouched.
+
+        OperatorError if it cannot be used; then nothing has changed.
+        """
+        if self._reread is None or not self._roster.is_running:
+            raise ConfigError("there is no file to read again, or all is about to end")
+        config = self._reread()
+        if self._next or not self._roster.can_take(config):
+            Daemon(config)
+            self._next = config
+            _LOGGER.info("the configuration has changed: all begins anew")
+            self._roster.stop()
+            return
+        begun, gone = self._roster.take(config, self._forget)
+        self._config = config
+        self._describe()
+        _LOGGER.info(
+            "the configuration was read again; wearers that begin: %d, that are gone: %d, that go on: %d",
+            begun,
+            gone,
+            len(self.controls) - begun,
+        )
+
+    def take_over(self, events: Iterable[Message], former: Sparkplug | None = None) -> None:
+        """Publish what the daemon before this one could not."""
+        if self.mqtt:
+            for event in events:
+                self.mqtt.send(event)
+        if self.sparkplug and former:
+            self.sparkplug.take_over(former)
+
+    def hang_up(self) -> None:
+        """Read the configuration again, as `reload` does; what is wrong with it is a warning."""
+        try:
+            self.reload()
+        except OperatorError as error:
+            _LOGGER.warning("all goes on as it was: %s", error)
+
+    def _forget(self, wearer: str) -> None:
+        """Remove what is retained of a wearer who is gone."""
+        if self._announcement:
+            self._announcement.forget(wearer)
+        if self.sparkplug:
+            self.sparkplug.forget(wearer)
+
+    @property
+    def broker(self) -> str:
+        """How it goes with the broker, in words."""
+        return "no broker" if self.mqtt is None else "broker up" if self.mqtt.connected else "broker away"
+
+    def status(self) -> str:
+        """Say in words how it goes, and what is wrong with which sensor."""
+        up, now = sum(feed.is_up for feed in self.feeds), time.monotonic()
+        problems = [
+            f"{control.id}/{placement}: {problem}"
+            for control in self.controls
+            for placement, problem in control.problems(now).items()
+        ]
+        more = [f"{len(problems) - MOST_PROBLEMS} more problems"] if len(problems) > MOST_PROBLEMS else []
+        heard = f"{up} of {len(self.feeds)} wearers heard, {self.broker}"
+        disk = self.mqtt.disk_problem if self.mqtt else None
+        at_risk = [f"events are in memory alone: {disk}"] if disk else []
+        is_unheard = self.sparkplug is not None and not self.sparkplug.is_born
+        unheard = ["no Sparkplug host hears it"] if is_unheard else []
+        return "; ".join([heard, *unheard, *at_risk, *problems[:MOST_PROBLEMS], *more])
+
+    def health(self) -> dict[str, Any]:
+        """Return counters since the start, for people and dashboards."""
+        return {
+            "uptime_s": round(time.monotonic() - self._started),
+            "rss_mb": _resident_mb(),
+            "events_dropped": self.mqtt.dropped if self.mqtt else 0,
+            "messages_refused": self.mqtt.refused if self.mqtt else 0,
+            **({"sparkplug": self.sparkplug.health()} if self.sparkplug else {}),
+            "wearers": {feed.id: feed.health() for feed in self.feeds},
+        }
+
+    def metrics(self) -> str:
+        """Return figures since the start, as Prometheus reads them."""
+        spec, mqtt = self.recognizer.spec, self.mqtt
+        families = metrics.families_of(
+            self.health(),
+            {"version": __version__, "model": spec.id},
+            began=self._began,
+            is_connected=mqtt is not None and mqtt.connected,
+            waiting=mqtt.waiting if mqtt else 0,
+        )
+        return metrics.text_of([*families, *self._answers.families()])
+
+    def _publish(self, item: Activity | Event) -> None:
+        for publisher in self.publishers:
+            publisher.push(item)
+
+    def _update(self) -> None:
+        """Tell the broker what has changed of any wearer."""
+        now = time.monotonic()
+        for control in self.controls:
+            if self._announcement:
+                self._announcement.update(control, now)
+            if self.sparkplug:
+                self.sparkplug.update(worn(control, now))
+
+    def _log_start(self) -> None:
+        """Log what begins, a line for each fact."""
+        _LOGGER.info("edgehar %s, model %s", __version__, self.recognizer.spec.id)
+        for wearer, feed in zip(self._config.wearer, self.feeds, strict=True):
+            _LOGGER.info("wearer %s: %s", feed.id, ", ".join(describe_sensors(wearer, feed.placements)))
+        if (broker := self._config.mqtt) is not None:
+            topics = f"{broker.prefix}/{self._config.gateway.id}/#"
+            topics += f" and {self.sparkplug.topics}" if self.sparkplug else ""
+            _LOGGER.info("publishes to the MQTT broker %s:%d, topics %s", broker.host, broker.port, topics)
+        elif not self.publishers:
+            _LOGGER.warning("nobody is told what is recognized: there is neither [mqtt] nor --stdout")
+
+    def _describe(self) -> None:
+        """Tell the broker what runs here."""
+        if self._announcement:
+            self._announcement.describe(self._config, self.controls)
+            self._update()
+
+    async def _watch(self) -> None:
+        """Feed systemd's watchdog from progress; tell what is wrong with a sensor, and publish health."""
+        ready, is_first = ["READY=1"], True
+        next_health = self._started + HEALTH_S
+        while True:
+            now = time.monotonic()
+            if all(feed.makes_progress(now) for feed in self.feeds):
+                # A queue that was full just then must not cost the start.
+                taken = systemd.notify(*ready, "WATCHDOG=1", f"STATUS={self.status()}")
+                ready = [] if taken else ready
+            self._update()
+            is_due = now >= next_health or (is_first and all(feed.has_heard_all for feed in self.feeds))
+            if self.mqtt and is_due:
+                self.mqtt.retain("health", msgspec.json.encode(self.health()).decode())
+                is_first, next_health = False, now + HEALTH_S
+            await asyncio.sleep(WATCH_S)
+
+
+def _resident_mb() -> float:
+    """Return the memory of this process now, MB, as Linux tells it (proc(5))."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return round(pages * resource.getpagesize() / 2**20, 1)
