@@ -87,9 +87,9 @@ def test_the_schema_describes_every_key_of_the_example() -> None:
 
 
 def test_what_the_guide_installs_is_here() -> None:
-    sources = re.findall(r"deploy/[\w.]+", GUIDE)
+    sources = re.findall(r"deploy/[\w.-]*\w", GUIDE)
     assert {"deploy/edgehar.toml", "deploy/edgehar.service"} <= set(sources)
-    assert [name for name in sources if not (ROOT / name).is_file()] == []
+    assert [name for name in sources if not (ROOT / name).exists()] == []
 
 
 def test_every_command_of_the_guide_is_one() -> None:
@@ -111,11 +111,34 @@ def exec_start() -> list[str]:
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     analyze = shutil.which("systemd-analyze") or lacking("systemd-analyze (apt install systemd)")
     unit = tmp_path / "edgehar.service"
-    unit.write_text(
-        UNIT.replace("/opt/edgehar/bin/edgehar", "/bin/true").replace("# LoadCredential", "LoadCredential")
-    )
+    unit.write_text(UNIT.replace("/opt/edgehar/bin/edgehar", "/bin/true"))
     done = run(analyze, "verify", unit)
     assert (done.returncode, [line for line in done.stderr.splitlines() if "edgehar" in line]) == (0, [])
+
+
+def test_the_unit_is_as_closed_as_the_guide_says() -> None:
+    analyze = shutil.which("systemd-analyze") or lacking("systemd-analyze (apt install systemd)")
+    done = run(analyze, "security", "--offline=true", "--no-pager", DEPLOY / "edgehar.service")
+    [score] = re.findall(r"Overall exposure level for edgehar.service: ([\d.]+)", done.stdout)
+    [told] = re.findall(
+        r"`systemd-analyze security --offline=true deploy/edgehar.service` says ([\d.]+)", GUIDE
+    )
+    assert float(score) <= float(told)
+
+
+def test_rules_for_devices_are_well_formed() -> None:
+    """udevadm verifies rules from systemd 254 on; Debian 12 has 252."""
+    term = r'(?:ATTRS\{\w+\}|ENV\{\w+\}|[A-Z]+)(?:==|=)"[\w*|]+"'
+    lines = [
+        line for line in (DEPLOY / "60-edgehar.rules").read_text().splitlines() if line and line[0] != "#"
+    ]
+    assert [line for line in lines if not re.fullmatch(rf"{term}(?:, {term})*", line)] == []
+    labels, jumps = (set(re.findall(rf'{key}="(\w+)"', "\n".join(lines))) for key in ("LABEL", "GOTO"))
+    assert labels == jumps
+    devices = re.findall(
+        r'idVendor\}=="([0-9a-f]{4})", ATTRS\{idProduct\}=="([0-9a-f]{4})"', "\n".join(lines)
+    )
+    assert len(devices) == len({*devices}) == sum("idVendor" in line for line in lines)
 
 
 async def test_the_service_reads_its_password_from_the_credential_and_a_check_by_hand_does_not(

@@ -1,0 +1,277 @@
+#!/usr/bin/env bash
+# Installs edgehar as a systemd service, updates it and takes it away; --help says how. Run twice it changes no setting.
+set -euo pipefail
+shopt -s inherit_errexit
+
+readonly program=/opt/edgehar settings=/etc/edgehar state=/var/lib/edgehar account=edgehar
+readonly config=$settings/edgehar.toml password=/etc/credstore/edgehar.mqtt-password
+readonly unit=/etc/systemd/system/edgehar.service rules=/etc/udev/rules.d/60-edgehar.rules
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+package=edgehar python=/usr/bin/python3 action=install is_dry='' is_purge=''
+slot='' previous=''
+
+usage() {
+  cat <<'HELP'
+Install edgehar on Raspberry Pi OS, Debian or Ubuntu, or update it. Run as root, in a checkout of edgehar.
+
+  bash deploy/install.sh [--from PATH] [--python PROGRAM] [--dry-run]
+  bash deploy/install.sh --uninstall [--purge] [--dry-run]
+
+  --from PATH       a checkout or a wheel instead of the package index's newest `edgehar`; `--from .` is this checkout
+  --python PROGRAM  a Python of 3.11 or newer; /usr/bin/python3 unless given
+  --uninstall       remove program, service, device rules; keep configuration, password, state and account
+  --purge           with --uninstall: these too
+  --dry-run         print every step, change nothing; needs no root
+  --help            this text
+
+It makes an environment of its own in /opt/edgehar, an account edgehar, the service edgehar and a configuration
+/etc/edgehar/edgehar.toml if there is none. An update that fails leaves what was there as it was. pip's own variables,
+such as PIP_INDEX_URL, are obeyed.
+HELP
+}
+
+say() { printf '%s\n' "$*"; }
+
+refuse() {
+  printf 'install.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+# Does a step, or prints it.
+run() {
+  if [ -n "$is_dry" ]; then
+    printf '+'
+    printf ' %q' "$@"
+    printf '\n'
+  else
+    "$@"
+  fi
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+systemd_runs() { [ -d /run/systemd/system ] && has systemctl; }
+
+udev_runs() { [ -S /run/udev/control ] && has udevadm; }
+
+read_options() {
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --from | --python)
+        [ $# -gt 1 ] || refuse "$1 needs a path"
+        if [ "$1" = --from ]; then package=$2; else python=$2; fi
+        shift
+        ;;
+      --uninstall) action=uninstall ;;
+      --purge) is_purge=yes ;;
+      --dry-run) is_dry=yes ;;
+      -h | --help) usage && exit ;;
+      *) refuse "unknown option $1; see --help" ;;
+    esac
+    shift
+  done
+  [ -z "$is_purge" ] || [ "$action" = uninstall ] || refuse "--purge goes with --uninstall"
+  if [ "$package" != edgehar ]; then
+    [ -f "$package" ] || [ -f "$package/pyproject.toml" ] ||
+      refuse "--from $package is neither a wheel nor a checkout with a pyproject.toml"
+    package=$(realpath "$package")
+  fi
+}
+
+need_root() {
+  [ "$(id -u)" = 0 ] || [ -n "$is_dry" ] || refuse "needs root: sudo bash $0"
+  if [ -z "$is_dry" ]; then
+    exec 9>/run/lock/edgehar-install
+    flock -n 9 || refuse "another install.sh runs; wait for it"
+  fi
+}
+
+need_system() {
+  local family=''
+  # shellcheck source=/dev/null
+  [ ! -r /etc/os-release ] || family=$(. /etc/os-release && printf ' %s %s ' "${ID:-}" "${ID_LIKE:-}")
+  case $family in
+    *' debian '* | *' raspbian '* | *' ubuntu '*) ;;
+    *) refuse "made for Raspberry Pi OS, Debian and Ubuntu, and this is ${family:-unknown}; deploy/README.md has the steps by hand" ;;
+  esac
+  has systemctl || refuse "needs systemd, and there is no systemctl; deploy/README.md has an image for Docker"
+  has useradd || refuse "needs useradd: apt install passwd"
+  [ -f "$here/edgehar.service" ] || refuse "$here lacks edgehar.service; run it in a checkout of edgehar, where it lies"
+}
+
+need_python() {
+  local version
+  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2], sys.version_info >= (3, 11))' 2>/dev/null) ||
+    refuse "$python does not run: apt install python3 python3-venv, or name another with --python"
+  case $version in
+    *True) ;;
+    *) refuse "needs Python 3.11 or newer, and $python is ${version% *}; update the system (Raspberry Pi OS Bookworm or newer), or name another with --python" ;;
+  esac
+  "$python" -c 'import venv, ensurepip' 2>/dev/null ||
+    refuse "$python has no venv: apt install python3-venv"
+}
+
+# Two environments take turns, and a link says which: what runs is never written to.
+choose_slot() {
+  previous=$(readlink -f "$program" 2>/dev/null || true)
+  [ -e "$previous" ] || previous=''
+  slot=$program.1
+  [ "$previous" != "$slot" ] || slot=$program.2
+}
+
+# Puts back what ran before this call.
+discard() {
+  local status=$?
+  [ $status -ne 0 ] && [ -z "$is_dry" ] || return 0
+  if [ -z "$previous" ]; then
+    [ -e "$program" ] || rm -rf "$slot"
+    printf 'install.sh: failed\n' >&2
+    return
+  fi
+  if [ "$(readlink -f "$program")" != "$previous" ]; then
+    link_to "$previous"
+    [ ! -f "$previous/edgehar.service" ] || install -m 644 "$previous/edgehar.service" "$unit"
+    if systemd_runs; then systemctl daemon-reload || true; systemctl restart edgehar || true; fi
+  fi
+  rm -rf "$slot"
+  printf 'install.sh: failed; what was installed before is in use again\n' >&2
+}
+
+build() {
+  say "Installing $package into $slot; on a Raspberry Pi this takes some minutes."
+  run rm -rf "$slot"
+  # Downloads would be kept on the memory card a second time.
+  [ -n "${PIP_CACHE_DIR:-}" ] || export PIP_NO_CACHE_DIR=1
+  run "$python" -m venv "$slot"
+  run "$slot/bin/pip" install --quiet --no-input --disable-pip-version-check --upgrade "$package" ||
+    refuse "pip could not install $package; what it said stands above. A 32-bit system lacks some packages: use a 64-bit one"
+  [ -n "$is_dry" ] || "$slot/bin/edgehar" --help >/dev/null || refuse "the new edgehar does not start"
+}
+
+make_account() {
+  if ! getent passwd "$account" >/dev/null; then
+    run useradd --system --user-group --no-create-home --home-dir "$state" --shell /usr/sbin/nologin "$account"
+  fi
+  local group
+  for group in dialout bluetooth; do
+    if getent group "$group" >/dev/null && ! id -nG "$account" 2>/dev/null | grep -qw "$group"; then
+      run usermod --append --groups "$group" "$account"
+    fi
+  done
+}
+
+make_settings() {
+  run install -d -m 755 "$settings"
+  if [ -e "$config" ]; then
+    say "Keeping $config."
+  else
+    run install -m 644 "$here/edgehar.toml" "$config"
+  fi
+  # Where the password lay before, and the unit had to be told.
+  if [ -f "$settings/mqtt-password" ] && [ ! -e "$password" ]; then
+    run install -D -m 600 "$settings/mqtt-password" "$password"
+    run rm "$settings/mqtt-password"
+  fi
+  if [ -n "$is_dry" ]; then
+    say "+ $slot/bin/edgehar config schema > $settings/edgehar.schema.json"
+  else
+    "$slot/bin/edgehar" config schema >"$settings/edgehar.schema.json"
+  fi
+}
+
+config_passes() { "$slot/bin/edgehar" config check --config "$config"; }
+
+# Who has a configuration that works keeps a program that takes it.
+protect_what_works() {
+  [ -n "$previous" ] && [ -e "$config" ] && [ -z "$is_dry" ] || return 0
+  if "$previous/bin/edgehar" config check --config "$config" >/dev/null 2>&1 && ! config_passes >/dev/null; then
+    refuse "the new edgehar refuses $config, which the one before takes; what to mend stands above"
+  fi
+}
+
+link_to() {
+  # An environment that was made by hand stands where the link is to be.
+  if [ -d "$program" ] && [ ! -L "$program" ]; then
+    run mv "$program" "$program.by-hand"
+    previous=$program.by-hand
+  fi
+  run ln -sfn "$1" "$program.new"
+  run mv -T "$program.new" "$program"
+}
+
+install_files() {
+  if [ -n "$previous" ] && [ -f "$unit" ]; then run cp "$unit" "$previous/edgehar.service"; fi
+  run install -m 644 "$here/edgehar.service" "$unit"
+  run install -D -m 644 "$here/60-edgehar.rules" "$rules"
+  if udev_runs; then
+    run udevadm control --reload
+    run udevadm trigger --subsystem-match=tty
+  fi
+  if systemd_runs; then run systemctl daemon-reload; fi
+  run systemctl enable --quiet edgehar
+}
+
+start() {
+  local check="$program/bin/edgehar config check --config $config"
+  if [ -n "$is_dry" ]; then
+    say "+ $check"
+    if systemd_runs; then run systemctl restart edgehar; fi
+    return
+  fi
+  if ! config_passes >/dev/null; then
+    say "" "Next: edit $config, above all the broker and who wears what, until"
+    say "  sudo $check" "says nothing is wrong; then \`sudo systemctl restart edgehar\`. It starts by itself at every boot."
+    return
+  fi
+  if ! systemd_runs; then
+    say "" "systemd does not run here: edgehar starts with the next boot."
+    return
+  fi
+  systemctl restart edgehar || refuse "the new edgehar did not start: journalctl -u edgehar says why"
+  say "" "edgehar runs. Next: \`systemctl status edgehar\` says who is heard, \`journalctl -u edgehar -f\` what happens."
+}
+
+forget_previous() {
+  local old
+  for old in "$program".*; do
+    [ "$old" = "$slot" ] || [ ! -e "$old" ] || run rm -rf "$old"
+  done
+}
+
+install_all() {
+  need_python
+  choose_slot
+  trap discard EXIT
+  build
+  protect_what_works
+  make_account
+  make_settings
+  link_to "$slot"
+  install_files
+  start
+  trap - EXIT
+  forget_previous
+}
+
+uninstall_all() {
+  if systemd_runs; then run systemctl disable --now --quiet edgehar 2>/dev/null || true; else
+    run systemctl disable --quiet edgehar 2>/dev/null || true
+  fi
+  run rm -rf "$unit" "$rules" "$program" "$program".* "$settings/edgehar.schema.json"
+  if systemd_runs; then run systemctl daemon-reload; fi
+  if udev_runs; then run udevadm control --reload; fi
+  if [ -n "$is_purge" ]; then
+    run rm -rf "$settings" "$state" "$password"
+    if getent passwd "$account" >/dev/null; then run userdel "$account"; fi
+    say "edgehar is gone, with its configuration, password and state."
+  else
+    say "edgehar is gone. Its configuration stays in $settings, its state in $state; --uninstall --purge removes them too."
+  fi
+}
+
+read_options "$@"
+umask 022
+need_root
+need_system
+"${action}_all"
