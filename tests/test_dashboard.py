@@ -84,7 +84,7 @@ def test_events_that_are_counted_are_kinds_of_events() -> None:
 
 
 def test_panels_lie_beside_each_other_and_have_words() -> None:
-    taken = set()
+    taken: set[tuple[int, int]] = set()
     for panel in DASHBOARD["panels"]:
         place = panel["gridPos"]
         cells = {(place["x"] + i, place["y"] + j) for i in range(place["w"]) for j in range(place["h"])}
@@ -112,7 +112,7 @@ def test_prometheus_takes_its_configuration_and_every_query(tmp_path: Path) -> N
             expression = expression.replace(variable, value)  # noqa: PLW2901 - one after another
         rules.append({"record": f"query:{number}", "expr": expression})
     (tmp_path / "queries.yml").write_text(yaml.safe_dump({"groups": [{"name": "shown", "rules": rules}]}))
-    for command in (["config", DEPLOY / "prometheus.yml"], ["rules", tmp_path / "queries.yml"]):
+    for command in (["config", f"{DEPLOY}/prometheus.yml"], ["rules", f"{tmp_path}/queries.yml"]):
         done = subprocess.run(
             [promtool, "check", *command], capture_output=True, text=True, check=False, timeout=60
         )
