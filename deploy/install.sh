@@ -9,7 +9,7 @@ readonly unit=/etc/systemd/system/edgehar.service rules=/etc/udev/rules.d/60-edg
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 package=edgehar python=/usr/bin/python3 action=install is_dry='' is_purge=''
-slot='' previous=''
+slot='' previous='' was_active=''
 
 usage() {
   cat <<'HELP'
@@ -132,8 +132,10 @@ discard() {
   if [ "$(readlink -f "$program")" != "$previous" ]; then
     link_to "$previous"
     [ ! -f "$previous/edgehar.service" ] || install -m 644 "$previous/edgehar.service" "$unit"
-    if systemd_runs; then systemctl daemon-reload || true; systemctl restart edgehar || true; fi
+    if systemd_runs; then systemctl daemon-reload || true; fi
+    [ -z "$was_active" ] || systemctl restart edgehar || true
   fi
+  [ -z "$was_active" ] || systemctl start edgehar || true
   rm -rf "$slot"
   printf 'install.sh: failed; what was installed before is in use again\n' >&2
 }
@@ -150,7 +152,9 @@ build() {
 }
 
 make_account() {
-  if ! getent passwd "$account" >/dev/null; then
+  if ! grep -q "^$account:" /etc/passwd; then
+    # A unit with DynamicUser=, as it was once, has the name as long as it runs.
+    if systemd_runs && getent passwd "$account" >/dev/null; then run systemctl stop edgehar; fi
     run useradd --system --user-group --no-create-home --home-dir "$state" --shell /usr/sbin/nologin "$account"
   fi
   local group
@@ -242,6 +246,7 @@ forget_previous() {
 install_all() {
   need_python
   choose_slot
+  if systemd_runs && systemctl is-active --quiet edgehar; then was_active=yes; fi
   trap discard EXIT
   build
   protect_what_works
@@ -262,8 +267,8 @@ uninstall_all() {
   if systemd_runs; then run systemctl daemon-reload; fi
   if udev_runs; then run udevadm control --reload; fi
   if [ -n "$is_purge" ]; then
-    run rm -rf "$settings" "$state" "$password"
-    if getent passwd "$account" >/dev/null; then run userdel "$account"; fi
+    run rm -rf "$settings" "$state" /var/lib/private/edgehar /etc/credstore/edgehar.*
+    if grep -q "^$account:" /etc/passwd; then run userdel "$account"; fi
     say "edgehar is gone, with its configuration, password and state."
   else
     say "edgehar is gone. Its configuration stays in $settings, its state in $state; --uninstall --purge removes them too."

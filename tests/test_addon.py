@@ -102,7 +102,7 @@ def test_sensors_become_wearers_that_edgehar_takes(tmp_path: Path, supervisor: s
     report = check(load(config))
     assert report["wearers"] == {"anna": ["wrist_left", "trouser_pocket"], "bert": ["waist", "chest"]}
     raw = tomllib.loads(config.read_text())
-    assert raw["gateway"] == {"id": "home"}
+    assert raw["gateway"] == {"id": "home", "state_dir": "/data"}
     assert raw["mqtt"]["host"] == "core-mosquitto"
     assert raw["homeassistant"] == {}
     assert raw["model"]["labels"] == ["still", "falling"]

@@ -302,6 +302,15 @@ def is_updated(machine: Machine, wheels: Path, first: dict[str, str], config: Pa
     assert not (machine.root / "opt/edgehar.1").exists()
 
 
+def runs_as_it_was_once(machine: Machine) -> None:
+    """Start the service as a user that systemd makes up, and give it some state."""
+    unit = machine.root / "etc/systemd/system/edgehar.service"
+    keeping = "ExecStart=/bin/sh -c 'touch /var/lib/edgehar/kept && exec sleep infinity'"
+    unit.write_text(f"[Service]\nType=exec\nDynamicUser=yes\nStateDirectory=edgehar\n{keeping}\n")
+    started = machine.run("systemctl", "start", "edgehar")
+    assert started.returncode == 0, started.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_an_update_that_does_not_start_goes_back_to_what_ran(
@@ -312,7 +321,9 @@ def test_an_update_that_does_not_start_goes_back_to_what_ran(
     # The file where the password lay before there was a script.
     (config.parent / "mqtt-password").write_text("s3cret\n")
     config.write_text(CONFIG.format(port=broker.port))
+    runs_as_it_was_once(booted)
     first = installs_and_runs(booted, broker, wheels)
+    assert booted.run("stat", "-c", "%U", "/var/lib/edgehar/kept").stdout == "edgehar\n"
     unit = booted.root / "srv/edgehar/deploy/edgehar.service"
     unit.write_text(unit.read_text().replace("edgehar run", "edgehar walk"))
     code, _, errors = install(booted, "--from", "/srv/edgehar", wheels=wheels)

@@ -30,6 +30,9 @@ KEYS = {
 
 PHONES_PUSH_TO = "0.0.0.0:8000"
 
+STATE = "/data"
+"""What the Supervisor keeps of an add-on, and backs up."""
+
 PASSWORD_FILE = "mqtt-password"  # noqa: S105 - the name of a file
 
 
@@ -48,7 +51,10 @@ def config_of(options: Mapping[str, Any], broker: Mapping[str, Any]) -> dict[str
         wearers["simulated"] = {"id": "simulated", "simulator": {"placements": ["wrist_left"]}}
     if not wearers:
         raise OptionsError("nobody is watched: add a sensor, or switch the simulated wearer on")
-    config: dict[str, Any] = {"gateway": {"id": options["gateway"]}, "mqtt": _mqtt(broker)}
+    config: dict[str, Any] = {
+        "gateway": {"id": options["gateway"], "state_dir": STATE},
+        "mqtt": _mqtt(broker),
+    }
     if options.get("discovery", True):
         config["homeassistant"] = {}
     if options.get("metrics"):

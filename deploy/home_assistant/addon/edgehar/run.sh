@@ -7,4 +7,5 @@ if [ ! -f "$config" ]; then
   python /configure.py /data/options.json "$config"
 fi
 edgehar config check --config "$config"
-exec edgehar run --config "$config"
+# For people: the add-on's page shows it as it is.
+exec edgehar run --log text --config "$config"
