@@ -43,7 +43,8 @@ class Machine:
             lacking("root, for an overlay of this machine's files")
         self._folder, self._boots = folder, boots
         self._nspawn: subprocess.Popen[bytes] | None = None
-        self._first = 0
+        self.first = 0
+        """Number of its first process on this machine, once it has booted."""
         self._mounts = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", _MOUNTS.format(folder=folder, boots=boots)],
             stdout=subprocess.PIPE,
@@ -71,9 +72,9 @@ class Machine:
     def __exit__(self, *_: object) -> None:
         if self._nspawn is not None:
             # Its mounts are the overlay's: nothing is worth an orderly end.
-            if self._first:
+            if self.first:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(self._first, signal.SIGKILL)
+                    os.kill(self.first, signal.SIGKILL)
             self._nspawn.wait()
         self._mounts.kill()
         self._mounts.communicate()
@@ -105,8 +106,8 @@ class Machine:
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until and self._nspawn.poll() is None:
             # Not always the same process: the first child starts the machine's first process, and ends.
-            self._first = _child(self._nspawn.pid)
-            if self._first and self.run("systemctl", "is-active", "multi-user.target").stdout == "active\n":
+            self.first = _child(self._nspawn.pid)
+            if self.first and self.run("systemctl", "is-active", "multi-user.target").stdout == "active\n":
                 return
             time.sleep(0.1)
         self.__exit__()
@@ -114,8 +115,8 @@ class Machine:
 
     def run(self, *command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command as its root."""
-        if self._first:
-            enter = [f"--target={self._first}", "--mount", "--pid", "--uts", "--ipc", "--cgroup"]
+        if self.first:
+            enter = [f"--target={self.first}", "--mount", "--pid", "--uts", "--ipc", "--cgroup"]
         else:
             enter = [f"--target={self._mounts.pid}", "--mount", "chroot", f"{self._folder}/root"]
         kept = {

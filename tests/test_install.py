@@ -1,16 +1,21 @@
 """deploy/install.sh on a machine with this one's files: run for real, by pip and systemd, and taken away again."""
 
+import asyncio
 import os
 import shutil
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from bluez import Bluetoothd
 from conftest import ROOT, lacking
 from machine import Machine
 from mosquitto import Mosquitto, free_port, program
+from peripherals import sensor
 
 SCRIPT = ROOT / "deploy" / "install.sh"
 CONFIG = """
@@ -205,6 +210,18 @@ def state_of(machine: Machine) -> dict[str, str]:
     return dict(line.split("=", 1) for line in shown.splitlines())
 
 
+def put_settings(machine: Machine, config: str) -> Path:
+    """Write the configuration, and the broker's password where the service gets it from; return the former's path."""
+    path, password = (
+        machine.root / name for name in ("etc/edgehar/edgehar.toml", "etc/credstore/edgehar.mqtt-password")
+    )
+    for file, text in ((path, config), (password, "s3cret\n")):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    password.chmod(0o600)
+    return path
+
+
 def heard(broker: Mosquitto, topic: str) -> str:
     """Return the next payload on a topic, or what is retained there."""
     command = [program("mosquitto_sub"), "-p", str(broker.port), "-u", "edgehar", "-P", "s3cret"]
@@ -212,6 +229,14 @@ def heard(broker: Mosquitto, topic: str) -> str:
         [*command, "-t", topic, "-C", "1", "-W", "60"], capture_output=True, text=True, check=False
     )
     return done.stdout.strip()
+
+
+def heard_but(broker: Mosquitto, topic: str, passing: str) -> str:
+    """Return what is told on a topic, once that is something else."""
+    until = time.monotonic() + 60
+    while (told := heard(broker, topic)) == passing:
+        assert time.monotonic() < until, told
+    return told
 
 
 @pytest.fixture
@@ -240,13 +265,7 @@ def test_a_machine_is_installed_updated_and_left_as_it_was(
     """One machine through its life, as each installation takes some ten seconds."""
     (booted.root / "etc/udev/rules.d").mkdir(parents=True, exist_ok=True)
     before = changed(booted)
-    config = booted.root / "etc/edgehar/edgehar.toml"
-    config.parent.mkdir()
-    config.write_text(CONFIG.format(port=broker.port))
-    password = booted.root / "etc/credstore/edgehar.mqtt-password"
-    password.parent.mkdir(exist_ok=True)
-    password.write_text("s3cret\n")
-    password.chmod(0o600)
+    config = put_settings(booted, CONFIG.format(port=broker.port))
     first = installs_and_runs(booted, broker, wheels)
     survives_what_pip_cannot_build(booted, wheels, first)
     is_updated(booted, wheels, first, config)
@@ -257,7 +276,7 @@ def test_a_machine_is_installed_updated_and_left_as_it_was(
     assert heard(broker, "edgehar/pi/status") == "offline"
     code, _, errors = install(booted, "--uninstall", "--purge")
     assert (code, errors) == (0, "")
-    password.parent.rmdir()
+    (booted.root / "etc/credstore").rmdir()
     assert changed(booted) == before
 
 
@@ -341,6 +360,47 @@ def test_an_update_that_does_not_start_goes_back_to_what_ran(
     assert code == 1
     assert "the new edgehar refuses /etc/edgehar/edgehar.toml" in errors
     assert state_of(booted)["MainPID"] == state["MainPID"]
+
+
+BLUEZ_POLICY = """<busconfig>
+  <policy user="root"><allow own="org.bluez"/></policy>
+  <policy group="bluetooth"><allow send_destination="org.bluez"/></policy>
+  <policy context="default"><deny send_destination="org.bluez"/></policy>
+</busconfig>
+"""
+
+
+class SystemBus(NamedTuple):
+    """Bus of another machine, for an org.bluez there."""
+
+    path: Path
+    is_running: bool = True
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_the_service_hears_a_sensor_where_only_the_group_bluetooth_may_speak_with_bluez(
+    booted: Machine, broker: Mosquitto, wheels: Path
+) -> None:
+    (booted.root / "etc/dbus-1/system.d/bluetooth.conf").write_text(BLUEZ_POLICY)
+    for command in ("groupadd --system bluetooth", "systemctl reload dbus"):
+        assert (await asyncio.to_thread(booted.run, *command.split())).returncode == 0
+    bus = SystemBus(Path(f"/proc/{booted.first}/root/run/dbus/system_bus_socket"))
+    bluetoothd = Bluetoothd(bus)  # type: ignore[arg-type] # of a bus it wants to know where it is
+    await bluetoothd.start()
+    bluetoothd.add(sensor("edgehar", 1))
+    config = CONFIG.format(port=broker.port).partition("[wearer.simulator]")[0]
+    config += '[[wearer.ble]]\nplacement = "wrist_left"\nprofile = "edgehar"\n'
+    await asyncio.to_thread(put_settings, booted, config)
+    try:
+        code, _, errors = await asyncio.to_thread(install, booted, wheels=wheels)
+        assert code == 0, errors
+        assert "bluetooth" in (await asyncio.to_thread(booted.run, "id", "-nG", "edgehar")).stdout.split()
+        told = await asyncio.to_thread(heard_but, broker, "edgehar/pi/anna/activity", "no_signal")
+        assert told
+    finally:
+        await bluetoothd.take_away()
+        await bluetoothd.kill()
 
 
 @pytest.mark.slow
