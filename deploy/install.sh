@@ -31,7 +31,7 @@ such as PIP_INDEX_URL, are obeyed.
 HELP
 }
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 
 refuse() {
   printf 'install.sh: %s\n' "$*" >&2
@@ -82,7 +82,7 @@ read_options() {
 need_root() {
   [ "$(id -u)" = 0 ] || [ -n "$is_dry" ] || refuse "needs root: sudo bash $0"
   if [ -z "$is_dry" ]; then
-    exec 9>/run/lock/edgehar-install
+    exec 9>/run/edgehar-install.lock
     flock -n 9 || refuse "another install.sh runs; wait for it"
   fi
 }
@@ -165,6 +165,11 @@ make_account() {
   done
 }
 
+# Once the credential lay beside the configuration, and a unit had to be told. `./mqtt-password` is none.
+has_password_of_before() {
+  [ -f "$settings/mqtt-password" ] && grep -Eq '^[[:space:]]*password_file[[:space:]]*=[[:space:]]*"mqtt-password"' "$config" 2>/dev/null
+}
+
 make_settings() {
   run install -d -m 755 "$settings"
   if [ -e "$config" ]; then
@@ -172,10 +177,8 @@ make_settings() {
   else
     run install -m 644 "$here/edgehar.toml" "$config"
   fi
-  # Where the password lay before, and the unit had to be told.
-  if [ -f "$settings/mqtt-password" ] && [ ! -e "$password" ]; then
+  if has_password_of_before && [ ! -e "$password" ]; then
     run install -D -m 600 "$settings/mqtt-password" "$password"
-    run rm "$settings/mqtt-password"
   fi
   if [ -n "$is_dry" ]; then
     say "+ $slot/bin/edgehar config schema > $settings/edgehar.schema.json"
@@ -186,11 +189,12 @@ make_settings() {
 
 config_passes() { "$slot/bin/edgehar" config check --config "$config"; }
 
-# Who has a configuration that works keeps a program that takes it.
+# Who has a configuration that works, or worked when the service began, keeps a program that takes it.
 protect_what_works() {
   [ -n "$previous" ] && [ -e "$config" ] && [ -z "$is_dry" ] || return 0
-  if "$previous/bin/edgehar" config check --config "$config" >/dev/null 2>&1 && ! config_passes >/dev/null; then
-    refuse "the new edgehar refuses $config, which the one before takes; what to mend stands above"
+  if config_passes >/dev/null; then return 0; fi
+  if [ -n "$was_active" ] || "$previous/bin/edgehar" config check --config "$config" >/dev/null 2>&1; then
+    refuse "the new edgehar refuses $config; what to mend stands above"
   fi
 }
 
@@ -241,6 +245,9 @@ forget_previous() {
   for old in "$program".*; do
     [ "$old" = "$slot" ] || [ ! -e "$old" ] || run rm -rf "$old"
   done
+  if has_password_of_before && cmp -s "$settings/mqtt-password" "$password"; then
+    run rm "$settings/mqtt-password"
+  fi
 }
 
 install_all() {

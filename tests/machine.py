@@ -92,7 +92,7 @@ class Machine:
             "--boot",
             "--directory",
             f"{self._folder}/root",
-            "--machine=edgehar-test",
+            f"--machine=edgehar-{os.getpid()}",
         ]
         command += ["--register=no", "--keep-unit", "--console=read-only", "--resolv-conf=bind-host", "--"]
         with log:

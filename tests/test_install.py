@@ -343,6 +343,9 @@ def test_an_update_that_does_not_start_goes_back_to_what_ran(
     runs_as_it_was_once(booted)
     first = installs_and_runs(booted, broker, wheels)
     assert booted.run("stat", "-c", "%U", "/var/lib/edgehar/kept").stdout == "edgehar\n"
+    moved = booted.root / "etc/credstore/edgehar.mqtt-password"
+    assert (moved.read_text(), moved.stat().st_mode & 0o777) == ("s3cret\n", 0o600)
+    assert not (config.parent / "mqtt-password").exists()
     unit = booted.root / "srv/edgehar/deploy/edgehar.service"
     unit.write_text(unit.read_text().replace("edgehar run", "edgehar walk"))
     code, _, errors = install(booted, "--from", "/srv/edgehar", wheels=wheels)
