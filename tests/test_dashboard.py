@@ -50,6 +50,7 @@ def labels() -> dict[str, set[str]]:
         "rss_mb": 1,
         "events_dropped": 0,
         "messages_refused": 0,
+        "sparkplug": {"is_born": True, "waiting": 0, "dropped": 0},
         "wearers": {"anna": {"sensors": {"waist": sensor}}},
     }
     answers = Answers()
