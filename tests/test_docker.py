@@ -90,6 +90,7 @@ def write_config(broker: Broker, folder: Path, *, tls: bool = False) -> Path:
     for inside, outside in (
         ('host = "mosquitto"', f'host = "localhost"\nport = {broker.tls_port if tls else broker.port}'),
         ("/run/secrets/mqtt-password", str(broker.secrets / "gateway-password")),
+        ("/var/lib/edgehar", str(folder / "state")),
     ):
         assert inside in text
         text = text.replace(inside, outside)
