@@ -245,7 +245,9 @@ def test_inline_tables_and_dotted_keys_are_added_to_as_they_are(path: Path, befo
     ],
     ids=["inline", "dotted", "table"],
 )
-@pytest.mark.parametrize("others", ["", '# upstairs\n[[wearer]]\nid = "cleo"\n' + WRITTEN.split('id = "ben"')[1]])
+@pytest.mark.parametrize(
+    "others", ["", '# upstairs\n[[wearer]]\nid = "cleo"\n' + WRITTEN.split('id = "ben"')[1]]
+)
 def test_a_simulation_gives_way_to_a_sensor_and_the_rest_stays(
     path: Path, simulated: str, others: str
 ) -> None:

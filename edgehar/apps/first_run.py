@@ -62,17 +62,17 @@ def broker_at(text: str) -> Mqtt:
         return Mqtt(host=str(ipaddress.ip_address(text)))
     try:
         parts = urlsplit(text if "://" in text else f"mqtt://{text}")
-        host, port = parts.hostname or "", parts.port
+        host, port = parts.hostname or "", _PORTS.get(parts.scheme) if parts.port is None else parts.port
     except ValueError as error:
         raise ConfigError(f"expected a host, or host:port, got {shown(text)}: {error}") from error
-    if parts.scheme not in _PORTS or parts.username is not None or parts.path.strip("/"):
+    if not port or parts.username is not None or parts.path.strip("/"):
         raise ConfigError(
             f"expected a host, host:port, or mqtts://host:port for encryption, got {shown(text)}; "
             "user name and password are asked for when the broker wants them"
         )
     check_host(host)
     tls = Tls() if parts.scheme in _ENCRYPTED else None
-    return Mqtt(host=host, port=port or _PORTS[parts.scheme], tls=tls)
+    return Mqtt(host=host, port=port, tls=tls)
 
 
 class Placements:
