@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 from edgehar import cli
 from edgehar.apps import first_run
 from edgehar.apps.first_run import Placements, broker_at, gateway_name, prove, usb_ports, wearer_name
+from edgehar.cli import conversation
 from edgehar.config.read import load
 from edgehar.config.schema import Config, Gateway, Mqtt, Serial, Tls, Wearer
 from edgehar.errors import ConfigError, EdgeharError, ModelError, OperatorError
@@ -166,6 +167,39 @@ def test_a_broker_that_wants_a_password_is_asked_with_one_that_stands_nowhere_bu
     mqtt = load(path).mqtt
     assert mqtt is not None
     assert (mqtt.username, mqtt.password_file) == ("pi", str(secret))
+
+
+def test_for_the_service_the_password_is_a_credential_and_by_hand_the_file_beside(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "SERVICE_FOLDER", path.parent)
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    with guarded(tmp_path) as broker:
+        words = [
+            "init",
+            str(path),
+            "--broker",
+            f"127.0.0.1:{broker.port}",
+            "--gateway",
+            "pi",
+            "--wearer",
+            "anna",
+        ]
+        words += ["--simulate", "wrist", "--no-home-assistant"]
+        done = CliRunner().invoke(cli.app, words, input="pi\nright\n")
+        assert done.exit_code == 0, done.stderr
+        assert "heard: event" in done.stdout
+        assert "LoadCredential in its unit" in done.stderr
+        mqtt = load(path).mqtt
+        assert mqtt is not None
+        assert mqtt.password_file == "mqtt-password"
+        # What is there already is named in the same way.
+        words += ["--yes", "--force", "--no-proof", "--username", "pi"]
+        code, _, err = run(*words, "--password-file", str(path.with_name("mqtt-password")))
+        assert code == 0, err
+        assert load(path).mqtt == mqtt
+        code, out, _ = run("mqtt", "test", "--config", str(path), "--json")
+        assert (code, {row["result"] for row in json.loads(out)}) == (0, {"ok", "not configured"})
 
 
 @pytest.mark.parametrize("when", ["Name of this gateway", "MQTT broker", "Pseudonym"])

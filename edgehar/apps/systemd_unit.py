@@ -1,7 +1,7 @@
 """What systemd says of the daemon's service on this machine."""
 
 import asyncio
-import contextlib
+import subprocess
 from typing import Any
 
 from edgehar.validation import printable
@@ -12,13 +12,11 @@ ANSWER_S = 5.0
 """A systemctl that has not answered within this time never will, s."""
 
 _PROPERTIES = "LoadState,ActiveState,SubState,StatusText,NRestarts"
-_LARGEST = 10_000
-"""Bytes of an answer that are read."""
 
 
 async def unit_state() -> dict[str, Any] | None:
     """Return the unit's state, its own words and how often it was restarted; None where there is none."""
-    answer = await _answer("systemctl", "show", UNIT, "-p", _PROPERTIES)
+    answer = await asyncio.to_thread(_answer)
     lines = answer.decode(errors="replace").splitlines()
     properties = dict(line.split("=", 1) for line in lines if "=" in line)
     if properties.get("LoadState") != "loaded":
@@ -33,22 +31,11 @@ async def unit_state() -> dict[str, Any] | None:
     }
 
 
-async def _answer(*command: str) -> bytes:
-    """Return what a command prints; nothing if it is not there, fails, or takes too long."""
-    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+def _answer() -> bytes:
+    """Return what systemctl prints; nothing if it is not there, fails, or takes too long."""
+    command = ["systemctl", "show", UNIT, "-p", _PROPERTIES]
     try:
-        process = await asyncio.create_subprocess_exec(*command, stdin=nothing, stdout=pipe, stderr=nothing)
-    except OSError:
+        done = subprocess.run(command, capture_output=True, check=True, timeout=ANSWER_S)  # noqa: S603 - it is constant
+    except (OSError, subprocess.SubprocessError):
         return b""
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(ANSWER_S):
-            answer = await process.stdout.read(_LARGEST)
-            return answer if await process.wait() == 0 else b""
-    except TimeoutError:
-        return b""
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+    return done.stdout

@@ -63,8 +63,8 @@ class Conversation:
         question = "Is Home Assistant at that broker, to show the wearers as devices?"
         has_home_assistant = self._questions.confirm(question, given=given.home_assistant)
         broker, password, gateway = self._broker(gateway, has_home_assistant=has_home_assistant)
-        if password:
-            is_service = path.absolute().parent == SERVICE_FOLDER
+        is_service = path.absolute().parent == SERVICE_FOLDER
+        if password or broker.password_file == str(path.absolute().with_name(PASSWORD_NAME)):
             broker = replace(broker, password_file=PASSWORD_NAME if is_service else f"./{PASSWORD_NAME}")
         wearer = ask("Pseudonym of who wears the sensors", wearer_name, "wearer", given.wearer)
         placements = Placements()

@@ -102,7 +102,7 @@ def init(
     report = _write(path, first, password)
     if given.is_tried:
         report["proof"] = _prove(path)
-    _print(report, first, password, as_json=as_json)
+    _print(report, first, as_json=as_json)
     if report["proof"] and report["proof"]["wrong"]:
         raise typer.Exit(EXIT_FAILED)
 
@@ -129,7 +129,7 @@ def _prove(path: Path) -> dict[str, Any]:
     return answer_of(prove(by_hand(load(path), path)))
 
 
-def _print(report: Mapping[str, Any], first: "First", password: str | None, *, as_json: bool) -> None:
+def _print(report: Mapping[str, Any], first: "First", *, as_json: bool) -> None:
     if as_json:
         show(report, as_json)
     else:
@@ -139,17 +139,16 @@ def _print(report: Mapping[str, Any], first: "First", password: str | None, *, a
                 typer.echo(f"{key.replace('_', ' ')}: {one_line(str(proof[key]))}")
         for problem in proof.get("wrong", ()):
             typer.echo(f"wrong: {problem}")
-    for line in _next_steps(report["config"], first, password):
+    for line in _next_steps(report["config"], first):
         say(line)
 
 
-def _next_steps(config: str, first: "First", password: str | None) -> Iterator[str]:
+def _next_steps(config: str, first: "First") -> Iterator[str]:
     """Yield what to do now."""
     if not first.sensors:
         yield f"a sensor later: edgehar devices assign ADDRESS --wearer {first.wearer} --placement WHERE --config {config}"
     if first.mqtt.password_file and "/" not in first.mqtt.password_file:
-        if password:
-            yield "the service gets the password once LoadCredential in its unit has no # before it: deploy/README.md, step 4"
+        yield "the service gets the password once LoadCredential in its unit has no # before it: deploy/README.md, step 4"
         yield "next: systemctl restart edgehar, then edgehar status"
     else:
         yield f"next: edgehar run --config {config}"
