@@ -85,7 +85,7 @@ def files_of(folder: Path) -> list[str]:
 def test_enter_alone_gives_a_file_that_works_and_is_proven(broker: Mosquitto, path: Path) -> None:
     with Terminal("init", str(path), columns=200, rows=60) as terminal:
         reply(terminal, "Name of this gateway [", "")
-        reply(terminal, "Is Home Assistant at that broker", "")
+        reply(terminal, "Is there a Home Assistant", "")
         reply(terminal, "MQTT broker [localhost]", f"127.0.0.1:{broker.port}")
         reply(terminal, "Pseudonym of who wears the sensors [wearer]", "")
         reply(
@@ -114,9 +114,9 @@ def test_a_wrong_answer_is_refused_at_once_and_asked_again(broker: Mosquitto, pa
         reply(terminal, "Name of this gateway", "my pi")
         is_said('expected 1 to 64 letters (a to z), digits, `_` and `-`, got "my pi"', terminal)
         reply(terminal, "Name of this gateway", "pi")
-        reply(terminal, "Is Home Assistant", "maybe")
+        reply(terminal, "Is there a Home Assistant", "maybe")
         is_said("expected yes or no, got maybe", terminal)
-        reply(terminal, "Is Home Assistant", "yes")
+        reply(terminal, "Is there a Home Assistant", "yes")
         reply(terminal, "MQTT broker", "http://pi/")
         is_said("expected a host, host:port, or mqtts://host:port", terminal)
         reply(terminal, "MQTT broker", f"127.0.0.1:{free_port()}")
@@ -207,7 +207,7 @@ def test_ctrl_c_leaves_nothing(broker: Mosquitto, path: Path, when: str) -> None
     with Terminal("init", str(path), columns=200) as terminal:
         for question, answer in {
             "Name of this gateway": "",
-            "Is Home Assistant": "",
+            "Is there a Home Assistant": "",
             "MQTT broker": f"127.0.0.1:{broker.port}",
             "Pseudonym": "",
         }.items():

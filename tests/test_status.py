@@ -176,7 +176,10 @@ async def test_a_broker_that_wants_another_password_says_so(tmp_path: Path) -> N
         report = await status(refused)
     assert report["broker"]["answers"]
     assert report["wrong"] == [
-        "the broker knows nothing of a gateway gw: has it run, and is its `id` the one of [gateway] here?"
+        (
+            "the broker tells nothing of a gateway gw: has it run, is its `id` the one of [gateway] here, "
+            "and may this account read its topics?"
+        )
     ]
 
 
@@ -211,7 +214,7 @@ async def test_a_topic_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     with Mosquitto(free_port(), tmp_path, access=access) as broker:
         report = await status(config(broker.port))
     # Mosquitto lets everybody ask, and tells nothing.
-    assert report["wrong"][0].startswith("the broker knows nothing of a gateway gw")
+    assert report["wrong"][0].startswith("the broker tells nothing of a gateway gw")
 
 
 # Whoever else writes there

@@ -234,7 +234,10 @@ def _sensors(
 def _wrong_of_gateway(gateway: Mapping[str, Any]) -> Iterator[str]:
     name, age_s = gateway["id"], gateway["health_age_s"]
     if gateway["status"] is None:
-        yield f"the broker knows nothing of a gateway {name}: has it run, and is its `id` the one of [gateway] here?"
+        yield (
+            f"the broker tells nothing of a gateway {name}: has it run, is its `id` the one of [gateway] here, "
+            "and may this account read its topics?"
+        )
     elif gateway["status"] == "offline":
         yield f"the gateway {name} is offline"
     elif age_s is not None and abs(age_s) > STALE_S:

@@ -42,6 +42,15 @@ class Given(Struct):
     is_tried: bool
     """The broker is tried, and what was written is run; false also once somebody leaves the broker untried."""
 
+    def check(self) -> None:
+        """Refuse what contradicts itself by a ConfigError."""
+        if self.simulate and self.sensors:
+            raise ConfigError(
+                "--simulate and --sensor: a wearer is simulated or wears sensors; give one of them"
+            )
+        if self.password_file and self.username is None:
+            raise ConfigError("--password-file: whose password is it? give the account with --username")
+
 
 class Conversation:
     """One run through the questions."""
@@ -60,7 +69,7 @@ class Conversation:
 
         ask, given = self._questions.ask, self._given
         gateway = self._gateway(Gateway().id)
-        question = "Is Home Assistant at that broker, to show the wearers as devices?"
+        question = "Is there a Home Assistant, to show the wearers as devices?"
         has_home_assistant = self._questions.confirm(question, given=given.home_assistant)
         broker, password, gateway = self._broker(gateway, has_home_assistant=has_home_assistant)
         is_service = path.absolute().parent == SERVICE_FOLDER

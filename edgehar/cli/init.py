@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgehar.cli import completion
+from edgehar.cli import completion, conversation
 from edgehar.cli.conversation import Conversation, Given
 from edgehar.cli.devices import AdapterOption
 from edgehar.cli.questions import Questions, say
@@ -20,50 +20,62 @@ from edgehar.cli.terminal import (
     answer_of,
     show,
 )
-from edgehar.errors import ConfigError, one_line
+from edgehar.errors import one_line
 
 if TYPE_CHECKING:
     from edgehar.config.first import First
+
+
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: defaults, and the options below.")]
+GatewayOption = Annotated[str | None, typer.Option(help="This machine's name in topics.")]
+HomeOption = Annotated[
+    bool | None,
+    typer.Option("--home-assistant/--no-home-assistant", help="Make devices in Home Assistant."),
+]
+BrokerOption = Annotated[
+    str | None, typer.Option(help="HOST, HOST:PORT, or mqtts://HOST:PORT for encryption.")
+]
+CaOption = Annotated[
+    Path | None, typer.Option(help="Certificates to trust at the broker instead of the system's, PEM.")
+]
+UserOption = Annotated[str | None, typer.Option(help="Account at the broker.")]
+PasswordOption = Annotated[
+    Path | None, typer.Option(help="File that holds its password, and is named in the configuration.")
+]
+WearerOption = Annotated[str | None, typer.Option(help="Pseudonym of who wears the sensors.")]
+SensorOption = Annotated[
+    list[str] | None,
+    typer.Option(help="ADDRESS=PLACEMENT of a Bluetooth sensor, or PORT=PLACEMENT; may be repeated."),
+]
+SimulateOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PLACEMENT", help="Simulate a wearer, no sensor.", autocompletion=completion.placements
+    ),
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Begin a new file where there is one, which is kept as .bak.")
+]
+ProofOption = Annotated[bool, typer.Option(help="Try the broker, and run until an event was heard.")]
 
 
 def init(
     path: ConfigArgument = None,
     config: ConfigOption = DEFAULT_CONFIG,
     *,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Ask nothing: defaults, and the options below.")
-    ] = False,
-    gateway: Annotated[str | None, typer.Option(help="This machine's name in topics.")] = None,
-    home_assistant: Annotated[
-        bool | None,
-        typer.Option("--home-assistant/--no-home-assistant", help="Make devices in Home Assistant."),
-    ] = None,
-    broker: Annotated[
-        str | None, typer.Option(help="HOST, HOST:PORT, or mqtts://HOST:PORT for encryption.")
-    ] = None,
-    ca_file: Annotated[
-        Path | None, typer.Option(help="Certificates to trust at the broker instead of the system's, PEM.")
-    ] = None,
-    username: Annotated[str | None, typer.Option(help="Account at the broker.")] = None,
-    password_file: Annotated[
-        Path | None, typer.Option(help="File that holds its password, and is named in the configuration.")
-    ] = None,
-    wearer: Annotated[str | None, typer.Option(help="Pseudonym of who wears the sensors.")] = None,
-    sensor: Annotated[
-        list[str] | None,
-        typer.Option(help="ADDRESS=PLACEMENT of a Bluetooth sensor, or PORT=PLACEMENT; may be repeated."),
-    ] = None,
-    simulate: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PLACEMENT", help="Simulate a wearer, no sensor.", autocompletion=completion.placements
-        ),
-    ] = None,
+    yes: YesOption = False,
+    gateway: GatewayOption = None,
+    home_assistant: HomeOption = None,
+    broker: BrokerOption = None,
+    ca_file: CaOption = None,
+    username: UserOption = None,
+    password_file: PasswordOption = None,
+    wearer: WearerOption = None,
+    sensor: SensorOption = None,
+    simulate: SimulateOption = None,
     adapter: AdapterOption = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Begin a new file where there is one, which is kept as .bak.")
-    ] = False,
-    proof: Annotated[bool, typer.Option(help="Try the broker, and run until an event was heard.")] = True,
+    force: ForceOption = False,
+    proof: ProofOption = True,
     as_json: JsonOption = False,
 ) -> None:
     """Write a first configuration and prove that it works.
@@ -81,10 +93,6 @@ def init(
         logging.getLogger().setLevel(logging.WARNING)
     path = path or config
     check_free(path, force=force)
-    if simulate and sensor:
-        raise ConfigError("--simulate and --sensor: a wearer is simulated or wears sensors; give one of them")
-    if password_file and username is None:
-        raise ConfigError("--password-file: whose password is it? give the account with --username")
     given = Given(
         broker=broker,
         ca_file=ca_file,
@@ -98,6 +106,7 @@ def init(
         adapter=adapter,
         is_tried=proof,
     )
+    given.check()
     first, password = Conversation(Questions(takes_defaults=yes), given).hold(path)
     report = _write(path, first, password)
     if given.is_tried:
@@ -147,8 +156,9 @@ def _next_steps(config: str, first: "First") -> Iterator[str]:
     """Yield what to do now."""
     if not first.sensors:
         yield f"a sensor later: edgehar devices assign ADDRESS --wearer {first.wearer} --placement WHERE --config {config}"
-    if first.mqtt.password_file and "/" not in first.mqtt.password_file:
-        yield "the service gets the password once LoadCredential in its unit has no # before it: deploy/README.md, step 4"
-        yield "next: systemctl restart edgehar, then edgehar status"
-    else:
+    if Path(config).absolute().parent != conversation.SERVICE_FOLDER:
         yield f"next: edgehar run --config {config}"
+        return
+    if first.mqtt.password_file:
+        yield "the service gets the password once LoadCredential in its unit has no # before it: deploy/README.md, step 4"
+    yield "next: systemctl restart edgehar, then edgehar status"
