@@ -27,6 +27,8 @@ from edgehar.cli import conversation
 from edgehar.config.read import load
 from edgehar.config.schema import Config, Gateway, Mqtt, Serial, Tls, Wearer
 from edgehar.errors import ConfigError, EdgeharError, ModelError, OperatorError
+from edgehar.sources.simulated.serve import serve_tcp
+from edgehar.sources.simulated.simulator import Simulator
 
 NO_RADIO = "unix:path=/nowhere/bus"
 """Where no D-Bus is, and so no Bluetooth."""
@@ -426,6 +428,33 @@ async def test_a_sensor_that_is_silent_is_a_state_that_was_heard_and_a_failure(b
     assert problem.startswith("anna/wrist: /dev/ttyNOWHERE does not exist")
     proof = await prove(config, 0.5)
     assert (proof["heard"], proof["wrong"][-1]) == (None, "neither a state nor an event reached a subscriber")
+
+
+async def test_a_sensor_that_comes_after_the_first_event_is_waited_for(broker: Mosquitto) -> None:
+    ports = {place: free_port() for place in ("wrist", "chest")}
+    worn = [Serial(placement=place, port=f"socket://127.0.0.1:{port}") for place, port in ports.items()]
+    config = Config(
+        gateway=Gateway(id="pi"),
+        mqtt=Mqtt(host="127.0.0.1", port=broker.port),
+        wearer=[Wearer(id="anna", serial=worn)],
+    )
+    listener = Listener(broker.port)
+
+    async def come(place: str) -> None:
+        await serve_tcp(Simulator(placements=[place]), "127.0.0.1", ports[place], announce=lambda _: None)
+
+    coming = [asyncio.create_task(come("wrist"))]
+    try:
+        proving = asyncio.create_task(prove(config))
+        await listener.until(lambda: bool(listener.on("edgehar/pi/anna/event")))
+        coming.append(asyncio.create_task(come("chest")))
+        proof = await proving
+    finally:
+        for task in coming:
+            task.cancel()
+        await asyncio.wait(coming)
+        listener.close()
+    assert (proof["heard"], proof["wrong"]) == ("event", [])
 
 
 @pytest.mark.parametrize(

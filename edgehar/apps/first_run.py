@@ -14,6 +14,7 @@ from serial.tools.list_ports import comports
 
 from edgehar.apps.broker import BrokerTest
 from edgehar.apps.devices import scan
+from edgehar.apps.online import LOOK_S
 from edgehar.apps.retained import Listener
 from edgehar.brokers.mqtt import Received
 from edgehar.config.keys import in_words
@@ -157,28 +158,29 @@ def usb_ports() -> list[dict[str, Any]]:
 async def prove(config: Config, proof_s: float = PROOF_S) -> dict[str, Any]:
     """Run the daemon until another client of the broker has heard an event, or a state if none begins; return which.
 
-    "wrong" lists in words what is wrong, after `proof_s` at the latest. UnreachableError if the broker cannot be asked.
+    Every sensor is waited for until it does well, and "wrong" lists in words which do not, after `proof_s` at the latest. UnreachableError if the broker cannot be asked.
     """
     assert config.mqtt is not None
     [wearer] = config.wearer
     topic = f"{config.mqtt.prefix}/{config.gateway.id}/{wearer.id}"
     async with Listener(config.mqtt) as listener:
         await listener.listen([f"{topic}/event", f"{topic}/activity"])
-        daemon = Daemon(config)
+        daemon, began = Daemon(config), time.monotonic()
         running = asyncio.create_task(daemon.run())
-        began = time.monotonic()
         hearing = asyncio.create_task(_hear(listener, proof_s))
         try:
             await asyncio.wait({running, hearing}, return_when=asyncio.FIRST_COMPLETED)
             if not hearing.done():
                 # It ends by itself only with an error.
                 await running
-            message, problems = await hearing, daemon.feeds[0].problems(time.monotonic())
+            message, took_s, [feed] = await hearing, time.monotonic() - began, daemon.feeds
+            while (problems := feed.problems(time.monotonic())) and time.monotonic() - began < proof_s:
+                await asyncio.wait({running}, timeout=LOOK_S)
         finally:
             for task in (hearing, running):
                 task.cancel()
             await asyncio.gather(hearing, running, return_exceptions=True)
-    return _proof(message, time.monotonic() - began, problems, wearer.id)
+    return _proof(message, took_s, problems, wearer.id)
 
 
 async def _hear(listener: Listener, proof_s: float) -> Received | None:
