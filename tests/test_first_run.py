@@ -22,7 +22,15 @@ from typer.testing import CliRunner
 
 from edgehar import cli
 from edgehar.apps import first_run
-from edgehar.apps.first_run import Placements, broker_at, gateway_name, prove, usb_ports, wearer_name
+from edgehar.apps.first_run import (
+    Placements,
+    address_of,
+    broker_at,
+    gateway_name,
+    prove,
+    usb_ports,
+    wearer_name,
+)
 from edgehar.cli import conversation
 from edgehar.config.read import load
 from edgehar.config.schema import Config, Gateway, Mqtt, Serial, Tls, Wearer
@@ -202,6 +210,26 @@ def test_for_the_service_the_password_is_a_credential_and_by_hand_the_file_besid
         assert load(path).mqtt == mqtt
         code, out, _ = run("mqtt", "test", "--config", str(path), "--json")
         assert (code, {row["result"] for row in json.loads(out)}) == (0, {"ok", "not configured"})
+
+
+def test_a_broker_that_is_away_is_tried_again_where_it_was_and_may_be_left_untried(path: Path) -> None:
+    port = free_port()
+    words = [
+        "init",
+        str(path),
+        "--gateway",
+        "pi",
+        "--wearer",
+        "anna",
+        "--simulate",
+        "wrist",
+        "--no-home-assistant",
+    ]
+    done = CliRunner().invoke(cli.app, words, input=f"127.0.0.1:{port}\n\nskip\n")
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr.count(f"tries 127.0.0.1:{port} ...") == 2
+    assert "heard" not in done.stdout
+    assert load(path).mqtt == Mqtt(host="127.0.0.1", port=port)
 
 
 @pytest.mark.parametrize("when", ["Name of this gateway", "MQTT broker", "Pseudonym"])
@@ -471,7 +499,7 @@ async def test_a_sensor_that_comes_after_the_first_event_is_waited_for(broker: M
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_broker_is_written_as_people_write_it(text: str, expected: Mqtt) -> None:
-    assert broker_at(text) == expected
+    assert broker_at(text) == broker_at(address_of(expected)) == expected
 
 
 @pytest.mark.parametrize(

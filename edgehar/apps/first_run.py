@@ -76,6 +76,12 @@ def broker_at(text: str) -> Mqtt:
     return Mqtt(host=host, port=port, tls=tls)
 
 
+def address_of(broker: Mqtt) -> str:
+    """Return a broker as `broker_at` takes it."""
+    host = f"[{broker.host}]" if ":" in broker.host else broker.host
+    return f"{'mqtts://' if broker.tls else ''}{host}:{broker.port}"
+
+
 class Placements:
     """Where sensors may be worn for the model of a first configuration."""
 

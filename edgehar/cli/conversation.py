@@ -67,7 +67,9 @@ class Conversation:
         from edgehar.config.first import PASSWORD_NAME, First
         from edgehar.config.schema import Gateway
 
-        ask, given = self._questions.ask, self._given
+        ask, given, placements = self._questions.ask, self._given, Placements()
+        # Refused before anything is tried.
+        simulated = placements.check(given.simulate or "wrist", [])
         gateway = self._gateway(Gateway().id)
         question = "Is there a Home Assistant, to show the wearers as devices?"
         has_home_assistant = self._questions.confirm(question, given=given.home_assistant)
@@ -76,8 +78,6 @@ class Conversation:
         if password or broker.password_file == str(path.absolute().with_name(PASSWORD_NAME)):
             broker = replace(broker, password_file=PASSWORD_NAME if is_service else f"./{PASSWORD_NAME}")
         wearer = ask("Pseudonym of who wears the sensors", wearer_name, "wearer", given.wearer)
-        placements = Placements()
-        simulated = placements.check(given.simulate or "wrist", [])
         first = First(
             gateway=gateway,
             mqtt=broker,
@@ -98,11 +98,8 @@ class Conversation:
         """Return a broker that does all that is wanted of it, a password that was typed, and the gateway's name there."""
         from edgehar.apps.first_run import try_broker
 
-        given = self._given
-        broker, password = (
-            self._questions.ask("MQTT broker", self._read_broker, "localhost", given.broker),
-            None,
-        )
+        given, password = self._given, None
+        broker = self._questions.ask("MQTT broker", self._read_broker, "localhost", given.broker)
         while given.is_tried:
             say(f"tries {broker.host}:{broker.port} ...")
             answer = answer_of(try_broker(broker, password, gateway, has_home_assistant=has_home_assistant))
@@ -112,14 +109,24 @@ class Conversation:
             self._complain(answer)
             if answer.wants_account:
                 broker, password = self._account(broker)
-            else:
-                question = (
-                    f"MQTT broker, the same to try it again, or {SKIP} to go on without one that answers"
-                )
-                other = self._questions.ask(question, self._read_broker_or_skip, broker.host)
-                given.is_tried = other is not None
-                broker = other or broker
+            elif (other := self._other_broker(broker)) is None:
+                given.is_tried = False
+            elif other != broker:
+                broker, password = other, None
         return broker, password, gateway
+
+    def _other_broker(self, broker: "Mqtt") -> "Mqtt | None":
+        """Return the broker that is to be tried next, which may be the same; None for none."""
+        from edgehar.apps.first_run import address_of
+
+        same = address_of(broker)
+
+        def read(text: str) -> "Mqtt | None":
+            return None if text == SKIP else broker if text == same else self._read_broker(text)
+
+        return self._questions.ask(
+            f"MQTT broker, the same to try it again, or {SKIP} to go on untried", read, same
+        )
 
     def _read_broker(self, text: str) -> "Mqtt":
         from edgehar.apps.first_run import broker_at
@@ -130,9 +137,6 @@ class Conversation:
             broker = replace(broker, tls=Tls(ca_file=str(given.ca_file.absolute())))
         secret = given.password_file and str(given.password_file.absolute())
         return replace(broker, username=given.username, password_file=secret)
-
-    def _read_broker_or_skip(self, text: str) -> "Mqtt | None":
-        return None if text == SKIP else self._read_broker(text)
 
     def _complain(self, answer: "BrokerAnswer") -> None:
         """Say what the broker does not do; EdgeharError where nobody can be asked about it."""
