@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from mosquitto import Listener, Mosquitto, free_port
+from mqtt_peer import Connect, Peer
 from msgspec.structs import replace
 from test_mqtt import certificates, guarded
 
@@ -81,6 +82,19 @@ async def test_a_wrong_password(tmp_path: Path) -> None:
         (tmp_path / "password").write_text("right")
         passed, _ = await results(wrong)
         assert "failed" not in passed.values()
+
+
+async def test_a_broker_of_the_older_version_that_wants_an_account_says_so() -> None:
+    def refuse(connect: Connect) -> tuple[int, bytes]:
+        # Unsupported protocol version; and of MQTT 3.1.1: not authorized.
+        return (0x84, b"") if connect.version == 5 else (5, b"")
+
+    async with Peer(connack=refuse) as peer:
+        test = BrokerTest(config(peer.port))
+        *_, last = await test.run()
+    assert (last["stage"], last["result"]) == ("welcome", "failed")
+    assert "check `username` and the password's file" in last["fix"]
+    assert test.wants_account
 
 
 async def test_what_listens_there_is_no_broker(monkeypatch: pytest.MonkeyPatch) -> None:

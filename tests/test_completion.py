@@ -39,6 +39,8 @@ def offered(*words: str) -> list[str]:
         ("edgehar record walk.ehr --placement wrist_", ["wrist_left", "wrist_right"]),
         ("edgehar devices test X --profile move", ["movella_dot", "movesense"]),
         ("edgehar run --verb", ["--verbose"]),
+        ("edgehar init --simulate wrist_", ["wrist_left", "wrist_right"]),
+        ("edgehar stat", ["status"]),
         ("edgehar-train ev", ["evaluate"]),
     ],
 )

@@ -35,6 +35,8 @@ id = "ben"
 placements = ["wrist"]
 """
 
+REPLAYED = WRITTEN.replace('[wearer.simulator]\nplacements = ["wrist"]', '[wearer.replay]\npath = "ben.ehr"')
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -140,7 +142,7 @@ def test_tables_of_one_array_may_stand_apart(path: Path, table: str, wearer: str
     ("text", "wearer", "sensor", "expected"),
     [
         pytest.param("wearer = ", "anna", DOT, "not valid TOML", id="no TOML"),
-        pytest.param(WRITTEN, "ben", DOT, "wearer `ben` needs sensors", id="a simulated wearer"),
+        pytest.param(REPLAYED, "ben", DOT, "wearer `ben` needs sensors", id="a recorded wearer"),
         pytest.param(WRITTEN, "an na", DOT, "wearer[2].id", id="an id that is none"),
         pytest.param(WRITTEN, "\U0001f600", DOT, "wearer[2].id", id="an id of a sign that JSON halves"),
         pytest.param(
@@ -232,6 +234,34 @@ def test_inline_tables_and_dotted_keys_are_added_to_as_they_are(path: Path, befo
     lines = put(path, "anna", "wrist_left", DOT)
     assert path.read_bytes().decode() == after
     assert lines in after
+
+
+@pytest.mark.parametrize(
+    "simulated",
+    [
+        'simulator = { placements = ["wrist"] }\n',
+        "simulator.seed = 2\nsimulator.placements = ['wrist']\n",
+        '\n[wearer.simulator]  # to try things out\nplacements = ["wrist"]\n',
+    ],
+    ids=["inline", "dotted", "table"],
+)
+@pytest.mark.parametrize(
+    "others", ["", '# upstairs\n[[wearer]]\nid = "cleo"\n' + WRITTEN.split('id = "ben"')[1]]
+)
+def test_a_simulation_gives_way_to_a_sensor_and_the_rest_stays(
+    path: Path, simulated: str, others: str
+) -> None:
+    before = '[mqtt]\nhost = "pi"  # here\n\n[[wearer]]\nid = "anna"  # a pseudonym\n'
+    path.write_text(before + simulated + others)
+    gave_way = assign(path, "anna", "wrist_left", DOT, check=lambda _: None).gave_way
+    assert gave_way == ["the simulation of anna"]
+    written = path.read_text()
+    assert written.startswith(before)
+    assert written.endswith(others)
+    assert "\n\n\n" not in written
+    anna, *_ = load(path).wearer
+    assert anna.simulator is None
+    assert [worn.address for worn in anna.ble] == [DOT["address"]]
 
 
 def test_who_gave_way_is_told_in_words(path: Path) -> None:

@@ -207,7 +207,7 @@ async def test_who_is_soon_back_was_never_offline_and_hears_what_was_asked_meanw
 
 
 async def test_a_state_that_nobody_renews_is_gone_from_the_broker(broker: Mosquitto) -> None:
-    async with running(publisher(broker.port, heartbeat_s=0.34, will_delay_s=0)) as mqtt:
+    async with running(publisher(broker.port, heartbeat_s=1.0, will_delay_s=0)) as mqtt:
         mqtt.push(activity())
         assert await mqtt.drained()
         assert retained(broker.port) >= {STATUS, STATE}

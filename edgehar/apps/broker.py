@@ -15,7 +15,8 @@ from typing import Any
 
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edgehar.brokers.mqtt import Connection, Received
+from edgehar.apps.broker_fixes import MAY_NOT_READ, NO_BROKER, SEE_ITS_LOG, certificate_fix
+from edgehar.brokers.mqtt import WRONG_PASSWORD, Connection, Received
 from edgehar.brokers.mqtt_client import VERSION_NAMES, Version, new_client
 from edgehar.brokers.mqtt_errors import RefusedError, VersionError
 from edgehar.config.credentials import broker_password
@@ -39,18 +40,23 @@ class StageError(EdgeharError):
 class BrokerTest:
     """The stages to one broker, in their order; each rests on those before it."""
 
-    def __init__(self, config: Config) -> None:
-        """Open nothing yet; ConfigError if there is no broker, or password and certificates cannot be used."""
+    def __init__(self, config: Config, password: str | None = None) -> None:
+        """Open nothing yet; ConfigError if there is no broker, or password and certificates cannot be used.
+
+        `password` takes the place of that in the configuration's file.
+        """
         if config.mqtt is None:
             raise ConfigError("there is no broker to test: give its `host` in [mqtt]")
         self._broker: Mqtt = config.mqtt
-        self._password = broker_password(config.mqtt)
+        self._password = password or broker_password(config.mqtt)
         tls = make_tls(config.mqtt)
         self._tls = tls.load() if tls else None
         self._root = f"{config.mqtt.prefix}/{config.gateway.id}"
         self._client_id = re.sub(r"[^A-Za-z0-9_-]", "-", self._root)
         self._prefix = config.homeassistant.prefix if config.homeassistant else None
         self._version: Version = config.mqtt.version
+        self.wants_account = False
+        """The broker has refused user name and password, or that there are none."""
         self._socket: socket.socket | None = None
         self._sender: Connection | None = None
         self._hearer: Connection | None = None
@@ -131,7 +137,7 @@ class BrokerTest:
             self._socket = await asyncio.to_thread(tls.wrap_socket, self._socket, server_hostname=host)
         except ssl.SSLCertVerificationError as error:
             raise StageError(
-                f"the broker's certificate: {error.verify_message}", _certificate_fix(error)
+                f"the broker's certificate: {error.verify_message}", certificate_fix(error)
             ) from error
         except OSError as error:
             raise StageError(
@@ -146,22 +152,26 @@ class BrokerTest:
         if self._socket:
             self._socket.close()
         try:
-            self._sender = await self._connected("sender")
-        except VersionError:
-            if self._version == 4:
-                raise StageError("what listens there does not answer as a broker does", _NO_BROKER) from None
-            self._version = 4
-            try:
-                self._sender = await self._connected("sender")
-            except VersionError as error:
-                raise StageError("what listens there does not answer as a broker does", _NO_BROKER) from error
+            self._sender = await self._connected_in_its_version()
+        except VersionError as error:
+            raise StageError("what listens there does not answer as a broker does", NO_BROKER) from error
         except RefusedError as error:
+            self.wants_account = error.reason in WRONG_PASSWORD
             raise StageError(
                 str(error), "check `username` and the password's file of [mqtt], and the broker's access list"
             ) from error
         self._hearer = await self._connected("hearer")
         losses = "; ".join(self._sender.limits.losses())
         return VERSION_NAMES[self._version] + (f"; it {losses}" if losses else "")
+
+    async def _connected_in_its_version(self) -> Connection:
+        try:
+            return await self._connected("sender")
+        except VersionError:
+            if self._version == 4:
+                raise
+            self._version = 4
+            return await self._connected("sender")
 
     async def _publish(self) -> str:
         topic = f"{self._root}/test"
@@ -202,7 +212,7 @@ class BrokerTest:
         try:
             await self._hearer.subscribe(topic)
         except RefusedError as error:
-            raise StageError(str(error), _MAY_NOT_READ.format(topic=topic)) from error
+            raise StageError(str(error), MAY_NOT_READ.format(topic=topic)) from error
         await self._send(Message(topic, b"edgehar", retain=False))
         await self._hear(topic, is_retained=False)
 
@@ -243,7 +253,7 @@ class BrokerTest:
         del self._verdicts[number]
         if not verdict.done():
             hangs_up = "the broker hangs up over" if sender.lost.done() else "the broker never acknowledges"
-            raise StageError(f"{hangs_up} {message.topic}", _SEE_ITS_LOG)
+            raise StageError(f"{hangs_up} {message.topic}", SEE_ITS_LOG)
         if (reason := verdict.result()).is_failure:
             raise StageError(
                 f"the broker refuses {message.topic}: {reason}",
@@ -260,25 +270,8 @@ class BrokerTest:
         except TimeoutError as error:
             what = "kept" if is_retained else "passed on"
             raise StageError(
-                f"{topic} was taken, but is not {what}", _MAY_NOT_READ.format(topic=topic)
+                f"{topic} was taken, but is not {what}", MAY_NOT_READ.format(topic=topic)
             ) from error
-
-
-_NO_BROKER = "check `port` of [mqtt]: 1883 is usual without [mqtt.tls], 8883 with it"
-_SEE_ITS_LOG = "see what the broker's own log says"
-_MAY_NOT_READ = (
-    "let this account read and write {topic} in the broker's access list, which MQTT 3.1.1 cannot say more of"
-)
-
-
-def _certificate_fix(error: ssl.SSLCertVerificationError) -> str:
-    if "self-signed" in error.verify_message or "local issuer" in error.verify_message:
-        return "give the certificate of who signed it as ca_file of [mqtt.tls]"
-    if "mismatch" in error.verify_message or "doesn't match" in error.verify_message:
-        return "write the name that the certificate is for as `host` of [mqtt]"
-    if "expired" in error.verify_message:
-        return "renew it on the broker's machine, or set the clock of this one"
-    return _SEE_ITS_LOG
 
 
 async def _timed(name: str, stage: Callable[[], Awaitable[str | None]]) -> dict[str, Any]:
@@ -290,6 +283,6 @@ async def _timed(name: str, stage: Callable[[], Awaitable[str | None]]) -> dict[
     except StageError as error:
         row |= {"result": "failed", "says": str(error), "fix": error.fix}
     except OSError as error:
-        row |= {"result": "failed", "says": link_failure(error), "fix": _SEE_ITS_LOG}
+        row |= {"result": "failed", "says": link_failure(error), "fix": SEE_ITS_LOG}
     row["ms"] = round((time.perf_counter() - began) * 1000, 1)
     return row

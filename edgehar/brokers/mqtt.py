@@ -35,7 +35,7 @@ KEEPALIVE_CHECK_S = 5.0
 _ANSWER_PROPERTIES = 16
 """Bytes that the properties of an answer take beside its correlation data, at most."""
 
-_WRONG_PASSWORD = ("Bad user name or password", "Not authorized")
+WRONG_PASSWORD = ("Bad user name or password", "Not authorized")
 """Refusals of a wrong password; mosquitto says the second."""
 
 
@@ -132,7 +132,7 @@ class Connection:
                 f"no answer that can be understood ({reason or 'silence or a closed connection'})"
             )
         if reason.is_failure:
-            hint = ", check user name and password" if reason in _WRONG_PASSWORD else ""
+            hint = ", check user name and password" if reason in WRONG_PASSWORD else ""
             raise RefusedError(f"the broker refuses: {reason}{hint}", str(reason))
 
     def _open_socket(self, host: str, port: int, socket_opened: "asyncio.Future[None]") -> None:

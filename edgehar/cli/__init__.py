@@ -13,8 +13,10 @@ from edgehar.cli import (
     completion,
     config as config_verbs,
     devices as devices_verbs,
+    init as init_verb,
     models as models_verbs,
     mqtt as mqtt_verbs,
+    status as status_verb,
 )
 from edgehar.cli.logs import LogFormat, choose_format, log_to_stderr, write_last_line
 from edgehar.cli.terminal import (
@@ -45,6 +47,8 @@ app.add_typer(devices_verbs.app, name="devices")
 app.add_typer(models_verbs.app, name="models")
 app.add_typer(config_verbs.app, name="config")
 app.add_typer(mqtt_verbs.app, name="mqtt")
+app.command()(init_verb.init)
+app.command()(status_verb.status)
 
 SubjectOption = Annotated[str | None, typer.Option(help="Which person of an .npz set.")]
 

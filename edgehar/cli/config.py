@@ -39,8 +39,9 @@ def config_check(
             show(check(loaded), as_json)
             return
         from edgehar.apps.online import check_online
+        from edgehar.config.credentials import by_hand
 
-        answer = answer_of(check_online(loaded))
+        answer = answer_of(check_online(by_hand(loaded, config)))
     show(answer, as_json)
     if answer["problems"]:
         raise typer.Exit(EXIT_FAILED)

@@ -26,9 +26,10 @@ def mqtt_test(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = Fa
     Home Assistant, each with its time. A daemon that runs meanwhile is not disturbed.
     """
     from edgehar.apps.broker import BrokerTest
+    from edgehar.config.credentials import by_hand
     from edgehar.config.read import load, naming_lines
 
-    loaded = load(config)
+    loaded = by_hand(load(config), config)
     with naming_lines(config):
         rows = answer_of(BrokerTest(loaded).run())
     show_table(rows, as_json)

@@ -39,6 +39,9 @@ VerboseOption = Annotated[
     ),
 ]
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
+ConfigArgument = Annotated[
+    Path | None, typer.Argument(metavar="CONFIG", help="The configuration file; the same as --config.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 ModelOption = Annotated[
     str,

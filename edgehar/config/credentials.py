@@ -3,9 +3,11 @@
 import os
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from edgehar.brokers.mqtt_text import LONGEST_TEXT
 from edgehar.config.read import read_text
-from edgehar.config.schema import Metrics, Mqtt
+from edgehar.config.schema import Config, Metrics, Mqtt
 from edgehar.errors import ConfigError, about
 from edgehar.validation import shown
 
@@ -18,6 +20,18 @@ def credential_of(name: str | None) -> str | None:
 def withheld_credential(name: str | None) -> str | None:
     """Return the name of that credential if this process is not the service that systemd hands it to."""
     return None if os.environ.get("CREDENTIALS_DIRECTORY") else credential_of(name)
+
+
+def by_hand(config: Config, path: Path) -> Config:
+    """Return a configuration, read from `path`, for a process to which systemd hands no credential.
+
+    In the place of the broker's credential it names the file of that name beside `path`, if there is one.
+    """
+    mqtt = config.mqtt
+    if mqtt is None or (credential := withheld_credential(mqtt.password_file)) is None:
+        return config
+    beside = path.absolute().parent / credential
+    return replace(config, mqtt=replace(mqtt, password_file=str(beside))) if beside.exists() else config
 
 
 def broker_password(mqtt: Mqtt) -> str | None:

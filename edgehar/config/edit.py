@@ -23,6 +23,9 @@ from edgehar.errors import ConfigError
 _KINDS = ("serial", "ble", "phone")
 """Lists of a wearer's sensors."""
 
+_SIMULATOR = "simulator"
+"""Table that takes the place of a wearer's sensors."""
+
 
 class Assignment(Struct, frozen=True):
     """Lines that were written for a sensor, and the sensors that gave way to it."""
@@ -34,7 +37,7 @@ class Assignment(Struct, frozen=True):
 
 
 class _Entry(Struct, frozen=True):
-    """One sensor of the file: which wearer's, in which of `_KINDS`, and which of them."""
+    """One sensor of the file: which wearer's, in which of `_KINDS`, and which of them; or what simulates all of them."""
 
     wearer: int
     kind: str
@@ -51,7 +54,7 @@ def assign(
 ) -> Assignment:
     """Let `wearer` wear a sensor at `placement`; return what has changed in the file.
 
-    What was worn there gives way, and so does the place where this sensor was worn. ConfigError if the
+    What was worn there gives way, so does the place where this sensor was worn, and a simulation. ConfigError if the
     file cannot be read or written, or would be refused with this sensor.
 
     Args:
@@ -95,6 +98,8 @@ def _parsed(text: str, path: Path) -> dict[str, Any]:
 def _giving_way(wearers: list[dict[str, Any]], wearer: str, entry: dict[str, Any]) -> Iterator[_Entry]:
     """Yield what is worn at that place, and where that sensor was worn; last ones of a list first."""
     for i, worn_by in enumerate(wearers):
+        if worn_by.get("id") == wearer and _SIMULATOR in worn_by:
+            yield _Entry(i, _SIMULATOR, 0)
         for kind in _KINDS:
             for k, sensor in reversed(list(enumerate(worn_by.get(kind, [])))):
                 same_place = worn_by.get("id") == wearer and sensor.get("placement") == entry["placement"]
@@ -109,6 +114,8 @@ def _identity(sensor: dict[str, Any]) -> object:
 
 def _in_words(wearers: list[dict[str, Any]], entry: _Entry) -> str:
     worn_by = wearers[entry.wearer]
+    if entry.kind == _SIMULATOR:
+        return f"the simulation of {worn_by['id']}"
     return _worn(worn_by["id"], worn_by[entry.kind][entry.number])
 
 
@@ -128,6 +135,9 @@ def _expected(
     """Return what the file shall hold; every wearer has its lists of sensors, empty or not."""
     wearers = [_with_lists(table) for table in content["wearer"]]
     for each in replaced:
+        if each.kind == _SIMULATOR:
+            del wearers[each.wearer][_SIMULATOR]
+            continue
         sensors = wearers[each.wearer][each.kind]
         wearers[each.wearer][each.kind] = [*sensors[: each.number], *sensors[each.number + 1 :]]
     index = _index_of(wearer, wearers)
@@ -239,22 +249,38 @@ def _take_remarks(table: Table) -> list[Item]:
 
 
 def _remove(worn_by: Any, kind: str, k: int, end: str) -> None:
-    """Remove a sensor and one of the blank lines round it, but no remark before or behind it."""
+    """Remove a sensor, or a simulation, and one of the blank lines round it, but no remark before or behind it."""
     sensors = worn_by[kind]
+    if kind == _SIMULATOR:
+        remarks = _remarks_text(sensors) if isinstance(sensors, Table) else ""
+        _replace_by_text(worn_by, kind, remarks)
+        return
     if isinstance(sensors, AoT):
-        remarks = "".join(node.as_string() for node in _take_remarks(sensors[k]))
+        remarks = _remarks_text(sensors[k])
         if k + 1 < len(sensors):
             trivia = sensors[k + 1].trivia
             trivia.indent = (remarks + trivia.indent).removeprefix(end)
         elif k:
             sensors[k - 1].add(Whitespace(remarks.removeprefix(end)))
         else:
-            body = worn_by.value.body
-            at = next(n for n, (_, node) in enumerate(body) if node is sensors)
-            del worn_by[kind]
-            body[at] = (None, Whitespace(remarks.removeprefix(end)))
+            _replace_by_text(worn_by, kind, remarks.removeprefix(end))
             return
     del sensors[k]
+
+
+def _remarks_text(table: Table) -> str:
+    return "".join(node.as_string() for node in _take_remarks(table))
+
+
+def _replace_by_text(worn_by: Any, kind: str, text: str) -> None:
+    """Put remarks in the place of a wearer's table or list."""
+    body = worn_by.value.body
+    at = next(n for n, (key, _) in enumerate(body) if key is not None and key.key == kind)
+    del worn_by[kind]
+    body[at] = (None, Whitespace(text))
+    is_blank = at and body[at - 1][0] is None and body[at - 1][1].as_string().isspace()
+    if is_blank and not text:
+        body[at - 1] = (None, Whitespace(""))
 
 
 def _write(path: Path, text: str) -> None:

@@ -36,7 +36,7 @@ from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.telling import check_told
 from edgehar.publishers import Publisher
 from edgehar.publishers.kept_events import KeptEvents
-from edgehar.publishers.payloads import Message
+from edgehar.publishers.payloads import Message, iso_utc
 from edgehar.publishers.sparkplug.publisher import Sparkplug
 from edgehar.types import Activity, Event
 
@@ -223,6 +223,7 @@ class Daemon:
     def health(self) -> dict[str, Any]:
         """Return counters since the start, for people and dashboards."""
         return {
+            "time": iso_utc(time.time()),
             "uptime_s": round(time.monotonic() - self._started),
             "rss_mb": _resident_mb(),
             "events_dropped": self.mqtt.dropped if self.mqtt else 0,

@@ -1,0 +1,273 @@
+"""`edgehar status`: how it goes with a gateway that runs somewhere, as its broker and systemd know it.
+
+Whatever stands on a topic may be somebody else's: it is read by its form, bounded, and shown with nothing in it that
+commands a terminal.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from edgehar.apps.retained import Listener, UnreachableError
+from edgehar.apps.systemd_unit import unit_state
+from edgehar.config.schema import Config, Mqtt, Name
+from edgehar.daemon.daemon import HEALTH_S
+from edgehar.errors import ConfigError, one_line
+from edgehar.publishers.payloads import iso_utc
+from edgehar.types import NO_SIGNAL
+from edgehar.validation import shown
+
+T = TypeVar("T")
+
+STALE_S = 3 * HEALTH_S
+"""Health that is older than this is none of a gateway that runs, s."""
+
+MOST_WEARERS = 100
+"""Wearers that are read; of more it is said that there are more."""
+
+LONGEST_TEXT = 200
+"""Letters of a text that are shown."""
+
+_OF_WEARER = ("status", "status/attributes", "activity", "activity/attributes", "operating_point", "paused")
+
+Moment = Annotated[datetime, Meta(tz=True)]
+Count = Annotated[float, Meta(ge=0, le=1e12)]
+
+
+class _About(Struct, frozen=True):
+    """What is read of `<gateway>/info`."""
+
+    version: str = ""
+    model: str = ""
+    wearers: dict[Name, list[str]] = {}
+
+
+class _SensorHealth(Struct, frozen=True):
+    battery: Count | None = None
+    packets: Count | None = None
+    lost: Count | None = None
+
+
+class _WearerHealth(Struct, frozen=True):
+    sensors: dict[str, _SensorHealth] = {}
+
+
+class _Health(Struct, frozen=True):
+    """What is read of `<gateway>/health`."""
+
+    time: Moment | None = None
+    uptime_s: Count | None = None
+    rss_mb: Count | None = None
+    events_dropped: Count | None = None
+    messages_refused: Count | None = None
+    wearers: dict[str, _WearerHealth] = {}
+
+
+class _Reasons(Struct, frozen=True):
+    """What is read of `<wearer>/activity/attributes`."""
+
+    confidence: Annotated[float, Meta(ge=0, le=1)] | None = None
+    since: Moment | None = None
+    time: Moment | None = None
+    reason: str = ""
+
+
+class Topics:
+    """What is retained below a gateway's topic; what is of another form than ours is noted as a problem."""
+
+    def __init__(self, root: str, payloads: Mapping[str, bytes]) -> None:
+        self._root, self._payloads = root, payloads
+        self.problems: list[str] = []
+
+    def word(self, suffix: str, expected: Sequence[str] = ()) -> str | None:
+        """Return the bare word of a topic; None if there is none, or another than is expected."""
+        payload = self._payloads.get(f"{self._root}/{suffix}")
+        if payload is None:
+            return None
+        text = payload[:1000].decode(errors="replace")
+        if expected and text not in expected:
+            self._note(suffix, " or ".join(expected), text)
+            return None
+        return _line(text)
+
+    def content(self, suffix: str, kind: type[T], expected: str) -> T | None:
+        """Return the JSON of a topic; None if there is none, or of another form."""
+        payload = self._payloads.get(f"{self._root}/{suffix}")
+        if payload is None:
+            return None
+        try:
+            return msgspec.json.decode(payload, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._note(suffix, expected, payload[:1000].decode(errors="replace"))
+            return None
+
+    def _note(self, suffix: str, expected: str, text: str) -> None:
+        topic = f"{self._root}/{suffix}"
+        self.problems.append(f"topic {topic}: expected {expected}, got {shown(text)}; who else writes there?")
+
+
+async def status(config: Config) -> dict[str, Any]:
+    """Return how it goes with gateway, broker, service and each wearer; "wrong" lists in words what does not go well.
+
+    ConfigError if the configuration names no broker, or password and certificates cannot be used.
+    """
+    if config.mqtt is None:
+        raise ConfigError("there is no broker to ask: give its `host` in [mqtt]")
+    service = await unit_state()
+    failed = (
+        [f"the service {service['unit']} has failed"] if service and service["active"] == "failed" else []
+    )
+    where = f"{config.mqtt.host}:{config.mqtt.port}"
+    try:
+        told = await _told(config, config.mqtt)
+    except UnreachableError as error:
+        advice = "`edgehar mqtt test` goes the way there stage by stage"
+        nothing: dict[str, Any] = {"gateway": None, "wearers": [], "sensors": []}
+        return nothing | {
+            "broker": {"address": where, "answers": False},
+            "service": service,
+            "wrong": [f"{error}; {advice}", *failed],
+        }
+    wrong = [*told.pop("wrong"), *failed]
+    return told | {"broker": {"address": where, "answers": True}, "service": service, "wrong": wrong}
+
+
+async def _told(config: Config, broker: Mqtt) -> dict[str, Any]:
+    """Return what the broker has of a gateway and its wearers."""
+    root = f"{broker.prefix}/{config.gateway.id}"
+    async with Listener(broker) as listener:
+        payloads = await listener.read([f"{root}/{suffix}" for suffix in ("status", "info", "health")])
+        about = Topics(root, payloads).content("info", _About, "the JSON of a gateway")
+        names = [*about.wearers] if about else [wearer.id for wearer in config.wearer]
+        topics = [f"{root}/{name}/{suffix}" for name in names[:MOST_WEARERS] for suffix in _OF_WEARER]
+        payloads |= await listener.read(topics)
+    return _report(config, Topics(root, payloads), names, time.time())
+
+
+def _report(config: Config, topics: Topics, names: Sequence[str], now: float) -> dict[str, Any]:
+    state = topics.word("status", ("online", "offline"))
+    about = topics.content("info", _About, "the JSON of a gateway") or _About()
+    health = topics.content("health", _Health, "the JSON of a gateway's health") or _Health()
+    wearers = [_wearer(topics, name, is_online=state == "online", now=now) for name in names[:MOST_WEARERS]]
+    sensors = [
+        sensor
+        for name in names[:MOST_WEARERS]
+        for sensor in _sensors(topics, name, about.wearers.get(name, []), health)
+    ]
+    gateway = _gateway(config.gateway.id, state, about, health, now)
+    wrong = [*_wrong_of_gateway(gateway)]
+    if state == "online":
+        wrong += [*_wrong_of_wearers(wearers, sensors)]
+        absent = [wearer.id for wearer in config.wearer if wearer.id not in names]
+        wrong += [f"the gateway does not have {', '.join(absent)} of this file"] if absent else []
+    if len(names) > MOST_WEARERS:
+        wrong.append(f"{len(names) - MOST_WEARERS} more wearers, of whom nothing was read")
+    return {
+        "gateway": gateway,
+        "wearers": wearers,
+        "sensors": sensors,
+        "wrong": [*topics.problems, *wrong],
+    }
+
+
+def _gateway(name: str, state: str | None, about: _About, health: _Health, now: float) -> dict[str, Any]:
+    told_at = health.time.timestamp() if health.time else None
+    began = None if told_at is None or health.uptime_s is None else max(told_at - health.uptime_s, 0.0)
+    return {
+        "id": name,
+        "status": state,
+        "since": None if began is None or state != "online" else iso_utc(began),
+        "version": _line(about.version) or None,
+        "model": _line(about.model) or None,
+        "health_age_s": None if told_at is None else round(now - told_at),
+        "memory_mb": health.rss_mb,
+        "events_dropped": health.events_dropped,
+        "messages_refused": health.messages_refused,
+    }
+
+
+def _wearer(topics: Topics, name: str, *, is_online: bool, now: float) -> dict[str, Any]:
+    reasons = topics.content(f"{name}/activity/attributes", _Reasons, "the JSON of a state") or _Reasons()
+    paused = topics.word(f"{name}/paused", ("ON", "OFF"))
+    heard = topics.word(f"{name}/status", ("online", "offline"))
+    return {
+        "wearer": name,
+        # Of a gateway whose last will spoke for it the wearers' own topics are as they were.
+        "status": heard if is_online else "offline",
+        "paused": paused == "ON",
+        "activity": topics.word(f"{name}/activity"),
+        "confidence": reasons.confidence,
+        "since": _utc(reasons.since),
+        "told_s_ago": None if reasons.time is None else round(now - reasons.time.timestamp()),
+        "reason": _line(reasons.reason) or None,
+        "operating_point": topics.word(f"{name}/operating_point"),
+    }
+
+
+def _utc(moment: datetime | None) -> str | None:
+    return None if moment is None else iso_utc(max(moment.timestamp(), 0.0))
+
+
+def _sensors(
+    topics: Topics, name: str, placements: Sequence[str], health: _Health
+) -> Iterator[dict[str, Any]]:
+    states = (
+        topics.content(f"{name}/status/attributes", dict[str, str], "the JSON of each sensor's state") or {}
+    )
+    counters = health.wearers.get(name, _WearerHealth()).sensors
+    for place in list(dict.fromkeys([*placements, *states]))[:MOST_WEARERS]:
+        counts = counters.get(place, _SensorHealth())
+        yield {
+            "wearer": name,
+            "placement": _line(place),
+            "state": _line(states[place]) if place in states else None,
+            "battery": counts.battery,
+            "packets": counts.packets,
+            "lost": counts.lost,
+        }
+
+
+def _wrong_of_gateway(gateway: Mapping[str, Any]) -> Iterator[str]:
+    name, age_s = gateway["id"], gateway["health_age_s"]
+    if gateway["status"] is None:
+        yield (
+            f"the broker tells nothing of a gateway {name}: has it run, is its `id` the one of [gateway] here, "
+            "and may this account read its topics?"
+        )
+    elif gateway["status"] == "offline":
+        yield f"the gateway {name} is offline"
+    elif age_s is not None and abs(age_s) > STALE_S:
+        side = "old" if age_s > 0 else "ahead of this clock"
+        yield (
+            f"the health of {name} is {in_words(abs(age_s))} {side}: it hangs, or the clocks of the machines differ"
+        )
+
+
+def _wrong_of_wearers(
+    wearers: Sequence[Mapping[str, Any]], sensors: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    paused = {wearer["wearer"] for wearer in wearers if wearer["paused"]}
+    ailing = [each for each in sensors if each["wearer"] not in paused and each["state"] != "ok"]
+    for each in ailing:
+        yield f"{each['wearer']}/{each['placement']}: {each['state'] or 'nothing is told of it'}"
+    for wearer in wearers:
+        name = wearer["wearer"]
+        is_told = name in paused or any(each["wearer"] == name for each in ailing)
+        if not is_told and (wearer["status"] != "online" or wearer["activity"] == NO_SIGNAL):
+            yield f"{name} is not heard"
+
+
+def _line(text: str) -> str:
+    return one_line(text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 3]}...")
+
+
+def in_words(seconds: float) -> str:
+    """Return a duration in its largest unit, as in `12 s` or `3 h`."""
+    for unit, length, until in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
+        if seconds < until:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} days"
