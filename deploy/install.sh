@@ -4,7 +4,8 @@ set -euo pipefail
 shopt -s inherit_errexit
 
 readonly program=/opt/edgehar settings=/etc/edgehar state=/var/lib/edgehar account=edgehar
-readonly config=$settings/edgehar.toml password=/etc/credstore/edgehar.mqtt-password
+readonly config=$settings/edgehar.toml example=$settings/edgehar.example.toml command=/usr/local/bin/edgehar
+readonly password=/etc/credstore/edgehar.mqtt-password
 readonly unit=/etc/systemd/system/edgehar.service rules=/etc/udev/rules.d/60-edgehar.rules
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -25,9 +26,9 @@ Install edgehar on Raspberry Pi OS, Debian or Ubuntu, or update it. Run as root,
   --dry-run         print every step, change nothing; needs no root
   --help            this text
 
-It makes an environment of its own in /opt/edgehar, an account edgehar, the service edgehar and a configuration
-/etc/edgehar/edgehar.toml if there is none. An update that fails leaves what was there as it was. pip's own variables,
-such as PIP_INDEX_URL, are obeyed.
+It makes an environment of its own in /opt/edgehar with the command `edgehar` in /usr/local/bin, an account edgehar, the
+service edgehar, and an example beside its configuration in /etc/edgehar. An update that fails leaves what was there as it
+was. pip's own variables, such as PIP_INDEX_URL, are obeyed.
 HELP
 }
 
@@ -172,11 +173,8 @@ has_password_of_before() {
 
 make_settings() {
   run install -d -m 755 "$settings"
-  if [ -e "$config" ]; then
-    say "Keeping $config."
-  else
-    run install -m 644 "$here/edgehar.toml" "$config"
-  fi
+  [ ! -e "$config" ] || say "Keeping $config."
+  run install -m 644 "$here/edgehar.toml" "$example"
   if has_password_of_before && [ ! -e "$password" ]; then
     run install -D -m 600 "$settings/mqtt-password" "$password"
   fi
@@ -218,13 +216,20 @@ install_files() {
   fi
   if systemd_runs; then run systemctl daemon-reload; fi
   run systemctl enable --quiet edgehar
+  # A file of this name that is no link is somebody else's.
+  if [ -L "$command" ] || [ ! -e "$command" ]; then run ln -sfn "$program/bin/edgehar" "$command"; fi
 }
 
 start() {
-  local check="$program/bin/edgehar config check --config $config"
+  local check="edgehar config check --config $config"
   if [ -n "$is_dry" ]; then
     say "+ $check"
     if systemd_runs; then run systemctl restart edgehar; fi
+    return
+  fi
+  if [ ! -e "$config" ]; then
+    say "" "Next: \`sudo edgehar init $config\` asks a few questions and writes the configuration; or copy" \
+      "  $example to that name and edit it. Then \`sudo systemctl restart edgehar\`."
     return
   fi
   if ! config_passes >/dev/null; then
@@ -270,7 +275,8 @@ uninstall_all() {
   if systemd_runs; then run systemctl disable --now --quiet edgehar 2>/dev/null || true; else
     run systemctl disable --quiet edgehar 2>/dev/null || true
   fi
-  run rm -rf "$unit" "$rules" "$program" "$program".* "$settings/edgehar.schema.json"
+  run rm -rf "$unit" "$rules" "$program" "$program".* "$settings/edgehar.schema.json" "$example"
+  if [ -L "$command" ]; then run rm "$command"; fi
   if systemd_runs; then run systemctl daemon-reload; fi
   if udev_runs; then run udevadm control --reload; fi
   if [ -n "$is_purge" ]; then

@@ -93,8 +93,12 @@ def test_what_the_guide_installs_is_here() -> None:
 
 
 def test_every_command_of_the_guide_is_one() -> None:
-    commands = re.findall(r"^ *(?:/opt/edgehar/bin/)edgehar ([a-z]+ [a-z]+)", GUIDE, re.MULTILINE)
-    assert {"config check", "config schema", "devices scan", "devices test", "devices assign"} == {*commands}
+    blocks = "\n".join(re.findall(r"^ *```\n(.*?)^ *```", GUIDE, re.MULTILINE | re.DOTALL))
+    command = r"^ *(?:\$ )?(?:sudo )?(?:/opt/edgehar/bin/)?edgehar ([a-z]+(?: [a-z]+)?)"
+    commands = re.findall(command, blocks, re.MULTILINE)
+    assert {"init", "status", "config check", "config schema", "devices scan", "devices assign"} <= {
+        *commands
+    }
     for verb in {*commands}:
         done = run(*PROGRAM, *verb.split(), "--help")
         assert done.returncode == 0, done.stderr

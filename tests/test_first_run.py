@@ -31,7 +31,7 @@ from edgehar.apps.first_run import (
     usb_ports,
     wearer_name,
 )
-from edgehar.cli import conversation
+from edgehar.config import credentials
 from edgehar.config.read import load
 from edgehar.config.schema import Config, Gateway, Mqtt, Serial, Tls, Wearer
 from edgehar.errors import ConfigError, EdgeharError, ModelError, OperatorError
@@ -179,10 +179,12 @@ def test_a_broker_that_wants_a_password_is_asked_with_one_that_stands_nowhere_bu
     assert (mqtt.username, mqtt.password_file) == ("pi", str(secret))
 
 
-def test_for_the_service_the_password_is_a_credential_and_by_hand_the_file_beside(
+def test_for_the_service_the_password_is_a_credential_and_by_hand_its_file_in_systemds_store(
     tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversation, "SERVICE_FOLDER", path.parent)
+    monkeypatch.setattr(credentials, "SERVICE_FOLDER", path.parent)
+    monkeypatch.setattr(credentials, "STORE", tmp_path / "store")
+    secret = tmp_path / "store" / "edgehar.mqtt-password"
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     with guarded(tmp_path) as broker:
         words = [
@@ -199,16 +201,19 @@ def test_for_the_service_the_password_is_a_credential_and_by_hand_the_file_besid
         done = CliRunner().invoke(cli.app, words, input="pi\nright\n")
         assert done.exit_code == 0, done.stderr
         assert "heard: event" in done.stdout
-        assert "LoadCredential in its unit" in done.stderr
+        assert f"the password to {secret}" in done.stderr
+        assert "next: sudo systemctl restart edgehar, then sudo edgehar status" in done.stderr
+        assert (secret.read_text(), secret.stat().st_mode & 0o777) == ("right\n", 0o600)
         mqtt = load(path).mqtt
         assert mqtt is not None
         assert mqtt.password_file == "mqtt-password"
         # What is there already is named in the same way.
         words += ["--yes", "--force", "--no-proof", "--username", "pi"]
-        code, _, err = run(*words, "--password-file", str(path.with_name("mqtt-password")))
-        assert code == 0, err
+        again = CliRunner().invoke(cli.app, [*words, "--password-file", str(secret)])
+        assert again.exit_code == 0, again.stderr
         assert load(path).mqtt == mqtt
-        code, out, _ = run("mqtt", "test", "--config", str(path), "--json")
+        tested = CliRunner().invoke(cli.app, ["mqtt", "test", "--config", str(path), "--json"])
+        code, out = tested.exit_code, tested.stdout
         assert (code, {row["result"] for row in json.loads(out)}) == (0, {"ok", "not configured"})
 
 

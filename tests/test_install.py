@@ -122,7 +122,8 @@ def test_a_dry_run_tells_every_step_and_changes_nothing(machine: Machine) -> Non
         "/usr/bin/python3 -m venv /opt/edgehar.1",
         "pip install --quiet --no-input --disable-pip-version-check --upgrade edgehar\n",
         "useradd --system",
-        "/srv/edgehar/deploy/edgehar.toml /etc/edgehar/edgehar.toml",
+        "/srv/edgehar/deploy/edgehar.toml /etc/edgehar/edgehar.example.toml",
+        "ln -sfn /opt/edgehar/bin/edgehar /usr/local/bin/edgehar",
         "/etc/systemd/system/edgehar.service",
         "/etc/udev/rules.d/60-edgehar.rules",
         "systemctl enable",
@@ -416,11 +417,17 @@ def test_without_systemd_running_it_is_enabled_and_in_the_place_of_an_environmen
     (by_hand / "hint").write_text("made by hand")
     code, out, errors = install(machine, wheels=wheels)
     assert code == 0, errors
-    assert "Next: edit /etc/edgehar/edgehar.toml" in out
-    assert "wearer `anna` needs sensors" in errors
+    assert "Next: `sudo edgehar init /etc/edgehar/edgehar.toml`" in out
+    assert not (machine.root / "etc/edgehar/edgehar.toml").exists()
+    assert machine.run("edgehar", "--version").returncode == 0
     assert (machine.root / "etc/systemd/system/multi-user.target.wants/edgehar.service").is_symlink()
     assert by_hand.readlink() == Path("/opt/edgehar.1")
     assert not (machine.root / "opt/edgehar.by-hand").exists()
+    example = machine.root / "etc/edgehar/edgehar.example.toml"
+    (machine.root / "etc/edgehar/edgehar.toml").write_text(example.read_text())
+    code, out, errors = install(machine, wheels=wheels)
+    assert "Next: edit /etc/edgehar/edgehar.toml" in out
+    assert "wearer `anna` needs sensors" in errors
     (machine.root / "etc/edgehar/edgehar.toml").write_text(CONFIG.format(port=1883))
     code, out, errors = install(machine, wheels=wheels)
     assert code == 0, errors

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from edgehar.config.first import First
     from edgehar.config.schema import Mqtt
 
-SERVICE_FOLDER = Path("/etc/edgehar")
-"""Where the service of deploy/ reads its configuration; the password is a systemd credential there."""
-
 SKIP, NONE = "skip", "none"
 """Answers: the broker is left untried; no sensor, or no more of them."""
 
@@ -64,6 +61,7 @@ class Conversation:
         `path` is that of the configuration to be.
         """
         from edgehar.apps.first_run import Placements, wearer_name
+        from edgehar.config import credentials
         from edgehar.config.first import PASSWORD_NAME, First
         from edgehar.config.schema import Gateway
 
@@ -74,9 +72,10 @@ class Conversation:
         question = "Is there a Home Assistant, to show the wearers as devices?"
         has_home_assistant = self._questions.confirm(question, given=given.home_assistant)
         broker, password, gateway = self._broker(gateway, has_home_assistant=has_home_assistant)
-        is_service = path.absolute().parent == SERVICE_FOLDER
-        if password or broker.password_file == str(path.absolute().with_name(PASSWORD_NAME)):
-            broker = replace(broker, password_file=PASSWORD_NAME if is_service else f"./{PASSWORD_NAME}")
+        secret = credentials.file_of(PASSWORD_NAME, path)
+        if password or broker.password_file == str(secret):
+            is_beside = secret.parent == path.absolute().parent
+            broker = replace(broker, password_file=f"./{PASSWORD_NAME}" if is_beside else PASSWORD_NAME)
         wearer = ask("Pseudonym of who wears the sensors", wearer_name, "wearer", given.wearer)
         first = First(
             gateway=gateway,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgehar.cli import completion, conversation
+from edgehar.cli import completion
 from edgehar.cli.conversation import Conversation, Given
 from edgehar.cli.devices import AdapterOption
 from edgehar.cli.questions import Questions, say
@@ -118,11 +118,12 @@ def init(
 
 def _write(path: Path, first: "First", password: str | None) -> dict[str, Any]:
     """Write the files and return what there is now."""
-    from edgehar.config.first import write_first
+    from edgehar.config.credentials import file_of
+    from edgehar.config.first import PASSWORD_NAME, write_first
     from edgehar.daemon.run import check
 
     kept = write_first(path, first, password, check=check)
-    say(f"wrote {path}{', and the password beside it' if password else ''}")
+    say(f"wrote {path}{f', and the password to {file_of(PASSWORD_NAME, path)}' if password else ''}")
     for aside in kept:
         say(f"what was there is kept as {aside}")
     return {"config": str(path), "kept": list(map(str, kept)), "proof": None}
@@ -154,11 +155,11 @@ def _print(report: Mapping[str, Any], first: "First", *, as_json: bool) -> None:
 
 def _next_steps(config: str, first: "First") -> Iterator[str]:
     """Yield what to do now."""
+    from edgehar.config.credentials import SERVICE_FOLDER
+
     if not first.sensors:
         yield f"a sensor later: edgehar devices assign ADDRESS --wearer {first.wearer} --placement WHERE --config {config}"
-    if Path(config).absolute().parent != conversation.SERVICE_FOLDER:
+    if Path(config).absolute().parent == SERVICE_FOLDER:
+        yield f"next: sudo systemctl restart edgehar, then sudo edgehar status {config}"
+    else:
         yield f"next: edgehar run --config {config}"
-        return
-    if first.mqtt.password_file:
-        yield "the service gets the password once LoadCredential in its unit has no # before it: deploy/README.md, step 4"
-    yield "next: systemctl restart edgehar, then edgehar status"

@@ -11,6 +11,12 @@ from edgehar.config.schema import Config, Metrics, Mqtt
 from edgehar.errors import ConfigError, about
 from edgehar.validation import shown
 
+SERVICE_FOLDER = Path("/etc/edgehar")
+"""Where the service of deploy/ reads its configuration."""
+
+STORE = Path("/etc/credstore")
+"""Where systemd looks for its credentials (systemd.exec(5), LoadCredential=); only root reads there."""
+
 
 def credential_of(name: str | None) -> str | None:
     """Return the name of the systemd credential that a key such as `password_file` names; None: it names a file or nothing."""
@@ -22,16 +28,22 @@ def withheld_credential(name: str | None) -> str | None:
     return None if os.environ.get("CREDENTIALS_DIRECTORY") else credential_of(name)
 
 
+def file_of(credential: str, config: Path) -> Path:
+    """Return the file that holds a credential: of the service in systemd's store, of another configuration beside it."""
+    folder = config.absolute().parent
+    return STORE / f"edgehar.{credential}" if folder == SERVICE_FOLDER else folder / credential
+
+
 def by_hand(config: Config, path: Path) -> Config:
     """Return a configuration, read from `path`, for a process to which systemd hands no credential.
 
-    In the place of the broker's credential it names the file of that name beside `path`, if there is one.
+    In the place of the broker's credential it names the file that holds it, if there is one.
     """
     mqtt = config.mqtt
     if mqtt is None or (credential := withheld_credential(mqtt.password_file)) is None:
         return config
-    beside = path.absolute().parent / credential
-    return replace(config, mqtt=replace(mqtt, password_file=str(beside))) if beside.exists() else config
+    file = file_of(credential, path)
+    return replace(config, mqtt=replace(mqtt, password_file=str(file))) if file.exists() else config
 
 
 def broker_password(mqtt: Mqtt) -> str | None:

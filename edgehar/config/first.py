@@ -12,12 +12,13 @@ import tomlkit
 from msgspec import Struct
 from msgspec.structs import replace
 
+from edgehar.config.credentials import file_of
 from edgehar.config.read import parse
 from edgehar.config.schema import Config, Mqtt
 from edgehar.errors import ConfigError
 
 PASSWORD_NAME = "mqtt-password"  # noqa: S105 - the file's name, and the credential's in deploy/edgehar.service
-"""Name of the password's file beside the configuration."""
+"""Name of the password's file beside the configuration, and of the service's credential."""
 
 
 class First(Struct, frozen=True):
@@ -95,17 +96,19 @@ def write_first(
     Args:
         path: The configuration's; a link stays one.
         first: What it says.
-        password: Into PASSWORD_NAME beside it, for its owner alone; None: there is none to write.
+        password: Into a file of its own (`credentials.file_of`), for its owner alone; None: there is none to write.
         check: Refuses a configuration that cannot be run.
     """
+    secret_path = file_of(PASSWORD_NAME, path)
     path, tested = path.resolve(), first
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
             new = list[tuple[Path, Path]]()
             if password is not None:
-                secret = stack.enter_context(_beside(path.with_name(PASSWORD_NAME), password + "\n", 0o600))
-                new.append((secret, path.with_name(PASSWORD_NAME)))
+                secret_path.parent.mkdir(mode=0o700, exist_ok=True)
+                secret = stack.enter_context(_beside(secret_path, password + "\n", 0o600))
+                new.append((secret, secret_path))
                 tested = replace(first, mqtt=replace(first.mqtt, password_file=str(secret)))
             new.append((stack.enter_context(_beside(path, text_of(first), 0o644)), path))
             check(parse(text_of(tested), str(path)))
