@@ -83,6 +83,11 @@ class Mosquitto:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
+    def thaw(self) -> None:
+        """Let it go on where it was frozen."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def kill9(self) -> None:
         """End it as a power cut would."""
         assert self._process is not None
@@ -98,12 +103,20 @@ class Mosquitto:
                 self._process.wait(1.0)
 
 
+def guarded(folder: Path, *, listener: str = "") -> Mosquitto:
+    """Make a broker that lets in only `pi` with the password `right`."""
+    passwords = folder / "passwords"
+    subprocess.run([program("mosquitto_passwd"), "-b", "-c", str(passwords), "pi", "right"], check=True)
+    access = f"allow_anonymous false\npassword_file {passwords}"
+    return Mosquitto(free_port(), folder, access=access, listener=listener)
+
+
 class Cable:
     """TCP port of loopback that leads to another one, as long as it is plugged in."""
 
     def __init__(self, port: int) -> None:
         self.port = free_port()
-        self.carried = b""
+        self.carried = bytearray()
         """Bytes that went towards the other port."""
         self._leads_to = port
         self._server: asyncio.Server | None = None
@@ -157,7 +170,8 @@ class Listener:
 
     topics: tuple[str, ...] = ("edgehar/#", "homeassistant/#")
 
-    def __init__(self, port: int, **credentials: str) -> None:
+    def __init__(self, port: int, *, ca: Path | None = None, **credentials: str) -> None:
+        """`ca` is whom to trust about the broker of an encrypted port; `credentials` are paho's."""
         self.heard: list[tuple[str, str, bool]] = []
         self.raw: list[tuple[str, bytes]] = []
         """Topics and payloads as they came."""
@@ -166,6 +180,8 @@ class Listener:
         self._client = Client(CallbackAPIVersion.VERSION2)
         if credentials:
             self._client.username_pw_set(**credentials)
+        if ca:
+            self._client.tls_set(str(ca))
         self._client.on_message = self._hear
         subscribed = threading.Event()
         self._client.on_subscribe = lambda *_: subscribed.set()

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mosquitto import Listener, Mosquitto, free_port
+from certificates import listener_of, make_certificates
+from mosquitto import Listener, Mosquitto, free_port, guarded
 from mqtt_peer import Connect, Peer
 from msgspec.structs import replace
-from test_mqtt import certificates, guarded
 
 from edgehar.apps import broker as apps_broker
 from edgehar.apps.broker import BrokerTest
@@ -139,12 +139,9 @@ async def test_an_access_list_without_home_assistants_topics(
 
 
 async def test_encryption_says_whose_fault_it_is(tmp_path: Path) -> None:
-    certificates(tmp_path)
-    files = (
-        f"cafile {tmp_path}/authority.crt\ncertfile {tmp_path}/broker.crt\nkeyfile {tmp_path}/broker.key\n"
-    )
+    make_certificates(tmp_path)
     trusted = Tls(ca_file=str(tmp_path / "authority.crt"))
-    with Mosquitto(free_port(), tmp_path, listener=files) as broker:
+    with Mosquitto(free_port(), tmp_path, listener=listener_of(tmp_path)) as broker:
         passed, _ = await results(config(broker.port, host="localhost", tls=trusted))
         assert passed["encryption"] == passed["echo"] == "ok"
         _, last = await results(config(broker.port, host="localhost", tls=Tls()))

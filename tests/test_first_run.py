@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from bluez import Bluetoothd
-from mosquitto import PATIENCE_S, Listener, Mosquitto, free_port
+from certificates import make_certificates
+from mosquitto import PATIENCE_S, Listener, Mosquitto, free_port, guarded
 from peripherals import sensor
 from serial.tools.list_ports_common import ListPortInfo
 from shell import edgehar
 from terminals import Terminal
-from test_mqtt import certificates, guarded
 from typer.testing import CliRunner
 
 from edgehar import cli
@@ -352,7 +352,7 @@ def test_a_broker_that_wants_a_password_can_have_it_from_a_file(tmp_path: Path, 
 
 
 def test_a_link_that_is_encrypted_is_tried_and_written_so(tmp_path: Path, path: Path) -> None:
-    certificates(tmp_path)
+    make_certificates(tmp_path)
     listener = "\n".join(
         f"{key} {tmp_path}/{name}"
         for key, name in {

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import shutil
 import socket
 import ssl
 import subprocess
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import lacking
+from broker_guide import logged
+from certificates import listener_of, make_certificates, trusting
 from mosquitto import PATIENCE_S, Cable, Listener, Mosquitto, free_port, program
 from mqtt_peer import DISCONNECT, Peer, Published, packet, puback
 from msgspec.structs import replace
@@ -21,7 +21,7 @@ from test_payloads import activity, started, to_unix
 
 from edgehar.backoff import Delays
 from edgehar.brokers.embedded import EmbeddedBroker
-from edgehar.brokers.mqtt import Tls
+from edgehar.brokers.mqtt_tls import Tls
 from edgehar.errors import ConfigError
 from edgehar.publishers.mqtt import Mqtt
 from edgehar.publishers.outbox import TRIES, Bounds
@@ -63,8 +63,8 @@ async def running(mqtt: Mqtt) -> AsyncIterator[Mqtt]:
 
 
 @contextlib.contextmanager
-def listening(port: int, **credentials: str) -> Iterator[Listener]:
-    listener = Listener(port, **credentials)
+def listening(port: int, *, ca: Path | None = None, **credentials: str) -> Iterator[Listener]:
+    listener = Listener(port, ca=ca, **credentials)
     try:
         yield listener
     finally:
@@ -294,30 +294,6 @@ async def test_a_failure_warns_once_until_the_broker_is_back(
     assert caplog.messages[0] == f"MQTT broker 127.0.0.1:{port}: Connection refused; trying again"
 
 
-def guarded(folder: Path) -> Mosquitto:
-    """Make a broker that lets in only `pi` with the password `right`."""
-    passwords = folder / "passwords"
-    subprocess.run([program("mosquitto_passwd"), "-b", "-c", str(passwords), "pi", "right"], check=True)
-    return Mosquitto(free_port(), folder, access=f"allow_anonymous false\npassword_file {passwords}")
-
-
-@pytest.mark.parametrize("version", [5, 4])
-async def test_a_wrong_password_is_named_once_and_tried_on(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, version: int
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    with guarded(tmp_path) as broker:
-        wrong = publisher(broker.port, username="pi", password="wrong", version=version, delays=NO_PAUSE)
-        async with running(wrong):
-            await eventually(lambda: len(levels(caplog)) >= 3)
-        right = publisher(broker.port, username="pi", password="right", version=version)
-        async with running(right) as mqtt:
-            await eventually(lambda: mqtt.connected)
-    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert len(warnings) == 1
-    assert "refuses: Not authorized, check user name and password" in warnings[0].message
-
-
 async def test_a_topic_that_the_broker_forbids_is_named_once_and_given_up(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -332,6 +308,7 @@ async def test_a_topic_that_the_broker_forbids_is_named_once_and_given_up(
     assert [r.message for r in caplog.records if "refuses" in r.message] == [
         f"MQTT broker 127.0.0.1:{broker.port} refuses {EVENT}: Not authorized"
     ]
+    assert logged(caplog, "its access list forbids a topic")
 
 
 def ending(message: Published) -> bytes | None:
@@ -388,6 +365,7 @@ async def test_a_message_that_the_broker_cannot_stand_is_given_up_and_holds_noth
     (line,) = [text for text in caplog.messages if "refuses" in text]
     topic = EVENT if is_event else victim
     assert line.endswith(f"refuses {topic}: it ended {TRIES} connections over this message")
+    assert logged(caplog, "it ends connections over a message")
     assert not any("client id" in text for text in caplog.messages), "another gateway is not the cause"
 
 
@@ -467,8 +445,8 @@ async def test_a_queue_that_fills_because_the_broker_is_slow_says_so(
         for number in range(50):
             mqtt.push(started(number))
     assert (
-        f"MQTT broker 127.0.0.1:{peer.port} takes too little and the queue is full: the oldest events are dropped"
-        in caplog.messages
+        f"MQTT broker 127.0.0.1:{peer.port} takes too little and the queue is full: the oldest events are dropped; "
+        "`queue`, `queue_mb` and `queue_days` of [mqtt] bound it" in caplog.messages
     )
 
 
@@ -498,46 +476,11 @@ async def test_a_broker_that_is_silent_to_mqtt_5_gets_3_1_1(caplog: pytest.LogCa
     assert caplog.messages == [f"MQTT broker 127.0.0.1:{port} connected, MQTT 3.1.1"]
 
 
-def certificates(folder: Path) -> None:
-    """Make an authority, and certificates of localhost and of a gateway that it signed."""
-    openssl = shutil.which("openssl") or lacking("openssl")
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-
-    def make(name: str, *options: str) -> None:
-        command = [
-            openssl,
-            "req",
-            "-x509",
-            *key,
-            "-subj",
-            f"/CN={name}",
-            "-keyout",
-            f"{name}.key",
-            "-out",
-            f"{name}.crt",
-        ]
-        subprocess.run([*command, *options], cwd=folder, check=True, capture_output=True)
-
-    make("authority")
-    for name in ("broker", "gateway"):
-        signed = [
-            "-CA",
-            "authority.crt",
-            "-CAkey",
-            "authority.key",
-            "-addext",
-            "basicConstraints=critical,CA:false",
-        ]
-        make(name, *signed, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
-
-
 async def test_over_tls_with_a_certificate_of_the_gateway(tmp_path: Path) -> None:
-    certificates(tmp_path)
-    listener = (
-        f"cafile {tmp_path}/authority.crt\ncertfile {tmp_path}/broker.crt\nkeyfile {tmp_path}/broker.key\n"
-    )
-    tls = Tls(ca=tmp_path / "authority.crt", cert=tmp_path / "gateway.crt", key=tmp_path / "gateway.key")
-    with Mosquitto(free_port(), tmp_path, listener=f"{listener}require_certificate true") as broker:
+    make_certificates(tmp_path)
+    listener = f"{listener_of(tmp_path)}require_certificate true"
+    tls = replace(trusting(tmp_path), cert=tmp_path / "gateway.crt", key=tmp_path / "gateway.key")
+    with Mosquitto(free_port(), tmp_path, listener=listener) as broker:
         async with running(publisher(broker.port, tls=tls)) as mqtt:
             for number in range(500):
                 mqtt.push(started(number))
@@ -547,7 +490,7 @@ async def test_over_tls_with_a_certificate_of_the_gateway(tmp_path: Path) -> Non
 async def test_packets_that_came_in_one_tls_record_are_all_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    certificates(tmp_path)
+    make_certificates(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tmp_path / "broker.crt", tmp_path / "broker.key")
 
@@ -559,7 +502,7 @@ async def test_packets_that_came_in_one_tls_record_are_all_read(
 
     async with await asyncio.start_server(welcome, "127.0.0.1", 0, ssl=context) as server:
         port = server.sockets[0].getsockname()[1]
-        async with running(publisher(port, tls=Tls(ca=tmp_path / "authority.crt"), stop_s=0.0)):
+        async with running(publisher(port, tls=trusting(tmp_path), stop_s=0.0)):
             await eventually(lambda: "the broker said: Server shutting down" in caplog.text)
 
 

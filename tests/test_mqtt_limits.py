@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from broker_guide import logged
 from hypothesis import given, strategies as st
 from mosquitto import PATIENCE_S, Mosquitto, free_port
 from mqtt_peer import Connect, Peer, packet
@@ -33,6 +34,7 @@ async def test_a_broker_without_retained_messages_gets_states_as_they_come(
         await listener.until(lambda: listener.on(STATUS) == ["online", "offline"])
     assert (listener.on(STATE), ids(listener)) == (["walking"], [1])
     assert lines(caplog) == ["keeps no retained messages, so who subscribes later waits for the next state"]
+    assert logged(caplog, "it keeps no retained messages")
 
 
 async def test_a_broker_with_qos_0_alone_gets_all_with_it(
@@ -51,6 +53,7 @@ async def test_a_broker_with_qos_0_alone_gets_all_with_it(
     assert lines(caplog) == [
         "takes QoS 0 alone, so an event that is on its way when the connection breaks is lost"
     ]
+    assert logged(caplog, "it has QoS 0 alone")
 
 
 async def test_what_is_larger_than_the_brokers_packets_is_left_out_counted_and_named_once(
@@ -73,6 +76,7 @@ async def test_what_is_larger_than_the_brokers_packets_is_left_out_counted_and_n
     assert lines(caplog)[:2] == [
         f"refuses {topic}: it takes packets of at most 400 bytes" for topic in ("edgehar/pi/info", EVENT)
     ]
+    assert logged(caplog, "a message is larger than its packets may be")
 
 
 async def test_no_more_is_on_its_way_than_the_broker_takes_at_once() -> None:

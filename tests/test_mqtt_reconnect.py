@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from pathlib import Path
 
 import pytest
-from mosquitto import PATIENCE_S, Mosquitto, free_port
 from mqtt_peer import DISCONNECT, Peer, Published, packet
 from test_mqtt import STATUS, eventually, publisher, running
 
@@ -18,31 +16,6 @@ CLASH = (
     "another client uses the client id edgehar-pi too: "
     "give each gateway a name of its own, `id` of [gateway] in edgehar.toml"
 )
-
-
-@pytest.mark.parametrize("version", [5, 4])
-async def test_two_gateways_with_one_name_are_told_so_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, version: int
-) -> None:
-    caplog.set_level(logging.DEBUG, "edgehar")
-
-    def losses() -> int:
-        return sum("; trying again" in text for text in caplog.messages)
-
-    with Mosquitto(free_port(), tmp_path) as broker:
-        async with (
-            running(publisher(broker.port, version=version, delays=QUICK)),
-            running(publisher(broker.port, version=version, delays=QUICK)),
-        ):
-            async with asyncio.timeout(PATIENCE_S):
-                # Between two looks paho's threads have the interpreter: one that only looks leaves them little of it.
-                while losses() < 40:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-    warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    assert sum(CLASH in text for text in warnings) == 2  # one of each
-    assert len(warnings) <= 4  # and the first loss of each
-    infos = [record for record in caplog.records if record.levelno == logging.INFO]
-    assert len(infos) <= 12
 
 
 async def test_who_was_taken_over_waits_long_before_it_takes_over_again(

@@ -264,7 +264,7 @@ def guarded(tmp_path: Path) -> Iterator[Mosquitto]:
 
 
 async def test_a_wrong_password_is_told_as_such(guarded: Mosquitto) -> None:
-    with pytest.raises(SourceLostError, match="check user name and password"):
+    with pytest.raises(SourceLostError, match="check `username` and `password_file`"):
         await mqtt(guarded.port, username="pi", password="wrong").run(Listener().deliver)
 
 

@@ -12,10 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
-from mosquitto import Listener, Mosquitto, free_port
+from mosquitto import Listener, Mosquitto, free_port, guarded
 from shell import edgehar
 from test_daemon import finished, start
-from test_mqtt import guarded
 
 from edgehar.apps import retained, status as apps_status, systemd_unit
 from edgehar.apps.retained import LARGEST_PACKET, Listener as Client, UnreachableError
@@ -171,7 +170,7 @@ async def test_a_broker_that_wants_another_password_says_so(tmp_path: Path) -> N
     with guarded(tmp_path) as broker:
         refused = config(broker.port, username="pi", password_file=str(tmp_path / "password"))
         [wrong] = (await status(refused))["wrong"]
-        assert "the broker refuses: Not authorized, check user name and password" in wrong
+        assert "the broker refuses: Not authorized: check `username` and `password_file` of [mqtt]" in wrong
         (tmp_path / "password").write_text("right")
         report = await status(refused)
     assert report["broker"]["answers"]

@@ -15,10 +15,17 @@ from typing import Any
 
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edgehar.apps.broker_fixes import MAY_NOT_READ, NO_BROKER, SEE_ITS_LOG, certificate_fix
 from edgehar.brokers.mqtt import WRONG_PASSWORD, Connection, Received
 from edgehar.brokers.mqtt_client import VERSION_NAMES, Version, new_client
-from edgehar.brokers.mqtt_errors import RefusedError, VersionError
+from edgehar.brokers.mqtt_errors import (
+    MAY_NOT_READ,
+    NO_TLS,
+    SEE_ITS_LOG,
+    WRONG_PORT,
+    RefusedError,
+    VersionError,
+    certificate_remedy,
+)
 from edgehar.config.credentials import broker_password
 from edgehar.config.schema import Config, Mqtt
 from edgehar.daemon.wiring import make_tls
@@ -137,13 +144,12 @@ class BrokerTest:
             self._socket = await asyncio.to_thread(tls.wrap_socket, self._socket, server_hostname=host)
         except ssl.SSLCertVerificationError as error:
             raise StageError(
-                f"the broker's certificate: {error.verify_message}", certificate_fix(error)
+                f"the broker's certificate: {error.verify_message}", certificate_remedy(error)
             ) from error
         except OSError as error:
             raise StageError(
                 f"no encryption: {link_failure(error)}",
-                "check that this port speaks TLS (8883 usually does, 1883 does not), and whether the broker wants "
-                "a certificate of ours: cert_file and key_file of [mqtt.tls]",
+                NO_TLS,
             ) from error
         version = self._socket.version() if isinstance(self._socket, ssl.SSLSocket) else None
         return f"{version}, certificate for {host} is good"
@@ -154,7 +160,7 @@ class BrokerTest:
         try:
             self._sender = await self._connected_in_its_version()
         except VersionError as error:
-            raise StageError("what listens there does not answer as a broker does", NO_BROKER) from error
+            raise StageError("what listens there does not answer as a broker does", WRONG_PORT) from error
         except RefusedError as error:
             self.wants_account = error.reason in WRONG_PASSWORD
             raise StageError(

@@ -11,7 +11,6 @@ import contextlib
 import ssl
 import threading
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -24,7 +23,6 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edgehar.brokers.mqtt_client import ANSWER_S, BoundedClient
 from edgehar.brokers.mqtt_errors import OversizeError, RefusedError, TakenOverError, VersionError
 from edgehar.brokers.mqtt_limits import Limits
-from edgehar.errors import ConfigError
 
 KEEPALIVE_S = 20
 """A broker publishes the last will after 1.5 times this silence; a silent broker is given up after twice."""
@@ -37,31 +35,6 @@ _ANSWER_PROPERTIES = 16
 
 WRONG_PASSWORD = ("Bad user name or password", "Not authorized")
 """Refusals of a wrong password; mosquitto says the second."""
-
-
-class Tls(Struct, frozen=True):
-    """Files of an encrypted connection, PEM."""
-
-    ca: Path | None = None
-    """Whom to trust; None: whom the system trusts."""
-    cert: Path | None = None
-    """Certificate of this gateway, if the broker asks for one."""
-    key: Path | None = None
-    """Its private key, not encrypted; None if it stands in `cert`."""
-
-    def load(self) -> ssl.SSLContext:
-        """Load the files; ConfigError if they cannot be used."""
-        try:
-            context = ssl.create_default_context(cafile=self.ca)
-            # From Python 3.13 on the default refuses what `openssl req -x509` makes, as on most private brokers.
-            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-            if self.cert:
-                # Given a password, even an empty one, OpenSSL does not ask for one on the terminal.
-                context.load_cert_chain(self.cert, self.key, password="")
-        except OSError as error:
-            files = ", ".join(str(path) for path in (self.ca, self.cert, self.key) if path)
-            raise ConfigError(f"TLS: {files} cannot be used: {error}") from error
-        return context
 
 
 class Received(Struct, frozen=True):
@@ -132,7 +105,7 @@ class Connection:
                 f"no answer that can be understood ({reason or 'silence or a closed connection'})"
             )
         if reason.is_failure:
-            hint = ", check user name and password" if reason in WRONG_PASSWORD else ""
+            hint = ": check `username` and `password_file` of [mqtt]" if reason in WRONG_PASSWORD else ""
             raise RefusedError(f"the broker refuses: {reason}{hint}", str(reason))
 
     def _open_socket(self, host: str, port: int, socket_opened: "asyncio.Future[None]") -> None:

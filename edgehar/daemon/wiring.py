@@ -15,7 +15,7 @@ from edgehar.sources.addresses import listening_address
 from edgehar.types import Stream
 
 if TYPE_CHECKING:
-    from edgehar.brokers.mqtt import Tls
+    from edgehar.brokers.mqtt_tls import Tls
     from edgehar.sources.bluetooth.radio import Radio
     from edgehar.sources.phone.http import PushServer
 
@@ -164,7 +164,7 @@ def make_tls(broker: Mqtt) -> "Tls | None":
     """Make what encrypts the link to the broker, if it is to be."""
     if broker.tls is None:
         return None
-    from edgehar.brokers.mqtt import Tls
+    from edgehar.brokers.mqtt_tls import Tls
 
     ca, cert, key = (
         None if name is None else Path(name)

@@ -21,8 +21,9 @@ from typing import Any
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edgehar.backoff import Delays
-from edgehar.brokers.mqtt import Connection, Received, Tls
+from edgehar.brokers.mqtt import Connection, Received
 from edgehar.brokers.mqtt_client import ANSWER_S, Version
+from edgehar.brokers.mqtt_tls import Tls
 from edgehar.publishers import payloads
 from edgehar.publishers.kept_events import KeptEvents
 from edgehar.publishers.mqtt_reconnect import WILL_DELAY_S, Broker
@@ -147,7 +148,7 @@ class Mqtt:
                     state = "takes too little" if self.connected else "is away"
                     self._warn_of_drops(
                         "queue",
-                        "%s %s and the queue is full: the oldest events are dropped",
+                        "%s %s and the queue is full: the oldest events are dropped; `queue`, `queue_mb` and `queue_days` of [mqtt] bound it",
                         self._broker,
                         state,
                     )

@@ -20,7 +20,14 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edgehar.backoff import Delays
 from edgehar.brokers.mqtt import Connection, Received
 from edgehar.brokers.mqtt_client import ANSWER_S, VERSION_NAMES, Version, new_client
-from edgehar.brokers.mqtt_errors import RefusedError, TakenOverError, VersionError
+from edgehar.brokers.mqtt_errors import (
+    NO_TLS,
+    WRONG_PORT,
+    RefusedError,
+    TakenOverError,
+    VersionError,
+    certificate_remedy,
+)
 from edgehar.errors import link_failure
 from edgehar.publishers.payloads import Message
 from edgehar.warn_once import WarnOnce
@@ -82,10 +89,9 @@ class _Outage:
             self._short_lives += 1
             self._idle_losses += is_idle
         self.failures += 1
-        is_taken_over = isinstance(error, TakenOverError)
-        cause = f"{error}, {self._broker.id_clash}" if is_taken_over else link_failure(error)
+        cause = self._broker.cause_of(error)
         self._warn((connected_at is None, type(error)), "%s: %s; trying again", self._broker, cause)
-        if self._idle_losses >= SHORT_LIVES and not is_taken_over:
+        if self._idle_losses >= SHORT_LIVES and not isinstance(error, TakenOverError):
             self._warn(
                 "clash",
                 "%s: the connection is lost again and again soon after it is made; perhaps %s",
@@ -127,6 +133,18 @@ class Broker(Struct, frozen=True, kw_only=True):
             f"another client uses the client id {self.client_id} too: "
             "give each gateway a name of its own, `id` of [gateway] in edgehar.toml"
         )
+
+    def cause_of(self, error: Exception) -> str:
+        """Return why a connection failed or was lost, in words, and what the operator can do about it, if anything."""
+        if isinstance(error, TakenOverError):
+            return f"{error}, {self.id_clash}"
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"the broker's certificate: {error.verify_message}: {certificate_remedy(error)}"
+        if isinstance(error, VersionError):
+            return f"{error}: {WRONG_PORT}"
+        if self.tls and isinstance(error, ConnectionResetError | ssl.SSLError):
+            return f"{link_failure(error)}: {NO_TLS}"
+        return link_failure(error)
 
     async def keep_connected(
         self,

@@ -15,10 +15,11 @@ from functools import partial
 
 import msgspec
 
-from edgehar.brokers.mqtt import Connection, Received, Tls
+from edgehar.brokers.mqtt import Connection, Received
 from edgehar.brokers.mqtt_client import VERSION_NAMES, Version, new_client
 from edgehar.brokers.mqtt_errors import OversizeError, VersionError
 from edgehar.brokers.mqtt_text import LONGEST_TEXT, check_topic
+from edgehar.brokers.mqtt_tls import Tls
 from edgehar.devices.sensor_logger_json import LARGEST, read_push
 from edgehar.errors import FrameError, SourceLostError
 from edgehar.sources import Deliver, LinkState
