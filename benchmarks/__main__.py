@@ -4,19 +4,19 @@ Times are medians of rounds in one process, so that their ratio holds on a noisy
 """
 
 import json
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from benchmarks import mqtt
+from benchmarks.broker import PORT, mosquitto
 from edgehar.evaluation.plan import decision_of
 from edgehar.pipeline.intake import Intake
 from edgehar.pipeline.loop import Pipeline
@@ -33,7 +33,6 @@ MODEL = "imu_tcn"
 PLACEMENT = "trouser_pocket"
 SCRIPT = [("walking", 60.0), ("sitting", 60.0), ("running", 60.0), ("standing", 60.0)]
 ROUNDS = 9
-PORT = 18839
 
 
 def median_us(work: Callable[[], int]) -> float:
@@ -125,22 +124,6 @@ def stages_of_one_run(recognizer: Recognizer, items: list[Item]) -> tuple[dict[s
     return spent, windows
 
 
-@contextmanager
-def mosquitto(folder: Path) -> Iterator[None]:
-    """Run a real broker on loopback."""
-    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-    if program is None:
-        sys.exit("the memory figures need mosquitto: apt install mosquitto")
-    config = folder / "mosquitto.conf"
-    config.write_text(f"user root\nlistener {PORT} 127.0.0.1\nallow_anonymous true\n")
-    process = subprocess.Popen([program, "-c", config], stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def watch(command: list[str], seconds: float) -> tuple[float, float]:
     """Return seconds from start to the first answer of a window's content, and peak resident MB, of a command."""
     began = time.monotonic()
@@ -185,3 +168,4 @@ def daemon_costs() -> None:
 pipeline_costs()
 stage_costs()
 daemon_costs()
+mqtt.broker_costs()
