@@ -36,7 +36,7 @@ def free_port() -> int:
 
 
 class Mosquitto:
-    """Broker on loopback that keeps nothing: killed, it has forgotten everything."""
+    """Broker on loopback that keeps nothing: killed, it has forgotten everything but what it was told to `save`."""
 
     def __init__(
         self,
@@ -46,13 +46,17 @@ class Mosquitto:
         access: str = "allow_anonymous true",
         listener: str = "",
         queued: int = 0,
+        is_persistent: bool = False,
     ) -> None:
         """`queued` messages are kept for a session whose client is away; with 0 all wait for one that is slow."""
         self.port = port
         self._config = folder / f"mosquitto-{port}.conf"
+        self._database = folder / f"mosquitto-{port}.db"
         # Started as root it would become a user who may not read the test's folder.
         self._config.write_text(
-            f"user root\npersistence false\nmax_queued_messages {queued}\nlistener {port} 127.0.0.1\n{listener}\n{access}\n"
+            f"user root\npersistence {str(is_persistent).lower()}\nautosave_interval 0\n"
+            f"persistence_location {folder}/\npersistence_file {self._database.name}\n"
+            f"max_queued_messages {queued}\nlistener {port} 127.0.0.1\n{listener}\n{access}\n"
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -82,6 +86,13 @@ class Mosquitto:
         """Let it take bytes, and do nothing with them any more."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+
+    def save(self) -> None:
+        """Have it write down the sessions and what it retains, if it is persistent; return when that is done."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
+        while not self._database.exists():
+            assert self._process.poll() is None
 
     def thaw(self) -> None:
         """Let it go on where it was frozen."""
@@ -118,6 +129,8 @@ class Cable:
         self.port = free_port()
         self.carried = bytearray()
         """Bytes that went towards the other port."""
+        self.connections = 0
+        """How many were made."""
         self._leads_to = port
         self._server: asyncio.Server | None = None
         self._writers: list[asyncio.StreamWriter] = []
@@ -149,6 +162,7 @@ class Cable:
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._leads_to)
+        self.connections += 1
         self._writers += (writer, far_writer)
         self._carrying += (
             asyncio.create_task(self._copy(reader, far_writer, is_towards=True)),
