@@ -21,6 +21,7 @@ import pytest
 import serial as pyserial
 from hypothesis import HealthCheck, given, settings, strategies as st
 from listening import Listener, running, until
+from retained import retained_bytes
 from serial.rfc2217 import PortManager
 
 from edgehar.backoff import Delays
@@ -102,6 +103,26 @@ async def test_a_damaged_frame_is_counted_and_the_rest_comes(plug: Plug) -> None
         await listener.until(2)
     assert listener.bodies == [BODIES[0], BODIES[2]]
     assert source.link.damaged == 1
+
+
+@pytest.mark.parametrize(
+    "chunk", [bytes(range(256)) * 16, b"\xff" * 4096, bytes(4096)], ids=["anything", "no end", "ends alone"]
+)
+async def test_a_flood_of_garbage_is_not_kept_and_a_packet_behind_it_comes(plug: Plug, chunk: bytes) -> None:
+    source, listener = Serial(str(plug.link)), Listener()
+
+    def flood() -> None:
+        for _ in range(1000):
+            assert plug.send(chunk) == len(chunk)
+        plug.send(b"\0" + STREAM)
+
+    async with running(source, listener.deliver):
+        await opened(plug.link)
+        with retained_bytes() as retained:
+            await asyncio.to_thread(flood)
+            await listener.until(len(BODIES))
+            assert retained() < 1_000_000  # of 4 MB that came
+    assert listener.bodies == BODIES
 
 
 async def test_unplugging_loses_the_source(plug: Plug) -> None:

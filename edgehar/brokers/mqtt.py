@@ -8,6 +8,7 @@ the loop takes the socket over; no callback is set until then, so none can run t
 
 import asyncio
 import contextlib
+import logging
 import ssl
 import threading
 from collections.abc import Callable, Coroutine
@@ -23,6 +24,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edgehar.brokers.mqtt_client import ANSWER_S, BoundedClient
 from edgehar.brokers.mqtt_errors import OversizeError, RefusedError, TakenOverError, VersionError
 from edgehar.brokers.mqtt_limits import Limits
+
+_LOGGER = logging.getLogger(__name__)
 
 KEEPALIVE_S = 20
 """A broker publishes the last will after 1.5 times this silence; a silent broker is given up after twice."""
@@ -86,6 +89,7 @@ class Connection:
         self.unacknowledged = 0
         """Messages that were published and that the broker has not acknowledged."""
         self._acknowledged_at = 0.0
+        self._is_held_back = False
 
     async def connect(self, host: str, port: int) -> None:
         """Connect, and wait until the broker welcomes us.
@@ -162,12 +166,35 @@ class Connection:
 
     def _stop_writing(self, _client: Client, _user: Any, sock: Any) -> None:
         self._loop.remove_writer(sock)
+        if self._is_held_back:
+            self._is_held_back = False
+            self._loop.add_reader(sock, self._read)
+            # What TLS holds decrypted does not make the socket readable once more.
+            self._loop.call_soon(self._read)
 
     def _read(self) -> None:
-        self._client.loop_read()
-        # What TLS holds decrypted does not make the socket readable once more.
-        while isinstance(sock := self._client.socket(), ssl.SSLSocket) and sock.pending():
-            self._client.loop_read()
+        client = self._client
+        if client.want_write():
+            client.loop_write()
+        if client.want_write() and (sock := client.socket()):
+            # Who sends and takes nothing is not read: else the answers would wait in memory, more and more.
+            self._is_held_back = True
+            self._loop.remove_reader(sock)
+            return
+        try:
+            client.loop_read()
+            # What TLS holds decrypted does not make the socket readable once more.
+            while isinstance(sock := client.socket(), ssl.SSLSocket) and sock.pending():
+                client.loop_read()
+        except Exception as error:  # noqa: BLE001 - of what is no MQTT paho raises what its parsing met
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        """End a connection over which comes what cannot be read."""
+        _LOGGER.debug("what the broker sent cannot be read", exc_info=error)
+        # Not its text, in which all that came may stand.
+        self._lose(ConnectionError(f"the broker sends what is no MQTT ({type(error).__name__})"))
+        self._close_socket()
 
     def _connected(
         self,
@@ -189,10 +216,13 @@ class Connection:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
+        self._lose(self._cause(flags, reason))
+
+    def _lose(self, cause: ConnectionError) -> None:
         if not self._connack.done():
             self._connack.set_result(None)
         if not self.lost.done():
-            self.lost.set_result(self._cause(flags, reason))
+            self.lost.set_result(cause)
 
     def _cause(self, flags: DisconnectFlags, reason: ReasonCode) -> ConnectionError:
         if self._client.oversize:

@@ -75,6 +75,8 @@ class Subscriptions:
             self._count(error, is_harm=isinstance(error, OversizeError) or is_asking)
             raise
         finally:
+            # Over a connection that was lost at once none of them has begun to wait, which is theirs to end.
+            await asyncio.sleep(0)
             for each in asking:
                 each.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
