@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ import pytest
 from mosquitto import PATIENCE_S, Cable, Mosquitto, free_port
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
+from shell import start
 
 from edgehar.recordings.ehr import Header, Writer
 from edgehar.sources.simulated.faults import Faults, inject
@@ -37,16 +38,8 @@ WORN_S = 60.0
 BAD_DAY = Faults(
     loss=0.05, jitter_s=0.01, connection_interval_s=0.03, disconnect_every_s=120, disconnect_for_s=8
 )
-SIMULATED = """
-[[wearer]]
-id = "live"
-[wearer.simulator]
-placements = ["wrist"]
-longest_s = 10
-loss = 0.05
-disconnect_every_s = 20
-"""
-"""A wearer at the pace of life, whose link is lost and opened anew."""
+LIVE = ("--loss", "0.05", "--corrupt", "0.02", "--disconnect-every-s", "20", "--drift-ppm", "50")
+"""A sensor at the pace of life on a port, whose link is lost and opened anew; in a process of its own."""
 
 WARM = 0.3
 """Part of the time after which the memory is looked at."""
@@ -75,9 +68,11 @@ def record(path: Path, name: str, seconds: float, seed: int) -> None:
             writer.push(*item)
 
 
-def configuration(folder: Path, port: int, wearers: int, seconds: float) -> Path:
-    """Write recordings that last for longer than `seconds`, and what watches them."""
-    text = f'[gateway]\nid = "gw"\nstate_dir = "{folder}"\n[mqtt]\nhost = "127.0.0.1"\nport = {port}\n{SIMULATED}'
+def configuration(folder: Path, port: int, sensor_port: int, wearers: int, seconds: float) -> Path:
+    """Write recordings that last for longer than `seconds`, and what watches them and the live sensor."""
+    text = f'[gateway]\nid = "gw"\nstate_dir = "{folder}"\n[mqtt]\nhost = "127.0.0.1"\nport = {port}\n'
+    text += '[[wearer]]\nid = "live"\n[[wearer.serial]]\nplacement = "trouser_pocket"\n'
+    text += f'port = "socket://127.0.0.1:{sensor_port}"\n'
     for seed in range(wearers):
         path = folder / f"w{seed}.ehr"
         record(path, f"w{seed}", (seconds + 60) * SPEED, seed)
@@ -137,11 +132,7 @@ class Daemon:
         assert self.process.stderr is not None
         async for line in self.process.stderr:
             text = line.decode()
-            for part in (
-                ": back after",
-                "JSON lines were dropped",
-                "Traceback",
-            ):
+            for part in (": back after", "JSON lines were dropped", "Traceback"):
                 self.log[part] += part in text
             if text.startswith("WARNING"):
                 self.warnings.append(text)
@@ -213,6 +204,19 @@ class Trouble:
         self._broker.thaw()
 
 
+@contextlib.asynccontextmanager
+async def live_sensor() -> AsyncIterator[int]:
+    """Run a simulated sensor on a port, which is yielded."""
+    port = free_port()
+    process = await start("sim", "--tcp", str(port), *LIVE)
+    silent = asyncio.create_task(process.communicate())
+    try:
+        yield port
+    finally:
+        process.kill()
+        await silent
+
+
 async def soak(
     folder: Path, seconds: float, every_s: float, wearers: int
 ) -> tuple[Daemon, Subscriber, Trouble]:
@@ -220,9 +224,20 @@ async def soak(
     with Mosquitto(free_port(), folder, is_persistent=True) as broker:
         subscriber = Subscriber(broker.port)
         broker.save()  # its session: killed, the broker knows for whom to keep events
-        async with Cable(broker.port) as cable:
-            config = configuration(folder, cable.port, wearers, seconds)
-            command = (sys.executable, "-m", "edgehar", "run", "-v", "-c", config, "--stdout")
+        async with Cable(broker.port) as cable, live_sensor() as sensor_port:
+            config = configuration(folder, cable.port, sensor_port, wearers, seconds)
+            command = (
+                sys.executable,
+                "-m",
+                "edgehar",
+                "run",
+                "-v",
+                "--log",
+                "text",
+                "-c",
+                config,
+                "--stdout",
+            )
             pipe = asyncio.subprocess.PIPE
             daemon = Daemon(await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe))
             trouble = Trouble(broker, cable)
