@@ -64,7 +64,7 @@ async def test_an_answer_goes_where_mqtt_5_says_and_carries_what_it_shall(
     mqtt = publisher(broker.port)
     mqtt.listen("edgehar/pi/request/+", lambda request: mqtt.answer(request, "response/pause", b"done"))
     async with running(mqtt):
-        await eventually(lambda: mqtt.connected)
+        assert await mqtt.drained()  # and so the broker has the subscription
         # mosquitto's own client for requests: it prints what comes on its response topic.
         asking = await asyncio.create_subprocess_exec(
             *(program("mosquitto_rr"), "-p", str(broker.port), "-V", "5", "-t", REQUEST, "-e", "my/answers"),
@@ -164,7 +164,7 @@ async def test_a_taker_that_fails_costs_no_connection(
     mqtt.listen(REQUEST, fail)
     with listening(broker.port) as listener:
         async with running(mqtt):
-            await eventually(lambda: mqtt.connected)
+            assert await mqtt.drained()  # and so the broker has the subscription
             for _ in range(3):
                 listener.publish(REQUEST, "")
             await eventually(lambda: caplog.text.count("fault of edgehar's own") == 1)

@@ -1,21 +1,16 @@
-"""One connection to an MQTT broker: opening it, TLS, keep-alive, publish, subscribe, and errors by cause.
+"""One connection to an MQTT broker: welcome, keep-alive, publish, subscribe, and errors by cause.
 
 Who wants another one after a loss makes it: `publishers.mqtt_reconnect` for what is published,
-`sources.reconnect` for a phone. It is paho's client, driven by the event loop instead of a thread.
-Only name resolution, TCP and TLS, which paho cannot do without waiting, happen in a thread, before
-the loop takes the socket over; no callback is set until then, so none can run there.
+`sources.reconnect` for a phone. It is paho's client, driven by the event loop (`mqtt_socket`) instead of a thread.
 """
 
 import asyncio
 import contextlib
-import logging
-import ssl
-import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from msgspec import Struct
-from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -24,8 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edgehar.brokers.mqtt_client import ANSWER_S, BoundedClient
 from edgehar.brokers.mqtt_errors import OversizeError, RefusedError, TakenOverError, VersionError
 from edgehar.brokers.mqtt_limits import Limits
-
-_LOGGER = logging.getLogger(__name__)
+from edgehar.brokers.mqtt_socket import ClientSocket
 
 KEEPALIVE_S = 20
 """A broker publishes the last will after 1.5 times this silence; a silent broker is given up after twice."""
@@ -80,16 +74,18 @@ class Connection:
         self._connack: asyncio.Future[ReasonCode | None] = self._loop.create_future()
         self.lost: asyncio.Future[ConnectionError] = self._loop.create_future()
         """Done, with the reason, once the connection is lost."""
-        self._has_left_thread = False
-        self.was_opened = False
-        """The broker may have our CONNECT, and with it the last will."""
+        self._socket = ClientSocket(client, on_open=self._set_callbacks, on_garbage=self._lose)
         self._answer_s = answer_s
         self.limits = Limits()
         """Limits that the broker names when it welcomes us; until then the usual ones."""
         self.unacknowledged = 0
         """Messages that were published and that the broker has not acknowledged."""
         self._acknowledged_at = 0.0
-        self._is_held_back = False
+
+    @property
+    def was_opened(self) -> bool:
+        """True if the broker may have our CONNECT, and with it the last will."""
+        return self._socket.was_opened
 
     async def connect(self, host: str, port: int) -> None:
         """Connect, and wait until the broker welcomes us.
@@ -97,11 +93,7 @@ class Connection:
         Raises OSError, or UnicodeError for an impossible host name; VersionError and RefusedError
         if the broker is there.
         """
-        socket_opened: asyncio.Future[None] = self._loop.create_future()
-        # Not a thread of the loop's pool: at its end the loop waits for those, and a resolver
-        # without a network takes half a minute.
-        threading.Thread(target=self._open_socket, args=(host, port, socket_opened), daemon=True).start()
-        await socket_opened
+        await self._socket.open(host, port, KEEPALIVE_S)
         await asyncio.wait([self._connack], timeout=self._answer_s)
         reason = self._connack.result() if self._connack.done() else None
         if reason is None or reason == "Unsupported protocol version":
@@ -112,89 +104,13 @@ class Connection:
             hint = ": check `username` and `password_file` of [mqtt]" if reason in WRONG_PASSWORD else ""
             raise RefusedError(f"the broker refuses: {reason}{hint}", str(reason))
 
-    def _open_socket(self, host: str, port: int, socket_opened: "asyncio.Future[None]") -> None:
-        error: Exception | None = None
+    def _set_callbacks(self) -> None:
         client = self._client
-        try:
-            client.connect(
-                host,
-                port,
-                KEEPALIVE_S,
-                clean_start=False if client.session_s else MQTT_CLEAN_START_FIRST_ONLY,
-                properties=client.connect_properties,
-            )
-        except Exception as caught:  # noqa: BLE001  # raised again by whoever waits in the loop
-            error = caught
-        try:
-            self._loop.call_soon_threadsafe(self._leave_thread, socket_opened, error)
-        except RuntimeError:  # the loop has ended
-            self._close_socket()
-
-    def _leave_thread(self, socket_opened: "asyncio.Future[None]", error: Exception | None) -> None:
-        self._has_left_thread = True
-        self.was_opened = error is None
-        if socket_opened.cancelled():
-            self._close_socket()
-        elif error:
-            socket_opened.set_exception(error)
-        elif self._client.socket() is None:
-            socket_opened.set_exception(ConnectionResetError("the broker closed the connection"))
-        else:
-            self._attach_to_loop()
-            socket_opened.set_result(None)
-
-    def _attach_to_loop(self) -> None:
-        client, loop = self._client, self._loop
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_publish = self._acknowledged
         client.on_subscribe = self._subscription_answered
         client.on_message = self._message_came
-        client.on_socket_close = self._stop_reading
-        client.on_socket_register_write = lambda _client, _user, sock: loop.add_writer(
-            sock, client.loop_write
-        )
-        client.on_socket_unregister_write = self._stop_writing
-        sock = client.socket()
-        assert sock is not None
-        loop.add_reader(sock, self._read)
-        if client.want_write():
-            loop.add_writer(sock, client.loop_write)
-
-    def _stop_reading(self, _client: Client, _user: Any, sock: Any) -> None:
-        self._loop.remove_reader(sock)
-
-    def _stop_writing(self, _client: Client, _user: Any, sock: Any) -> None:
-        self._loop.remove_writer(sock)
-        if self._is_held_back:
-            self._is_held_back = False
-            self._loop.add_reader(sock, self._read)
-            # What TLS holds decrypted does not make the socket readable once more.
-            self._loop.call_soon(self._read)
-
-    def _read(self) -> None:
-        client = self._client
-        if client.want_write():
-            client.loop_write()
-        if client.want_write() and (sock := client.socket()):
-            # Who sends and takes nothing is not read: else the answers would wait in memory, more and more.
-            self._is_held_back = True
-            self._loop.remove_reader(sock)
-            return
-        try:
-            client.loop_read()
-            # What TLS holds decrypted does not make the socket readable once more.
-            while isinstance(sock := client.socket(), ssl.SSLSocket) and sock.pending():
-                client.loop_read()
-        except Exception as error:  # noqa: BLE001 - of what is no MQTT paho raises what its parsing met
-            self._give_up(error)
-
-    def _give_up(self, error: Exception) -> None:
-        """End a connection over which comes what cannot be read."""
-        _LOGGER.debug("what the broker sent cannot be read", exc_info=error)
-        # Not its text, in which all that came may stand.
-        self._lose(ConnectionError(f"the broker sends what is no MQTT ({type(error).__name__})"))
-        self._close_socket()
 
     def _connected(
         self,
@@ -342,13 +258,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the socket, if it is still open, without DISCONNECT."""
-        # Until then the thread has the client, and closes it when it is done.
-        if self._has_left_thread:
-            self._close_socket()
-
-    def _close_socket(self) -> None:
-        # paho's only public call that closes a socket at once; it opens nothing.
-        self._client.connect_async("localhost")
+        self._socket.close()
 
 
 def _received(message: MQTTMessage) -> Received:
