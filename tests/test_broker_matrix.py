@@ -212,7 +212,7 @@ async def test_a_full_queue_keeps_the_newest_while_the_broker_is_away(
         await is_logged(caplog, REFUSED)
         for number in range(100):
             mqtt.push(started(number))
-        assert [message.payload.split(b'"id":"')[1][:7] for message in mqtt.left] == [
+        assert [message.payload.split(b'"id":"')[1][:7] for message in mqtt._kept] == [
             b"anna-97",
             b"anna-98",
             b"anna-99",

@@ -1,5 +1,6 @@
 """A first configuration: what stands in it, and how it gets to its place."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from edgehar.config import credentials
 from edgehar.config.first import PASSWORD_NAME, First, check_free, text_of, write_first
 from edgehar.config.read import load, parse
 from edgehar.config.schema import (
@@ -135,3 +137,23 @@ def test_a_place_where_no_file_can_be_is_refused_first(path: Path, tmp_path: Pat
     check_free(tmp_path / "file", force=True)
     with pytest.raises(ConfigError, match="cannot be written"):
         write_first(tmp_path / "file" / "edgehar.toml", SIMPLE, None, check=check)
+
+
+def test_a_secret_that_only_root_may_see_is_said_to_be_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "SERVICE_FOLDER", tmp_path)
+    monkeypatch.setattr(credentials, "STORE", tmp_path / "store")
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    # Root, as whom tests may run, may look everywhere.
+    monkeypatch.setattr(Path, "exists", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
+    mqtt = Mqtt(host="localhost", username="anna", password_file=PASSWORD_NAME)
+    config = credentials.by_hand(Config(wearer=[Wearer("anna")], mqtt=mqtt), tmp_path / "edgehar.toml")
+    assert config.mqtt
+    with pytest.raises(ConfigError, match=r"edgehar\.mqtt-password: cannot be read: Permission denied"):
+        credentials.broker_password(config.mqtt)

@@ -16,7 +16,7 @@ from test_daemon_wearer import replayed
 from edgehar.config.schema import Config, Gateway, HomeAssistant, Mqtt, Replay, SimulatedWearer, Wearer
 from edgehar.daemon import announcement
 from edgehar.daemon.daemon import Daemon
-from edgehar.daemon.run import run
+from edgehar.daemon.run import run, run_daemons
 from edgehar.errors import ConfigError
 from edgehar.publishers import event_file
 from edgehar.publishers.event_file import EventFile
@@ -314,7 +314,7 @@ async def test_events_that_wait_are_neither_lost_nor_doubled_when_all_begins_ane
     try:
         await until(lambda: bool(daemons) and daemons[0].mqtt is not None and daemons[0].mqtt.waiting > 0)
         assert daemons[0].mqtt is not None
-        waiting = {message.payload.decode() for message in daemons[0].mqtt.left}
+        waiting = {message.payload.decode() for message in daemons[0].mqtt._kept}
         now = replace(now, decision={"threshold": 0.8})
         daemons[0].reload()
         await until(lambda: bool(daemons[1:]))
@@ -334,13 +334,48 @@ async def test_a_disk_that_fails_is_named_where_people_look(
 ) -> None:
     monkeypatch.setattr(event_file, "RETRY_S", 0.1)
     file = EventFile(tmp_path)
-    with KeptEvents(file) as kept:
-        daemon = Daemon(config(broker, "anna"), kept=kept)
-        assert "disk" not in daemon.status()
-        file._connection.execute("PRAGMA query_only = 1")
-        kept.keep(Message("event", b"1", retain=False), at=0.0)
-        await until(lambda: "; events are in memory alone: attempt to write a readonly" in daemon.status())
-        file._connection.execute("PRAGMA query_only = 0")
+    kept = KeptEvents(file)
+    assert file._connection
+    daemon = Daemon(config(broker, "anna"), kept=kept)
+    assert "disk" not in daemon.status()
+    file._connection.execute("PRAGMA query_only = 1")
+    kept.keep(Message("event", b"1", retain=False))
+    await until(lambda: "; events are in memory alone: attempt to write a readonly" in daemon.status())
+    file._connection.execute("PRAGMA query_only = 0")
+    kept.close()
+
+
+async def test_another_folder_for_events_is_refused_if_it_cannot_be_used_and_else_has_all_of_them(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    now = replace(config(broker, "anna"), gateway=Gateway(id="gw", state_dir=str(tmp_path / "a")))
+    broker.stop()
+    files = {name: tmp_path / name / "events.sqlite" for name in "ab"}
+    daemons = list[Daemon]()
+
+    async def work(daemon: Daemon, _: Config) -> Config | None:
+        daemons.append(daemon)
+        return await daemon.run()
+
+    task = asyncio.create_task(run_daemons(now, work=work, reread=lambda: now))
+    try:
+        await until(lambda: bool(daemons) and daemons[0].mqtt is not None and daemons[0].mqtt.waiting > 0)
+        now = replace(now, gateway=Gateway(id="gw", state_dir=str(tmp_path / "file" / "below")))
+        with pytest.raises(ConfigError, match=r"events cannot be kept in .*: Not a directory"):
+            daemons[0].reload()
+        now = replace(now, gateway=Gateway(id="gw", state_dir=str(tmp_path / "b")))
+        daemons[0].reload()
+        await until(lambda: len(daemons) == 2)
+        assert daemons[1].mqtt is not None
+        assert daemons[1].mqtt.waiting > 0
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    kept = {name: [*KeptEvents(EventFile(file.parent))] for name, file in files.items()}
+    assert kept["a"] == []
+    assert kept["b"]
 
 
 @pytest.mark.parametrize(

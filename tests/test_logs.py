@@ -115,6 +115,18 @@ def test_who_debugs_sees_every_line(counted: tuple[io.StringIO, Clock]) -> None:
     assert stream.getvalue().splitlines() == ["DEBUG edgehar.test: attempt"] * 3
 
 
+def test_a_line_that_cannot_be_written_is_none_of_the_business_of_who_logs(
+    counted: tuple[io.StringIO, Clock],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream, _ = counted
+    monkeypatch.setattr(LOGGER, "propagate", False)  # pytest's own handler raises
+    LOGGER.warning("%d packets", "x")
+    assert stream.getvalue() == ""
+    assert "TypeError" in capsys.readouterr().err
+
+
 def test_lines_without_end_do_not_fill_the_memory(counted: tuple[io.StringIO, Clock]) -> None:
     stream, _ = counted
     for number in range(MOST_REPEATED + 100):
@@ -190,3 +202,8 @@ def test_the_journal_gets_levels_and_no_json(tmp_path: Path) -> None:
     )
     # Inherited from a service that redirects stderr, the variable is of another file.
     assert refused(tmp_path, environment={"JOURNAL_STREAM": "1:2"}).startswith("{")
+
+
+def test_who_closes_stderr_can_run_all_the_same(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m edgehar run --config {tmp_path}/none 2>&-"
+    assert subprocess.run(command, shell=True, check=False, timeout=60).returncode == 78

@@ -1,5 +1,7 @@
+import time
 from pathlib import Path
 
+import pytest
 from hypothesis import given, strategies as st
 
 from edgehar.publishers.event_file import EventFile
@@ -82,7 +84,7 @@ def test_what_is_left_is_every_event_that_was_not_acknowledged_in_order() -> Non
         assert taken is not None
         outbox.mark_sent(number, taken)
     outbox.acknowledge(1)
-    assert outbox.left == [event(1), event(2)]
+    assert list(outbox._kept) == [event(1), event(2)]
 
 
 def test_of_too_many_events_the_oldest_is_dropped_and_counted() -> None:
@@ -101,15 +103,38 @@ def test_events_wait_in_no_more_bytes_than_they_may() -> None:
         False,
         False,
     ]
-    assert [message.payload[0] for message in outbox.left] == list(range(2, 12))
+    assert [message.payload[0] for message in outbox._kept] == list(range(2, 12))
     assert outbox.dropped == 2
 
 
-def test_an_event_that_nobody_took_for_too_long_makes_room_for_the_next() -> None:
-    outbox = Outbox(Bounds(age_s=100.0))
+def test_an_event_that_nobody_took_for_too_long_makes_room_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outbox, now = Outbox(Bounds(age_s=100.0)), 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     for number, at in enumerate((1000.0, 1050.0, 1100.0, 1120.0)):
-        outbox.push(event(number), at)
-    assert (outbox.left, outbox.dropped) == ([event(1), event(2), event(3)], 1)
+        now = at
+        outbox.push(event(number))
+    assert (list(outbox._kept), outbox.dropped) == ([event(1), event(2), event(3)], 1)
+
+
+@pytest.mark.parametrize("began", [0.0, 1_740_000_000.0, 1_780_000_000.0])
+def test_a_clock_that_is_set_drops_no_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, began: float
+) -> None:
+    """A machine without a clock of its own begins with an old date, or with 1970."""
+    monkeypatch.setattr(time, "time", lambda: began)
+    outbox = Outbox(Bounds(age_s=100.0), kept_in(tmp_path))
+    outbox.push(event(0))
+    monkeypatch.setattr(time, "time", lambda: 1_780_000_050.0)
+    outbox.push(event(1))
+    outbox._kept.close()
+    again = Outbox(Bounds(age_s=100.0), kept_in(tmp_path))
+    again.push(event(2))
+    again._kept.close()
+    # Between two lives the date alone tells how long it was.
+    dropped = began == 1_740_000_000.0
+    assert [*again._kept] == [event(number) for number in range(dropped, 3)]
 
 
 def test_an_event_that_waits_already_is_not_taken_twice() -> None:
@@ -119,19 +144,39 @@ def test_an_event_that_waits_already_is_not_taken_twice() -> None:
     assert take_all(outbox) == [event(0), event(1)]
 
 
+def kept_in(folder: Path) -> KeptEvents:
+    return KeptEvents(EventFile(folder))
+
+
 def test_what_an_earlier_life_kept_goes_first_and_is_let_go_once_it_arrived(tmp_path: Path) -> None:
-    with KeptEvents(EventFile(tmp_path)) as kept:
-        outbox = Outbox(Bounds(4), kept)
-        for number in range(6):
-            outbox.push(event(number), at=1000.0)
-    with KeptEvents(EventFile(tmp_path)) as kept:
-        outbox = Outbox(Bounds(4), kept)
-        outbox.push(event(6), at=1000.0)
-        assert connect(outbox, set())[0] == [event(3), event(4), event(5), event(6)]
-        assert outbox.dropped == 1
-        assert kept.size == 0
-    with KeptEvents(EventFile(tmp_path)) as kept:
-        assert list(kept) == []
+    kept = kept_in(tmp_path)
+    outbox = Outbox(Bounds(4), kept)
+    for number in range(6):
+        outbox.push(event(number))
+    kept.close()
+    kept = kept_in(tmp_path)
+    outbox = Outbox(Bounds(4), kept)
+    outbox.push(event(6))
+    assert connect(outbox, set())[0] == [event(3), event(4), event(5), event(6)]
+    assert outbox.dropped == 1
+    assert kept.size == 0
+    kept.close()
+    kept = kept_in(tmp_path)
+    assert list(kept) == []
+    kept.close()
+
+
+def test_events_move_to_another_place_once(tmp_path: Path) -> None:
+    kept, other = kept_in(tmp_path / "a"), kept_in(tmp_path / "b")
+    for number in (0, 1):
+        kept.keep(event(number))
+    for number in (1, 2):
+        other.keep(event(number))
+    kept.move_to(other)
+    kept.close()
+    other.close()
+    left = {folder: [*kept_in(tmp_path / folder)] for folder in "ab"}
+    assert left == {"a": [], "b": [event(1), event(2), event(0)]}
 
 
 @given(steps)

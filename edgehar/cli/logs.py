@@ -87,7 +87,13 @@ class CountingHandler(logging.StreamHandler[Any]):
         """By line, since when, the newest record, and how many came after the first."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record, or count it."""
+        """Write a record, or count it; as of any handler, nothing that is wrong with it reaches who logs."""
+        try:
+            self._write_or_count(record)
+        except Exception:  # noqa: BLE001 - logging's own way
+            self.handleError(record)
+
+    def _write_or_count(self, record: logging.LogRecord) -> None:
         now = self._clock()
         self._write_counts(now)
         line = (record.levelno, record.name, record.getMessage())
@@ -138,7 +144,8 @@ def choose_format(chosen: LogFormat) -> None:
     for handler in logging.getLogger().handlers:
         if not isinstance(handler, CountingHandler):
             continue
-        is_text = chosen is LogFormat.TEXT or is_journal or handler.stream.isatty()
+        is_terminal = handler.stream is not None and handler.stream.isatty()
+        is_text = chosen is LogFormat.TEXT or is_journal or is_terminal
         if chosen is LogFormat.JSON or not is_text:
             handler.setFormatter(JsonLine())
         elif is_journal:
@@ -148,7 +155,8 @@ def choose_format(chosen: LogFormat) -> None:
 def _is_journal() -> bool:
     """Tell whether stderr is systemd's journal (systemd.exec(5), JOURNAL_STREAM)."""
     named = os.environ.get("JOURNAL_STREAM")
-    if not named:
+    # Who closes stderr has none.
+    if not named or sys.stderr is None:
         return False
     status = os.fstat(sys.stderr.fileno())
     return named == f"{status.st_dev}:{status.st_ino}"

@@ -37,13 +37,17 @@ def file_of(credential: str, config: Path) -> Path:
 def by_hand(config: Config, path: Path) -> Config:
     """Return a configuration, read from `path`, for a process to which systemd hands no credential.
 
-    In the place of the broker's credential it names the file that holds it, if there is one.
+    In the place of the broker's credential it names the file that holds it, if there is one, or nobody may look.
     """
     mqtt = config.mqtt
     if mqtt is None or (credential := withheld_credential(mqtt.password_file)) is None:
         return config
     file = file_of(credential, path)
-    return replace(config, mqtt=replace(mqtt, password_file=str(file))) if file.exists() else config
+    try:
+        is_here = file.exists()
+    except PermissionError:
+        is_here = True  # and reading it says that it is root's
+    return replace(config, mqtt=replace(mqtt, password_file=str(file))) if is_here else config
 
 
 def broker_password(mqtt: Mqtt) -> str | None:

@@ -90,8 +90,8 @@ def write_first(
 ) -> list[Path]:
     """Write a first configuration, and the password into a file of its own; return what was put aside for them.
 
-    All of it stands beside its place before any of it is put there. ConfigError if it would be refused, or cannot be
-    written; then nothing has changed.
+    All of it stands beside its place before any of it is put there, the configuration last. ConfigError if it would be
+    refused, which changes nothing, or cannot be written, which leaves the configuration as it was.
 
     Args:
         path: The configuration's; a link stays one.

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import resource
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from edgehar.daemon import metrics, systemd
 from edgehar.daemon.announcement import Announcement
 from edgehar.daemon.control import WearerControl
 from edgehar.daemon.metrics import Answers, TimedRecognizer
-from edgehar.daemon.publishing import make_mqtt
+from edgehar.daemon.publishing import check_kept_events, make_mqtt
 from edgehar.daemon.requests import Requests
 from edgehar.daemon.roster import Roster
 from edgehar.daemon.scada import make_sparkplug, worn
@@ -36,7 +36,7 @@ from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.telling import check_told
 from edgehar.publishers import Publisher
 from edgehar.publishers.kept_events import KeptEvents
-from edgehar.publishers.payloads import Message, iso_utc
+from edgehar.publishers.payloads import iso_utc
 from edgehar.publishers.sparkplug.publisher import Sparkplug
 from edgehar.types import Activity, Event
 
@@ -163,6 +163,7 @@ class Daemon:
         config = self._reread()
         if self._next or not self._roster.can_take(config):
             Daemon(config)
+            check_kept_events(self._config, config)
             self._next = config
             _LOGGER.info("the configuration has changed: all begins anew")
             self._roster.stop()
@@ -177,11 +178,8 @@ class Daemon:
             len(self.controls) - begun,
         )
 
-    def take_over(self, events: Iterable[Message], former: Sparkplug | None = None) -> None:
-        """Publish what the daemon before this one could not."""
-        if self.mqtt:
-            for event in events:
-                self.mqtt.send(event)
+    def take_over(self, former: Sparkplug | None) -> None:
+        """Tell Sparkplug hosts what the daemon before this one could not."""
         if self.sparkplug and former:
             self.sparkplug.take_over(former)
 

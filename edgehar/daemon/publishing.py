@@ -1,21 +1,50 @@
 """The publisher to the MQTT broker, from the configuration, and the events that wait for it."""
 
+import logging
+from pathlib import Path
+
 from edgehar.config.credentials import broker_password
 from edgehar.config.read import state_folder
 from edgehar.config.schema import DAY_S, Config
 from edgehar.daemon.wiring import make_tls
-from edgehar.errors import about
+from edgehar.errors import ConfigError, about
 from edgehar.publishers.event_file import EventFile
 from edgehar.publishers.kept_events import KeptEvents
 from edgehar.publishers.mqtt import Mqtt
 from edgehar.publishers.outbox import Bounds
 
+_LOGGER = logging.getLogger(__name__)
+
 
 def open_kept_events(config: Config) -> KeptEvents:
     """Open the events that wait for the broker, where the configuration has them; ConfigError if it cannot be."""
-    folder = state_folder(config.gateway) if config.mqtt else None
+    folder = _folder(config)
     with about("gateway.state_dir"):
         return KeptEvents(EventFile(folder) if folder else None)
+
+
+def check_kept_events(now: Config, following: Config) -> None:
+    """Refuse another folder for events, by ConfigError, that could not be used."""
+    if _folder(following) != _folder(now):
+        open_kept_events(following).close()
+
+
+def moved(kept: KeptEvents, now: Config, following: Config) -> KeptEvents:
+    """Return where events are kept from now on: the same, or another place that has them by then."""
+    if following.mqtt is None or _folder(following) == _folder(now):
+        return kept
+    try:
+        other = open_kept_events(following)
+    except ConfigError as error:
+        _LOGGER.warning("events stay where they were: %s", error)
+        return kept
+    kept.move_to(other)
+    kept.close()
+    return other
+
+
+def _folder(config: Config) -> Path | None:
+    return state_folder(config.gateway) if config.mqtt else None
 
 
 def make_mqtt(config: Config, kept: KeptEvents | None = None) -> Mqtt | None:

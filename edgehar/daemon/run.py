@@ -12,10 +12,11 @@ from edgehar.config.credentials import withheld_credential
 from edgehar.config.read import state_folder
 from edgehar.config.schema import Config
 from edgehar.daemon.daemon import DRAIN_S, Daemon
-from edgehar.daemon.publishing import open_kept_events
+from edgehar.daemon.publishing import moved, open_kept_events
+from edgehar.errors import about
 from edgehar.publishers import Publisher
+from edgehar.publishers.event_file import check_folder
 from edgehar.publishers.jsonl import JsonLines
-from edgehar.publishers.payloads import Message
 from edgehar.publishers.sparkplug.publisher import Sparkplug
 
 
@@ -31,6 +32,9 @@ def check(config: Config) -> dict[str, Any]:
     if mqtt and (credential := withheld_credential(mqtt.password_file)):
         config = replace(config, mqtt=replace(mqtt, password_file=None))
         password = f"systemd credential {credential}, which the service will read"
+    if folder:
+        with about("gateway.state_dir"):
+            check_folder(folder)
     daemon = Daemon(config)
     return {
         "gateway": config.gateway.id,
@@ -65,12 +69,12 @@ async def run_daemons(
     `work` is `Daemon.run` or something around it; the rest is as in `Daemon`.
     """
     following: Config | None = config
-    waiting: list[Message] = []
+    kept = open_kept_events(config)
     former: Sparkplug | None = None
-    while following:
-        with open_kept_events(following) as kept:
+    try:
+        while following:
             daemon = Daemon(following, publishers, drain_s=drain_s, reread=reread, kept=kept)
-            daemon.take_over(waiting, former)
+            daemon.take_over(former)
             now, following = following, None
             try:
                 following = await work(daemon, now)
@@ -78,7 +82,9 @@ async def run_daemons(
                 for publisher in (daemon.mqtt, daemon.sparkplug):
                     if following is None and publisher:
                         publisher.log_losses()
-            waiting, former = daemon.mqtt.left if daemon.mqtt else [], daemon.sparkplug
+            kept, former = moved(kept, now, following) if following else kept, daemon.sparkplug
+    finally:
+        kept.close()
 
 
 async def run(

@@ -15,7 +15,6 @@ Reconnecting with back-off is `mqtt_reconnect`, what waits and what is on its wa
 import asyncio
 import logging
 import re
-import time
 from typing import Any
 
 from paho.mqtt.reasoncodes import ReasonCode
@@ -132,11 +131,6 @@ class Mqtt:
         return self._kept.problem
 
     @property
-    def left(self) -> list[Message]:
-        """Events that the broker has not acknowledged, oldest first."""
-        return self._outbox.left
-
-    @property
     def _offline(self) -> Message:
         return Message(f"{self.root}/status", b"offline", retain=True)
 
@@ -144,7 +138,7 @@ class Mqtt:
         """Publish an event, or a state if it changed or was not published for long; return at once."""
         if isinstance(item, Event) or self._states.passes(item):
             for message in payloads.mqtt_messages(item, self.root, self._to_unix, self._expires_s):
-                if not self._outbox.push(message, time.time()):
+                if not self._outbox.push(message):
                     state = "takes too little" if self.connected else "is away"
                     self._warn_of_drops(
                         "queue",
@@ -160,7 +154,7 @@ class Mqtt:
 
     def send(self, message: Message) -> None:
         """Publish a message, on whatever topic; return at once."""
-        self._outbox.push(message, time.time())
+        self._outbox.push(message)
         self._send_due()
 
     def forget(self, wearer: str) -> None:

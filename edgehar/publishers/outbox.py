@@ -1,6 +1,5 @@
 """The messages that a broker has yet to acknowledge; sans-I/O, so that every order of events can be tested."""
 
-import math
 from collections import deque
 
 from msgspec import Struct
@@ -75,25 +74,20 @@ class Outbox:
         return len(self._kept)
 
     @property
-    def left(self) -> list[Message]:
-        """Events that are not yet acknowledged, oldest first."""
-        return list(self._kept)
-
-    @property
     def is_empty(self) -> bool:
         """True when everything is acknowledged or given up."""
         return not (self._due or self._events or self._sent or self._set_aside)
 
-    def push(self, message: Message, at: float = 0.0) -> bool:
-        """Take a message at `at`, Unix time; False if events that are not on their way were dropped for it.
+    def push(self, message: Message) -> bool:
+        """Take a message; False if events that are not on their way were dropped for it.
 
         An event that waits already is not taken twice.
         """
         if not message.retain:
             if message not in self._kept:
-                self._kept.keep(message, at)
+                self._kept.keep(message)
                 self._events.append(message)
-            return not self._shorten(at)
+            return not self._shorten()
         self._retained[message.topic] = message
         if message.topic not in self._held_topics:
             self._due[message.topic] = None
@@ -200,12 +194,12 @@ class Outbox:
             del self._held_topics[topic]
             self._due[topic] = None
 
-    def _shorten(self, at: float = -math.inf) -> bool:
-        """Drop the oldest events beyond the bounds, of age at `at`; tell whether there were any."""
+    def _shorten(self) -> bool:
+        """Drop the oldest events beyond the bounds; tell whether there were any."""
         aside = deque(message for message in self._set_aside if not message.retain)
         before = self.overflowed
         while (waiting := aside or self._events) and self._exceeds(
-            len(aside) + len(self._events), waiting[0], at
+            len(aside) + len(self._events), waiting[0]
         ):
             oldest = waiting.popleft()
             if waiting is aside:
@@ -215,10 +209,9 @@ class Outbox:
             self.overflowed += 1
         return self.overflowed > before
 
-    def _exceeds(self, waiting: int, oldest: Message, at: float) -> bool:
+    def _exceeds(self, waiting: int, oldest: Message) -> bool:
         bounds, kept = self._bounds, self._kept
-        is_old = kept.pushed_at(oldest) < at - bounds.age_s
-        return waiting > bounds.events or kept.size > bounds.size or is_old
+        return waiting > bounds.events or kept.size > bounds.size or kept.age_s(oldest) > bounds.age_s
 
 
 def _suspect_of(message: Message) -> Message | str:
