@@ -284,6 +284,17 @@ async def test_health_of_long_ago_says_that_it_hangs(broker: Mosquitto, listener
     assert report["gateway"]["health_age_s"] == pytest.approx(STALE_S - 60, abs=20)
 
 
+@pytest.mark.parametrize("is_born", [False, True])
+async def test_an_edge_node_that_no_host_hears_is_wrong(
+    broker: Mosquitto, listener: Listener, *, is_born: bool
+) -> None:
+    health = {"time": iso_utc(time.time()), "sparkplug": {"is_born": is_born, "waiting": 4, "dropped": 0}}
+    await leave(listener, status="online", health=json.dumps(health))
+    report = await status(config(broker.port))
+    assert report["gateway"]["sparkplug"] == ("heard" if is_born else "not heard")
+    assert any("no Sparkplug host hears gw" in each for each in report["wrong"]) == (not is_born)
+
+
 # What it rests on
 
 

@@ -56,6 +56,10 @@ class _WearerHealth(Struct, frozen=True):
     sensors: dict[str, _SensorHealth] = {}
 
 
+class _SparkplugHealth(Struct, frozen=True):
+    is_born: bool = True
+
+
 class _Health(Struct, frozen=True):
     """What is read of `<gateway>/health`."""
 
@@ -64,6 +68,7 @@ class _Health(Struct, frozen=True):
     rss_mb: Count | None = None
     events_dropped: Count | None = None
     messages_refused: Count | None = None
+    sparkplug: _SparkplugHealth | None = None
     wearers: dict[str, _WearerHealth] = {}
 
 
@@ -175,7 +180,7 @@ def _report(config: Config, topics: Topics, names: Sequence[str], now: float) ->
 
 
 def _gateway(name: str, state: str | None, about: _About, health: _Health, now: float) -> dict[str, Any]:
-    told_at = health.time.timestamp() if health.time else None
+    told_at, sparkplug = health.time.timestamp() if health.time else None, health.sparkplug
     began = None if told_at is None or health.uptime_s is None else max(told_at - health.uptime_s, 0.0)
     return {
         "id": name,
@@ -187,6 +192,7 @@ def _gateway(name: str, state: str | None, about: _About, health: _Health, now: 
         "memory_mb": health.rss_mb,
         "events_dropped": health.events_dropped,
         "messages_refused": health.messages_refused,
+        "sparkplug": None if sparkplug is None else "heard" if sparkplug.is_born else "not heard",
     }
 
 
@@ -245,6 +251,9 @@ def _wrong_of_gateway(gateway: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"the health of {name} is {in_words(abs(age_s))} {side}: it hangs, or the clocks of the machines differ"
         )
+
+    if gateway["status"] == "online" and gateway["sparkplug"] == "not heard":
+        yield f"no Sparkplug host hears {name}: is `primary_host` of [sparkplug] the id of one that is online?"
 
 
 def _wrong_of_wearers(
