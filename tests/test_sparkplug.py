@@ -443,6 +443,24 @@ async def test_what_is_larger_than_the_brokers_packets_is_left_out_and_named_onc
     assert sum("refuses spBv1.0/plant1/DBIRTH/pi/anna: it takes packets" in m for m in caplog.messages) == 1
 
 
+async def test_a_huge_command_that_waits_there_does_not_keep_the_primary_host_from_being_heard(
+    broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    with listening(broker.port) as host:
+        host.publish(f"spBv1.0/{GROUP}/DCMD/{NODE}/anna", bytes(100_000), retain=True)
+        host.say(online=True, timestamp=1)
+        await host.until(lambda: len(host.raw) == 2)
+        # In MQTT 3.1.1 nobody can tell the broker how much is too much.
+        async with running(publisher(broker.port, version=4, primary_host="scada")) as edge:
+            await eventually(lambda: edge.is_born and "listened to" in caplog.text)
+            edge.push(started())
+            await host.until(knows(host, "Event/Id", "anna-42"))
+            host.say(online=False, timestamp=1)
+            await host.until(lambda: host.view.births[-1] in host.view.deaths)
+    assert "only spBv1.0/STATE/scada of it is listened to for 10 minutes at a time" in caplog.text
+    assert "client id" not in caplog.text
+
+
 def pysparkplug_reads(messages: list[tuple[str, bytes]]) -> dict[str, Any]:
     if not (ENVIRONMENT / "installed").exists():
         lacking("pysparkplug in .venv-sparkplug: bash tests/sparkplug/install")

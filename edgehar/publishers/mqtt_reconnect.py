@@ -23,6 +23,7 @@ from edgehar.brokers.mqtt_client import ANSWER_S, VERSION_NAMES, Version, new_cl
 from edgehar.brokers.mqtt_errors import (
     NO_TLS,
     WRONG_PORT,
+    OversizeError,
     RefusedError,
     TakenOverError,
     VersionError,
@@ -87,7 +88,7 @@ class _Outage:
             self.failures = self._short_lives = self._idle_losses = 0
         elif connected_at is not None:
             self._short_lives += 1
-            self._idle_losses += is_idle
+            self._idle_losses += is_idle and not isinstance(error, OversizeError)
         self.failures += 1
         cause = self._broker.cause_of(error)
         self._warn((connected_at is None, type(error)), "%s: %s; trying again", self._broker, cause)

@@ -1,12 +1,12 @@
 """What a publisher is told by its broker: topics, who takes their messages, and patience with those that do harm.
 
 Publishing comes first. A broker that refuses a topic is named once, and one over whose messages connections end
-again and again, because somebody left a huge one there, is for a while not asked for any.
+again and again, because somebody left a huge one there, is for a while not asked for any but what is needed.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from edgehar.brokers.mqtt import Connection, Received
@@ -19,7 +19,7 @@ HARMFUL = 3
 """Connections in a row that ended over what was subscribed to."""
 
 REST_S = 600.0
-"""Then nothing is subscribed to for so long, s."""
+"""Then nothing that can be spared is subscribed to for so long, s."""
 
 Take = Callable[[Received], None]
 
@@ -31,13 +31,19 @@ class Subscriptions:
         """`broker` is its name in the log."""
         self._broker = broker
         self._takers: dict[str, Take] = {}
+        self._needed: set[str] = set()
         self._harm = 0
         self._rests_until = 0.0
         self._warn = WarnOnce(_LOGGER, most=1000)
 
-    def add(self, topic: str, take: Take) -> None:
-        """Have `take` called with every message of a topic, from the next connection on."""
+    def add(self, topic: str, take: Take, *, is_needed: bool = False) -> None:
+        """Have `take` called with every message of a topic, from the next connection on.
+
+        Without a topic that `is_needed` nothing is published either, so it is listened to whatever harm is done.
+        """
         self._takers[topic] = take
+        if is_needed:
+            self._needed.add(topic)
 
     def take(self, message: Received) -> None:
         """Hand a message to whom it is for; a taker that fails is named once, and the connection goes on."""
@@ -53,17 +59,21 @@ class Subscriptions:
     def ask(self, connection: Connection) -> list["asyncio.Future[None]"]:
         """Subscribe to all at once, before anything is published: so what is retained is what stood there before.
 
-        While nothing is listened to that is done when the time is over.
+        What is not listened to for a while is subscribed to when the time is over.
         """
         rest_s = self._rests_until - asyncio.get_running_loop().time()
-        if rest_s > 0:
-            return [asyncio.ensure_future(self._ask_later(connection, rest_s))]
-        answers = [(topic, connection.subscribe(topic, qos=connection.limits.qos)) for topic in self._takers]
+        if rest_s <= 0:
+            return self._subscribe(connection, self._takers)
+        later = asyncio.ensure_future(self._subscribe_later(connection, rest_s))
+        return [*self._subscribe(connection, self._needed), later]
+
+    def _subscribe(self, connection: Connection, topics: Iterable[str]) -> list["asyncio.Future[None]"]:
+        answers = [(topic, connection.subscribe(topic, qos=connection.limits.qos)) for topic in topics]
         return [asyncio.ensure_future(self._note(topic, answer)) for topic, answer in answers]
 
-    async def _ask_later(self, connection: Connection, rest_s: float) -> None:
+    async def _subscribe_later(self, connection: Connection, rest_s: float) -> None:
         await asyncio.sleep(rest_s)
-        await asyncio.gather(*self.ask(connection))
+        await asyncio.gather(*self._subscribe(connection, self._takers.keys() - self._needed))
 
     async def keep(self, connection: Connection, asking: "list[asyncio.Future[None]]") -> None:
         """Stay with the connection until it is lost, which raises ConnectionError; `asking` is from `ask`."""
@@ -100,9 +110,10 @@ class Subscriptions:
             self._rests_until = now + REST_S
             self._warn(
                 "harm",
-                "%s: %s, again and again, over %s: none of it is listened to for %.0f minutes at a time",
+                "%s: %s, again and again, over %s: %s of it is listened to for %.0f minutes at a time",
                 self._broker,
                 error,
                 ", ".join(self._takers),
+                f"only {', '.join(self._needed)}" if self._needed else "none",
                 REST_S / 60,
             )

@@ -65,7 +65,7 @@ class Sparkplug:
         self._subscriptions.add(node.topic("NCMD"), self._hear_command)
         self._subscriptions.add(node.topic("DCMD", "+"), self._hear_command)
         if self._host:
-            self._subscriptions.add(self._host.topic, self._hear_host)
+            self._subscriptions.add(self._host.topic, self._hear_host, is_needed=True)
         self._connection: Connection | None = None
         self._wants_to_leave = asyncio.Event()
         self._is_drained = asyncio.Event()
