@@ -22,7 +22,7 @@ from test_payloads import EPOCH, activity, ended, started, to_unix
 from edgehar.backoff import Delays
 from edgehar.brokers.mqtt import Received
 from edgehar.publishers.mqtt_reconnect import Broker
-from edgehar.publishers.sparkplug import publisher as sparkplug
+from edgehar.publishers.sparkplug import farewell, publisher as sparkplug
 from edgehar.publishers.sparkplug.host import PrimaryHost
 from edgehar.publishers.sparkplug.metrics import Worn
 from edgehar.publishers.sparkplug.node import DROPPED, HEARD, REBIRTH, WATCHED, EdgeNode
@@ -441,6 +441,47 @@ async def test_what_is_larger_than_the_brokers_packets_is_left_out_and_named_onc
             edge.push(activity())
             await eventually(lambda: edge.is_born)
     assert sum("refuses spBv1.0/plant1/DBIRTH/pi/anna: it takes packets" in m for m in caplog.messages) == 1
+
+
+@VERSIONS
+async def test_after_a_stop_another_node_tells_again_what_no_broker_has_acknowledged(
+    broker: Mosquitto, version: int
+) -> None:
+    with listening(broker.port) as host:
+        async with running(publisher(broker.port, version=version)) as former:
+            await host.until(kinds(host, "NBIRTH", "DBIRTH anna"))
+            former.push(started(1))
+        later = publisher(broker.port, version=version)
+        later.take_over(former)
+        async with running(later):
+            await host.until(lambda: len(host.view.births) == 2)
+            assert await later.drained()
+            later.push(started(2))
+            await host.until(knows(host, "Event/Id", "anna-2"))
+    # MQTT 3.1.1 has an acknowledgement of the death, before which all else came.
+    again = [value for *_, name, value in host.view.history if name == "Event/Id"]
+    assert again == (["anna-1"] if version == 5 else [])
+
+
+async def test_a_stop_while_it_leaves_is_no_second_death(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(farewell, "STOP_S", 0.1)
+    deaths: list[Published] = []
+
+    def answer(message: Published) -> bytes:
+        if "NDEATH" not in message.topic:
+            return puback(message)
+        deaths.append(message)
+        return b""
+
+    async with Peer(answer) as peer:
+        edge = publisher(peer.port, version=4, primary_host="scada")
+        async with running(edge):
+            await eventually(lambda: edge._connection is not None)
+            edge._hear_host(Received("spBv1.0/STATE/scada", b'{"online":true,"timestamp":1}'))
+            await eventually(lambda: len(peer.came) == 2)
+            edge._hear_host(Received("spBv1.0/STATE/scada", b'{"online":false,"timestamp":1}'))
+            await eventually(lambda: bool(deaths))
+    assert [message.topic.split("/")[2] for message in peer.came] == ["NBIRTH", "DBIRTH", "NDEATH"]
 
 
 async def test_a_huge_command_that_waits_there_does_not_keep_the_primary_host_from_being_heard(

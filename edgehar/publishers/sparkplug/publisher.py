@@ -17,11 +17,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edgehar.brokers.mqtt import Connection, Received
 from edgehar.publishers import payloads
-from edgehar.publishers.mqtt import STOP_S
 from edgehar.publishers.mqtt_reconnect import Broker
 from edgehar.publishers.payloads import Message
 from edgehar.publishers.sparkplug import metrics
 from edgehar.publishers.sparkplug.commands import Commands
+from edgehar.publishers.sparkplug.farewell import Farewell
 from edgehar.publishers.sparkplug.host import PrimaryHost
 from edgehar.publishers.sparkplug.metrics import Worn
 from edgehar.publishers.sparkplug.node import EdgeNode
@@ -69,8 +69,7 @@ class Sparkplug:
         self._connection: Connection | None = None
         self._wants_to_leave = asyncio.Event()
         self._is_drained = asyncio.Event()
-        self._death: tuple[int, asyncio.Future[None]] | None = None
-        """Number of the death that is on its way, and what is done when the broker has it."""
+        self._farewell: Farewell | None = None
         self._rebirth: asyncio.TimerHandle | None = None
         self._born_at = -REBIRTH_S
         self._warn = WarnOnce(_LOGGER, most=100)
@@ -160,6 +159,7 @@ class Sparkplug:
     async def _use(self, connection: Connection) -> None:
         """Work with one connection until it is lost, which raises ConnectionError, or the primary host is gone."""
         self._connection = connection
+        farewell = self._farewell = Farewell(connection)
         self._wants_to_leave.clear()
         # Before any birth, so that no request for another one is missed.
         asking = self._subscriptions.ask(connection)
@@ -174,9 +174,10 @@ class Sparkplug:
             await asyncio.wait((keeping, leaving), return_when=asyncio.FIRST_COMPLETED)
             if keeping.done():
                 keeping.result()
-            await self._leave(connection)
+            await self._leave(farewell)
         except asyncio.CancelledError:
-            is_delivered = await self._leave(connection)
+            # What the primary host missed just before it went the broker does not know.
+            is_delivered = await self._leave(farewell) and not leaving.done()
             raise
         finally:
             self._close_session(is_delivered=is_delivered)
@@ -184,30 +185,19 @@ class Sparkplug:
             leaving.cancel()
             await asyncio.gather(keeping, leaving, return_exceptions=True)
 
-    async def _leave(self, connection: Connection) -> bool:
-        """Die and disconnect; True if the broker has all that was sent, and the death. Else the last will does."""
+    async def _leave(self, farewell: Farewell) -> bool:
+        """Die and disconnect; True if the broker has all that was sent."""
         self._hold()
         self._connection = None  # whatever a host says by now, nothing comes after the death
-        if connection.can_disconnect_with_will:
-            await connection.disconnect(STOP_S, with_will=True)
-            return connection.lost.done()
-        death = self._node.death(now_ms())
-        taken = asyncio.get_running_loop().create_future()
-        self._death = connection.publish(death.topic, death.payload, retain=False), taken
-        either: tuple[asyncio.Future[Any], ...] = (taken, connection.lost)
-        await asyncio.wait(either, timeout=STOP_S, return_when=asyncio.FIRST_COMPLETED)
-        if not taken.done():
-            return False
-        await connection.disconnect(STOP_S)
-        return True
+        return await farewell.say(lambda: self._node.death(now_ms()))
 
     def _acknowledged(self, number: int, _reason: ReasonCode) -> None:
-        if self._death and self._death[0] == number and not self._death[1].done():
-            self._death[1].set_result(None)
+        if self._farewell:
+            self._farewell.note_acknowledged(number)
 
     def _close_session(self, *, is_delivered: bool) -> None:
         self._hold()
-        self._connection = self._death = None
+        self._connection = self._farewell = None
         self._node.close_session(now_ms(), is_delivered=is_delivered)
 
     def _hold(self) -> None:
