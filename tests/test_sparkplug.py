@@ -25,10 +25,10 @@ from edgehar.publishers.mqtt_reconnect import Broker
 from edgehar.publishers.sparkplug import farewell, publisher as sparkplug
 from edgehar.publishers.sparkplug.host import PrimaryHost
 from edgehar.publishers.sparkplug.metrics import Worn
-from edgehar.publishers.sparkplug.node import DROPPED, HEARD, REBIRTH, WATCHED, EdgeNode
+from edgehar.publishers.sparkplug.node import DROPPED, HEARD, MOST_AT_ONCE, REBIRTH, WATCHED, EdgeNode
 from edgehar.publishers.sparkplug.payload import DataType, Metric, decode
 from edgehar.publishers.sparkplug.publisher import Sparkplug, now_ms
-from edgehar.types import NO_SIGNAL
+from edgehar.types import NO_SIGNAL, Event
 
 ENVIRONMENT = ROOT / ".venv-sparkplug"
 ANNA = Worn("anna", {"wrist": "ok"}, {"wrist": None}, "normal", tells_falls=True, is_heard=True)
@@ -431,7 +431,7 @@ async def test_a_stop_without_a_host_says_how_many_changes_were_lost(
     assert "1 changes did not reach a Sparkplug host" in caplog.text
 
 
-async def test_what_is_larger_than_the_brokers_packets_is_left_out_and_named_once(
+async def test_what_is_larger_than_the_brokers_packets_is_left_out_counted_and_named_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     access = "allow_anonymous true\nmax_packet_size 400"
@@ -439,8 +439,45 @@ async def test_what_is_larger_than_the_brokers_packets_is_left_out_and_named_onc
         async with running(publisher(broker.port)) as edge:
             await host.until(lambda: bool([*host.messages]))
             edge.push(activity())
-            await eventually(lambda: edge.is_born)
+            edge.update(ANNA)
+            await host.until(knows(host, DROPPED, 1, device=""))
+        await host.until(kinds(host, "NDEATH"))
+    # Whose numbers do not follow each other the host refuses.
+    assert host.view.kinds == ["NBIRTH", "NDATA", "NDEATH"]
     assert sum("refuses spBv1.0/plant1/DBIRTH/pi/anna: it takes packets" in m for m in caplog.messages) == 1
+    assert "queue is full" not in caplog.text
+
+
+async def test_a_long_history_leaves_the_loop_to_others_and_outlives_a_lost_connection(
+    broker: Mosquitto,
+) -> None:
+    changes = 100 * MOST_AT_ONCE
+    waiting = [changes]
+
+    def change(number: int) -> Event:
+        return replace(started(number), detected_at=float(number))
+
+    def rest() -> int:
+        waiting.append(edge.waiting)
+        return edge.waiting
+
+    with listening(broker.port) as host:
+        async with Cable(broker.port) as cable, running(publisher(cable.port, queue=changes)) as edge:
+            for number in range(changes):
+                edge.push(change(number))
+            await eventually(lambda: rest() <= changes // 2)
+            edge.push(change(changes))
+            assert not await edge.drained(0)
+            cable.cut()
+            await eventually(lambda: rest() > 0 and not edge.is_born)
+            assert rest() > changes // 3
+            await eventually(lambda: rest() == 0 and edge.is_born)
+            assert await edge.drained()
+            edge.push(change(changes + 1))
+            await host.until(knows(host, "Event/Id", f"anna-{changes + 1}"))
+    assert max(before - after for before, after in pairwise(waiting)) <= MOST_AT_ONCE
+    told = [str(value) for *_, name, value in host.view.history if name == "Event/Id"]
+    assert [*dict.fromkeys(told)] == [f"anna-{number}" for number in range(changes + 1)]
 
 
 @VERSIONS

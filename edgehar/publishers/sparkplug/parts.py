@@ -16,8 +16,6 @@ class Change(Struct, frozen=True):
     device: str
     t_ms: int
     values: Mapping[str, Value | None]
-    was_sent: bool = False
-    """It may have come already."""
 
 
 class Part:

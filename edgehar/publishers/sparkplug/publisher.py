@@ -57,6 +57,7 @@ class Sparkplug:
             to_unix: Turns stream time into Unix time.
         """
         self._broker, self._node = broker, node
+        node.fits = self._fits
         self._to_unix = to_unix
         self._states = payloads.StateFilter(heartbeat_s)
         self._host = PrimaryHost(primary_host) if primary_host else None
@@ -194,6 +195,7 @@ class Sparkplug:
     def _acknowledged(self, number: int, _reason: ReasonCode) -> None:
         if self._farewell:
             self._farewell.note_acknowledged(number)
+        self._go_on()
 
     def _close_session(self, *, is_delivered: bool) -> None:
         self._hold()
@@ -209,12 +211,24 @@ class Sparkplug:
         self._note_drained()
 
     def _bear(self) -> None:
-        """Tell all births, and what waited."""
+        """Tell all births, and begin with what waited."""
         self._hold()
         self._born_at = asyncio.get_running_loop().time()
         self._warn_of_drops.forget()
         self._publish(self._node.births(now_ms()))
         self._note_drained()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Have more told of what waited, in another turn of the loop, once the kernel has all that was sent."""
+        if self._node.is_telling and self._connection and not self._connection.unacknowledged:
+            asyncio.get_running_loop().call_soon(self._tell_history)
+
+    def _tell_history(self) -> None:
+        if self._node.is_telling:
+            self._publish(self._node.history(now_ms()))
+            self._note_drained()
+            self._go_on()
 
     def _hear_host(self, message: Received) -> None:
         """Be born when the primary host comes online, and die when it goes."""
@@ -247,7 +261,7 @@ class Sparkplug:
     def _change(self, wearer: str, values: metrics.Values, t_ms: int) -> None:
         dropped = self._node.dropped
         self._publish(self._node.change(wearer, values, t_ms, now_ms()))
-        if self._node.dropped > dropped:
+        if self._node.dropped > dropped and not self._node.is_born:
             self._warn_of_drops(
                 "queue",
                 "%s: nobody listens and the queue is full: the oldest changes are dropped",
@@ -256,7 +270,7 @@ class Sparkplug:
         self._note_drained()
 
     def _note_drained(self) -> None:
-        if self._node.is_born and not self._node.waiting:
+        if self._node.is_born and not self._node.is_telling:
             self._is_drained.set()
         else:
             self._is_drained.clear()
@@ -265,12 +279,17 @@ class Sparkplug:
         """Send with QoS 0, as the specification wants it."""
         for message in messages:
             assert self._connection
-            limits = self._connection.limits
-            if limits.fits(message.topic, message.payload):
-                self._connection.publish(message.topic, message.payload, retain=False, qos=0)
-            else:
-                cause = f"it takes packets of at most {limits.packet_size:,} bytes"
-                self._warn(message.topic, "%s refuses %s: %s", self._broker, message.topic, cause)
+            self._connection.publish(message.topic, message.payload, retain=False, qos=0)
+
+    def _fits(self, topic: str, payload: bytes) -> bool:
+        """Tell whether the broker takes so large a message; of each topic that is refused the first is named."""
+        assert self._connection
+        limits = self._connection.limits
+        if fits := limits.fits(topic, payload):
+            return fits
+        cause = f"it takes packets of at most {limits.packet_size:,} bytes"
+        self._warn(topic, "%s refuses %s: %s", self._broker, topic, cause)
+        return False
 
     def _unix_ms(self, t: float) -> int:
         return max(0, round(self._to_unix(t) * 1000))
