@@ -232,3 +232,5 @@ class Listener:
         """Leave."""
         self._client.disconnect()
         self._client.loop_stop()
+        # Else the two hold each other, and the collector may find paho's sockets before their owner.
+        self._client.on_message = None
