@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
@@ -75,6 +76,7 @@ class Peer:
         connack_delay_s: float = 0.0,
         silence_s: float | None = None,
         granted: int | None = 1,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Listen on no port yet.
 
@@ -84,6 +86,7 @@ class Peer:
             connack_delay_s: Time that everybody is kept waiting for it, s.
             silence_s: Who sends nothing for so long is hung up on, s.
             granted: Reason code of the answer to who subscribes; None ends the connection instead.
+            tls: Encrypts every connection.
         """
         self.connects: list[Connect] = []
         self.came: list[Published] = []
@@ -91,12 +94,12 @@ class Peer:
         self.pings = 0
         self.port = 0
         self._answer, self._connack, self._connack_delay_s = answer, connack, connack_delay_s
-        self._silence_s, self._granted = silence_s, granted
+        self._silence_s, self._granted, self._tls = silence_s, granted, tls
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

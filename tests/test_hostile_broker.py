@@ -5,11 +5,15 @@ import contextlib
 import json
 import logging
 import random
+import ssl
 import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from broker_guide import logged
+from certificates import make_certificates, trusting
 from listening import until
 from mosquitto import PATIENCE_S, Cable
 from mqtt_peer import CONNACK, PINGRESP, PUBACK, PUBLISH, SUBACK, Peer, Published, packet, puback, read_packet
@@ -18,6 +22,7 @@ from test_mqtt import EVENT, NO_PAUSE, STATUS, publisher, running
 from test_payloads import started
 
 from edgehar.brokers.mqtt import Received
+from edgehar.brokers.mqtt_tls import Tls
 from edgehar.publishers.mqtt import Mqtt
 
 REQUEST = b"edgehar/pi/request/pause"
@@ -122,7 +127,7 @@ UNREADABLE = "it sends what cannot be read"
 NO_BROKER = "a port with TLS, but no `[mqtt.tls]`; or no broker at all"
 
 
-def answering(port: int, answer: bytes, **settings: float) -> tuple[Mqtt, list[Received]]:
+def answering(port: int, answer: bytes, **settings: Any) -> tuple[Mqtt, list[Received]]:
     """Return a publisher that answers requests, and the requests that came."""
     mqtt, requests = publisher(port, delays=NO_PAUSE, **settings), list[Received]()
 
@@ -147,6 +152,17 @@ def peak() -> Iterator[Callable[[], int]]:
         yield lambda: tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "tls"])
+def link(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[ssl.SSLContext | None, Tls | None]:
+    """Return what encrypts both sides of a link: the broker's and the gateway's; None where nothing does."""
+    if not request.param:
+        return None, None
+    make_certificates(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "broker.crt", tmp_path / "broker.key")
+    return context, trusting(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -182,8 +198,9 @@ async def test_whatever_a_broker_sends_costs_little_and_events_go_out_once_it_is
 
 
 async def test_a_flood_of_requests_is_answered_and_an_event_goes_out_all_the_same(
-    caplog: pytest.LogCaptureFixture,
+    link: tuple[ssl.SSLContext | None, Tls | None], caplog: pytest.LogCaptureFixture
 ) -> None:
+    at_broker, at_gateway = link
     flood = b"".join(message(REQUEST, qos=number % 2, number=1 + number) for number in range(FLOOD))
     heard_before_the_event = list[int]()
 
@@ -192,8 +209,8 @@ async def test_a_flood_of_requests_is_answered_and_an_event_goes_out_all_the_sam
             heard_before_the_event.append(len(requests))
         return puback(came) + (flood if came.topic == STATUS else b"")
 
-    async with Peer(answer) as broker:
-        mqtt, requests = answering(broker.port, b"done")
+    async with Peer(answer, tls=at_broker) as broker:
+        mqtt, requests = answering(broker.port, b"done", tls=at_gateway)
         async with running(mqtt):
             await until(lambda: len(requests) > 10)
             mqtt.push(started(1))
@@ -203,8 +220,11 @@ async def test_a_flood_of_requests_is_answered_and_an_event_goes_out_all_the_sam
 
 
 async def test_who_sends_and_takes_nothing_is_read_no_further_than_answers_fit(
-    peak: Callable[[], int], caplog: pytest.LogCaptureFixture
+    link: tuple[ssl.SSLContext | None, Tls | None],
+    peak: Callable[[], int],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    at_broker, at_gateway = link
     answer, count = bytes(50_000), 1000
     taken = asyncio.Event()
 
@@ -227,8 +247,8 @@ async def test_who_sends_and_takes_nothing_is_read_no_further_than_answers_fit(
                         )
                 await asyncio.Event().wait()
 
-    async with Mute() as broker:
-        mqtt, requests = answering(broker.port, answer, stop_s=0.0)
+    async with Mute(tls=at_broker) as broker:
+        mqtt, requests = answering(broker.port, answer, tls=at_gateway, stop_s=0.0)
         async with running(mqtt):
             await until(lambda: bool(requests))
             before = -1

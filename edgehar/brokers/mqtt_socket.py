@@ -41,6 +41,7 @@ class ClientSocket:
         self.was_opened = False
         """The broker may have our CONNECT."""
         self._has_left_thread = self._is_held_back = False
+        self._reading: asyncio.Handle | None = None
 
     async def open(self, host: str, port: int, keepalive_s: int) -> None:
         """Connect and send CONNECT. Raises OSError, or UnicodeError for an impossible host name."""
@@ -97,14 +98,24 @@ class ClientSocket:
 
     def _stop_reading(self, _client: Client, _user: Any, sock: Any) -> None:
         self._loop.remove_reader(sock)
+        if self._reading:
+            self._reading.cancel()
 
     def _stop_writing(self, _client: Client, _user: Any, sock: Any) -> None:
         self._loop.remove_writer(sock)
         if self._is_held_back:
             self._is_held_back = False
             self._loop.add_reader(sock, self._read)
-            # What TLS holds decrypted does not make the socket readable once more.
-            self._loop.call_soon(self._read)
+            self._read_again()
+
+    def _read_again(self) -> None:
+        """Read once more even if nothing comes: what TLS holds decrypted does not make the socket readable.
+
+        Not at once: whoever sends without end would keep the loop.
+        """
+        if self._reading:
+            self._reading.cancel()
+        self._reading = self._loop.call_soon(self._read)
 
     def _read(self) -> None:
         client = self._client
@@ -117,9 +128,8 @@ class ClientSocket:
             return
         try:
             client.loop_read()
-            # What TLS holds decrypted does not make the socket readable once more.
-            while isinstance(sock := client.socket(), ssl.SSLSocket) and sock.pending():
-                client.loop_read()
+            if isinstance(sock := client.socket(), ssl.SSLSocket) and sock.pending():
+                self._read_again()
         except Exception as error:
             _LOGGER.debug("what the broker sent cannot be read", exc_info=error)
             # Not its text, in which all that came may stand.
