@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +21,7 @@ from edgehar.apps import retained, status as apps_status, systemd_unit
 from edgehar.apps.retained import LARGEST_PACKET, Listener as Client, UnreachableError
 from edgehar.apps.status import MOST_WEARERS, STALE_S, Topics, in_words, status
 from edgehar.apps.systemd_unit import unit_state
+from edgehar.cli import status as cli_status
 from edgehar.config.schema import Config, Gateway, Mqtt, SimulatedWearer, Wearer
 from edgehar.errors import ConfigError
 from edgehar.publishers.payloads import iso_utc
@@ -312,9 +314,30 @@ def test_whatever_stands_on_the_topics_is_told_and_breaks_nothing(payload: bytes
     assert all(line.isprintable() for line in report["wrong"])
 
 
-@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
-def test_a_time_at_the_edge_of_all_times_breaks_nothing(moment: str) -> None:
-    health = json.dumps({"time": moment, "uptime_s": 1e12}).encode()
+@pytest.fixture(params=["Pacific/Kiritimati", "UTC", "Pacific/Pago_Pago"])
+def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Be elsewhere: as far east as one can, where the days begin, and as far west."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("time_zone")
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+12:00",
+        "9999-12-31T23:59:59.999999Z",
+        "9999-12-31T23:59:59-12:00",
+    ],
+)
+def test_a_time_at_the_edge_of_all_times_breaks_nothing(
+    moment: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    health = json.dumps({"time": moment, "uptime_s": 0}).encode()
     reasons = json.dumps({"since": moment, "time": moment, "confidence": 0.5}).encode()
     payloads = {
         f"{ROOT}/status": b"online",
@@ -324,6 +347,11 @@ def test_a_time_at_the_edge_of_all_times_breaks_nothing(moment: str) -> None:
     report = apps_status._report(config(1), Topics(ROOT, payloads), ["anna"], 1.8e9)
     assert report["gateway"]["since"] is not None
     assert any("health" in each for each in report["wrong"])
+    cli_status._print(report | {"broker": {"address": "pi:1883", "answers": True}, "service": None})
+    facts, wearers = capsys.readouterr().out.split("\n\n")[:2]
+    year = r"(1969|1970)" if moment.startswith("0001") else "9999"
+    assert re.search(rf"^gateway: gw, online since {year}-\d\d-\d\d ", facts)
+    assert re.search(rf" {year}-\d\d-\d\d ", wearers)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ commands a terminal.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -31,6 +31,9 @@ MOST_WEARERS = 100
 
 LONGEST_TEXT = 200
 """Letters of a text that are shown."""
+
+LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+"""Unix time that every time zone can still write, s; what is later is told as this."""
 
 _OF_WEARER = ("status", "status/attributes", "activity", "activity/attributes", "operating_point", "paused")
 
@@ -181,11 +184,11 @@ def _report(config: Config, topics: Topics, names: Sequence[str], now: float) ->
 
 def _gateway(name: str, state: str | None, about: _About, health: _Health, now: float) -> dict[str, Any]:
     told_at, sparkplug = health.time.timestamp() if health.time else None, health.sparkplug
-    began = None if told_at is None or health.uptime_s is None else max(told_at - health.uptime_s, 0.0)
+    began = None if told_at is None or health.uptime_s is None else told_at - health.uptime_s
     return {
         "id": name,
         "status": state,
-        "since": None if began is None or state != "online" else iso_utc(began),
+        "since": None if began is None or state != "online" else _utc(began),
         "version": _line(about.version) or None,
         "model": _line(about.model) or None,
         "health_age_s": None if told_at is None else round(now - told_at),
@@ -207,15 +210,16 @@ def _wearer(topics: Topics, name: str, *, is_online: bool, now: float) -> dict[s
         "paused": paused == "ON",
         "activity": topics.word(f"{name}/activity"),
         "confidence": reasons.confidence,
-        "since": _utc(reasons.since),
+        "since": None if reasons.since is None else _utc(reasons.since.timestamp()),
         "told_s_ago": None if reasons.time is None else round(now - reasons.time.timestamp()),
         "reason": _line(reasons.reason) or None,
         "operating_point": topics.word(f"{name}/operating_point"),
     }
 
 
-def _utc(moment: datetime | None) -> str | None:
-    return None if moment is None else iso_utc(max(moment.timestamp(), 0.0))
+def _utc(unix_s: float) -> str:
+    """Write a time of whoever told it, within what a date can be."""
+    return iso_utc(min(max(unix_s, 0.0), LATEST))
 
 
 def _sensors(
