@@ -4,6 +4,11 @@ import asyncio
 import sys
 from collections.abc import Callable
 
+from typer.testing import CliRunner
+
+from edgehar import cli
+from edgehar.errors import EdgeharError, OperatorError
+
 
 async def start(*arguments: str, before: Callable[[], None] | None = None) -> asyncio.subprocess.Process:
     """Start a verb; `before` is called in its process first."""
@@ -29,3 +34,12 @@ async def ended(process: asyncio.subprocess.Process) -> tuple[int, str, str]:
 async def edgehar(*arguments: str) -> tuple[int, str, str]:
     """Run a verb; return its exit code, data and messages."""
     return await ended(await start(*arguments))
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    """Run a verb in this process, which is quicker than another one; return its exit code, data and messages."""
+    done = CliRunner().invoke(cli.app, arguments)
+    if isinstance(done.exception, EdgeharError):
+        code = 78 if isinstance(done.exception, OperatorError) else 1
+        return code, done.stdout, f"{done.stderr}{done.exception}"
+    return done.exit_code, done.stdout, done.stderr

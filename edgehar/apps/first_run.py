@@ -176,12 +176,14 @@ async def prove(config: Config, proof_s: float = PROOF_S) -> dict[str, Any]:
         hearing = asyncio.create_task(_hear(listener, proof_s))
         try:
             await asyncio.wait({running, hearing}, return_when=asyncio.FIRST_COMPLETED)
-            if not hearing.done():
+            message = await hearing if hearing.done() else None
+            took_s, [feed] = time.monotonic() - began, daemon.feeds
+            due = began + proof_s
+            while (problems := feed.problems(now := time.monotonic())) and now < due and not running.done():
+                await asyncio.wait({running}, timeout=LOOK_S)
+            if running.done():
                 # It ends by itself only with an error.
                 await running
-            message, took_s, [feed] = await hearing, time.monotonic() - began, daemon.feeds
-            while (problems := feed.problems(time.monotonic())) and time.monotonic() - began < proof_s:
-                await asyncio.wait({running}, timeout=LOOK_S)
         finally:
             for task in (hearing, running):
                 task.cancel()
