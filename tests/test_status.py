@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 from mosquitto import Listener, Mosquitto, free_port, guarded
-from shell import edgehar
+from shell import edgehar, run
 from test_daemon import finished, start
 
 from edgehar.apps import retained, status as apps_status, systemd_unit
@@ -22,6 +22,7 @@ from edgehar.apps.retained import LARGEST_PACKET, Listener as Client, Unreachabl
 from edgehar.apps.status import MOST_WEARERS, STALE_S, Topics, in_words, status
 from edgehar.apps.systemd_unit import unit_state
 from edgehar.cli import status as cli_status
+from edgehar.config.read import load
 from edgehar.config.schema import Config, Gateway, Mqtt, SimulatedWearer, Wearer
 from edgehar.errors import ConfigError
 from edgehar.publishers.payloads import iso_utc
@@ -108,17 +109,15 @@ async def test_a_gateway_that_does_well_is_told_so_and_one_that_is_killed_is_off
         assert [row[1:3] for row in rows if row[:1] == ["anna/wrist"]] == [["ok", "80%"]]
         listener.publish(f"{ROOT}/request/pause", json.dumps({"wearer": "anna", "paused": True}))
         await listener.until(lambda: listener.on(f"{ROOT}/anna/paused")[-1:] == ["ON"])
-        code, out, _ = await edgehar("status", "--config", str(path), "--json")
-        report = json.loads(out)
-        assert (code, report["wrong"]) == (0, [])
+        report = await status(load(path))
+        assert report["wrong"] == []
         assert report["wearers"][0]["paused"]
         assert report["sensors"][0]["state"] == "paused"
         assert report["gateway"]["memory_mb"] > 10
         daemon.kill()
         await listener.until(lambda: listener.on(f"{ROOT}/status")[-1] == "offline")
-        code, out, _ = await edgehar("status", "--json", "-c", str(path))
-        report = json.loads(out)
-        assert (code, report["wrong"]) == (1, ["the gateway gw is offline"])
+        report = await status(load(path))
+        assert report["wrong"] == ["the gateway gw is offline"]
         assert (report["gateway"]["since"], report["wearers"][0]["status"]) == (None, "offline")
         await finished(daemon)
     finally:
@@ -132,31 +131,34 @@ async def test_what_is_wrong_with_a_sensor_is_told_in_its_words(
     path = written(tmp_path, broker.port, lost)
     daemon = start(path)
     try:
-        await listener.until(lambda: listener.on(f"{ROOT}/ben/activity") == ["no_signal"])
+        await listener.until(
+            lambda: (
+                "does not exist" in "".join(listener.on(f"{ROOT}/ben/status/attributes"))
+                and '{"wrist":"ok"}' in listener.on(f"{ROOT}/anna/status/attributes")
+            )
+        )
         path.write_text(
             path.read_text() + '[[wearer]]\nid = "cleo"\nsimulator = { placements = ["waist"] }\n'
         )
-        code, out, _ = await edgehar("status", str(path))
+        sensor, absent = (await status(load(path)))["wrong"]
         daemon.send_signal(signal.SIGTERM)
         await finished(daemon)
     finally:
         daemon.kill()
-    assert code == 1
-    sensor, absent = [line for line in out.splitlines() if line.startswith("wrong: ")]
-    assert sensor.startswith("wrong: ben/chest: /dev/ttyNOWHERE does not exist")
-    assert absent == "wrong: the gateway does not have cleo of this file"
+    assert sensor.startswith("ben/chest: /dev/ttyNOWHERE does not exist")
+    assert absent == "the gateway does not have cleo of this file"
 
 
 # The broker
 
 
-async def test_a_broker_that_is_away_is_wrong_and_the_service_is_told_all_the_same(
+def test_a_broker_that_is_away_is_wrong_and_the_service_is_told_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     states = "LoadState=loaded\\nActiveState=failed\\nSubState=failed\\nNRestarts=3\\nStatusText=a\\033[2Jb"
     service(tmp_path, monkeypatch, f'printf "{states}\\n"')
     port = free_port()
-    code, out, err = await edgehar("status", str(written(tmp_path, port)))
+    code, out, err = run("status", str(written(tmp_path, port)))
     assert (code, err) == (1, "")
     assert out.splitlines() == [
         f"broker: 127.0.0.1:{port}, no way to it",
@@ -184,7 +186,7 @@ async def test_a_broker_that_wants_another_password_says_so(tmp_path: Path) -> N
     ]
 
 
-async def test_by_hand_a_credential_is_the_file_beside_the_configuration(
+def test_by_hand_a_credential_is_the_file_beside_the_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
@@ -193,20 +195,20 @@ async def test_by_hand_a_credential_is_the_file_beside_the_configuration(
         path.write_text(
             path.read_text().replace("[mqtt]", '[mqtt]\nusername = "pi"\npassword_file = "mqtt-password"')
         )
-        code, _, err = await edgehar("status", str(path))
+        code, _, err = run("status", "-c", str(path))
         assert code == 78
         assert "is a systemd credential, which the service alone gets" in err
         (tmp_path / "mqtt-password").write_text("right\n")
-        code, out, _ = await edgehar("status", str(path), "--json")
+        code, out, _ = run("status", "--config", str(path), "--json")
     assert (code, json.loads(out)["broker"]["answers"]) == (1, True)
 
 
-async def test_a_configuration_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
-    code, out, err = await edgehar("status", str(tmp_path / "nowhere.toml"))
+def test_a_configuration_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    code, out, err = run("status", str(tmp_path / "nowhere.toml"))
     assert (code, out) == (78, "")
     assert "nowhere.toml: cannot be read" in err
     with pytest.raises(ConfigError, match=r"give its `host` in \[mqtt\]"):
-        await status(Config(wearer=[ANNA]))
+        asyncio.run(status(Config(wearer=[ANNA])))
 
 
 async def test_a_topic_that_may_not_be_read_is_named(tmp_path: Path) -> None:
@@ -221,11 +223,13 @@ async def test_a_topic_that_may_not_be_read_is_named(tmp_path: Path) -> None:
 # Whoever else writes there
 
 
-async def test_what_is_of_another_form_is_told_bounded_and_escaped(
-    tmp_path: Path, broker: Mosquitto, listener: Listener
-) -> None:
-    await leave(
-        listener,
+def test_what_is_of_another_form_is_told_bounded_and_escaped(tmp_path: Path, broker: Mosquitto) -> None:
+    async def write(**payloads: str | bytes) -> None:
+        listener = Listener(broker.port)
+        await leave(listener, **payloads)
+        listener.close()
+
+    writing = write(
         status="on\x1b[2Jline" * 100,
         info=json.dumps({"version": "1\x1b[31m", "wearers": {"anna": ["wrist\n"]}}),
         health="[" * 100_000,
@@ -235,7 +239,8 @@ async def test_what_is_of_another_form_is_told_bounded_and_escaped(
         anna__activity__attributes='{"confidence": 7}',
         anna__paused="perhaps",
     )
-    code, out, err = await edgehar("status", str(written(tmp_path, broker.port)))
+    asyncio.run(writing)
+    code, out, err = run("status", str(written(tmp_path, broker.port)))
     assert (code, err) == (1, "")
     lines = out.splitlines()
     assert all(line.isprintable() and len(line) < 800 for line in lines)
