@@ -5,17 +5,17 @@ broker is nothing.
 """
 
 import asyncio
-import re
 import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edgehar.brokers.mqtt import WRONG_PASSWORD, Connection, Received
+from edgehar.brokers.mqtt import WRONG_PASSWORD, Connection, Received, connected
 from edgehar.brokers.mqtt_client import VERSION_NAMES, Version, new_client
 from edgehar.brokers.mqtt_errors import (
     MAY_NOT_READ,
@@ -26,6 +26,7 @@ from edgehar.brokers.mqtt_errors import (
     VersionError,
     certificate_remedy,
 )
+from edgehar.brokers.mqtt_text import client_id
 from edgehar.config.credentials import broker_password
 from edgehar.config.schema import Config, Mqtt
 from edgehar.daemon.wiring import make_tls
@@ -59,7 +60,7 @@ class BrokerTest:
         tls = make_tls(config.mqtt)
         self._tls = tls.load() if tls else None
         self._root = f"{config.mqtt.prefix}/{config.gateway.id}"
-        self._client_id = re.sub(r"[^A-Za-z0-9_-]", "-", self._root)
+        self._client_id = client_id(self._root)
         self._prefix = config.homeassistant.prefix if config.homeassistant else None
         self._version: Version = config.mqtt.version
         self.wants_account = False
@@ -158,7 +159,7 @@ class BrokerTest:
         if self._socket:
             self._socket.close()
         try:
-            self._sender = await self._connected_in_its_version()
+            self._sender = await self._connected("sender")
         except VersionError as error:
             raise StageError("what listens there does not answer as a broker does", WRONG_PORT) from error
         except RefusedError as error:
@@ -169,15 +170,6 @@ class BrokerTest:
         self._hearer = await self._connected("hearer")
         losses = "; ".join(self._sender.limits.losses())
         return VERSION_NAMES[self._version] + (f"; it {losses}" if losses else "")
-
-    async def _connected_in_its_version(self) -> Connection:
-        try:
-            return await self._connected("sender")
-        except VersionError:
-            if self._version == 4:
-                raise
-            self._version = 4
-            return await self._connected("sender")
 
     async def _publish(self) -> str:
         topic = f"{self._root}/test"
@@ -223,19 +215,13 @@ class BrokerTest:
         await self._hear(topic, is_retained=False)
 
     async def _connected(self, who: str) -> Connection:
-        broker = self._broker
-        client = new_client(
-            f"{self._client_id}-test-{who}", self._version, broker.username, self._password, self._tls
-        )
-        connection = Connection(
-            client, on_acknowledged=self._acknowledged, on_message=self._take, answer_s=STAGE_S
-        )
-        try:
-            await connection.connect(broker.host, broker.port)
-        except BaseException:
-            connection.close()
-            raise
+        make, broker = partial(self._make, f"{self._client_id}-test-{who}"), self._broker
+        connection, self._version = await connected(make, broker.host, broker.port, self._version)
         return connection
+
+    def _make(self, name: str, version: Version) -> Connection:
+        client = new_client(name, version, self._broker.username, self._password, self._tls)
+        return Connection(client, on_acknowledged=self._acknowledged, on_message=self._take, answer_s=STAGE_S)
 
     def _acknowledged(self, number: int, reason: ReasonCode) -> None:
         verdict = self._verdicts.setdefault(number, asyncio.get_running_loop().create_future())

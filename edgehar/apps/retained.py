@@ -9,9 +9,8 @@ import secrets
 from collections.abc import Collection
 from typing import Any, Self
 
-from edgehar.brokers.mqtt import Connection, Received
+from edgehar.brokers.mqtt import Connection, Received, connected
 from edgehar.brokers.mqtt_client import Version, new_client
-from edgehar.brokers.mqtt_errors import VersionError
 from edgehar.config.credentials import broker_password
 from edgehar.config.schema import Mqtt
 from edgehar.daemon.wiring import make_tls
@@ -60,10 +59,7 @@ class Listener:
         """Connect, with MQTT 3.1.1 where the broker speaks no other."""
         broker = self._broker
         try:
-            try:
-                self._connection = await self._connected(broker.version)
-            except VersionError:
-                self._connection = await self._connected(4)
+            self._connection, _ = await connected(self._make, broker.host, broker.port, broker.version)
         except (OSError, UnicodeError) as error:
             raise UnreachableError(
                 f"MQTT broker {broker.host}:{broker.port}: {link_failure(error)}"
@@ -122,17 +118,11 @@ class Listener:
                 f"MQTT broker {self._broker.host}:{self._broker.port}: {self._connection.lost.result()}"
             )
 
-    async def _connected(self, version: Version) -> Connection:
+    def _make(self, version: Version) -> Connection:
         # A name of its own: two clients of one name drive each other out.
         name, account = f"edgehar-listener-{secrets.token_hex(4)}", self._broker.username
         client = new_client(name, version, account, self._password, self._tls, LARGEST_PACKET)
-        connection = Connection(client, on_message=self._take, answer_s=ANSWER_S)
-        try:
-            await connection.connect(self._broker.host, self._broker.port)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        return Connection(client, on_message=self._take, answer_s=ANSWER_S)
 
     def _take(self, message: Received) -> None:
         if message.topic in self._wanted:

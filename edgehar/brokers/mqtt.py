@@ -16,7 +16,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edgehar.brokers.mqtt_client import ANSWER_S, BoundedClient
+from edgehar.brokers.mqtt_client import ANSWER_S, BoundedClient, Version
 from edgehar.brokers.mqtt_errors import OversizeError, RefusedError, TakenOverError, VersionError
 from edgehar.brokers.mqtt_limits import Limits
 from edgehar.brokers.mqtt_socket import ClientSocket
@@ -259,6 +259,24 @@ class Connection:
     def close(self) -> None:
         """Close the socket, if it is still open, without DISCONNECT."""
         self._socket.close()
+
+
+async def connected(
+    make: Callable[[Version], Connection], host: str, port: int, version: Version
+) -> tuple[Connection, Version]:
+    """Return a connection in a version of MQTT, or in 3.1.1 where the broker does not speak that, and its version.
+
+    Raises what `Connection.connect` does; nothing is open then.
+    """
+    connection = make(version)
+    try:
+        await connection.connect(host, port)
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, VersionError) and version == 5:
+            return await connected(make, host, port, 4)
+        raise
+    return connection, version
 
 
 def _received(message: MQTTMessage) -> Received:

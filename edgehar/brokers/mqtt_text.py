@@ -1,4 +1,4 @@
-"""What text MQTT can carry, and what is a topic of it; ConfigError says what to write instead."""
+"""What text MQTT can carry, what is a topic of it, and a client's id; ConfigError says what to write instead."""
 
 import re
 
@@ -10,6 +10,11 @@ LONGEST_TEXT = 65_535
 
 # OASIS MQTT 5.0, 1.5.4: a broker may hang up on these, and mosquitto does.
 _NOT_IN_MQTT = re.compile("[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
+
+
+def client_id(name: str) -> str:
+    """Return a name, such as a topic, as the id of a client: some brokers take nothing but letters, digits, `_` and `-` in it."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", name)
 
 
 def check_mqtt_text(text: str, longest: int = LONGEST_TEXT) -> None:

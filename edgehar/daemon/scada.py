@@ -1,9 +1,9 @@
 """The edge node that Sparkplug hosts see, from the configuration, and what it is told of a wearer."""
 
 import random
-import re
 
 from edgehar import __version__
+from edgehar.brokers.mqtt_text import client_id
 from edgehar.config.credentials import broker_password
 from edgehar.config.schema import Config
 from edgehar.daemon.control import WearerControl
@@ -42,7 +42,7 @@ def make_sparkplug(config: Config, spec: ModelSpec) -> Sparkplug | None:
         name="Sparkplug: MQTT broker",
         host=broker.host,
         port=broker.port,
-        client_id=re.sub(r"[^A-Za-z0-9_-]", "-", f"{broker.prefix}/{gateway}/sparkplug"),
+        client_id=client_id(f"{broker.prefix}/{gateway}/sparkplug"),
         will=lambda: node.open_session(now_ms()),
         username=broker.username,
         password=broker_password(broker),

@@ -14,7 +14,6 @@ Reconnecting with back-off is `mqtt_reconnect`, what waits and what is on its wa
 
 import asyncio
 import logging
-import re
 from typing import Any
 
 from paho.mqtt.reasoncodes import ReasonCode
@@ -22,6 +21,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edgehar.backoff import Delays
 from edgehar.brokers.mqtt import Connection, Received
 from edgehar.brokers.mqtt_client import ANSWER_S, Version
+from edgehar.brokers.mqtt_text import client_id
 from edgehar.brokers.mqtt_tls import Tls
 from edgehar.publishers import payloads
 from edgehar.publishers.kept_events import KeptEvents
@@ -75,12 +75,10 @@ class Mqtt:
         """
         self.root = f"{prefix}/{gateway}"
         """First part of all topics."""
-        # Some brokers take neither dots nor spaces in it.
-        self.client_id = re.sub(r"[^A-Za-z0-9_-]", "-", self.root)
         self._broker = Broker(
             host=host,
             port=port,
-            client_id=self.client_id,
+            client_id=client_id(self.root),
             will=lambda: self._offline,
             username=username,
             password=password,
@@ -104,6 +102,11 @@ class Mqtt:
         self._warn = WarnOnce(_LOGGER, most=1000)  # topics, a few for each wearer
         self._warn_of_drops = WarnOnce(_LOGGER)
         self.retain("status", "online")
+
+    @property
+    def client_id(self) -> str:
+        """The name that the broker knows us by."""
+        return self._broker.client_id
 
     @property
     def connected(self) -> bool:
