@@ -39,6 +39,8 @@ def expressions() -> Iterator[tuple[str, str]]:
 def labels() -> dict[str, set[str]]:
     """Return the labels of each metric that a daemon with a sensor and an event has."""
     sensor: dict[str, Any] = {
+        "up": True,
+        "reconnects": 1,
         "packets": 1,
         "lost": 1,
         "malformed": 1,
@@ -57,7 +59,7 @@ def labels() -> dict[str, set[str]]:
     answers.events["anna", "falling", "activity_started"] = 1
     answers.windows["anna", "judged"] = 1
     families = [
-        *families_of(health, {"version": "1", "model": "m"}, began=0, is_connected=True, waiting=0),
+        *families_of(health, {"version": "1", "model": "m", "runtime": "r"}, None, began=0),
         *answers.families(),
     ]
     return {

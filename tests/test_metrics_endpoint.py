@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import json
 import math
+import re
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from test_daemon_requests import running
 from test_phone_http import is_open
 
-from edgehar.config.schema import Config, Gateway, Metrics, Mqtt, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Gateway, Metrics, Mqtt, Serial, SimulatedWearer, Wearer
 from edgehar.daemon import metrics
 from edgehar.daemon.daemon import Daemon
 from edgehar.daemon.metrics import Family, Histogram, Sample, text_of
 from edgehar.errors import ConfigError
+from edgehar.sources.simulated.serve import serve_tcp
+from edgehar.sources.simulated.simulator import Simulator
 
 
 def samples(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
@@ -74,9 +78,11 @@ async def test_what_runs_what_came_and_what_was_told_can_be_read(tmp_path: Path)
                 assert elsewhere.status == 404
     [(info, constant)] = read["edgehar_build_info"].items()
     assert ("model", daemon.recognizer.spec.id) in info
+    assert re.fullmatch(r"(ai-edge-litert|tflite-runtime) \d+\.\d+.*", dict(info)["runtime"])
     assert constant == 1
     stream = (("stream", "anna/wrist"),)
     assert read["edgehar_packets_received_total"][stream] > 10
+    assert (read["edgehar_stream_up"][stream], read["edgehar_reconnects_total"][stream]) == (1, 0)
     assert read["edgehar_battery_ratio"][stream] == pytest.approx(1.0)
     assert read["edgehar_mqtt_connected"][()] == 1
     assert read["edgehar_windows_total"][("result", "judged"), ("wearer", "anna")] >= 1
@@ -93,6 +99,49 @@ async def test_what_runs_what_came_and_what_was_told_can_be_read(tmp_path: Path)
         read["edgehar_windows_total"].values()
     )
     assert 1e7 < read["process_resident_memory_bytes"][()] < 1e10
+
+
+async def test_what_is_lost_is_not_up_and_what_comes_back_is_counted(tmp_path: Path) -> None:
+    port = free_port()
+    url = f"socket://127.0.0.1:{port}"
+    wearer = Wearer(
+        id="anna",
+        serial=[Serial(placement="wrist", port=url), Serial(placement="chest", port="/dev/ttyNOWHERE")],
+    )
+
+    @contextlib.asynccontextmanager
+    async def sensor() -> AsyncIterator[None]:
+        simulator = Simulator(placements=["wrist"])
+        serving = asyncio.create_task(serve_tcp(simulator, "127.0.0.1", port, announce=lambda _: None))
+        try:
+            yield
+        finally:
+            serving.cancel()
+            await asyncio.wait([serving])
+
+    def counts() -> list[float]:
+        read = samples(daemon.metrics())
+        wrist, chest = ((("stream", f"anna/{place}"),) for place in ("wrist", "chest"))
+        return [
+            read["edgehar_stream_up"][wrist],
+            read["edgehar_reconnects_total"][wrist],
+            read["edgehar_stream_up"][chest],
+            read["edgehar_reconnects_total"][chest],
+            read["edgehar_mqtt_connected"][()],
+            read["edgehar_mqtt_reconnects_total"][()],
+        ]
+
+    with Mosquitto(free_port(), tmp_path) as broker:
+        mqtt = Mqtt(host="127.0.0.1", port=broker.port)
+        daemon = Daemon(Config(gateway=Gateway(id="gw"), wearer=[wearer], mqtt=mqtt))
+        async with running(daemon):
+            async with sensor():
+                await until(lambda: counts() == [1, 0, 0, 0, 1, 0])
+            broker.kill9()
+            await until(lambda: counts() == [0, 0, 0, 0, 0, 0])
+            broker.start()
+            async with sensor():
+                await until(lambda: counts() == [1, 1, 0, 0, 1, 1])
 
 
 async def test_with_a_token_only_who_shows_it_reads_them(tmp_path: Path) -> None:

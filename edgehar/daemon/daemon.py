@@ -232,14 +232,12 @@ class Daemon:
 
     def metrics(self) -> str:
         """Return figures since the start, as Prometheus reads them."""
-        spec, mqtt = self.recognizer.spec, self.mqtt
-        families = metrics.families_of(
-            self.health(),
-            {"version": __version__, "model": spec.id},
-            began=self._began,
-            is_connected=mqtt is not None and mqtt.connected,
-            waiting=mqtt.waiting if mqtt else 0,
-        )
+        info = {
+            "version": __version__,
+            "model": self.recognizer.spec.id,
+            "runtime": self.recognizer.runtime,
+        }
+        families = metrics.families_of(self.health(), info, self.mqtt, began=self._began)
         return metrics.text_of([*families, *self._answers.families()])
 
     def _publish(self, item: Activity | Event) -> None:

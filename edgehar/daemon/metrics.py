@@ -1,6 +1,9 @@
 """Figures of the daemon for Prometheus: GET /metrics on a port of this host, text format 0.0.4.
 
 Names have base units, counters end in `_total` and begin at zero with the daemon. A stream is `<wearer>/<placement>`.
+Three names say what is counted here, not what is usual: `packets_lost`, since a number or a clock tells of packets and nothing
+of why they are gone; `mqtt_dropped_events`, since events wait in one queue only; and `result` is `judged`, or the reason
+of an answer without a label, since how sure an answer must be is the decision's, for many windows at once.
 Whoever may read them learns what wearers do and when: unless the configuration says otherwise only this host can.
 """
 
@@ -18,6 +21,7 @@ from msgspec import Struct
 
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.publishers.mqtt import Mqtt
 from edgehar.sources.addresses import listening_address
 from edgehar.types import Activity, Event, Prediction, Window
 from edgehar.warn_once import WarnOnce
@@ -138,13 +142,16 @@ class Answers:
 
 
 def families_of(
-    health: Mapping[str, Any], info: Labels, *, began: float, is_connected: bool, waiting: int
+    health: Mapping[str, Any], info: Labels, mqtt: Mqtt | None, *, began: float
 ) -> Iterator[Family]:
-    """Yield the metrics of `Daemon.health`; `info` names version and model, `began` is Unix time, s."""
+    """Yield the metrics of `Daemon.health` and of a publisher; `info` names what runs, `began` is Unix time, s."""
     yield Family("edgehar_build_info", "gauge", "What runs.", [Sample(info, 1.0)])
     yield _single("process_start_time_seconds", "gauge", "Unix time of the start.", began)
     yield _single("process_resident_memory_bytes", "gauge", "Memory.", health["rss_mb"] * 2**20)
+    is_connected, waiting = mqtt is not None and mqtt.connected, mqtt.waiting if mqtt else 0
+    reconnects = mqtt.reconnects if mqtt else 0
     yield _single("edgehar_mqtt_connected", "gauge", "1 while the broker takes messages.", is_connected)
+    yield _single("edgehar_mqtt_reconnects_total", "counter", "New connections after a loss.", reconnects)
     yield _single("edgehar_mqtt_waiting_events", "gauge", "Events not yet acknowledged.", waiting)
     yield _single("edgehar_mqtt_dropped_events_total", "counter", "Events lost.", health["events_dropped"])
     yield _single("edgehar_mqtt_refused_messages_total", "counter", "Not taken.", health["messages_refused"])
@@ -158,6 +165,10 @@ def families_of(
         for wearer, state in health["wearers"].items()
         for placement, sensor in state["sensors"].items()
     }
+    yield _of_streams("edgehar_stream_up", "gauge", "1 while packets come.", sensors, "up")
+    yield _of_streams(
+        "edgehar_reconnects_total", "counter", "New beginnings of a lost link.", sensors, "reconnects"
+    )
     yield _of_streams(
         "edgehar_packets_received_total", "counter", "Packets that were read.", sensors, "packets"
     )

@@ -102,7 +102,7 @@ class WearerFeed:
         if self._over:
             return self._over
         intake, place = self.pipeline.intakes[stream], self.placements[stream]
-        source = stream if len(self.sources) == len(self.placements) else 0
+        source = self._source_of(stream)
         since = self._up_since[source]
         if since is None or not self._is_heard[stream]:
             return self.sources[source].link.lost or "no packet yet"
@@ -112,6 +112,10 @@ class WearerFeed:
         lacks = last is not None and (place in last.excluded_sensors or last.coverage < self._min_coverage)
         return "too few of its samples come" if lacks and now - since > SETTLED_S else None
 
+    def _source_of(self, stream: int) -> int:
+        """Return the number of the source that brings a stream: its own, or the one of all."""
+        return stream if len(self.sources) == len(self.placements) else 0
+
     @property
     def batteries(self) -> list[str]:
         """Placements of the sensors that have told their charge."""
@@ -120,15 +124,18 @@ class WearerFeed:
 
     def health(self) -> dict[str, Any]:
         """Return counters of the wearer, and of each sensor by its placement."""
-        intakes = self.pipeline.intakes
-        sensors = {intake.placement: intake.health() | {"damaged": 0, "dropped": 0} for intake in intakes}
-        # One source with many streams has neither frames to damage, nor a queue, nor a battery.
-        if len(self.sources) == len(intakes):
-            for intake, source in zip(intakes, self.sources, strict=True):
-                sensor = sensors[intake.placement]
-                sensor["damaged"], sensor["dropped"] = source.link.damaged, source.link.dropped
-                if sensor["battery"] is None:
-                    sensor["battery"] = source.link.battery
+        sensors: dict[str, dict[str, Any]] = {}
+        for i, intake in enumerate(self.pipeline.intakes):
+            source, figures = self._source_of(i), intake.health()
+            link = self.sources[source].link
+            if figures["battery"] is None:
+                figures["battery"] = link.battery
+            sensors[intake.placement] = figures | {
+                "up": self._up_since[source] is not None and self._is_heard[i],
+                "reconnects": max(link.lives - 1, 0),
+                "damaged": link.damaged,
+                "dropped": link.dropped,
+            }
         grid = self.pipeline.grid
         return {"sensors": sensors, "late_samples": grid.late, "early_samples": grid.early}
 

@@ -6,7 +6,9 @@ manifest's sha256 before any interpreter sees them.
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from math import exp
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,15 @@ class Recognizer:
         self._gain = np.tile(1 / np.array(spec.normalization.scale, np.float32), shape)
         self._x = np.zeros((1, *self._high.shape), np.float32)
         self._offered: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[int, ...]] = {}
+
+    @cached_property
+    def runtime(self) -> str:
+        """Name and version of the package that runs the network, such as `ai-edge-litert 2.1.6`; its name where it tells no version."""
+        name = type(self._interpreter).__module__.partition(".")[0].replace("_", "-")
+        try:
+            return f"{name} {version(name)}"
+        except PackageNotFoundError:
+            return name
 
     def slots(self, placements: Iterable[str]) -> tuple[str | None, ...]:
         """Return the worn placement in each place of the model, as `ModelSpec.slots`."""

@@ -99,6 +99,7 @@ class Mqtt:
         self._subscriptions = Subscriptions(repr(self._broker))
         self._is_drained = asyncio.Event()
         self._connection: Connection | None = None
+        self._connects = 0
         self._warn = WarnOnce(_LOGGER, most=1000)  # topics, a few for each wearer
         self._warn_of_drops = WarnOnce(_LOGGER)
         self.retain("status", "online")
@@ -112,6 +113,11 @@ class Mqtt:
     def connected(self) -> bool:
         """True while the broker takes messages."""
         return self._connection is not None
+
+    @property
+    def reconnects(self) -> int:
+        """Times that the broker took messages again after the connection was lost."""
+        return max(self._connects - 1, 0)
 
     @property
     def dropped(self) -> int:
@@ -209,6 +215,7 @@ class Mqtt:
             self._warn(losses, "%s %s", self._broker, losses)
         asking = self._subscriptions.ask(connection)
         self._connection = connection
+        self._connects += 1
         try:
             self._send_due()
             await self._subscriptions.keep(connection, asking)

@@ -21,7 +21,7 @@ Deliver = Callable[[float, int, bytes], None]
 
 
 class LinkState(Struct, kw_only=True):
-    """State of a source's link over all of its lives; the source alone writes it, but for `lost`."""
+    """State of a source's link over all of its lives; the source alone writes it, but for `lost` and `lives`."""
 
     silence_s: float = math.inf
     """A life that brings nothing for longer is a dead one, s; inf where silence is as good as packets. Each source
@@ -36,6 +36,8 @@ class LinkState(Struct, kw_only=True):
     """Charge of the sensor, percent, where the link tells it apart from its packets; None if not known."""
     lost: str | None = None
     """Why the newest life ended, in words; None once packets come again. `reconnect.keep_open` writes it."""
+    lives: int = 0
+    """Lives in which packets came; `reconnect.keep_open` counts them."""
 
 
 class Source(Protocol):

@@ -65,6 +65,7 @@ class _Availability:
         """Take note of the first packet of a life."""
         self._up_at = self._link.heard_at
         self._link.lost = None
+        self._link.lives += 1
         self._is_steady = not self.failures
         if self.failures and not self._flaps:
             self._log_back()
