@@ -22,7 +22,7 @@ from test_payloads import EPOCH, activity, ended, started, to_unix
 from edgehar.backoff import Delays
 from edgehar.brokers.mqtt import Received
 from edgehar.publishers.mqtt_reconnect import Broker
-from edgehar.publishers.sparkplug import farewell, publisher as sparkplug
+from edgehar.publishers.sparkplug import farewell, host as sparkplug_host, publisher as sparkplug
 from edgehar.publishers.sparkplug.host import PrimaryHost
 from edgehar.publishers.sparkplug.metrics import Worn
 from edgehar.publishers.sparkplug.node import DROPPED, HEARD, MOST_AT_ONCE, REBIRTH, WATCHED, EdgeNode
@@ -184,6 +184,22 @@ async def test_every_connection_has_the_next_number_and_its_death_the_same(
         await host.until(lambda: len(host.view.deaths) == 4)
     assert host.view.births == [254, 255, 0, 1]
     assert sorted(host.view.deaths) == sorted(host.view.births)
+
+
+async def test_a_primary_host_that_says_nothing_is_named_once_and_then_waited_for(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sparkplug_host, "SILENT_S", 0.1)
+    async with Cable(broker.port) as cable, running(publisher(cable.port, primary_host="scada")) as edge:
+        await eventually(lambda: "STATE/scada: nothing is told, for the primary host says" in caplog.text)
+        cable.cut()
+        await eventually(lambda: cable.connections == 2)
+        with listening(broker.port) as host:
+            host.publish("spBv1.0/STATE/scada", b'{"online":true,"timestamp":1}', retain=True)
+            await eventually(lambda: edge.is_born)
+    warnings = [record for record in caplog.records if "nothing is told" in record.message]
+    assert [record.levelno for record in warnings[:1]] == [logging.WARNING]
+    assert {record.levelno for record in warnings[1:]} <= {logging.DEBUG}
 
 
 @VERSIONS

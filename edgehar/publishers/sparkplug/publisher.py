@@ -169,7 +169,7 @@ class Sparkplug:
         is_delivered = False
         try:
             if self._host:
-                self._host.is_online = False  # until it says so here
+                self._host.begin_session()
             else:
                 self._bear()
             await asyncio.wait((keeping, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -198,6 +198,8 @@ class Sparkplug:
         self._go_on()
 
     def _close_session(self, *, is_delivered: bool) -> None:
+        if self._host:
+            self._host.end_session()
         self._hold()
         self._connection = self._farewell = None
         self._node.close_session(now_ms(), is_delivered=is_delivered)
