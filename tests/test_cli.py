@@ -343,3 +343,26 @@ def test_a_recording_of_nothing_is_a_failure(tmp_path: Path) -> None:
     done = edgehar("record", tmp_path / "out.ehr", "--port", "/dev/ttyNOWHERE", "--seconds", "0.5")
     assert done.returncode == 1
     assert "packets: 0" in done.stdout
+
+
+INTERRUPTED = """
+import signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["edgehar", "models", "list"]
+from edgehar.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["edgehar.cli", "typer", "edgehar.cli.logs", "edgehar.pipeline.manifest"])
+def test_ctrl_c_while_modules_load_is_130_without_a_traceback(module: str) -> None:
+    script = INTERRUPTED.format(module=module)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert "Traceback" not in done.stderr
