@@ -1,6 +1,8 @@
 import asyncio
 import logging
+import socket
 import subprocess
+from typing import Any
 
 import pytest
 from mosquitto import PATIENCE_S, free_port, program
@@ -79,3 +81,26 @@ async def test_a_port_that_was_named_is_used_again_and_again() -> None:
     for _ in range(3):
         async with EmbeddedBroker(port) as broker:
             assert broker.port == port
+
+
+async def test_a_port_on_which_another_program_listens_first_is_taken_although_it_could_be_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before, port, real, listeners = (
+        asyncio.all_tasks(),
+        free_port(),
+        asyncio.start_server,
+        list[socket.socket](),
+    )
+
+    async def bind(*arguments: Any, **settings: Any) -> asyncio.Server:
+        server = await real(*arguments, **settings)
+        listeners.append(socket.create_server(("127.0.0.1", port)))
+        return server
+
+    monkeypatch.setattr(asyncio, "start_server", bind)
+    with pytest.raises(ConfigError, match=str(port)):
+        await EmbeddedBroker(port).__aenter__()
+    assert asyncio.all_tasks() == before
+    for listener in listeners:
+        listener.close()

@@ -36,7 +36,7 @@ class EmbeddedBroker:
 
     async def __aenter__(self) -> Self:
         """Listen; ConfigError if the port is taken."""
-        self._server = await self._listen()
+        self._server = await self._bind()
         self.port = self._server.sockets[0].getsockname()[1]
         self._silence_libraries()
         # The library takes longer to load than all of edgehar: only who wants a broker waits for it.
@@ -50,7 +50,12 @@ class EmbeddedBroker:
             }
         )
         await self._broker.start()
-        await self._server.start_serving()
+        try:
+            await self._server.start_serving()
+        except OSError as error:
+            # Another program has bound the same port meanwhile, and is the first that listens there.
+            await self.__aexit__(None, None, None)
+            raise self._refusal(error) from error
         return self
 
     async def __aexit__(
@@ -67,15 +72,19 @@ class EmbeddedBroker:
         for name, level in self._levels.items():
             logging.getLogger(name).setLevel(level)
 
-    async def _listen(self) -> asyncio.Server:
+    async def _bind(self) -> asyncio.Server:
         try:
             return await asyncio.start_server(self._accept, HOST, self.port, start_serving=False)
         except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise ConfigError(
-                f"port {self.port} is taken, perhaps by another MQTT broker: choose another one, or 0 for any"
-            ) from error
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: OSError) -> Exception:
+        """Return what a port that cannot be had means; an error of another kind as it is."""
+        if error.errno != errno.EADDRINUSE:
+            return error
+        return ConfigError(
+            f"port {self.port} is taken, perhaps by another MQTT broker: choose another one, or 0 for any"
+        )
 
     def _silence_libraries(self) -> None:
         """Keep the libraries out of the log: a client that vanishes is an error to them."""
