@@ -172,7 +172,7 @@ def test_tables_of_one_array_may_stand_apart(path: Path, table: str, wearer: str
             'address = "D4:CA:6E:F1:00:01"\n',
             "anna",
             DOT,
-            "wearer `dora` needs sensors",
+            "is the only sensor of dora",
             id="another's only one",
         ),
     ],
@@ -338,3 +338,15 @@ def test_a_file_keeps_its_permissions(path: Path) -> None:
 def test_a_folder_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere/edgehar\.toml: cannot be written: No such file"):
         put(tmp_path / "nowhere" / "edgehar.toml", "anna", "chest", DOT)
+
+
+def test_the_only_sensor_of_somebody_else_is_not_taken(path: Path) -> None:
+    path.write_text(WRITTEN)
+    wanted = r"/dev/ttyACM0 is the only sensor of anna: first give anna another one, or take that \[\[wearer\]\] out of"
+    with pytest.raises(ConfigError, match=wanted):
+        put(path, "ben", "chest", {"port": "/dev/ttyACM0"})
+    assert path.read_text() == WRITTEN
+    put(path, "anna", "wrist_left", DOT)
+    put(path, "ben", "chest", {"port": "/dev/ttyACM0"})
+    anna, ben = load(path).wearer
+    assert (len(anna.serial), len(anna.ble), len(ben.serial)) == (0, 1, 1)

@@ -68,6 +68,7 @@ def assign(
     content = _parsed(text, path)
     entry, kind = {"placement": placement, **sensor}, "serial" if "port" in sensor else "ble"
     replaced = [*_giving_way(content["wearer"], wearer, entry)]
+    _check_nobody_left_bare(content["wearer"], wearer, entry, replaced, path)
     sensor_lines = [f"[[wearer.{kind}]]", *_keys(entry)]
     try:
         new, lines = _edited(text, wearer, kind, entry, replaced)
@@ -105,6 +106,19 @@ def _giving_way(wearers: list[dict[str, Any]], wearer: str, entry: dict[str, Any
                 same_place = worn_by.get("id") == wearer and sensor.get("placement") == entry["placement"]
                 if same_place or _identity(sensor) == _identity(entry):
                     yield _Entry(i, kind, k)
+
+
+def _check_nobody_left_bare(
+    wearers: list[dict[str, Any]], wearer: str, entry: dict[str, Any], replaced: Sequence[_Entry], path: Path
+) -> None:
+    """Refuse by a ConfigError to take from somebody else the only sensor."""
+    for index in {each.wearer for each in replaced}:
+        name, worn = wearers[index]["id"], sum(len(wearers[index].get(kind, [])) for kind in _KINDS)
+        if name != wearer and worn == sum(each.wearer == index for each in replaced):
+            raise ConfigError(
+                f"{_identity(entry)} is the only sensor of {name}: first give {name} another one, or take "
+                f"that [[wearer]] out of {path}"
+            )
 
 
 def _identity(sensor: dict[str, Any]) -> object:
