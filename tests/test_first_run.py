@@ -97,7 +97,8 @@ def test_enter_alone_gives_a_file_that_works_and_is_proven(broker: Mosquitto, pa
         lines = terminal.until_end()
         assert terminal.program.returncode == 0, lines
     page = "\n".join(lines)
-    assert "none is in reach: is it charged" in page
+    assert "no serial port of a USB device either" in page
+    assert "none is in reach" not in page
     assert "heard: event" in page
     assert '"event_type":"activity_started"' in page
     assert f"next: edgehar run --config {path}" in page
@@ -139,8 +140,10 @@ def test_a_wrong_answer_is_refused_at_once_and_asked_again(broker: Mosquitto, pa
         reply(terminal, "Another sensor", "none")
         terminal.until(lambda lines: any("runs with it" in line for line in lines))
         terminal.type(b"\x03")
-        terminal.until_end()
+        lines = terminal.until_end()
         assert terminal.program.returncode == 130
+    assert f"stopped: {path} stands as it was written, but is not proven" in lines
+    assert f"next: edgehar run --config {path}" in lines
     config = load(path)
     assert (config.gateway.id, config.homeassistant is not None) == ("pi", True)
     assert config.wearer == [Wearer("anna", serial=[Serial("wrist_left", "/dev/ttyNOWHERE")])]
@@ -316,7 +319,9 @@ def test_a_broker_that_wants_a_password_can_have_it_from_a_file(tmp_path: Path, 
         words = ["init", str(path), "--yes", "--broker", f"127.0.0.1:{broker.port}"]
         code, _, err = run(*words)
         assert code == 1
-        assert "the broker fails at welcome: the broker refuses: Not authorized" in err
+        wanted = "give its account by --username and --password-file"
+        assert f"the broker fails at welcome: the broker refuses: Not authorized; {wanted}; nothing" in err
+        assert "[mqtt]" not in err
         code, out, err = run(*words, "--username", "pi", "--password-file", str(secret), "--json")
         assert code == 0, err
     assert json.loads(out)["proof"]["heard"] == "event"

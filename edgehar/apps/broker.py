@@ -165,7 +165,9 @@ class BrokerTest:
         except RefusedError as error:
             self.wants_account = error.reason in WRONG_PASSWORD
             raise StageError(
-                str(error), "check `username` and the password's file of [mqtt], and the broker's access list"
+                # Its own words on an account say what the remedy does.
+                f"the broker refuses: {error.reason}" if error.reason else str(error),
+                "check `username` and the password's file of [mqtt], and the broker's access list",
             ) from error
         self._hearer = await self._connected("hearer")
         losses = "; ".join(self._sender.limits.losses())

@@ -139,7 +139,16 @@ class Conversation:
 
     def _complain(self, answer: "BrokerAnswer") -> None:
         """Say what the broker does not do; EdgeharError where nobody can be asked about it."""
-        lines = [f"{row['stage']}: {row['says']}; {row['fix']}" for row in answer.failures]
+        # No file has a user name yet.
+        account = (
+            "give its account by --username and --password-file"
+            if self._questions.takes_defaults
+            else "it wants a user name and a password that it knows"
+        )
+        lines = [
+            f"{row['stage']}: {row['says']}; {account if answer.wants_account else row['fix']}"
+            for row in answer.failures
+        ]
         if self._questions.takes_defaults:
             mend = "nothing was written; --no-proof writes it without trying the broker"
             raise EdgeharError(f"the broker fails at {lines[0]}; {mend}")
@@ -189,15 +198,19 @@ class Conversation:
         from edgehar.apps.first_run import SCAN_S, sensors_around, usb_ports
 
         say(f"looks for sensors, for {SCAN_S:g} s ...")
-        around = usb_ports()
+        around, nothing = (
+            usb_ports(),
+            "none is in reach: is it charged, on, near, and not connected to another device?",
+        )
         try:
             around += answer_of(sensors_around(self._given.adapter))
         except SourceLostError as error:
             say(f"  {error}")
+            nothing = "no serial port of a USB device either"
         for number, sensor in enumerate(around, 1):
             say(f"  {number}  {one_line(sensor['what'])}")
         if not around:
-            say("  none is in reach: is it charged, on, near, and not connected to another device?")
+            say(f"  {nothing}")
         return around
 
     def _choose(

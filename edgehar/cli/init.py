@@ -1,7 +1,7 @@
 """`edgehar init`: the questions of a first run."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -110,7 +110,12 @@ def init(
     first, password = Conversation(Questions(takes_defaults=yes), given).hold(path)
     report = _write(path, first, password)
     if given.is_tried:
-        report["proof"] = _prove(path)
+        try:
+            report["proof"] = _prove(path)
+        except KeyboardInterrupt:
+            say(f"\nstopped: {path} stands as it was written, but is not proven")
+            _say_next_steps(report["config"], first)
+            raise
     _print(report, first, as_json=as_json)
     if report["proof"] and report["proof"]["wrong"]:
         raise typer.Exit(EXIT_FAILED)
@@ -149,17 +154,18 @@ def _print(report: Mapping[str, Any], first: "First", *, as_json: bool) -> None:
                 typer.echo(f"{key.replace('_', ' ')}: {one_line(str(proof[key]))}")
         for problem in proof.get("wrong", ()):
             typer.echo(f"wrong: {problem}")
-    for line in _next_steps(report["config"], first):
-        say(line)
+    _say_next_steps(report["config"], first)
 
 
-def _next_steps(config: str, first: "First") -> Iterator[str]:
-    """Yield what to do now."""
+def _say_next_steps(config: str, first: "First") -> None:
+    """Print what to do now."""
     from edgehar.config.credentials import SERVICE_FOLDER
 
     if not first.sensors:
-        yield f"a sensor later: edgehar devices assign ADDRESS --wearer {first.wearer} --placement WHERE --config {config}"
+        say(
+            f"a sensor later: edgehar devices assign ADDRESS --wearer {first.wearer} --placement WHERE --config {config}"
+        )
     if Path(config).absolute().parent == SERVICE_FOLDER:
-        yield f"next: sudo systemctl restart edgehar, then sudo edgehar status {config}"
+        say(f"next: sudo systemctl restart edgehar, then sudo edgehar status {config}")
     else:
-        yield f"next: edgehar run --config {config}"
+        say(f"next: edgehar run --config {config}")
