@@ -33,7 +33,7 @@ port = "/dev/ttyACM0"
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("wearer = ", "edgehar.toml: not valid TOML", id="no toml"),
+        pytest.param("wearer = ", "edgehar.toml:1: not valid TOML", id="no toml"),
         pytest.param(
             GOOD.replace("localhost", "mqtt://127.0.0.1"),
             "edgehar.toml:6: mqtt.host: expected the name or address of a host and nothing else",
@@ -84,7 +84,7 @@ port = "/dev/ttyACM0"
         ),
         pytest.param(
             "wearer = [\n",
-            "edgehar.toml: not valid TOML: Invalid value (at end of document)",
+            "edgehar.toml:1: not valid TOML: Invalid value at the end of the file",
             id="an end too early",
         ),
         pytest.param(
@@ -527,3 +527,33 @@ def test_every_key_of_the_schema_has_a_sentence() -> None:
     ]
     assert not bare
     assert {"Config", "Settings", "Mqtt", "Serial", "Ble", "Phone"} <= whole["$defs"].keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            '[mqtt]\nhost = "a"\nport = 1\nhost = "b"\n',
+            "edgehar.toml:4: not valid TOML: the key `host` is there twice; leave one of them",
+            id="a key twice",
+        ),
+        pytest.param(
+            "[mqtt]\nport =  # usual\n",
+            "edgehar.toml:2: not valid TOML: the key `port` has no value; give one behind the `=`",
+            id="no value",
+        ),
+        pytest.param(
+            "[mqtt]\nport =\n\n", "edgehar.toml:2: not valid TOML: the key `port` has no", id="at the end"
+        ),
+        pytest.param(
+            "[mqtt]\nx = [1,\n", "edgehar.toml:2: not valid TOML: Invalid value at the end", id="no bracket"
+        ),
+        pytest.param(
+            "a = 1\n[a]\n", "edgehar.toml:2: not valid TOML: Cannot overwrite a value", id="table and key"
+        ),
+    ],
+)
+def test_mistakes_of_toml_are_told_in_plain_words(text: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    assert str(caught.value).startswith(expected)

@@ -277,3 +277,19 @@ async def test_a_tcp_port_that_is_taken_is_told_in_one_line() -> None:
 async def test_time_does_not_run_backwards(speed: float) -> None:
     with pytest.raises(ValueError, match="speed"):
         await Simulator(placements=["wrist"], script=SCRIPT, speed=speed).run(quiet)
+
+
+@pytest.mark.parametrize(
+    ("placement", "expected"),
+    [
+        ("wrsit", "'wrsit'; did you mean `wrist`?"),
+        ("trouser_poket_left", "'trouser_poket'; did you mean `trouser_pocket`?"),
+        ("xyz", "'xyz'; choose of wrist, trouser_pocket, waist, "),
+    ],
+)
+def test_a_place_where_nobody_wears_a_sensor_is_named_beside_those_that_are_there(
+    placement: str, expected: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Simulator(placements=[placement])
+    assert f"no simulated sensor can be worn at {expected}" in str(caught.value)

@@ -82,12 +82,8 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        what, line = str(error), None
-        if place := re.fullmatch(r"(.*) \(at line (\d+), (column \d+)\)", what, re.DOTALL):
-            what, line = f"{place[1]} at {place[3]}", place[2]
-        hint = "; text stands in quotes" if what.startswith("Invalid value") else ""
-        at = f"{name}:{line}" if line else name
-        raise ConfigError(f"{at}: not valid TOML: {' '.join(what.split())}{hint}") from error
+        line, what = _plain(str(error), text)
+        raise ConfigError(f"{name}:{line}: not valid TOML: {' '.join(what.split())}") from error
     except RecursionError as error:
         raise ConfigError(
             f"{name}: lists or tables are nested too deep; no key needs more than a few"
@@ -95,6 +91,24 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     except ValueError as error:
         # tomllib leaves it to Python to refuse thousands of digits.
         raise ConfigError(f"{name}: not valid TOML: a number or a time in it is beyond all bounds") from error
+
+
+def _plain(complaint: str, text: str) -> tuple[int, str]:
+    """Return the line of a complaint of tomllib, and what it means of the two commonest mistakes, or else its own words."""
+    lines = text.rstrip().split("\n")
+    what, number, column = complaint.removesuffix(" (at end of document)"), len(lines), "the end of the file"
+    if place := re.fullmatch(r"(.*) \(at line (\d+), (column \d+)\)", complaint, re.DOTALL):
+        what, number, column = place[1], int(place[2]), place[3]
+    key, sign, value = (lines[number - 1] if number <= len(lines) else "").partition("=")
+    if sign and what == "Cannot overwrite a value":
+        return number, f"the key `{printable(key.strip())}` is there twice; leave one of them"
+    if sign and what == "Invalid value" and not value.partition("#")[0].strip():
+        return (
+            number,
+            f"the key `{printable(key.strip())}` has no value; give one behind the `=`, or take the line out",
+        )
+    hint = "; text stands in quotes" if what == "Invalid value" and place else ""
+    return number, f"{what} at {column}{hint}"
 
 
 def _converted(raw: dict[str, Any], kind: type[T], table: str, text: str, name: str) -> T:

@@ -152,3 +152,6 @@ _SITE_OF = {
     "lower_back": "waist",
     "shank": "lower_leg",
 }
+
+PLACES = (*SITES, *_SITE_OF)
+"""Placements, each of which may have a side behind it."""

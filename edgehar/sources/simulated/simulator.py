@@ -20,6 +20,7 @@ from edgehar.sources import Deliver, LinkState
 from edgehar.sources.pace import Pace
 from edgehar.sources.simulated.faults import Faults, inject, outages
 from edgehar.types import ACCELERATION, IMU_CHANNELS, STANDARD_GRAVITY, FloatArray, Item
+from edgehar.validation import did_you_mean
 from edgehar.wire.protocol import FULL_SCALE, Description, encode_data, encode_description
 
 if TYPE_CHECKING:
@@ -161,12 +162,14 @@ class Simulator:
             row += counts.shape[1]
 
     def _wearer(self) -> "Wearer":
-        from edgehar.motion.wearer import Wearer  # noqa: PLC0415 - only a simulation needs a body
+        from edgehar.motion.wearer import PLACES, Wearer  # noqa: PLC0415 - only a simulation needs a body
 
         try:
             return Wearer(seed=self._seed, placements=self.placements, rate_hz=self._rate_hz)
         except KeyError as error:
-            raise ConfigError(f"no simulated sensor can be worn at {error}") from error
+            places = f"choose of {', '.join(PLACES)}, with or without _left or _right"
+            hint = did_you_mean(str(error.args[0]), PLACES, places)
+            raise ConfigError(f"no simulated sensor can be worn at {error}; {hint}") from error
 
     def _motion(self) -> Iterator[NDArray[np.int16]]:
         """Yield the counts of one packet after the other, (sensors, samples, 6)."""
