@@ -1,13 +1,15 @@
 """`edgehar config check --online`: the broker and the sensors are really asked."""
 
+import asyncio
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mosquitto import Mosquitto, free_port
+from mosquitto import PATIENCE_S, Mosquitto, free_port
 
 from edgehar.apps.online import check_online
 from edgehar.config.schema import Config, Mqtt, Phone, Serial, SimulatedWearer, Wearer
@@ -45,15 +47,38 @@ async def test_what_is_not_there_is_named_beside_what_is() -> None:
     assert (answer["broker"], answer["problems"]) == ([], 2)
 
 
+async def test_nobody_waits_for_a_port_that_cannot_be_opened() -> None:
+    worn = [
+        Serial(placement="wrist", port="/dev/ttyNOWHERE"),
+        Serial(placement="waist", port="socket://127.0.0.1:1"),
+    ]
+    config = Config(wearer=[ANNA, Wearer(id="ben", serial=worn)])
+    async with asyncio.timeout(PATIENCE_S):
+        answer = await check_online(config, math.inf)
+    assert "does not exist" in answer["wearers"]["ben"]["wrist"]
+    assert "refused" in answer["wearers"]["ben"]["waist"].lower()
+    assert answer["wearers"]["anna"] == {"wrist": "ok", "chest": "ok"}
+
+
 def test_the_verb_fails_if_anything_did(tmp_path: Path) -> None:
     path = tmp_path / "edgehar.toml"
     path.write_text(
         f'[mqtt]\nhost = "127.0.0.1"\nport = {free_port()}\n'
         '[[wearer]]\nid = "anna"\nsimulator = { placements = ["wrist"] }\n'
     )
-    command = [sys.executable, "-m", "edgehar", "config", "check", "--online", "--json", "-c", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "edgehar", "config", "check", "--online", "-c", str(path)]
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     answer = json.loads(done.stdout)
     assert [row["stage"] for row in answer["broker"]] == ["name", "connection"]
     assert answer["wearers"] == {"anna": {"wrist": "ok"}}
+    lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "stage",
+        "name",
+        "connection",
+        "wearers:",
+        "anna:",
+        "wrist:",
+        "problems:",
+    ]

@@ -8,9 +8,11 @@ from edgehar.apps.broker import BrokerTest
 from edgehar.config.schema import Config
 from edgehar.daemon.daemon import Daemon
 from edgehar.daemon.wearer import WearerFeed
+from edgehar.sources.serial import Serial
 
 LISTEN_S = 20.0
-"""Every sensor is listened to until all were heard, for so long at most, s: one over Bluetooth has to be found first."""
+"""Every sensor is listened to until all were heard, for so long at most, s: one over Bluetooth has to be found first.
+For a port that cannot be opened nobody waits."""
 
 LOOK_S = 0.1
 
@@ -34,7 +36,7 @@ async def _listen(feeds: list[WearerFeed], listen_s: float) -> dict[str, dict[st
     tasks = [asyncio.create_task(feed.run(lambda _: None, lambda: None), name=feed.id) for feed in live]
     began = time.monotonic()
     try:
-        while not all(feed.has_heard_all for feed in live) and time.monotonic() - began < listen_s:
+        while any(map(_may_come, live)) and time.monotonic() - began < listen_s:
             await asyncio.wait(tasks, timeout=LOOK_S)
         now = time.monotonic()
         problems = {feed.id: feed.problems(now) for feed in live}
@@ -47,3 +49,8 @@ async def _listen(feeds: list[WearerFeed], listen_s: float) -> dict[str, dict[st
         feed.id: {place: problems.get(feed.id, {}).get(place, "ok") for place in feed.placements}
         for feed in feeds
     }
+
+
+def _may_come(feed: WearerFeed) -> bool:
+    """Tell whether a sensor was not heard yet that may be; those on ports that cannot be opened will not."""
+    return any(not (isinstance(source, Serial) and source.link.lost) for source in feed.unheard)

@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from edgehar.cli.terminal import DEFAULT_CONFIG, EXIT_FAILED, ConfigOption, JsonOption, answer_of, show
+from edgehar.cli.terminal import (
+    DEFAULT_CONFIG,
+    EXIT_FAILED,
+    ConfigOption,
+    JsonOption,
+    answer_of,
+    show,
+    show_table,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,7 +50,11 @@ def config_check(
         from edgehar.config.credentials import by_hand
 
         answer = answer_of(check_online(by_hand(loaded, config)))
-    show(answer, as_json)
+    if as_json:
+        show(answer, as_json)
+    else:
+        show_table(answer["broker"], as_json)
+        show({key: answer[key] for key in ("wearers", "problems")}, as_json)
     if answer["problems"]:
         raise typer.Exit(EXIT_FAILED)
 

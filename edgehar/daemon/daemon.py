@@ -282,7 +282,7 @@ class Daemon:
                 taken = systemd.notify(*ready, "WATCHDOG=1", f"STATUS={self.status()}")
                 ready = [] if taken else ready
             self._update()
-            is_due = now >= next_health or (is_first and all(feed.has_heard_all for feed in self.feeds))
+            is_due = now >= next_health or (is_first and not any(feed.unheard for feed in self.feeds))
             if self.mqtt and is_due:
                 self.mqtt.retain("health", msgspec.json.encode(self.health()).decode())
                 is_first, next_health = False, now + HEALTH_S

@@ -82,9 +82,12 @@ class WearerFeed:
         return any(since is not None for since in self._up_since)
 
     @property
-    def has_heard_all(self) -> bool:
-        """True once every sensor has brought a packet."""
-        return all(self._is_heard)
+    def unheard(self) -> list[Source]:
+        """Sources of sensors that have brought no packet yet."""
+        if len(self.sources) != len(self.placements):
+            return [] if all(self._is_heard) else [*self.sources]
+        heard = zip(self.sources, self._is_heard, strict=True)
+        return [source for source, is_heard in heard if not is_heard]
 
     def makes_progress(self, now: float) -> bool:
         """Tell whether every live source delivers or is known to be away; `now` is host monotonic s."""
