@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs edgehar as a systemd service, updates it and takes it away; --help says how. Run twice it changes no setting.
 set -euo pipefail
-shopt -s inherit_errexit
+shopt -s inherit_errexit nullglob
 
 readonly program=/opt/edgehar settings=/etc/edgehar state=/var/lib/edgehar account=edgehar
 readonly config=$settings/edgehar.toml example=$settings/edgehar.example.toml command=/usr/local/bin/edgehar
@@ -9,17 +9,18 @@ readonly password=/etc/credstore/edgehar.mqtt-password
 readonly unit=/etc/systemd/system/edgehar.service rules=/etc/udev/rules.d/60-edgehar.rules
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-package=edgehar python=/usr/bin/python3 action=install is_dry='' is_purge=''
+package=$(dirname "$here") python=/usr/bin/python3 action=install is_dry='' is_purge=''
 slot='' previous='' was_active=''
 
 usage() {
   cat <<'HELP'
 Install edgehar on Raspberry Pi OS, Debian or Ubuntu, or update it. Run as root, in a checkout of edgehar.
 
-  bash deploy/install.sh [--from PATH] [--python PROGRAM] [--dry-run]
+  bash deploy/install.sh [--from PATH | --from-index] [--python PROGRAM] [--dry-run]
   bash deploy/install.sh --uninstall [--purge] [--dry-run]
 
-  --from PATH       a checkout or a wheel instead of the package index's newest `edgehar`; `--from .` is this checkout
+  --from PATH       another checkout, or a wheel, instead of the checkout that this script lies in
+  --from-index      the package index's newest `edgehar`, once there is a release
   --python PROGRAM  a Python of 3.11 or newer; /usr/bin/python3 unless given
   --uninstall       remove program, service, device rules; keep configuration, password, state and account
   --purge           with --uninstall: these too
@@ -60,10 +61,11 @@ read_options() {
   while [ $# -gt 0 ]; do
     case $1 in
       --from | --python)
-        [ $# -gt 1 ] || refuse "$1 needs a path"
+        [ -n "${2:-}" ] || refuse "$1 needs a path"
         if [ "$1" = --from ]; then package=$2; else python=$2; fi
         shift
         ;;
+      --from-index) package='' ;;
       --uninstall) action=uninstall ;;
       --purge) is_purge=yes ;;
       --dry-run) is_dry=yes ;;
@@ -73,9 +75,11 @@ read_options() {
     shift
   done
   [ -z "$is_purge" ] || [ "$action" = uninstall ] || refuse "--purge goes with --uninstall"
-  if [ "$package" != edgehar ]; then
+  if [ -z "$package" ]; then
+    package=edgehar
+  else
     [ -f "$package" ] || [ -f "$package/pyproject.toml" ] ||
-      refuse "--from $package is neither a wheel nor a checkout with a pyproject.toml"
+      refuse "$package is neither a wheel nor a checkout with a pyproject.toml"
     package=$(realpath "$package")
   fi
 }
@@ -248,7 +252,7 @@ start() {
 forget_previous() {
   local old
   for old in "$program".*; do
-    [ "$old" = "$slot" ] || [ ! -e "$old" ] || run rm -rf "$old"
+    [ "$old" = "$slot" ] || run rm -rf "$old"
   done
   if has_password_of_before && cmp -s "$settings/mqtt-password" "$password"; then
     run rm "$settings/mqtt-password"
@@ -282,6 +286,10 @@ uninstall_all() {
   if [ -n "$is_purge" ]; then
     run rm -rf "$settings" "$state" /var/lib/private/edgehar /etc/credstore/edgehar.*
     if grep -q "^$account:" /etc/passwd; then run userdel "$account"; fi
+  fi
+  if [ -n "$is_dry" ]; then
+    say "Nothing was removed."
+  elif [ -n "$is_purge" ]; then
     say "edgehar is gone, with its configuration, password and state."
   else
     say "edgehar is gone. Its configuration stays in $settings, its state in $state; --uninstall --purge removes them too."

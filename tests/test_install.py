@@ -120,7 +120,7 @@ def test_a_dry_run_tells_every_step_and_changes_nothing(machine: Machine) -> Non
     assert (code, errors) == (0, "")
     for step in (
         "/usr/bin/python3 -m venv /opt/edgehar.1",
-        "pip install --quiet --no-input --disable-pip-version-check --upgrade edgehar\n",
+        "pip install --quiet --no-input --disable-pip-version-check --upgrade /srv/edgehar\n",
         "useradd --system",
         "/srv/edgehar/deploy/edgehar.toml /etc/edgehar/edgehar.example.toml",
         "ln -sfn /opt/edgehar/bin/edgehar /usr/local/bin/edgehar",
@@ -130,9 +130,20 @@ def test_a_dry_run_tells_every_step_and_changes_nothing(machine: Machine) -> Non
         "config check",
     ):
         assert step in out, step
+    code, out, _ = install(machine, "--from-index", "--dry-run")
+    assert (code, "--upgrade edgehar\n" in out) == (0, True)
+    assert changed(machine) == before
+
+
+def test_a_dry_run_of_a_removal_names_what_would_go_and_says_that_nothing_went(machine: Machine) -> None:
+    (machine.root / "opt/edgehar.1").mkdir()
+    before = changed(machine)
     code, out, errors = install(machine, "--uninstall", "--purge", "--dry-run")
     assert (code, errors) == (0, "")
     assert "+ rm -rf /etc/edgehar" in out
+    assert " /opt/edgehar /opt/edgehar.1 " in out
+    assert "*" not in out
+    assert out.endswith("\nNothing was removed.\n")
     assert changed(machine) == before
 
 
@@ -157,7 +168,7 @@ def make_python(machine: Machine, body: str) -> Path:
     [
         (["--form"], "unknown option --form; see --help"),
         (["--from"], "--from needs a path"),
-        (["--from", "/etc"], "--from /etc is neither a wheel nor a checkout"),
+        (["--from", "/etc"], "/etc is neither a wheel nor a checkout"),
         (["--purge"], "--purge goes with --uninstall"),
         (["--python", "/nowhere"], "/nowhere does not run: apt install python3 python3-venv"),
     ],
@@ -282,7 +293,7 @@ def test_a_machine_is_installed_updated_and_left_as_it_was(
 
 
 def installs_and_runs(machine: Machine, broker: Mosquitto, wheels: Path) -> dict[str, str]:
-    code, out, errors = install(machine, wheels=wheels)
+    code, out, errors = install(machine, "--from-index", wheels=wheels)
     log = machine.run("journalctl", "-u", "edgehar").stdout
     assert code == 0, errors + log
     assert "edgehar runs. Next: `systemctl status edgehar`" in out
@@ -311,7 +322,7 @@ def survives_what_pip_cannot_build(machine: Machine, wheels: Path, first: dict[s
 
 def is_updated(machine: Machine, wheels: Path, first: dict[str, str], config: Path) -> None:
     text = config.read_text()
-    code, out, errors = install(machine, "--from", "/srv/edgehar", wheels=wheels)
+    code, out, errors = install(machine, wheels=wheels)
     assert code == 0, errors
     assert "Keeping /etc/edgehar/edgehar.toml." in out
     assert config.read_text() == text
