@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,9 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import ROOT, lacking
 from mosquitto import Listener, free_port, program
 from shell import ended, start
+
+from edgehar.config.read import parse
 
 DOCKER = ROOT / "deploy" / "docker"
 GATEWAY, DASHBOARD, HOME = "pi-kitchen", "dashboard", "homeassistant"
@@ -166,8 +170,42 @@ def test_secrets_are_each_their_own_never_overwritten_and_never_committed(broker
     again = run("bash", DOCKER / "mosquitto/make-secrets.sh", "broker.example", broker.secrets)
     assert again.returncode == 1
     assert "is there already; remove it for new secrets" in again.stderr
-    ignored = run("git", "check-ignore", "deploy/docker/secrets/gateway-password", cwd=ROOT)
-    assert ignored.returncode == 0
+    for folder in ("secrets", "secrets.new"):
+        ignored = run("git", "check-ignore", f"deploy/docker/{folder}/gateway-password", cwd=ROOT)
+        assert ignored.returncode == 0, folder
+
+
+@pytest.mark.parametrize(
+    ("tool", "fails", "says"),
+    [
+        ("mosquitto_passwd", "echo no engine >&2; exit 125", "no engine\n"),
+        (
+            "openssl",
+            '[ "$1" = rand ] && exec {openssl} "$@"; echo no such curve >&2; exit 1',
+            "no such curve\n",
+        ),
+    ],
+)
+def test_secrets_that_cannot_be_made_leave_nothing_in_the_way_of_the_next_try(
+    tmp_path: Path, tool: str, fails: str, says: str
+) -> None:
+    openssl = shutil.which("openssl") or lacking("openssl (apt install openssl)")
+    program("mosquitto_passwd")
+    failing = tmp_path / "bin" / tool
+    failing.parent.mkdir()
+    failing.write_text(f"#!/bin/sh\n{fails.format(openssl=openssl)}\n")
+    failing.chmod(0o755)
+    command = ("bash", DOCKER / "mosquitto/make-secrets.sh", "broker.example", tmp_path / "secrets")
+    search = os.environ["PATH"]
+    done = run(*command, env={**os.environ, "PATH": f"{failing.parent}:{search}"})
+    assert done.returncode != 0
+    assert says in done.stderr
+    assert done.stderr.endswith("make-secrets.sh: failed, and left nothing behind; why stands above\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["bin"]
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "secrets/broker/server.crt").is_file()
+    assert not (tmp_path / "secrets/log").exists()
 
 
 def test_docker_compose_understands_the_composition() -> None:
@@ -178,6 +216,31 @@ def test_docker_compose_understands_the_composition() -> None:
     assert len(mounted) == 5
     made = [path for path in mounted if "/secrets/" not in path]
     assert [path for path in made if not Path(path).is_file()] == []
+
+
+COMMENTED_OUT = re.compile(r"^( *)# (?=- |[a-z_]+: [\[\"]|\[\w+\]$|\w+ = )", re.MULTILINE)
+
+
+def test_what_is_commented_out_fits_when_it_is_taken_in(broker: Broker, tmp_path: Path) -> None:
+    compose = shutil.which("docker-compose") or lacking("docker-compose (apt install docker-compose)")
+    text, count = COMMENTED_OUT.subn(r"\1", (DOCKER / "compose.yaml").read_text())
+    assert count == 7
+    whole = tmp_path / "compose.yaml"
+    whole.write_text(text)
+    done = run(compose, "-f", whole, "config")
+    assert done.returncode == 0, done.stderr
+    gateway = yaml.safe_load(done.stdout)["services"]["edgehar"]
+    assert (gateway["user"], gateway["cap_drop"], gateway["cap_add"]) == ("0:0", ["ALL"], ["DAC_OVERRIDE"])
+    assert gateway["security_opt"] == ["no-new-privileges:true", "apparmor=unconfined"]
+    assert f"{tmp_path}/secrets/metrics-token:/run/secrets/metrics-token:ro" in gateway["volumes"]
+    assert "/run/dbus:/run/dbus:ro" in gateway["volumes"]
+    text, count = COMMENTED_OUT.subn(r"\1", (DOCKER / "edgehar.toml").read_text())
+    assert count == 3
+    metrics = parse(text).metrics
+    assert metrics is not None
+    assert (metrics.listen, metrics.token_file) == ("0.0.0.0:9750", "/run/secrets/metrics-token")
+    assert gateway["ports"] == ["127.0.0.1:9750:9750/tcp"]
+    assert (broker.secrets / "metrics-token").stat().st_size > 30
 
 
 def test_hadolint_has_nothing_to_say() -> None:
