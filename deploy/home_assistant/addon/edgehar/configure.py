@@ -101,7 +101,7 @@ def ask_broker(host: str, token: str) -> dict[str, Any]:
         connection.close()
     if answer.get("result") != "ok" or not answer.get("data", {}).get("host"):
         reason = answer.get("message") or "it names none"
-        raise OptionsError(f"no MQTT broker ({reason}): install and start the add-on Mosquitto broker")
+        raise OptionsError(f"no MQTT broker ({reason}): install and start the app (add-on) Mosquitto broker")
     return dict(answer["data"])
 
 
