@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -23,7 +24,7 @@ GATEWAY, DASHBOARD, HOME = "pi-kitchen", "dashboard", "homeassistant"
 BIN = Path(sys.executable).parent
 
 
-def run(*command: str | Path, **settings: str | Path) -> subprocess.CompletedProcess[str]:
+def run(*command: str | Path, **settings: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **settings)  # type: ignore[call-overload,no-any-return]
 
 

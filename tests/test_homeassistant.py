@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
+from mosquitto import free_port
 from msgspec.structs import replace
 from test_payloads import activity, ended, started, to_unix
 
@@ -34,19 +35,86 @@ def component(name: str) -> dict[str, Any]:
     return part
 
 
-def home_assistant_on(**question: Any) -> dict[str, Any]:
+def by_home_assistant(script: str, question: dict[str, Any]) -> Any:
     if not (ENVIRONMENT / "installed").exists():
         pytest.skip(f"needs Home Assistant in {ENVIRONMENT.name}: bash tests/home_assistant/install")
     done = subprocess.run(
-        [ENVIRONMENT / "bin" / "python", ROOT / "tests" / "home_assistant" / "schemas.py"],
-        input=json.dumps({"devices": [], "blueprints": [], "values": [], "commands": []} | question),
+        [ENVIRONMENT / "bin" / "python", ROOT / "tests" / "home_assistant" / script],
+        input=json.dumps(question),
         capture_output=True,
         text=True,
         check=False,
+        timeout=100,
     )
     assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+def home_assistant_on(**question: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = by_home_assistant(
+        "schemas.py", {"devices": [], "blueprints": [], "values": [], "commands": []} | question
+    )
     return answer
+
+
+def automated(blueprint: str, steps: list[Any], **given: Any) -> list[list[str]]:
+    """Return what an automation did after each step but the first, which comes before the start."""
+    automation = {
+        "alias": blueprint,
+        "use_blueprint": {"path": f"edgehar/{blueprint}.yaml", "input": {"person": "sensor.anna"} | given},
+    }
+    question = {"automations": [automation], "port": free_port(), "steps": steps}
+    answer: list[list[str]] = by_home_assistant("automations.py", question)
+    return answer
+
+
+def is_now(kind: str) -> dict[str, str]:
+    return {"sensor.anna": kind}
+
+
+def test_who_rests_and_does_not_move_is_noticed_also_after_a_start_and_a_reload() -> None:
+    steps: list[tuple[Any, list[str]]] = [
+        (239, []),
+        (2, ["alarm"]),
+        # Rests again, and moves, and rests from then on.
+        ("reload", []),
+        (100, []),
+        (is_now("on_foot"), []),
+        (is_now("still"), []),
+        (239, []),
+        (2, ["alarm"]),
+        ("reload", []),
+        (239, []),
+        (is_now("no_signal"), []),
+        (2, ["alarm"]),
+        # Nobody who moves is waited for.
+        (is_now("running"), []),
+        ("reload", []),
+        (300, []),
+    ]
+    alarm = [{"event": "alarm"}]
+    told = automated("nobody_moved", [is_now("still"), *(step for step, _ in steps)], hours=4, alarm=alarm)
+    assert told == [expected for _, expected in steps]
+
+
+def test_the_light_goes_off_after_a_rest_and_stays_while_nobody_knows() -> None:
+    steps: list[tuple[Any, list[str]]] = [
+        (is_now("on_foot"), ["on"]),
+        (is_now("still"), []),
+        (4, []),
+        (2, ["off"]),
+        (is_now("on_foot"), ["on"]),
+        (is_now("no_signal"), []),
+        (10, []),
+        (is_now("not_worn"), []),
+        (10, []),
+        (is_now("still"), []),
+        (4, []),
+        (2, ["off"]),
+    ]
+    light = {"entity_id": "input_boolean.lamp"}
+    told = automated("light_when_active", [is_now("still"), *(step for step, _ in steps)], light=light)
+    assert told == [expected for _, expected in steps]
 
 
 def test_every_state_can_be_shown_and_every_kind() -> None:
