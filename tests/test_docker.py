@@ -25,7 +25,7 @@ BIN = Path(sys.executable).parent
 
 
 def run(*command: str | Path, **settings: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **settings)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **settings)
 
 
 class Broker:
