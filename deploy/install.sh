@@ -100,7 +100,7 @@ need_system() {
     *' debian '* | *' raspbian '* | *' ubuntu '*) ;;
     *) refuse "made for Raspberry Pi OS, Debian and Ubuntu, and this is ${family:-unknown}; deploy/README.md has the steps by hand" ;;
   esac
-  has systemctl || refuse "needs systemd, and there is no systemctl; deploy/README.md has an image for Docker"
+  has systemctl || refuse "needs systemd, and there is no systemctl; deploy/containers.md has an image for Docker"
   has useradd || refuse "needs useradd: apt install passwd"
   [ -f "$here/edgehar.service" ] || refuse "$here lacks edgehar.service; run it in a checkout of edgehar, where it lies"
 }

@@ -1,4 +1,4 @@
-"""What deploy/README.md says that the log says about the broker."""
+"""What deploy/mqtt.md says that the log says about the broker."""
 
 import logging
 import re
@@ -12,7 +12,7 @@ _ROW = re.compile(r"^\| (?P<happening>.*?) \| `(?P<line>.*)` \| .* \|$", re.MULT
 
 def documented() -> dict[str, str]:
     """Return the line for each thing that may happen; `…` stands for what varies."""
-    section = (ROOT / "deploy" / "README.md").read_text("utf-8").partition(HEADING)[2].partition("\n#")[0]
+    section = (ROOT / "deploy" / "mqtt.md").read_text("utf-8").partition(HEADING)[2].partition("\n#")[0]
     return {row["happening"]: row["line"] for row in _ROW.finditer(section)}
 
 

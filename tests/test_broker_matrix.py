@@ -1,4 +1,4 @@
-"""A real broker over MQTT 5 and 3.1.1, plain and encrypted: what goes wrong ends as deploy/README.md says, and is logged so."""
+"""A real broker over MQTT 5 and 3.1.1, plain and encrypted: what goes wrong ends as deploy/mqtt.md says, and is logged so."""
 
 import asyncio
 import logging

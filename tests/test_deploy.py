@@ -24,9 +24,8 @@ from edgehar.daemon.run import check
 from edgehar.errors import ConfigError
 
 DEPLOY = ROOT / "deploy"
-EXAMPLE, UNIT, GUIDE = (
-    (DEPLOY / name).read_text() for name in ("edgehar.toml", "edgehar.service", "README.md")
-)
+EXAMPLE, UNIT = ((DEPLOY / name).read_text() for name in ("edgehar.toml", "edgehar.service"))
+GUIDE = "\n".join(page.read_text() for page in sorted(DEPLOY.glob("*.md")))
 COMMENTED_OUT = re.compile(r"^# (?=\[|\w+ = )", re.MULTILINE)
 PROGRAM = (sys.executable, "-m", "edgehar")
 DOT = {"profile": "movella_dot", "address": "D4:CA:6E:F1:00:01"}
