@@ -15,7 +15,7 @@ class WarnOnce:
         """`most` subjects are remembered; what comes beyond them is no news either."""
         self._logger, self._most = logger, most
         self._subjects: dict[Hashable, tuple[float, int]] = {}
-        """Of each, when it was a warning, and how often it came since."""
+        """By subject, when it was a warning, and how often it came since."""
 
     def __call__(
         self, subject: Hashable, message: str, *values: object, trace: Exception | None = None

@@ -53,7 +53,7 @@ class Listener:
         self._connection: Connection | None = None
         self._staying: asyncio.Future[None] | None = None
         self.live: asyncio.Queue[Received] = asyncio.Queue(100)
-        """What is published on a topic that was listened to while the connection stands; of more the newest is dropped."""
+        """Messages on topics that are listened to; of more than fit the newest is dropped."""
 
     async def __aenter__(self) -> Self:
         """Connect, with MQTT 3.1.1 where the broker speaks no other."""

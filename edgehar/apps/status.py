@@ -42,7 +42,7 @@ Count = Annotated[float, Meta(ge=0, le=1e12)]
 
 
 class _About(Struct, frozen=True):
-    """What is read of `<gateway>/info`."""
+    """Content of `<gateway>/info`, as far as it is read."""
 
     version: str = ""
     model: str = ""
@@ -64,7 +64,7 @@ class _SparkplugHealth(Struct, frozen=True):
 
 
 class _Health(Struct, frozen=True):
-    """What is read of `<gateway>/health`."""
+    """Content of `<gateway>/health`, as far as it is read."""
 
     time: Moment | None = None
     uptime_s: Count | None = None
@@ -76,7 +76,7 @@ class _Health(Struct, frozen=True):
 
 
 class _Reasons(Struct, frozen=True):
-    """What is read of `<wearer>/activity/attributes`."""
+    """Content of `<wearer>/activity/attributes`, as far as it is read."""
 
     confidence: Annotated[float, Meta(ge=0, le=1)] | None = None
     since: Moment | None = None
@@ -85,7 +85,7 @@ class _Reasons(Struct, frozen=True):
 
 
 class Topics:
-    """What is retained below a gateway's topic; what is of another form than ours is noted as a problem."""
+    """Retained payloads below a gateway's topic; one of another form than ours is noted as a problem."""
 
     def __init__(self, root: str, payloads: Mapping[str, bytes]) -> None:
         self._root, self._payloads = root, payloads

@@ -24,7 +24,7 @@ SKIP, NONE = "skip", "none"
 
 
 class Given(Struct):
-    """What the command line says, so that nobody has to be asked."""
+    """Answers that the command line has, so that nobody has to be asked."""
 
     broker: str | None
     ca_file: Path | None

@@ -18,7 +18,7 @@ class KeptEvents:
         self._file = file
         self._rows: dict[Message, Row] = {}
         self._ages: dict[Message, float] = {}
-        """Of each, the monotonic time at which it was new."""
+        """By event, the monotonic time at which it was new."""
         self._number = 0
         self.size = 0
         """Bytes of their topics and payloads."""

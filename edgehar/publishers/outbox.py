@@ -15,7 +15,7 @@ ANOTHER_CHANCE = 1000
 
 
 class Bounds(Struct, frozen=True):
-    """What the events that wait may come to; beyond that the oldest are dropped."""
+    """Bounds of the events that wait; beyond them the oldest are dropped."""
 
     events: int = 10_000
     size: int = 16 * 2**20

@@ -14,11 +14,11 @@ class History:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._kept: deque[Change] = deque()
-        """What was never sent."""
+        """Changes that were never sent."""
         self._again: deque[Change] = deque()
-        """What was sent in a session that was lost."""
+        """Changes that were sent in a session that was lost."""
         self._recent: deque[tuple[int, Change]] = deque(maxlen=limit)
-        """What was sent in this session for the first time, and when."""
+        """Changes that were sent in this session for the first time, and when."""
         self.dropped = 0
         """Changes that were never sent and never will be."""
 

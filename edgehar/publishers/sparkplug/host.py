@@ -20,7 +20,7 @@ SILENT_S = 30.0
 
 
 class _State(Struct, frozen=True):
-    """What a host says of itself."""
+    """Payload of STATE: a host says it of itself."""
 
     online: bool
     timestamp: int

@@ -63,9 +63,9 @@ class Worn(Struct, frozen=True):
 
     id: str
     problems: Mapping[str, str]
-    """Of each placement, `ok` or what is wrong."""
+    """By placement, `ok` or what is wrong."""
     batteries: Mapping[str, int | None]
-    """Of each placement, percent."""
+    """By placement, percent."""
     operating_point: str
     tells_falls: bool
     is_heard: bool

@@ -11,7 +11,7 @@ from edgehar.publishers.sparkplug.payload import DataType, Metric, Value
 
 
 class Change(Struct, frozen=True):
-    """What changed of a device at one time."""
+    """Values of a device that changed at one time."""
 
     device: str
     t_ms: int
@@ -28,7 +28,7 @@ class Part:
         """Time, ms, and value."""
         self.is_alive = self.is_gone = False
         self.is_online = False
-        """What hosts know of it in this session."""
+        """Hosts have its birth of this session, and no death after it."""
 
     def update(self, values: Mapping[str, Value | None], t_ms: int) -> dict[str, Value | None]:
         """Take values and return those that are new; of what is no metric here, none."""
