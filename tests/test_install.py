@@ -430,7 +430,8 @@ def test_without_systemd_running_it_is_enabled_and_in_the_place_of_an_environmen
     assert code == 0, errors
     assert "Next: `sudo edgehar init /etc/edgehar/edgehar.toml`" in out
     assert not (machine.root / "etc/edgehar/edgehar.toml").exists()
-    assert machine.run("edgehar", "--version").returncode == 0
+    assert (machine.root / "usr/local/bin/edgehar").readlink() == Path("/opt/edgehar/bin/edgehar")
+    assert machine.run("/usr/local/bin/edgehar", "--version").returncode == 0
     assert (machine.root / "etc/systemd/system/multi-user.target.wants/edgehar.service").is_symlink()
     assert by_hand.readlink() == Path("/opt/edgehar.1")
     assert not (machine.root / "opt/edgehar.by-hand").exists()
