@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from homeassistant.bootstrap import async_setup_hass
 from homeassistant.const import EVENT_STATE_CHANGED
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.runner import RuntimeConfig
 
 BLUEPRINTS = Path(__file__).parents[2] / "deploy" / "home_assistant"
@@ -73,12 +73,18 @@ async def main() -> None:
         assert hass is not None
         done: list[str] = []
 
-        def note(event: Event[Any]) -> None:
+        # Not a callback, a listener would be called by a thread: perhaps after the turns of its step.
+        @callback
+        def note_alarm(_: Event[Any]) -> None:
+            done.append(ALARM)
+
+        @callback
+        def note_lamp(event: Event[Any]) -> None:
             if event.data["entity_id"] == LAMP:
                 done.append(event.data["new_state"].state)
 
-        hass.bus.async_listen(ALARM, lambda _: done.append(ALARM))
-        hass.bus.async_listen(EVENT_STATE_CHANGED, note)
+        hass.bus.async_listen(ALARM, note_alarm)
+        hass.bus.async_listen(EVENT_STATE_CHANGED, note_lamp)
         await take(hass, first)
         await hass.async_start()
         answer = []
