@@ -25,6 +25,30 @@ ANGULAR_RATE = ("gyr_x", "gyr_y", "gyr_z")
 IMU_CHANNELS = ACCELERATION + ANGULAR_RATE
 """The order of an IMU's channels everywhere: on the wire, on the grid and in a model."""
 
+KEYPOINTS = (
+    "nose",
+    "eye_left",
+    "eye_right",
+    "ear_left",
+    "ear_right",
+    "shoulder_left",
+    "shoulder_right",
+    "elbow_left",
+    "elbow_right",
+    "wrist_left",
+    "wrist_right",
+    "hip_left",
+    "hip_right",
+    "knee_left",
+    "knee_right",
+    "ankle_left",
+    "ankle_right",
+)
+"""A person's keypoints in a picture, in the order of COCO and of MoveNet; left is the person's."""
+
+KEYPOINT_CHANNELS = tuple(f"{name}_{part}" for name in KEYPOINTS for part in ("x", "y", "score"))
+"""x to the right and y down from the picture's upper left corner, in heights of the picture; the score is 0..1."""
+
 NoAnswer = Literal["no_signal", "not_worn"]
 """The reason that there is no activity to name."""
 
@@ -89,15 +113,15 @@ class Samples(Struct, frozen=True, eq=False):
     t: Times
     """(n,), stream time of each sample, s, strictly increasing."""
     values: Values
-    """(n, channels), counts where there is a scale, else m/s² and rad/s."""
+    """(n, channels), counts where there is a scale, else in the units of the channels."""
     channels: tuple[str, ...]
-    """Names of the columns of `values`; some sensors have only some of IMU_CHANNELS."""
+    """Names of the columns of `values`: some of IMU_CHANNELS, or KEYPOINT_CHANNELS."""
     scale: FloatArray | None = None
-    """(channels,), SI units per count; None: `values` are in SI units."""
+    """(channels,), units per count; None: `values` are in units."""
 
     @property
     def x(self) -> FloatArray:
-        """(n, channels), m/s² and rad/s."""
+        """(n, channels), in the units of the channels."""
         return np.asarray(self.values if self.scale is None else self.values * self.scale, np.float32)
 
 
@@ -107,7 +131,7 @@ class Block(Struct, frozen=True, eq=False):
     t_end: float
     """Stream time of the last row, s."""
     x: FloatArray
-    """(rows, sensors * 6), m/s² and rad/s; zero where a sensor is not worn or has no such channel."""
+    """(rows, sensors * channels), in their units; zero where a sensor is not worn or has no such channel."""
     present: NDArray[np.bool_]
     """(rows, sensors): True where the samples around this row stood at most 0.25 s apart, or 2.5 periods
     of a slower sensor; a shorter loss is drawn straight and counts as present."""
@@ -136,7 +160,7 @@ class Window(Struct, frozen=True, eq=False):
     t_end: float
     """Stream time of the last row, s."""
     x: FloatArray
-    """(length, sensors * 6), m/s² and rad/s."""
+    """(length, sensors * channels), in their units."""
     coverage: tuple[float, ...]
     """Share of rows that lie in no gap, 0..1, for each worn sensor."""
     peak_to_peak: float

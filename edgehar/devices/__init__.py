@@ -14,6 +14,7 @@ of `firmware_bridge/README.md`.
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from edgehar.devices import keypoints
 from edgehar.devices.bangle import BANGLE
 from edgehar.devices.bluest import BLUEST
 from edgehar.devices.edgehar_firmware import EDGEHAR_FIRMWARE
@@ -56,6 +57,7 @@ _READERS: Mapping[str, Callable[[str], Reader]] = {
     **{profile.name: profile.reader for profile in PROFILES.values()},
     "sensor_logger": SensorLoggerReader,
     "sensor_server": SensorServerReader,
+    keypoints.PROFILE: keypoints.KeypointReader,
 }
 
 

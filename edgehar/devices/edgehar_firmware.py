@@ -58,6 +58,11 @@ class EdgeharReader:
         """None but for a sensor whose data cannot be read, as it has never described itself."""
         return "it sends data and never describes them" if self.undescribed and not self.description else None
 
+    @property
+    def remark(self) -> str | None:
+        """Always None: all there is to say of it is a fault."""
+        return None
+
     def health(self) -> dict[str, int]:
         """Return the counters, by name."""
         return {

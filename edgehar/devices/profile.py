@@ -51,6 +51,11 @@ class Reader(Protocol):
         """Reason, in words, why none of its packets can be used; None as long as some can."""
         ...
 
+    @property
+    def remark(self) -> str | None:
+        """What is to be known of what it sends and is no fault, in words; of most sensors nothing ever is."""
+        ...
+
     def health(self) -> dict[str, int]:
         """Return all counters since the start, by name; `packets`, `lost` and `malformed` among them."""
         ...

@@ -53,6 +53,8 @@ class SensorReader(ABC):
         """Bodies that break the format, as a whole or in a part that was left out."""
         self.problem: str | None = None
         """Reason, in words, why none of its packets can be used; None as long as some can."""
+        self.remark: str | None = None
+        """What is to be known of what it sends and is no fault, in words."""
 
     @property
     def battery(self) -> int | None:

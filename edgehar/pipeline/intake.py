@@ -6,7 +6,7 @@ from typing import Any
 from edgehar.devices import PROFILES, make_reader
 from edgehar.pipeline.clock import Clock
 from edgehar.pipeline.gravity_check import GravityCheck
-from edgehar.types import ACCELERATION, Samples, Stream
+from edgehar.types import ACCELERATION, KEYPOINT_CHANNELS, Samples, Stream
 from edgehar.warn_once import WarnOnce
 
 _LOGGER = logging.getLogger(__name__)
@@ -62,11 +62,15 @@ class Intake:
         if reader.malformed and not reader.packets:
             return "nothing came that its profile can read"
         # A copy of the kinds: a live page is drawn by another thread.
-        if reader.packets > _EACH_KIND_CAME and not any(
-            set(ACCELERATION) <= set(kind) for kind in [*self.clocks]
-        ):
+        kinds = [*self.clocks]
+        if reader.packets > _EACH_KIND_CAME and not any(_can_be_judged(kind) for kind in kinds):
             return "sends no acceleration"
         return self.gravity.misfit
+
+    @property
+    def remark(self) -> str | None:
+        """What is to be known of what it sends and is no fault, in words."""
+        return self.reader.remark
 
     def health(self) -> dict[str, Any]:
         """Return counters since the start, the clock's skew, ppm, and the battery, percent, where they are known."""
@@ -78,3 +82,7 @@ class Intake:
             "misfit": self.gravity.misfit,
             "faults": self._faults,
         }
+
+
+def _can_be_judged(channels: tuple[str, ...]) -> bool:
+    return set(ACCELERATION) <= set(channels) or channels == KEYPOINT_CHANNELS

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehar.types import IMU_CHANNELS, FloatArray, Samples, Times, Values
+from edgehar.types import FloatArray, Samples, Times, Values
 
 _FASTER = 1.3
 """Rate against the grid's from which cells are averaged; 60 Hz on a grid of 50 is still interpolated."""
@@ -22,19 +22,18 @@ _PERIOD_GROWTH = 1.25
 """Growth of a period per block while only few samples tell it: a slow sensor, or a gap."""
 _STALE_S = 5.0
 """Channels that bring nothing for so long while others of their sensor do are no longer sent by it."""
-_WIDTH = len(IMU_CHANNELS)
 
 
 class Track:
     """Channels of one sensor that come together: their samples from the last row on."""
 
-    def __init__(self, slot: int, channels: tuple[str, ...]) -> None:
-        used = [i for i, name in enumerate(channels) if name in IMU_CHANNELS]
+    def __init__(self, slot: int, channels: tuple[str, ...], of_model: tuple[str, ...]) -> None:
+        used = [i for i, name in enumerate(channels) if name in of_model]
         self.slot = slot
         self.channels = frozenset(channels)
         self.newest = -math.inf
         self._source = None if len(used) == len(channels) else used
-        self._columns = _as_slice([slot * _WIDTH + IMU_CHANNELS.index(channels[i]) for i in used])
+        self._columns = _as_slice([slot * len(of_model) + of_model.index(channels[i]) for i in used])
         self._times: list[Times] = []
         self._values: list[Values] = []
         self._scale: FloatArray | None = None
@@ -154,10 +153,13 @@ def _cell_means(
 
 
 class Tracks:
-    """The tracks of one wearer's sensors; `slots` says which sensor of the model stands at each placement."""
+    """The tracks of one wearer's sensors; `slots` says which sensor of the model stands at each placement.
 
-    def __init__(self, slots: Mapping[str, int]) -> None:
-        self._slots = slots
+    `channels` are those of each of the model's sensors.
+    """
+
+    def __init__(self, slots: Mapping[str, int], channels: tuple[str, ...]) -> None:
+        self._slots, self._channels = slots, channels
         self.clear()
 
     def clear(self) -> None:
@@ -175,7 +177,7 @@ class Tracks:
         track = self._by_channels.get(key)
         if track is None:
             slot = self._slots[samples.placement]
-            track = Track(slot, samples.channels)
+            track = Track(slot, samples.channels, self._channels)
             beside = [other for other in self._worn[slot] if not other.channels & track.channels]
             self._keep(slot, [*beside, track])
             self._by_channels[key] = track

@@ -15,9 +15,9 @@ from msgspec import Meta, Struct
 from edgehar.errors import ConfigError, ModelError
 from edgehar.pipeline import label_tree, operating_points
 from edgehar.pipeline.decision_settings import REPLACED, Settings
-from edgehar.pipeline.mounting import Frame
+from edgehar.pipeline.modality import IMU, MODALITIES, Modality, modality_of
 from edgehar.pipeline.operating_points import OperatingPoints, Point, worn_as
-from edgehar.types import IMU_CHANNELS, NoAnswer
+from edgehar.types import NoAnswer
 from edgehar.validation import Misfit, did_you_mean, explain, shown
 
 FORMAT = 1
@@ -29,11 +29,9 @@ _NOT_SEALED = ("provenance", "metrics", "manifest_sha256")
 SEEN = "people it was tuned on"
 """Mark of a row of `metrics` whose people the model was fitted to: no figure to choose it by."""
 
-_UNITS = {"acc": "m/s^2", "gyr": "rad/s"}
-
 Positive = Annotated[float, Meta(gt=0)]
 Word = Annotated[str, Meta(min_length=1)]
-SixPositive = tuple[Positive, Positive, Positive, Positive, Positive, Positive]
+Positives = tuple[Positive, ...]
 
 
 class Sensor(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,12 +45,12 @@ class Sensor(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Normalization(Struct, frozen=True, forbid_unknown_fields=True):
-    """Input of the network = clip(x, -clip, clip) / scale, for each IMU channel."""
+    """Input of the network = clip(x, -clip, clip) / scale, for each of `Modality.scaled` columns."""
 
-    scale: SixPositive
-    """m/s² and rad/s."""
-    clip: SixPositive
-    """m/s² and rad/s."""
+    scale: Positives
+    """In the units of the columns."""
+    clip: Positives
+    """In the units of the columns."""
 
 
 class Quantization(Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,8 +93,8 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Origin of the weights."""
     metrics: dict[str, Any]
     """Scores on people."""
-    frames: Annotated[tuple[Frame, ...], Meta(min_length=1)] = ("device",)
-    """In which axes the network sees all channels of a sensor, one after the other."""
+    frames: Annotated[tuple[Word, ...], Meta(min_length=1)] = ("device",)
+    """In which of its modality's frames the network sees a sensor, one after the other."""
     tree: dict[Word, Annotated[tuple[Word, ...], Meta(min_length=1)]] = {}
     """Inner nodes of the `label_tree` and their children: labels, or nodes; empty in older pairs."""
     operating_points: OperatingPoints = {}
@@ -105,9 +103,14 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """The manifest's `seal`; empty in older pairs."""
 
     @property
+    def modality(self) -> Modality:
+        """What the model looks at."""
+        return modality_of(self.channels) or IMU
+
+    @property
     def width(self) -> int:
         """Columns of the network's input."""
-        return len(self.sensors) * len(self.frames) * len(self.channels)
+        return len(self.sensors) * len(self.frames) * self.modality.columns
 
     @property
     def id(self) -> str:
@@ -260,7 +263,7 @@ def misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
     """Yield the field, what was expected and what came, of all that a type cannot say."""
     reserved = get_args(NoAnswer)
     unknown = {label for sensor in spec.sensors for label in sensor.labels} - set(spec.labels)
-    number, decision = spec.quantization, spec.decision
+    number, decision, modality = spec.quantization, spec.decision, spec.modality
     held = decision.held_threshold
     rules = (
         (_once(spec.labels), "labels", "each once", spec.labels),
@@ -278,9 +281,25 @@ def misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
             [s.placements for s in spec.sensors],
         ),
         (not unknown, "sensors", "labels of the model", sorted(unknown)),
-        (spec.channels == IMU_CHANNELS, "channels", shown(IMU_CHANNELS), spec.channels),
+        (
+            spec.channels == modality.channels,
+            "channels",
+            " or ".join(shown(each.channels) for each in MODALITIES),
+            spec.channels,
+        ),
         (_once(spec.frames), "frames", "each once", spec.frames),
-        (spec.units == _UNITS, "units", shown(_UNITS), spec.units),
+        (
+            set(spec.frames) <= set(modality.frames),
+            "frames",
+            f"some of {', '.join(modality.frames)}",
+            spec.frames,
+        ),
+        (spec.units == modality.units, "units", shown(dict(modality.units)), spec.units),
+        *(
+            (len(values) == modality.scaled, f"normalization.{key}", f"{modality.scaled} numbers", values)
+            for key in ("scale", "clip")
+            for values in [getattr(spec.normalization, key)]
+        ),
         (spec.hop <= spec.window, "hop", f"at most the window of {spec.window}", spec.hop),
         (number.input == "float32", "quantization.input", "float32", number.input),
         (number.output == "float32", "quantization.output", "float32", number.output),

@@ -6,13 +6,11 @@ specific force, and x is the horizontal direction in which the specific force va
 """
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from edgehar.types import FloatArray
-
-Frame = Literal["device", "level"]
 
 _NOTHING = 1e-9
 """A force, m/s², that keeps the direction of none from being no number."""

@@ -18,10 +18,8 @@ import numpy as np
 from edgehar.errors import ModelError
 from edgehar.pipeline import native_stderr
 from edgehar.pipeline.manifest import ModelSpec, content_of, file_of, read
-from edgehar.pipeline.mounting import level
 from edgehar.types import (
     FALLING,
-    IMU_CHANNELS,
     FloatArray,
     HopAcceleration,
     Prediction,
@@ -29,7 +27,6 @@ from edgehar.types import (
     Window,
 )
 
-_WIDTH = len(IMU_CHANNELS)
 _REMARK = rb"INFO: Created TensorFlow Lite XNNPACK delegate for CPU\.\n"
 """Of the runtime, at the first network of a process."""
 
@@ -42,11 +39,12 @@ class Recognizer:
         self._input, self._logits, self._embedding = _tensors(spec, interpreter)
         # Bounds as large as the window: the same loop without broadcasting takes half the time.
         clip = np.array(spec.normalization.clip, np.float32)
-        shape = (spec.window, len(spec.sensors) * len(spec.frames))
+        shape = (spec.window, spec.width // len(clip))
         self._high = np.tile(clip, shape)
         self._low = -self._high
         self._gain = np.tile(1 / np.array(spec.normalization.scale, np.float32), shape)
         self._x = np.zeros((1, *self._high.shape), np.float32)
+        self._show = [spec.modality.frames[frame] for frame in spec.frames]
         self._offered: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[int, ...]] = {}
 
     @cached_property
@@ -112,12 +110,14 @@ class Recognizer:
         """Return all frames of the sensors in use, side by side; zeros for the others, as training shows them."""
         if self.spec.frames == ("device",) and not excluded:
             return x
-        shown = np.zeros((len(x), len(self.spec.sensors), len(self.spec.frames), _WIDTH), np.float32)
-        for sensor in worn or range(len(self.spec.sensors)):
+        spec, show = self.spec, self._show
+        shown = np.zeros((len(x), len(spec.sensors), len(show), spec.modality.columns), np.float32)
+        width = len(spec.channels)
+        for sensor in worn or range(len(spec.sensors)):
             if sensor not in excluded:
-                channels = x[:, sensor * _WIDTH : (sensor + 1) * _WIDTH]
-                for i, frame in enumerate(self.spec.frames):
-                    shown[:, sensor, i] = channels if frame == "device" else level(channels)
+                channels = x[:, sensor * width : (sensor + 1) * width]
+                for i, in_frame in enumerate(show):
+                    shown[:, sensor, i] = in_frame(channels, spec.rate_hz)
         return shown.reshape(len(x), -1)
 
     def _labels_of(self, worn: tuple[int, ...], excluded: tuple[int, ...]) -> tuple[int, ...]:
@@ -150,7 +150,7 @@ def load(path: Path | str, make: Callable[[ModelSpec, Any], Recognizer] = Recogn
             interpreter.allocate_tensors()
         recognizer = make(spec, interpreter)
         # A network that cannot run is refused now, not at the first window.
-        zeros = np.zeros((spec.window, len(spec.sensors) * _WIDTH), np.float32)
+        zeros = np.zeros((spec.window, len(spec.sensors) * len(spec.channels)), np.float32)
         [trial] = recognizer.push(Window(0.0, zeros, (1.0,), 0.0))
     except ModelError as error:
         raise ModelError(f"{file}: {error}; export the pair again") from None
@@ -187,7 +187,7 @@ def _tensors(spec: ModelSpec, interpreter: Any) -> tuple[int, int, int | None]:
     wanted = f"float32 (1, {spec.window}, {spec.width})"
     if [_form(tensor) for tensor in inputs] != [wanted]:
         raise ModelError(
-            f"input: expected {wanted} for window and sensors * frames * 6, got {_forms(inputs)}"
+            f"input: expected {wanted} for window and columns of all sensors, got {_forms(inputs)}"
         )
     wanted = f"float32 (1, {len(spec.labels)})"
     logits = [tensor["index"] for tensor in outputs if _form(tensor) == wanted]

@@ -39,6 +39,7 @@ class Grid:
         gap_s: time between samples from which the rows between are not present, s; sensors slower
             than 2.5 samples in that time get 2.5 of their periods.
         quiet_s: empty blocks after the last samples, s; enough to see that there is no signal.
+        channels: of each of the model's sensors.
 
     Raises:
         ValueError: if a placement stands in two slots.
@@ -52,11 +53,13 @@ class Grid:
         wait_s: float = 1.2,
         gap_s: float = 0.25,
         quiet_s: float = 60.0,
+        channels: tuple[str, ...] = IMU_CHANNELS,
     ) -> None:
         by_placement = {placement: i for i, placement in enumerate(slots) if placement is not None}
         if len(by_placement) != sum(placement is not None for placement in slots):
             raise ValueError(f"a placement stands in two slots: {list(slots)}")
-        self._tracks = Tracks(by_placement)
+        self._tracks = Tracks(by_placement, channels)
+        self._columns = len(slots) * len(channels)
         self._rate, self._block = rate_hz, block
         self._wait_s, self._gap_s, self._quiet_s = wait_s, gap_s, quiet_s
         self._patience_s = dict.fromkeys(by_placement, wait_s)
@@ -149,7 +152,7 @@ class Grid:
 
     def _emit(self) -> Block:
         rows = (self._ramp + self._index * self._block) / self._rate
-        x = np.zeros((self._block, self._whole.shape[1] * len(IMU_CHANNELS)), np.float32)
+        x = np.zeros((self._block, self._columns), np.float32)
         present = self._whole
         for slot, rows_present in self._tracks.fill(rows, 0.5 / self._rate, self._gap_s, x):
             # Not written to in place: all blocks without a gap share one.

@@ -13,7 +13,6 @@ from edgehar.types import ACCELERATION, IMU_CHANNELS, Block, FloatArray, HopAcce
 
 _BLOCKS_TO_SHIFT = 16
 """Blocks written before the newest rows move to the front: a move costs as much as a block then."""
-_WIDTH = len(IMU_CHANNELS)
 _NONE: Mapping[int, float] = {}
 
 
@@ -26,14 +25,22 @@ class Windows:
         min_coverage: share of a window's rows below which a sensor is left out of it, 0..1. A sensor is
             back as soon as it has that share again: were more asked of it, one on a lossy link would
             stay out for good, and an odd window on its return does not move the decision's belief far.
+        channels: of each of the model's sensors; hops are told of those with acceleration alone.
     """
 
-    def __init__(self, length: int, worn: Sequence[int], min_coverage: float = 0.0) -> None:
+    def __init__(
+        self,
+        length: int,
+        worn: Sequence[int],
+        min_coverage: float = 0.0,
+        channels: tuple[str, ...] = IMU_CHANNELS,
+    ) -> None:
         self._length, self._min_coverage = length, min_coverage
         self._worn = tuple(worn)
-        first = min(worn, default=0)
-        self._between = slice(first * _WIDTH, max(worn, default=0) * _WIDTH + len(ACCELERATION))
-        starts = {i: (i - first) * _WIDTH for i in self._worn}
+        first, width = min(worn, default=0), len(channels)
+        self._between = slice(first * width, max(worn, default=0) * width + len(ACCELERATION))
+        felt = self._worn if channels[: len(ACCELERATION)] == ACCELERATION else ()
+        starts = {i: (i - first) * width for i in felt}
         self._accelerations = {i: slice(start, start + len(ACCELERATION)) for i, start in starts.items()}
         self._of_sensor = np.zeros((self._between.stop - self._between.start, len(starts)), np.float32)
         for k, at in enumerate(self._accelerations.values()):
@@ -105,6 +112,8 @@ class Windows:
         self, x: FloatArray, excluded: Mapping[int, float]
     ) -> tuple[float, dict[int, HopAcceleration]]:
         """Return the largest peak-to-peak of the sensors in use over a block's rows, and each one's without a gap."""
+        if not self._accelerations:
+            return inf, {}
         n, begin = len(x), self._end - len(x)
         # From the first worn sensor to the last: the fewer columns, the faster.
         x = x[:, self._between]

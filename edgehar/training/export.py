@@ -15,9 +15,10 @@ from msgspec.structs import replace
 
 from edgehar.pipeline import manifest, native_stderr
 from edgehar.pipeline.manifest import FORMAT, ModelSpec, Quantization, Sensor
+from edgehar.pipeline.modality import IMU
 from edgehar.training.files import write_whole
 from edgehar.training.recipe import Recipe
-from edgehar.types import IMU_CHANNELS, FloatArray
+from edgehar.types import FloatArray
 from edgehar.validation import shown
 
 _REMARK = rb"fully_quantize: .*\n"
@@ -64,8 +65,8 @@ def describe(
         version=recipe.version,
         labels=recipe.labels,
         sensors=tuple(Sensor(sensor.name, sensor.placements, sensor.labels) for sensor in recipe.sensors),
-        channels=IMU_CHANNELS,
-        units={"acc": "m/s^2", "gyr": "rad/s"},
+        channels=IMU.channels,
+        units=dict(IMU.units),
         rate_hz=recipe.rate_hz,
         window=recipe.window,
         hop=recipe.hop,
@@ -77,7 +78,7 @@ def describe(
         provenance=provenance,
         metrics={},
         tree=recipe.tree,
-        frames=recipe.frames,  # type: ignore[arg-type]  # `problems` refuses others
+        frames=recipe.frames,
     )
 
 

@@ -73,18 +73,13 @@ async def main() -> None:
         assert hass is not None
         done: list[str] = []
 
-        # Not a callback, a listener would be called by a thread: perhaps after the turns of its step.
-        @callback
-        def note_alarm(_: Event[Any]) -> None:
-            done.append(ALARM)
-
-        @callback
         def note_lamp(event: Event[Any]) -> None:
             if event.data["entity_id"] == LAMP:
                 done.append(event.data["new_state"].state)
 
-        hass.bus.async_listen(ALARM, note_alarm)
-        hass.bus.async_listen(EVENT_STATE_CHANGED, note_lamp)
+        # Not a callback, a listener would be called by a thread: perhaps after the turns of its step.
+        hass.bus.async_listen(ALARM, callback(lambda _: done.append(ALARM)))
+        hass.bus.async_listen(EVENT_STATE_CHANGED, callback(note_lamp))
         await take(hass, first)
         await hass.async_start()
         answer = []
