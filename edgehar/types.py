@@ -198,6 +198,8 @@ class Prediction(Struct, frozen=True, eq=False):
     """The window's, of the sensors that can tell a fall."""
     earlier_hops: TimedHops = ()
     """The window's, of the sensors that can tell a fall."""
+    remarks: tuple[str, ...] = ()
+    """What is to be known of what the sensors send and is no fault, in words."""
 
 
 class Activity(Struct, frozen=True):
@@ -224,6 +226,8 @@ class Activity(Struct, frozen=True):
     """Nothing will be judged after it."""
     likeliest: tuple[str, float] | None = None
     """The likelier label of a kind, and the belief in it, 0..1."""
+    remarks: tuple[str, ...] = ()
+    """What is to be known of what the sensors send and is no fault, in words."""
 
     @property
     def state(self) -> str:

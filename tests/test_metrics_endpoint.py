@@ -77,7 +77,7 @@ async def test_what_runs_what_came_and_what_was_told_can_be_read(tmp_path: Path)
             async with session.get(f"http://127.0.0.1:{port}/") as elsewhere:
                 assert elsewhere.status == 404
     [(info, constant)] = read["edgehar_build_info"].items()
-    assert ("model", daemon.recognizer.spec.id) in info
+    assert ("model", daemon.models.id) in info
     assert re.fullmatch(r"(ai-edge-litert|tflite-runtime) \d+\.\d+.*", dict(info)["runtime"])
     assert constant == 1
     stream = (("stream", "anna/wrist"),)

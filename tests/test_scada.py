@@ -55,8 +55,8 @@ async def test_wearers_are_devices_as_long_as_they_are_in_the_configuration_and_
             await host.until(knows(host, "Event/Type", "activity_started"))
             view = host.view
             assert view.values[""]["Properties/Version"] == __version__
-            assert view.values[""]["Properties/Model"] == daemon.recognizer.spec.id
-            assert view.values[""]["Properties/ModelSha256"] == daemon.recognizer.spec.sha256
+            assert view.values[""]["Properties/Model"] == daemon.models.id
+            assert view.values[""]["Properties/ModelSha256"] == daemon.models.sha256
             assert view.values["anna"]["Event/Label"] in daemon.feeds[0].pipeline.told
             await host.until(knows(host, "Sensor/trouser_pocket/Battery", 100))
             await host.until(knows(host, "Sensor/trouser_pocket/Problem", "ok"))

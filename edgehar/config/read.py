@@ -11,18 +11,19 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from edgehar.config.keys import in_words, keys_at, words_at
 from edgehar.config.rules import complaints
-from edgehar.config.schema import Config, Gateway
+from edgehar.config.schema import Camera, Config, Gateway
 from edgehar.config.toml_lines import line_of
 from edgehar.errors import ConfigError, ModelError, OperatorError, about
 from edgehar.pipeline import manifest
 from edgehar.pipeline.decision_settings import REPLACED, Settings
+from edgehar.sources.addresses import is_path
 from edgehar.validation import Misfit, did_you_mean, explain, printable, shown
 
 T = TypeVar("T")
@@ -186,10 +187,22 @@ def _anchored(config: Config, folder: Path) -> Config:
         mqtt = replace(mqtt, tls=tls, password_file=of_secret(mqtt.password_file))
     if metrics:
         metrics = replace(metrics, token_file=of_secret(metrics.token_file))
-    if model.path not in {shipped.stem for shipped in manifest.available()}:
+    shipped_names = {pair.stem for pair in manifest.available()}
+    if model.path not in shipped_names:
         model = replace(model, path=below(model.path))
+    if model.camera not in shipped_names:
+        model = replace(model, camera=below(model.camera))
+
+    def of_camera(camera: Camera) -> Camera:
+        device = below(camera.device) if is_path(camera.device) else camera.device
+        return replace(camera, device=device, weights=below(camera.weights))
+
     wearers = [
-        replace(wearer, replay=wearer.replay and replace(wearer.replay, path=below(wearer.replay.path)))
+        replace(
+            wearer,
+            replay=wearer.replay and replace(wearer.replay, path=below(wearer.replay.path)),
+            camera=[of_camera(camera) for camera in wearer.camera],
+        )
         for wearer in config.wearer
     ]
     gateway = replace(config.gateway, state_dir=below(config.gateway.state_dir))
@@ -203,13 +216,13 @@ def state_folder(gateway: Gateway) -> Path | None:
     return Path(folder) if folder else None
 
 
-@about("model.path")
-def model_pair(config: Config) -> Path:
-    """Return the path of the configured model's manifest; ModelError names the key if there is none."""
-    try:
-        return manifest.find(config.model.path)
-    except ModelError as error:
-        raise ModelError(f"model.path: {error}") from error
+def model_pair(config: Config, key: Literal["path", "camera"] = "path") -> Path:
+    """Return the path of the manifest that a key of [model] names; ModelError names the key if there is none."""
+    with about(f"model.{key}"):
+        try:
+            return manifest.find(getattr(config.model, key))
+        except ModelError as error:
+            raise ModelError(f"model.{key}: {error}") from error
 
 
 def decision_settings(config: Config, model: Settings) -> Settings:

@@ -6,10 +6,11 @@ from itertools import combinations
 from typing import TypeVar
 
 from edgehar.brokers.mqtt_text import LONGEST_TEXT, check_mqtt_text, check_topic
-from edgehar.config.schema import Ble, Config, Mqtt, Phone, Serial, Sparkplug, Wearer
+from edgehar.config.schema import Ble, Camera, Config, Mqtt, Phone, Serial, Sparkplug, Wearer
 from edgehar.devices import PROFILES, Profile, check_profile
 from edgehar.errors import ConfigError
 from edgehar.sources.addresses import (
+    check_camera,
     check_host,
     check_serial_port,
     listening_address,
@@ -37,11 +38,13 @@ def complaints(config: Config) -> Iterator[Complaint]:
     for path, name in _repeated((f"{at}.id", wearer.id) for at, wearer in _numbered("wearer", config.wearer)):
         yield path, f"two wearers are called `{name}`; give each an id of its own"
     serial, ble, phones = list[tuple[str, Serial]](), list[tuple[str, Ble]](), list[tuple[str, Phone]]()
+    cameras = list[tuple[str, Camera]]()
     for at, wearer in _numbered("wearer", config.wearer):
         yield from _of_wearer(at, wearer)
         serial += _numbered(f"{at}.serial", wearer.serial)
         ble += _numbered(f"{at}.ble", wearer.ble)
         phones += _numbered(f"{at}.phone", wearer.phone)
+        cameras += _numbered(f"{at}.camera", wearer.camera)
     if config.mqtt:
         yield from _of_mqtt(config.mqtt)
     if config.homeassistant:
@@ -57,15 +60,19 @@ def complaints(config: Config) -> Iterator[Complaint]:
     yield from _of_serial(serial)
     yield from _of_bluetooth(ble)
     yield from _of_phones(phones, config.mqtt)
+    yield from _of_cameras(cameras)
 
 
 def _of_wearer(at: str, wearer: Wearer) -> Iterator[Complaint]:
-    worn = bool(wearer.serial or wearer.ble or wearer.phone)
+    worn = bool(wearer.serial or wearer.ble or wearer.phone or wearer.camera)
     if wearer.id in TOPICS_OF_REQUESTS:
         yield f"{at}.id", f"requests have the topic `{wearer.id}`; give the wearer another id"
     sources = sum([worn, wearer.replay is not None, wearer.simulator is not None])
     if not sources:
-        tables = "([[wearer.serial]], [[wearer.ble]], [[wearer.phone]]) or one of [wearer.replay] and [wearer.simulator]"
+        tables = (
+            "([[wearer.serial]], [[wearer.ble]], [[wearer.phone]], [[wearer.camera]]) or one of [wearer.replay] and "
+            "[wearer.simulator]"
+        )
         hint = "`edgehar devices assign` adds one"
         yield at, f"wearer `{wearer.id}` needs sensors {tables}, and has none; {hint}"
     if sources > 1:
@@ -161,6 +168,17 @@ def _of_phones(phones: list[tuple[str, Phone]], mqtt: Mqtt | None) -> Iterator[C
     ):
         told_apart = "" if url or device else "; give each its device"
         yield at, f"two phones are reached by {shown(url or listen or topic)}{told_apart}"
+
+
+def _of_cameras(cameras: list[tuple[str, Camera]]) -> Iterator[Complaint]:
+    for at, camera in cameras:
+        yield from _refused(f"{at}.device", check_camera, camera.device)
+        left, top, width, height = camera.region or (0.0, 0.0, 1.0, 1.0)
+        if not (width and height and left + width <= 1.0 and top + height <= 1.0):
+            expected = "left, top, width and height of a part of the picture, as shares of it"
+            yield f"{at}.region", f"{at}.region: expected {expected}, got {shown([*(camera.region or ())])}"
+    for path, device in _repeated((f"{at}.device", camera.device) for at, camera in cameras):
+        yield path, f"the camera {shown(device)} is named twice; one camera follows one person"
 
 
 def _numbered(path: str, tables: Iterable[T]) -> list[tuple[str, T]]:

@@ -165,6 +165,9 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     path: Annotated[
         str, Meta(min_length=1, description="A shipped model's name, or the path of a .json manifest.")
     ] = "imu_tcn"
+    camera: Annotated[str, Meta(min_length=1, description="The same for wearers whom a camera sees.")] = (
+        "pose_tcn"
+    )
     labels: Annotated[
         list[Filled],
         Meta(
@@ -242,6 +245,41 @@ class Phone(Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
 
 
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Camera(Struct, frozen=True, forbid_unknown_fields=True):
+    """A camera that sees the person; `edgehar models pull movenet-lightning` gets what finds people in its pictures."""
+
+    device: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Number of the webcam or its path, e.g. /dev/video0; also rtsp://host/stream, or a video file.",
+        ),
+    ]
+    placement: Placement = "camera"
+    region: Annotated[
+        tuple[Share, Share, Share, Share] | None,
+        Meta(
+            description="Part of the picture that is looked at: left, top, width and height, as shares; all unless set."
+        ),
+    ] = None
+    max_fps: Annotated[
+        float,
+        Meta(
+            ge=1, le=60, description="No more pictures per second are looked at; a slow machine takes fewer."
+        ),
+    ] = 15.0
+    picture: Annotated[
+        bool, Meta(description="true: the page may show the picture, and not the skeleton alone.")
+    ] = False
+    weights: Annotated[
+        Filled | None,
+        Meta(description="File of MoveNet's weights; unset: where `edgehar models pull` puts it."),
+    ] = None
+
+
 class Replay(Struct, frozen=True, forbid_unknown_fields=True):
     """A recording in the place of a wearer."""
 
@@ -270,7 +308,7 @@ class SimulatedWearer(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Wearer(Struct, frozen=True, forbid_unknown_fields=True):
-    """One person and what they wear: sensors, or one of `replay` and `simulator`."""
+    """One person and what they wear or what sees them, or one of `replay` and `simulator`."""
 
     id: Annotated[Name, Meta(description="Pseudonym in topics; better not a real name.")]
     labels: Annotated[
@@ -282,6 +320,7 @@ class Wearer(Struct, frozen=True, forbid_unknown_fields=True):
     serial: Annotated[list[Serial], Meta(description="Sensors worn, on serial ports.")] = []
     ble: Annotated[list[Ble], Meta(description="Sensors worn, over Bluetooth Low Energy.")] = []
     phone: Annotated[list[Phone], Meta(description="Phones worn as sensors.")] = []
+    camera: Annotated[list[Camera], Meta(description="The camera that sees them, at most one.")] = []
     replay: Annotated[Replay | None, Meta(description="A recording instead.")] = None
     simulator: Annotated[SimulatedWearer | None, Meta(description="A simulation instead.")] = None
 

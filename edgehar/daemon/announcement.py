@@ -25,8 +25,9 @@ from edgehar.brokers.mqtt import Received
 from edgehar.brokers.mqtt_text import check_mqtt_text
 from edgehar.config.schema import Config, Name, TopicStart
 from edgehar.daemon.control import WearerControl
+from edgehar.daemon.models import Models
 from edgehar.errors import ConfigError
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.operating_points import POINTS
 from edgehar.publishers.homeassistant import ONLINE, HomeAssistant, Person
 from edgehar.publishers.mqtt import Mqtt
@@ -51,9 +52,8 @@ class _Former(Struct, frozen=True):
 class Announcement:
     """Tells one broker of the wearers of one daemon; call `update` when anything may have changed."""
 
-    def __init__(self, mqtt: Mqtt, config: Config, spec: ModelSpec) -> None:
-        self._mqtt, self._spec = mqtt, spec
-        self._parents = {child: kind for kind, children in spec.tree.items() for child in children}
+    def __init__(self, mqtt: Mqtt, config: Config, models: Models) -> None:
+        self._mqtt, self._models = mqtt, models
         self._told: dict[str, object] = {}
         """By topic, the last that was sent."""
         self._people: dict[str, Person] = {}
@@ -74,9 +74,9 @@ class Announcement:
             "info",
             {
                 "version": __version__,
-                "model": self._spec.id,
-                "model_sha256": self._spec.sha256,
-                "labels": self._spec.labels,
+                "model": self._models.id,
+                "model_sha256": self._models.sha256,
+                "labels": self._models.tree.labels,
                 "wearers": wearers,
                 "config_sha256": hashlib.sha256(msgspec.json.encode(config)).hexdigest(),
                 "homeassistant": self._prefix,
@@ -125,24 +125,18 @@ class Announcement:
         return Person(
             id=control.id,
             states=(*told, OTHER, NOT_WORN, NO_SIGNAL),
-            kinds={state: kind for state in told if (kind := self._kind(state, told)) != state},
+            kinds={
+                state: kind for state in told if (kind := _kind(feed.pipeline.tree, state, told)) != state
+            },
             placements=tuple(feed.placements),
             batteries=tuple(p for p in feed.placements if p in heard or p in known_batteries),
-            points=POINTS if self._spec.operating_points else (),
+            points=POINTS if self._models.has_points else (),
         )
-
-    def _kind(self, state: str, told: Iterable[str]) -> str:
-        """Return the coarsest that is told of what a state is a kind of."""
-        kind = above = state
-        while (parent := self._parents.get(above)) is not None:
-            above = parent
-            kind = above if above in told else kind
-        return kind
 
     def _new_home(self, prefix: str) -> HomeAssistant:
         mqtt = self._mqtt
         return HomeAssistant(
-            prefix, mqtt.root, mqtt.client_id, model=self._spec.id, heartbeat_s=mqtt.heartbeat_s
+            prefix, mqtt.root, mqtt.client_id, model=self._models.id, heartbeat_s=mqtt.heartbeat_s
         )
 
     def _greet(self, message: Received) -> None:
@@ -174,3 +168,8 @@ class Announcement:
                 self._mqtt.send(home.forget(former_device))
         if gone:
             _LOGGER.info("removed from the broker what was left of %s", ", ".join(gone))
+
+
+def _kind(tree: LabelTree, state: str, told: Collection[str]) -> str:
+    """Return the coarsest that is told of what a state is a kind of."""
+    return [node for node in tree.path(state) if node in told][-1]

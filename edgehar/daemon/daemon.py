@@ -17,12 +17,12 @@ import msgspec
 
 from edgehar import __version__
 from edgehar.config.credentials import metrics_token
-from edgehar.config.read import decision_settings, model_pair
 from edgehar.config.schema import Config
 from edgehar.daemon import metrics, systemd
 from edgehar.daemon.announcement import Announcement
 from edgehar.daemon.control import WearerControl
 from edgehar.daemon.metrics import Answers, TimedRecognizer
+from edgehar.daemon.models import Models
 from edgehar.daemon.publishing import check_kept_events, make_mqtt
 from edgehar.daemon.requests import Requests
 from edgehar.daemon.roster import Roster
@@ -30,8 +30,6 @@ from edgehar.daemon.scada import make_sparkplug, worn
 from edgehar.daemon.wearer import WearerFeed
 from edgehar.daemon.wiring import describe_sensors
 from edgehar.errors import ConfigError, EdgeharError, OperatorError, about
-from edgehar.pipeline import manifest, recognizer
-from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.telling import check_told
 from edgehar.publishers import Publisher
@@ -67,7 +65,7 @@ class Daemon:
         reread: Callable[[], Config] | None = None,
         kept: KeptEvents | None = None,
     ) -> None:
-        """Load the model and open nothing yet; OperatorError says what does not fit.
+        """Load the models and open nothing yet; OperatorError says what does not fit.
 
         Args:
             config: What `edgehar.toml` says.
@@ -77,20 +75,14 @@ class Daemon:
             kept: Events of an earlier life; None: they are kept in memory alone.
         """
         self._config, self._reread = config, reread
-        pair = model_pair(config)
         self._answers = Answers()
         make = partial(TimedRecognizer, durations=self._answers.durations) if config.metrics else Recognizer
-        with about("model.path"):
-            settings = decision_settings(config, manifest.read(pair).decision)
-            self.recognizer = recognizer.load(pair, make)
-        with about("decision.operating_point"):
-            self.recognizer.spec.check_point(settings.operating_point)
-        tree = LabelTree(self.recognizer.spec.labels, self.recognizer.spec.tree)
+        self.models = Models(config, make)
         with about("model.labels"):
-            check_told(tree, config.model.labels)
-        self._roster = Roster(config, self.recognizer, settings)
+            check_told(self.models.tree, config.model.labels)
+        self._roster = Roster(config, self.models)
         self.mqtt = make_mqtt(config, kept)
-        self.sparkplug = make_sparkplug(config, self.recognizer.spec)
+        self.sparkplug = make_sparkplug(config, self.models)
         self.publishers: list[Publisher] = [
             *publishers,
             *(each for each in (self.mqtt, self.sparkplug) if each),
@@ -100,7 +92,7 @@ class Daemon:
             self.publishers.append(self._answers)
         self._announcement: Announcement | None = None
         if self.mqtt:
-            self._announcement = Announcement(self.mqtt, config, self.recognizer.spec)
+            self._announcement = Announcement(self.mqtt, config, self.models)
             Requests(self.mqtt, lambda: self.controls, self.reload, self._update)
         self._drain_s = drain_s
         self._started, self._began = time.monotonic(), time.time()
@@ -234,8 +226,8 @@ class Daemon:
         """Return figures since the start, as Prometheus reads them."""
         info = {
             "version": __version__,
-            "model": self.recognizer.spec.id,
-            "runtime": self.recognizer.runtime,
+            "model": self.models.id,
+            "runtime": self.models.runtime,
         }
         families = metrics.families_of(self.health(), info, self.mqtt, began=self._began)
         return metrics.text_of([*families, *self._answers.families()])
@@ -255,7 +247,7 @@ class Daemon:
 
     def _log_start(self) -> None:
         """Log what begins, a line for each fact."""
-        _LOGGER.info("edgehar %s, model %s", __version__, self.recognizer.spec.id)
+        _LOGGER.info("edgehar %s, model %s", __version__, self.models.id)
         for wearer, feed in zip(self._config.wearer, self.feeds, strict=True):
             _LOGGER.info("wearer %s: %s", feed.id, ", ".join(describe_sensors(wearer, feed.placements)))
         if (broker := self._config.mqtt) is not None:

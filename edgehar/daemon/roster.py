@@ -8,22 +8,21 @@ from msgspec.structs import replace
 
 from edgehar.config.schema import Config, Wearer
 from edgehar.daemon.control import WearerControl
+from edgehar.daemon.models import Models
 from edgehar.daemon.wearer import Publish, WearerFeed
 from edgehar.daemon.wiring import make_shared_links, renew_claims
 from edgehar.errors import about
-from edgehar.pipeline.decision_settings import Settings
-from edgehar.pipeline.label_tree import LabelTree
+from edgehar.pipeline.joint_labels import joint_tree
 from edgehar.pipeline.operating_points import Point
-from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.telling import check_told
 
 
 class Roster:
     """All wearers of one configuration, of which later ones may change the wearers alone."""
 
-    def __init__(self, config: Config, recognizer: Recognizer, settings: Settings) -> None:
+    def __init__(self, config: Config, models: Models) -> None:
         """Open nothing yet; OperatorError says what does not fit."""
-        self._config, self._recognizer, self._settings = config, recognizer, settings
+        self._config, self._models = config, models
         self._shared = make_shared_links(config)
         self.controls = [self._new_control(i, wearer, config) for i, wearer in enumerate(config.wearer)]
         """Those of now, in the order of the configuration."""
@@ -89,17 +88,20 @@ class Roster:
 
     def _new_control(self, i: int, wearer: Wearer, config: Config) -> WearerControl:
         """Make what runs the i-th wearer; OperatorError says what does not fit."""
-        spec = self._recognizer.spec
+        with about(f"wearer[{i}]"):
+            models = self._models.of(wearer)
+        settings, tree = self._models.settings(models), joint_tree([model.spec for model in models])
         with about(f"wearer[{i}].labels"):
-            check_told(LabelTree(spec.labels, spec.tree), wearer.labels)
-        point = wearer.operating_point or self._settings.operating_point
+            check_told(tree, wearer.labels)
+        point = wearer.operating_point or settings.operating_point
         with about(f"wearer[{i}].operating_point"):
-            spec.check_point(point)
+            models[0].spec.check_point(point)
+        # What another wearer's model tells is nothing to this one's, unless there is nothing else.
+        for_all = [label for label in config.model.labels if label in tree.nodes] or config.model.labels
 
         def make(point: Point) -> WearerFeed:
-            settings = replace(self._settings, operating_point=point)
-            told = wearer.labels or config.model.labels
-            return WearerFeed(wearer, self._recognizer, settings, self._shared, told=told)
+            chosen = replace(settings, operating_point=point)
+            return WearerFeed(wearer, models, chosen, self._shared, told=wearer.labels or for_all)
 
         with about(f"wearer[{i}]"):
             return WearerControl(make, point)

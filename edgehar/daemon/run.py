@@ -42,7 +42,7 @@ def check(config: Config) -> dict[str, Any]:
         "password": password,
         **({"sparkplug": daemon.sparkplug.topics} if daemon.sparkplug else {}),
         "events": f"kept in {folder}" if folder else "kept in memory",
-        "model": daemon.recognizer.spec.id,
+        "model": daemon.models.id,
         "wearers": {feed.id: list(feed.placements) for feed in daemon.feeds},
     }
 

@@ -7,9 +7,9 @@ from edgehar.brokers.mqtt_text import client_id
 from edgehar.config.credentials import broker_password
 from edgehar.config.schema import Config
 from edgehar.daemon.control import WearerControl
+from edgehar.daemon.models import Models
 from edgehar.daemon.wiring import make_tls
 from edgehar.errors import about
-from edgehar.pipeline.manifest import ModelSpec
 from edgehar.publishers.mqtt_reconnect import Broker
 from edgehar.publishers.sparkplug.metrics import Worn
 from edgehar.publishers.sparkplug.node import EdgeNode
@@ -17,7 +17,7 @@ from edgehar.publishers.sparkplug.publisher import Sparkplug, now_ms
 from edgehar.types import FALLING
 
 
-def make_sparkplug(config: Config, spec: ModelSpec) -> Sparkplug | None:
+def make_sparkplug(config: Config, models: Models) -> Sparkplug | None:
     """Make the publisher to Sparkplug hosts that the configuration asks for, not yet connected."""
     if config.sparkplug is None or config.mqtt is None:
         return None
@@ -27,8 +27,8 @@ def make_sparkplug(config: Config, spec: ModelSpec) -> Sparkplug | None:
         config.sparkplug.edge_node or gateway,
         {
             "Properties/Version": __version__,
-            "Properties/Model": spec.id,
-            "Properties/ModelSha256": spec.sha256,
+            "Properties/Model": models.id,
+            "Properties/ModelSha256": models.sha256,
         },
         limit=broker.queue,
         # A process should not begin with the number that the one before it may have ended with.

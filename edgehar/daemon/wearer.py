@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -41,7 +41,7 @@ class WearerFeed:
     def __init__(
         self,
         wearer: Wearer,
-        recognizer: Recognizer,
+        models: Recognizer | Sequence[Recognizer],
         settings: Settings,
         shared: SharedLinks | None = None,
         *,
@@ -49,7 +49,7 @@ class WearerFeed:
     ) -> None:
         """Open nothing yet; OperatorError says what does not fit.
 
-        `shared` is of `make_shared_links`, None where nothing is; `told` as of `Pipeline`.
+        `models` and `told` are as of `Pipeline`; `shared` is of `make_shared_links`, None where nothing is.
         """
         self.id = wearer.id
         self.sources, streams, self.epoch = make_sources(wearer, shared or SharedLinks())
@@ -58,9 +58,10 @@ class WearerFeed:
         """No recording."""
         self.stop_reason = STOPPED
         """In words, why it is stopped, if it is."""
-        self._recognizer, self._settings = recognizer, settings
+        first = models if isinstance(models, Recognizer) else models[0]
+        self._check_point, self._settings = first.spec.check_point, settings
         try:
-            self.pipeline = Pipeline(wearer.id, streams, recognizer, settings, epoch=self.epoch, told=told)
+            self.pipeline = Pipeline(wearer.id, streams, models, settings, epoch=self.epoch, told=told)
         except ModelError as error:
             raise ModelError(f"wearer `{wearer.id}`: {error}") from error
         self._min_coverage = settings.min_coverage
@@ -72,7 +73,7 @@ class WearerFeed:
 
     def choose(self, point: Point) -> None:
         """Tell by another operating point from now on; ConfigError if the model has none such."""
-        self._recognizer.spec.check_point(point)
+        self._check_point(point)
         self._settings = replace(self._settings, operating_point=point)
         self.pipeline.choose(self._settings)
 
@@ -139,8 +140,8 @@ class WearerFeed:
                 "damaged": link.damaged,
                 "dropped": link.dropped,
             }
-        grid = self.pipeline.grid
-        return {"sensors": sensors, "late_samples": grid.late, "early_samples": grid.early}
+        late, early = self.pipeline.late, self.pipeline.early
+        return {"sensors": sensors, "late_samples": late, "early_samples": early}
 
     async def run(self, publish: Publish, on_state: Callable[[], None], tap: Tap | None = None) -> None:
         """Keep every source open; return when all of them came to their own end.
@@ -197,8 +198,9 @@ class WearerFeed:
         while True:
             t = time.monotonic()
             answers = self.pipeline.push(t, 0, b"")
-            # Where the run began, and where time alone gave an answer, so must the recording.
-            if tap and (answers or began):
+            # Where the run began, and where time alone gave an answer, or one for several models together, so must
+            # the recording.
+            if tap and (answers or began or self.pipeline.is_fused):
                 tap(t, 0, b"")
             began = False
             self._tell(answers)

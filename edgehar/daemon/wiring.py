@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from edgehar.config.credentials import broker_password
-from edgehar.config.schema import Config, Mqtt, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Mqtt, Replay as ReplayedWearer, SimulatedWearer, Wearer
 from edgehar.devices import PROFILES
+from edgehar.devices.keypoints import PROFILE as KEYPOINTS
 from edgehar.sources import Source
-from edgehar.sources.addresses import listening_address
+from edgehar.sources.addresses import listening_address, without_password
 from edgehar.types import Stream
 
 if TYPE_CHECKING:
     from edgehar.brokers.mqtt_tls import Tls
     from edgehar.sources.bluetooth.radio import Radio
     from edgehar.sources.phone.http import PushServer
+    from edgehar.sources.replay import Track
 
 
 class SharedLinks(Struct, frozen=True):
@@ -83,18 +85,38 @@ def _push_server(listen: str, shared: SharedLinks) -> "PushServer":
     return shared.push_servers.setdefault(listening_address(listen), PushServer(listen))
 
 
+def profiles(wearer: Wearer) -> list[str]:
+    """Return the profile of each of a wearer's streams, without opening or loading anything but a recording's header."""
+    if wearer.replay:
+        return [stream.profile for stream in _recording(wearer.replay).header.streams]
+    if wearer.simulator:
+        return [Stream(placement).profile for placement in wearer.simulator.placements]
+    return [
+        *(Stream(sensor.placement).profile for sensor in wearer.serial),
+        *(sensor.profile for sensor in wearer.ble),
+        *("sensor_server" if phone.url else "sensor_logger" for phone in wearer.phone),
+        *(KEYPOINTS for _ in wearer.camera),
+    ]
+
+
+def _recording(replay: ReplayedWearer) -> "Track":
+    from edgehar.sources.replay import open_recording
+
+    return open_recording(Path(replay.path), subject=replay.subject, placements=replay.placements)
+
+
 def make_sources(wearer: Wearer, shared: SharedLinks) -> tuple[list[Source], list[Stream], float]:
     """Make the wearer's sources, not yet opened, their streams, and Unix time at stream time 0, s."""
     if wearer.replay:
-        from edgehar.sources.replay import Replay, open_recording
+        from edgehar.sources.replay import Replay
 
-        replay = wearer.replay
-        recording = open_recording(Path(replay.path), subject=replay.subject, placements=replay.placements)
-        return [Replay(recording, speed=replay.speed)], [*recording.header.streams], recording.header.epoch
+        recording = _recording(wearer.replay)
+        source = Replay(recording, speed=wearer.replay.speed)
+        return [source], [*recording.header.streams], recording.header.epoch
     epoch = time.time() - time.monotonic()
     if wearer.simulator:
         return [_simulator(wearer.simulator)], [Stream(p) for p in wearer.simulator.placements], epoch
-    worn = [*_serial(wearer), *_ble(wearer, shared.radio), *_phones(wearer, shared)]
+    worn = [*_serial(wearer), *_ble(wearer, shared.radio), *_phones(wearer, shared), *_cameras(wearer)]
     return [source for _, source in worn], [stream for stream, _ in worn], epoch
 
 
@@ -110,6 +132,7 @@ def describe_sensors(wearer: Wearer, placements: Sequence[str]) -> list[str]:
             for sensor in wearer.ble
         ),
         *(f"{phone.placement} (phone, {phone.url or phone.listen or phone.topic})" for phone in wearer.phone),
+        *(f"{camera.placement} ({without_password(camera.device)})" for camera in wearer.camera),
     ]
 
 
@@ -130,6 +153,24 @@ def _ble(wearer: Wearer, radio: "Radio | None") -> Iterator[tuple[Stream, Source
     for sensor in wearer.ble:
         source = Ble(radio, PROFILES[sensor.profile], address=sensor.address, name=sensor.name)
         yield Stream(sensor.placement, sensor.profile), source
+
+
+def _cameras(wearer: Wearer) -> Iterator[tuple[Stream, Source]]:
+    if not wearer.camera:
+        return
+    from edgehar.sources.camera.camera import Camera
+    from edgehar.sources.camera.weights import find_weights
+
+    for camera in wearer.camera:
+        weights = find_weights(Path(camera.weights) if camera.weights else None)
+        source = Camera(
+            camera.device,
+            weights,
+            region=camera.region,
+            max_fps=camera.max_fps,
+            show_picture=camera.picture,
+        )
+        yield Stream(camera.placement, KEYPOINTS), source
 
 
 def _phones(wearer: Wearer, shared: SharedLinks) -> Iterator[tuple[Stream, Source]]:

@@ -236,4 +236,5 @@ class Decision:
             coverage=p.coverage,
             excluded_sensors=excluded,
             likeliest=likeliest,
+            remarks=p.remarks,
         )

@@ -10,18 +10,20 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 
+from msgspec.structs import replace
+
 from edgehar.errors import ConfigError
+from edgehar.pipeline.branch import Branch
 from edgehar.pipeline.decision import Decision
 from edgehar.pipeline.decision_settings import Settings
+from edgehar.pipeline.fusion import Fusion
 from edgehar.pipeline.intake import Intake
+from edgehar.pipeline.joint_labels import JointLabels
 from edgehar.pipeline.label_tree import LabelTree
-from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.reasons import ENDED
 from edgehar.pipeline.recognizer import Recognizer
-from edgehar.pipeline.resample import Grid
 from edgehar.pipeline.telling import Telling
-from edgehar.pipeline.windows import Windows
-from edgehar.types import UNREADABLE, Activity, Block, Event, Stream
+from edgehar.types import UNREADABLE, Activity, Event, Prediction, Stream
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ class Pipeline:
         self,
         wearer: str,
         streams: Sequence[Stream],
-        recognizer: Recognizer,
+        models: Recognizer | Sequence[Recognizer],
         settings: Settings,
         *,
         epoch: float = 0.0,
@@ -44,38 +46,52 @@ class Pipeline:
     ) -> None:
         """Wire the stages. Stream `i` of `push` is `streams[i]`; `epoch` is Unix time at stream time 0, s.
 
-        `told` names the labels and kinds of labels that are told, all if it is empty; what the worn sensors cannot tell
-        is a warning. OperatorError if that is all of it, if the model has no place for a sensor, or no such label,
-        or if nothing reads a sensor's profile.
+        `models` are one for each modality of the streams; where there are two, the first leads. `told` names the labels
+        and kinds of labels that are told, all if it is empty; what the worn sensors cannot tell is a warning.
+        OperatorError if that is all of it, if no model has a place for a sensor, or no such label, or if nothing
+        reads a sensor's profile.
         """
-        spec = recognizer.spec
-        tree = LabelTree(spec.labels, spec.tree)
-        slots = recognizer.slots([stream.placement for stream in streams])
-        worn = [i for i, placement in enumerate(slots) if placement is not None]
-        can = {tree.labels[i] for i in spec.offered(worn)}
-        _check_tellable(wearer, told, [slots[i] or "" for i in worn], tree, can)
         self.intakes = [Intake(stream, wearer) for stream in streams]
-        silence_s = settings.no_signal_after_s + (spec.window + 2 * spec.hop) / spec.rate_hz
-        self.grid = Grid(slots, spec.rate_hz, spec.hop, quiet_s=max(60.0, 2 * silence_s))
-        for intake in self.intakes:
-            self.grid.expect(intake.placement, intake.bundle_s)
-        self._windows = Windows(spec.window, worn, settings.min_coverage)
+        self._branches = _branches(models, self.intakes, settings)
+        self._branch_of = [_taking(self._branches, intake) for intake in self.intakes]
+        specs = [branch.spec for branch in self._branches]
+        labels = JointLabels(specs)
+        self._fusion = Fusion(self._branches, labels) if len(specs) > 1 else None
+        tree, slots = labels.tree, [slot for branch in self._branches for slot in branch.slots]
+        can = {label for branch in self._branches for label in branch.labels}
+        _check_tellable(wearer, told, [slot for slot in slots if slot is not None], tree, can)
         self._t = 0.0
-        self._recognizer = recognizer
-        self._new_telling = partial(_new_telling, spec, tree, told, slots)
+        self._new_telling = partial(_new_telling, self._branches, tree, told)
         telling = self._new_telling(settings)
         self.told = tuple(node for node in tree.nodes if node in telling and can & {*tree.leaves(node)})
         """Labels, then kinds of labels, that the worn sensors can tell and that shall be told."""
+        self.tree = tree
+        """Of the labels of all models."""
         self._decision = Decision(
             wearer,
             telling,
-            spec.window / spec.rate_hz,
-            spec.hop / spec.rate_hz,
+            self._branches[0].window_s,
+            self._branches[0].hop_s,
             settings,
-            spec.id,
+            "+".join(spec.id for spec in specs),
             epoch=epoch,
             placements=slots,
         )
+
+    @property
+    def is_fused(self) -> bool:
+        """True where several models judge together."""
+        return self._fusion is not None
+
+    @property
+    def late(self) -> int:
+        """Samples that came after their row was emitted, or behind a newer one of their sensor."""
+        return sum(branch.grid.late for branch in self._branches)
+
+    @property
+    def early(self) -> int:
+        """Samples further in the future of their arrival than any clock error can be."""
+        return sum(branch.grid.early for branch in self._branches)
 
     def push(self, t: float, stream: int, body: bytes) -> list[Activity | Event]:
         """Take one packet that arrived at `t`, stream time in s; an empty body only says that time went on.
@@ -87,12 +103,11 @@ class Pipeline:
             if stream == UNREADABLE and t - before <= LONGEST_EXCUSED_S:
                 self._decision.excuse(t)
             return self.advance(t)
-        blocks: list[Block] = []
-        intake = self.intakes[stream]
-        for samples in intake.push(t, body):
-            blocks += self.grid.push(t, samples)
-        self.grid.expect(intake.placement, intake.bundle_s)
-        return self._judge(blocks) if blocks else []
+        intake, number = self.intakes[stream], self._branch_of[stream]
+        # Not only its own: answers come together in the order of time.
+        before_it = self._advance(t, all_but=number) if self._fusion else []
+        predictions = self._branches[number].push(t, intake.push(t, body), intake)
+        return before_it + self._decide(number, predictions) if predictions else before_it
 
     def choose(self, settings: Settings) -> None:
         """Tell by the thresholds of other settings from now on; nothing else of them is used."""
@@ -100,28 +115,61 @@ class Pipeline:
 
     def advance(self, t: float) -> list[Activity | Event]:
         """Let stream time reach `t`, s: silence becomes windows without coverage."""
-        return self._judge(self.grid.advance(t))
+        return self._advance(t)
 
     def finish(self, reason: str = ENDED) -> list[Activity | Event]:
         """Take it that no more will come, for a `reason` in words: what still runs ends where the signal ended."""
-        answers = self._judge([*self.grid.advance(self._t), *self.grid.flush()])
+        answers = self._advance(self._t)
+        for number, branch in enumerate(self._branches):
+            answers += self._decide(number, branch.flush())
         return answers + self._decision.finish(self._t, reason)
 
-    def _judge(self, blocks: Iterable[Block]) -> list[Activity | Event]:
-        return [
-            answer
-            for block in blocks
-            for window in self._windows.push(block)
-            for prediction in self._recognizer.push(window)
-            for answer in self._decision.push(prediction)
-        ]
+    def _advance(self, t: float, all_but: int | None = None) -> list[Activity | Event]:
+        answers = []
+        for number, branch in enumerate(self._branches):
+            if number != all_but:
+                answers += self._decide(number, branch.advance(t))
+        return answers
+
+    def _decide(self, number: int, predictions: Iterable[Prediction]) -> list[Activity | Event]:
+        if self._fusion:
+            predictions = [joint for p in predictions for joint in self._fusion.push(number, p)]
+        remarks = [intake.remark for intake in self.intakes if intake.remark]
+        if remarks:
+            predictions = [replace(p, remarks=tuple(remarks)) for p in predictions]
+        return [answer for p in predictions for answer in self._decision.push(p)]
+
+
+def _branches(
+    models: Recognizer | Sequence[Recognizer], intakes: Sequence[Intake], settings: Settings
+) -> list[Branch]:
+    """Make a branch of each model for the sensors of its modality; a single model is asked for all of them."""
+    if isinstance(models, Recognizer):
+        return [Branch(models, intakes, settings)]
+    if len(models) == 1:
+        return [Branch(models[0], intakes, settings)]
+    return [
+        Branch(model, [intake for intake in intakes if intake.modality is model.spec.modality], settings)
+        for model in models
+    ]
+
+
+def _taking(branches: Sequence[Branch], intake: Intake) -> int:
+    """Return the number of the branch that takes an intake's samples."""
+    return next((i for i, branch in enumerate(branches) if branch.spec.modality is intake.modality), 0)
 
 
 def _new_telling(
-    spec: ModelSpec, tree: LabelTree, told: Collection[str], slots: Sequence[str | None], settings: Settings
+    branches: Sequence[Branch], tree: LabelTree, told: Collection[str], settings: Settings
 ) -> Telling:
-    """Make what chooses with the thresholds of the settings and their operating point."""
-    return Telling(tree, settings, told, spec.thresholds(slots, settings.operating_point))
+    """Make what chooses with the thresholds of the settings and their operating point, the first model's before others'."""
+    point = settings.operating_point
+    first, *others = branches
+    fitted = dict[str, float]()
+    for branch in others:
+        if branch.spec.operating_points:
+            fitted |= branch.thresholds(point)
+    return Telling(tree, settings, told, fitted | first.thresholds(point))
 
 
 def _check_tellable(

@@ -97,6 +97,8 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """In which of its modality's frames the network sees a sensor, one after the other."""
     tree: dict[Word, Annotated[tuple[Word, ...], Meta(min_length=1)]] = {}
     """Inner nodes of the `label_tree` and their children: labels, or nodes; empty in older pairs."""
+    alike: dict[Word, Word] = {}
+    """Labels, of this model or another, and the one as which a model that lacks them knows them; `other` unless named."""
     operating_points: OperatingPoints = {}
     """Thresholds of the decision; empty in older pairs."""
     manifest_sha256: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""

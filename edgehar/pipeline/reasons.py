@@ -39,6 +39,8 @@ class Reasons:
 
     def unjudged(self, state: str, p: Prediction, gap_s: float) -> str:
         """Tell of a window that could not be judged, `gap_s` after the last one that could."""
+        if state == NO_SIGNAL and p.remarks:
+            return f"{p.remarks[0].capitalize()}."
         if state == NO_SIGNAL:
             return f"Too little signal to judge: {p.coverage:.0%} of the newest window came."
         return f"Held through a gap of {gap_s:.1f} s: {p.coverage:.0%} of the newest window came."

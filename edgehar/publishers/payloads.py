@@ -63,6 +63,7 @@ def attributes(activity: Activity, to_unix: ToUnixTime) -> dict[str, Any]:
         "since": iso_utc(to_unix(activity.since)),
         "time": iso_utc(to_unix(activity.t)),
         "reason": activity.reason,
+        **({"remarks": activity.remarks} if activity.remarks else {}),
     }
 
 
