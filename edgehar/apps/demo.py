@@ -1,39 +1,52 @@
-"""`edgehar demo`: a simulated wearer, the shipped model, an embedded broker and a live page."""
+"""`edgehar demo`: a simulated wearer or a camera, the shipped model, an embedded broker and a live page."""
 
 import asyncio
 import contextlib
 import sys
+from collections.abc import Sequence
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.text import Text
 
 from edgehar.apps.screen import Screen, run_on_screen
+from edgehar.apps.skeleton import Skeleton
 from edgehar.brokers.embedded import EmbeddedBroker
-from edgehar.config.schema import Config, Gateway, Model, Mqtt, SimulatedWearer, Wearer
+from edgehar.config.schema import Camera, Config, Gateway, Model, Mqtt, SimulatedWearer, Wearer
 from edgehar.daemon.daemon import Daemon
 from edgehar.errors import ConfigError
 from edgehar.publishers.jsonl import JsonLines
+from edgehar.sources import Source
 from edgehar.sources.simulated.simulator import Simulator
 
 LONGEST_S = 15.0
 """Longest activity of the demo, s: who watches wants to see something happen."""
 
+SKELETON_LINES = 12
+"""A terminal of 24 lines has room for them, for the answer and for some events."""
+
+
+def simulated(placement: str, seed: int) -> Wearer:
+    """Return a simulated wearer of one sensor."""
+    simulator = SimulatedWearer(placements=[placement], seed=seed, longest_s=LONGEST_S)
+    return Wearer(id="wearer", simulator=simulator)
+
+
+def seen_by(camera: str) -> Wearer:
+    """Return whoever stands before a camera, or is in a video file."""
+    return Wearer(id="wearer", camera=[Camera(device=camera)])
+
 
 async def show_demo(
-    *, seconds: float | None, placement: str, model: str, port: int, seed: int, as_json: bool = False
+    wearer: Wearer, *, seconds: float | None, model: Model, port: int, as_json: bool = False
 ) -> None:
-    """Show the whole chain until `seconds` are over or Ctrl-C."""
+    """Show the whole chain until `seconds` are over, a video has ended, or Ctrl-C."""
     async with contextlib.AsyncExitStack() as stack:
         broker = await _broker(stack, port)
         config = Config(
             gateway=Gateway(id="demo"),
             mqtt=Mqtt(host="127.0.0.1", port=broker.port, version=4),
-            model=Model(path=model),
-            wearer=[
-                Wearer(
-                    id="wearer",
-                    simulator=SimulatedWearer(placements=[placement], seed=seed, longest_s=LONGEST_S),
-                )
-            ],
+            model=model,
+            wearer=[wearer],
         )
         daemon = Daemon(config)
         if not as_json:
@@ -48,15 +61,31 @@ async def show_demo(
 
 
 def _screen(daemon: Daemon, port: int) -> Screen:
-    (simulator,) = daemon.feeds[0].sources
-    assert isinstance(simulator, Simulator)
+    (feed,) = daemon.feeds
+    (source,) = feed.sources
+    if isinstance(source, Simulator):
+        title, whom = "a simulated wearer", lambda: _really(source)
+    else:
+        skeleton = Skeleton()
+        feed.pipeline.watchers.append(skeleton.watch)
+        title, whom = "you before a camera", lambda: _drawn(skeleton, source)
     return Screen(
         Console(),
         daemon,
-        title="edgehar demo: a simulated wearer, recognized live",
+        title=f"edgehar demo: {title}, recognized live",
         footer=lambda: (f"beside this, try: mosquitto_sub -p {port} -t 'edgehar/#' -v", "Ctrl-C ends it"),
-        truth=lambda: simulator.now,
+        beneath=whom,
     )
+
+
+def _really(simulator: Simulator) -> Sequence[RenderableType]:
+    return [Text(f"(the simulated wearer is really: {simulator.now})", "dim")]
+
+
+def _drawn(skeleton: Skeleton, camera: Source) -> Sequence[RenderableType]:
+    age_s = getattr(camera, "age_s", None)
+    age = [] if age_s is None else [Text(f"(seen {age_s:.2f} s ago)", "dim")]
+    return [Text("\n".join(skeleton.lines(SKELETON_LINES)), "cyan"), *age]
 
 
 async def _broker(stack: contextlib.AsyncExitStack, port: int) -> EmbeddedBroker:

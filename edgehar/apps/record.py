@@ -18,6 +18,7 @@ from edgehar.config.schema import Config, Model, Wearer
 from edgehar.daemon.wiring import describe_sensors, make_shared_links, make_sources
 from edgehar.errors import ConfigError, ModelError, RecordingError
 from edgehar.pipeline import manifest
+from edgehar.pipeline.modality import IMU, modality_of_profile
 from edgehar.recordings.ehr import Header, Writer
 from edgehar.sources import Source
 from edgehar.sources.reconnect import keep_open
@@ -32,11 +33,13 @@ class OneSensor(Struct, frozen=True):
     placement: str
     """Where it is worn."""
     port: str | None = None
-    """Serial port or URL. Of this, `ble` and `phone` exactly one is given."""
+    """Serial port or URL. Of this, `ble`, `phone` and `camera` exactly one is given."""
     ble: str | None = None
     """Bluetooth address or name."""
     phone: str | None = None
     """Address of SensorServer, ws://..., or address and port of this host to which Sensor Logger posts."""
+    camera: str | None = None
+    """As the configuration's `device`; what is recorded is keypoints, never a picture."""
     profile: str | None = None
     """Kind of a Bluetooth sensor; None: the one that fits best what it advertises."""
     adapter: str | None = None
@@ -45,11 +48,17 @@ class OneSensor(Struct, frozen=True):
     @property
     def ways(self) -> list[str]:
         """Options that say how it is reached."""
-        named = {"--port": self.port, "--ble": self.ble, "--phone": self.phone}
+        named = {"--port": self.port, "--ble": self.ble, "--phone": self.phone, "--camera": self.camera}
         return [option for option, value in named.items() if value is not None]
 
 
-_OPTIONS = {"id": "--wearer", "placement": "--placement", "port": "--port", "adapter": "--adapter"}
+_OPTIONS = {
+    "id": "--wearer",
+    "placement": "--placement",
+    "port": "--port",
+    "adapter": "--adapter",
+    "device": "--camera",
+}
 """Where a key of the configuration comes from, if there is none."""
 
 
@@ -66,7 +75,8 @@ async def record_wearer(
     Return what was counted, and what ended it early if the disk refused.
     """
     if config is None:
-        _warn_of_unknown([sensor.placement], Model().path)
+        if sensor.camera is None:
+            _warn_of_unknown([sensor.placement], Model().path)
         settings = await _settings_of(sensor, wearer)
     elif sensor.ways:
         raise ConfigError(f"record takes {sensor.ways[0]} or --config, not both; leave one out")
@@ -76,7 +86,8 @@ async def record_wearer(
     sources, streams, epoch = make_sources(chosen, make_shared_links(settings))
     placements = [stream.placement for stream in streams]
     if config is not None:
-        _warn_of_unknown(placements, settings.model.path)
+        worn = [s.placement for s in streams if modality_of_profile(s.profile) is IMU]
+        _warn_of_unknown(worn, settings.model.path)
     created = f"edgehar {__version__}, {datetime.now(UTC).isoformat(timespec='seconds')}"
     writer = Writer(out, Header(chosen.id, tuple(streams), epoch=epoch, created=created))
     until = "until Ctrl-C" if seconds is None else f"for {seconds:g} s"
@@ -124,12 +135,14 @@ async def _settings_of(sensor: OneSensor, wearer: str | None) -> Config:
     """Return a configuration of one wearer with one sensor; SourceLostError if one over Bluetooth is not heard."""
     if len(sensor.ways) != 1:
         came = " and ".join(sensor.ways) or "none"
-        raise ConfigError(f"record needs one of --port, --ble, --phone and --config; {came} came")
+        raise ConfigError(f"record needs one of --port, --ble, --phone, --camera and --config; {came} came")
     entry: dict[str, Any] = {"placement": sensor.placement}
     if sensor.ble is not None:
         from edgehar.apps.targets import identify  # noqa: PLC0415 - Bluetooth is loaded where it is used
 
         kind, entry = "ble", entry | await identify(sensor.ble, sensor.profile, sensor.adapter)
+    elif sensor.camera is not None:
+        kind, entry = "camera", {"device": sensor.camera}
     elif sensor.phone is not None:
         kind, way = "phone", "url" if "://" in sensor.phone else "listen"
         entry[way] = sensor.phone

@@ -13,8 +13,9 @@ from msgspec import structs
 from edgehar.errors import ModelError
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.loop import Pipeline
-from edgehar.pipeline.manifest import ModelSpec, find
-from edgehar.pipeline.recognizer import load
+from edgehar.pipeline.manifest import find
+from edgehar.pipeline.modality import MODALITIES, modality_of_profile
+from edgehar.pipeline.recognizer import Recognizer, load
 from edgehar.publishers.payloads import iso_utc
 from edgehar.recordings.labels import common_label
 from edgehar.recordings.scoring import (
@@ -29,7 +30,7 @@ from edgehar.recordings.scoring import (
     score,
 )
 from edgehar.sources.replay import Replay, open_recording
-from edgehar.types import Activity, Event
+from edgehar.types import Activity, Event, Stream
 
 BY_KIND = " by kind"
 """Marks a score for which `still` is right where somebody sits, and sitting where somebody stands."""
@@ -49,10 +50,11 @@ async def replay_recording(
 ) -> None:
     """Print a recording's events as they are found, then how well they meet the truth, if it is known."""
     recording = open_recording(path, subject=subject, placements=placements)
-    recognizer = load(find(model))
-    header, spec = recording.header, recognizer.spec
+    header = recording.header
+    models = _models(header.streams, load(find(model)))
+    spec = models[0].spec
     try:
-        pipeline = Pipeline(header.wearer, header.streams, recognizer, spec.decision, epoch=header.epoch)
+        pipeline = Pipeline(header.wearer, header.streams, models, spec.decision, epoch=header.epoch)
     except ModelError as error:
         raise ModelError(
             f"{error}; --placement RECORDED=WORN replays a sensor as worn elsewhere, --placement RECORDED it alone"
@@ -79,9 +81,20 @@ async def replay_recording(
     hop_s = spec.hop / spec.rate_hz
     _print_time_in_states({state: n * hop_s for state, n in windows.most_common()}, as_json=as_json)
     if recording.truth:
-        _print_scores(spec, recording.truth, events, answers, as_json=as_json)
+        window_s = spec.window / spec.rate_hz
+        _print_scores(pipeline.tree, window_s, recording.truth, events, answers, as_json=as_json)
     if as_json and (unread := recording.packets.unread).first_offset is not None:
         typer.echo(json.dumps({"type": "unread", **structs.asdict(unread)}))
+
+
+def _models(streams: Sequence[Stream], chosen: Recognizer) -> list[Recognizer]:
+    """Return the models for what was recorded: the chosen one, and for what it does not look at the shipped one."""
+    brought = [modality_of_profile(stream.profile) for stream in streams]
+    return [
+        chosen if chosen.spec.modality is modality else load(find(modality.shipped))
+        for modality in MODALITIES
+        if modality in brought
+    ]
 
 
 def _has_dates(epoch: float) -> bool:
@@ -132,7 +145,8 @@ def _print_time_in_states(seconds: dict[str, float], *, as_json: bool) -> None:
 
 
 def _print_scores(
-    spec: ModelSpec,
+    tree: LabelTree,
+    window_s: float,
     truth: Sequence[Segment],
     events: Sequence[Event],
     answers: Sequence[tuple[float, str]],
@@ -140,15 +154,15 @@ def _print_scores(
     as_json: bool,
 ) -> None:
     """Print how well events and answers meet the truth, by label, and by kind where the model knows kinds."""
-    tree = LabelTree(spec.labels, spec.tree)
-    kinds = [*dict.fromkeys(map(tree.top, spec.labels))]
-    counts = confusion(answers, truth, spec.window / spec.rate_hz)
-    _print_score(score(events, truth, spec.labels), "", as_json=as_json)
-    if spec.tree:
+    kinds = [*dict.fromkeys(map(tree.top, tree.labels))]
+    has_kinds = len(tree.nodes) > len(tree.labels)
+    counts = confusion(answers, truth, window_s)
+    _print_score(score(events, truth, tree.labels), "", as_json=as_json)
+    if has_kinds:
         truth_by_kind = [(start, end, tree.top(common_label(label))) for start, end, label in truth]
         _print_score(score(by_kind(events, tree.top), truth_by_kind, kinds), BY_KIND, as_json=as_json)
-    _print_confusion(counts, spec.labels, as_json=as_json)
-    if spec.tree:
+    _print_confusion(counts, tree.labels, as_json=as_json)
+    if has_kinds:
         _print_f1_by_kind(f1(confusion_by_kind(counts, tree.top), kinds), as_json=as_json)
 
 

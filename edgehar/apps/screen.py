@@ -40,7 +40,7 @@ class Screen:
         *,
         title: str,
         footer: Callable[[], Sequence[str]],
-        truth: Callable[[], str | None] | None = None,
+        beneath: Callable[[], Sequence[RenderableType]] = tuple,
     ) -> None:
         """Draw nothing yet.
 
@@ -49,10 +49,10 @@ class Screen:
             daemon: Its wearers are shown.
             title: Stands above them.
             footer: Returns the lines below them.
-            truth: Tells what a simulated wearer really does at this moment.
+            beneath: Returns what stands below the wearers.
         """
         self._console, self._daemon = console, daemon
-        self._title, self._footer, self._truth = title, footer, truth
+        self._title, self._footer, self._beneath = title, footer, beneath
         self._activities: dict[str, Activity] = {}
         self._events: deque[Event] = deque(maxlen=HISTORY)
         self._size = console.size
@@ -127,9 +127,7 @@ class Screen:
             )
             for control in self._daemon.controls
         ]
-        if self._truth:
-            wearers.append(Group(Text(f"(the simulated wearer is really: {self._truth()})", "dim")))
-        return [*wearers]
+        return [*wearers, *self._beneath()]
 
 
 async def run_on_screen(daemon: Daemon, screen: Screen, seconds: float | None = None) -> Config | None:

@@ -114,6 +114,10 @@ def demo(
     placement: Annotated[
         str, typer.Option(help="Where the simulated sensor is worn.", autocompletion=completion.placements)
     ] = "trouser_pocket",
+    camera: Annotated[
+        str | None,
+        typer.Option(help="You instead, before a webcam: its number or path; or a video file, or a stream."),
+    ] = None,
     model: ModelOption = "imu_tcn",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the embedded broker; a free one if taken.")
@@ -121,17 +125,21 @@ def demo(
     seed: Annotated[int, typer.Option(help="Same seed, same wearer.")] = _DEMO_SEED,
     as_json: JsonOption = False,
 ) -> None:
-    """Recognize a simulated wearer, live on this terminal.
+    """Recognize a simulated wearer, or you before a webcam, live on this terminal.
 
-    Example: edgehar demo
+    Example: edgehar demo, or edgehar demo --camera 0
 
-    The wearer, the shipped model and an MQTT broker, all in this one process.
+    The wearer, the shipped model and an MQTT broker, all in this one process. Pictures stay in it.
     """
-    from edgehar.apps.demo import show_demo
+    from edgehar.apps.demo import seen_by, show_demo, simulated
+    from edgehar.config.schema import Model
 
-    run_to_end(
-        show_demo(seconds=seconds, placement=placement, model=model, port=port, seed=seed, as_json=as_json)
-    )
+    if camera is None:
+        wearer, chosen = simulated(placement, seed), Model(path=model)
+    else:
+        models_verbs.have_weights(may_ask=not as_json)
+        wearer, chosen = seen_by(camera), Model() if model == Model().path else Model(camera=model)
+    run_to_end(show_demo(wearer, seconds=seconds, model=chosen, port=port, as_json=as_json))
 
 
 @app.command()
@@ -176,6 +184,9 @@ def record(
             help="A phone: SensorServer's ws://address:port, or 0.0.0.0:8000, to which Sensor Logger posts."
         ),
     ] = None,
+    camera: Annotated[
+        str | None, typer.Option(help="A webcam's number or path: its keypoints, never a picture.")
+    ] = None,
     placement: Annotated[
         str, typer.Option(help="Where that sensor is worn.", autocompletion=completion.placements)
     ] = "wrist",
@@ -198,7 +209,9 @@ def record(
     """
     from edgehar.apps.record import OneSensor, record_wearer
 
-    sensor = OneSensor(placement, port=port, ble=ble, phone=phone, profile=profile, adapter=adapter)
+    sensor = OneSensor(
+        placement, port=port, ble=ble, phone=phone, camera=camera, profile=profile, adapter=adapter
+    )
     counts, failure = answer_of(record_wearer(out, sensor, config=config, wearer=wearer, seconds=seconds))
     show(counts, as_json)
     if failure is not None:

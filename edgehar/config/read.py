@@ -23,7 +23,6 @@ from edgehar.config.toml_lines import line_of
 from edgehar.errors import ConfigError, ModelError, OperatorError, about
 from edgehar.pipeline import manifest
 from edgehar.pipeline.decision_settings import REPLACED, Settings
-from edgehar.sources.addresses import is_path
 from edgehar.validation import Misfit, did_you_mean, explain, printable, shown
 
 T = TypeVar("T")
@@ -194,7 +193,8 @@ def _anchored(config: Config, folder: Path) -> Config:
         model = replace(model, camera=below(model.camera))
 
     def of_camera(camera: Camera) -> Camera:
-        device = below(camera.device) if is_path(camera.device) else camera.device
+        is_path = "://" not in camera.device and not camera.device.isdigit()
+        device = below(camera.device) if is_path else camera.device
         return replace(camera, device=device, weights=below(camera.weights))
 
     wearers = [

@@ -10,12 +10,13 @@ from edgehar.config.schema import Ble, Camera, Config, Mqtt, Phone, Serial, Spar
 from edgehar.devices import PROFILES, Profile, check_profile
 from edgehar.errors import ConfigError
 from edgehar.sources.addresses import (
-    check_camera,
     check_host,
     check_serial_port,
     listening_address,
     sensor_server_address,
 )
+from edgehar.sources.camera.address import parse as parse_camera
+from edgehar.sources.camera.region import Region
 from edgehar.validation import shown
 
 T = TypeVar("T")
@@ -80,11 +81,11 @@ def _of_wearer(at: str, wearer: Wearer) -> Iterator[Complaint]:
         yield at, f"wearer `{wearer.id}` needs sensors {tables}, and has {sources} of the three: leave one"
 
 
-def _refused(path: str, check: Callable[[str], object], text: str | None) -> Iterator[Complaint]:
-    """Yield what a check says of a text, if it is set."""
+def _refused(path: str, check: Callable[[T], object], value: T | None) -> Iterator[Complaint]:
+    """Yield what a check says of a value, if it is set."""
     try:
-        if text is not None:
-            check(text)
+        if value is not None:
+            check(value)
     except ConfigError as error:
         yield path, f"{path}: {error}"
 
@@ -172,11 +173,8 @@ def _of_phones(phones: list[tuple[str, Phone]], mqtt: Mqtt | None) -> Iterator[C
 
 def _of_cameras(cameras: list[tuple[str, Camera]]) -> Iterator[Complaint]:
     for at, camera in cameras:
-        yield from _refused(f"{at}.device", check_camera, camera.device)
-        left, top, width, height = camera.region or (0.0, 0.0, 1.0, 1.0)
-        if not (width and height and left + width <= 1.0 and top + height <= 1.0):
-            expected = "left, top, width and height of a part of the picture, as shares of it"
-            yield f"{at}.region", f"{at}.region: expected {expected}, got {shown([*(camera.region or ())])}"
+        yield from _refused(f"{at}.device", parse_camera, camera.device)
+        yield from _refused(f"{at}.region", lambda region: Region(*region), camera.region)
     for path, device in _repeated((f"{at}.device", camera.device) for at, camera in cameras):
         yield path, f"the camera {shown(device)} is named twice; one camera follows one person"
 

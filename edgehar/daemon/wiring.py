@@ -12,7 +12,8 @@ from edgehar.config.schema import Config, Mqtt, Replay as ReplayedWearer, Simula
 from edgehar.devices import PROFILES
 from edgehar.devices.keypoints import PROFILE as KEYPOINTS
 from edgehar.sources import Source
-from edgehar.sources.addresses import listening_address, without_password
+from edgehar.sources.addresses import listening_address
+from edgehar.sources.camera.address import parse as parse_camera
 from edgehar.types import Stream
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def describe_sensors(wearer: Wearer, placements: Sequence[str]) -> list[str]:
             for sensor in wearer.ble
         ),
         *(f"{phone.placement} (phone, {phone.url or phone.listen or phone.topic})" for phone in wearer.phone),
-        *(f"{camera.placement} ({without_password(camera.device)})" for camera in wearer.camera),
+        *(f"{camera.placement} ({parse_camera(camera.device).name})" for camera in wearer.camera),
     ]
 
 
@@ -159,6 +160,7 @@ def _cameras(wearer: Wearer) -> Iterator[tuple[Stream, Source]]:
     if not wearer.camera:
         return
     from edgehar.sources.camera.camera import Camera
+    from edgehar.sources.camera.region import EVERYTHING, Region
     from edgehar.sources.camera.weights import find_weights
 
     for camera in wearer.camera:
@@ -166,7 +168,7 @@ def _cameras(wearer: Wearer) -> Iterator[tuple[Stream, Source]]:
         source = Camera(
             camera.device,
             weights,
-            region=camera.region,
+            region=Region(*camera.region) if camera.region else EVERYTHING,
             max_fps=camera.max_fps,
             show_picture=camera.picture,
         )

@@ -4,10 +4,9 @@ import logging
 from typing import Any
 
 from edgehar.devices import PROFILES, make_reader
-from edgehar.devices.keypoints import PROFILE as KEYPOINTS_PROFILE
 from edgehar.pipeline.clock import Clock
 from edgehar.pipeline.gravity_check import GravityCheck
-from edgehar.pipeline.modality import CAMERA, IMU
+from edgehar.pipeline.modality import modality_of_profile
 from edgehar.types import ACCELERATION, KEYPOINT_CHANNELS, Samples, Stream
 from edgehar.warn_once import WarnOnce
 
@@ -25,7 +24,7 @@ class Intake:
         self.placement = stream.placement
         self._name = f"{wearer}/{stream.placement}" if wearer else stream.placement
         self.reader = make_reader(stream.profile, stream.placement)
-        self.modality = CAMERA if stream.profile == KEYPOINTS_PROFILE else IMU
+        self.modality = modality_of_profile(stream.profile)
         self.clocks: dict[tuple[str, ...], Clock] = {}
         self.bundle_s = PROFILES[stream.profile].bundle_s if stream.profile in PROFILES else 0.0
         """Longest stretch of time that one body brings: its profile's, or of what came so far, s."""

@@ -7,7 +7,7 @@ the same bytes give the same answers to the bit. `advance(t)` says that stream t
 """
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 
 from msgspec.structs import replace
@@ -23,9 +23,12 @@ from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.reasons import ENDED
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.telling import Telling
-from edgehar.types import UNREADABLE, Activity, Event, Prediction, Stream
+from edgehar.types import UNREADABLE, Activity, Event, Prediction, Samples, Stream
 
 _log = logging.getLogger(__name__)
+
+Watch = Callable[[int, Samples], None]
+"""Takes the index of a stream and samples that came of it."""
 
 LONGEST_EXCUSED_S = 60.0
 """A round number: over more that cannot be read, s, nobody can say that an activity went on."""
@@ -61,6 +64,8 @@ class Pipeline:
         can = {label for branch in self._branches for label in branch.labels}
         _check_tellable(wearer, told, [slot for slot in slots if slot is not None], tree, can)
         self._t = 0.0
+        self.watchers: list[Watch] = []
+        """Take all samples, before they are judged, for who looks at them."""
         self._new_telling = partial(_new_telling, self._branches, tree, told)
         telling = self._new_telling(settings)
         self.told = tuple(node for node in tree.nodes if node in telling and can & {*tree.leaves(node)})
@@ -106,7 +111,11 @@ class Pipeline:
         intake, number = self.intakes[stream], self._branch_of[stream]
         # Not only its own: answers come together in the order of time.
         before_it = self._advance(t, all_but=number) if self._fusion else []
-        predictions = self._branches[number].push(t, intake.push(t, body), intake)
+        samples = intake.push(t, body)
+        for watch in self.watchers:
+            for each in samples:
+                watch(stream, each)
+        predictions = self._branches[number].push(t, samples, intake)
         return before_it + self._decide(number, predictions) if predictions else before_it
 
     def choose(self, settings: Settings) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from edgehar.devices.keypoints import PROFILE as KEYPOINTS_PROFILE
 from edgehar.pipeline.mounting import level
 from edgehar.pipeline.torso import FEATURES, from_torso
 from edgehar.types import IMU_CHANNELS, KEYPOINT_CHANNELS, KEYPOINTS, FloatArray
@@ -15,6 +16,8 @@ Show = Callable[[FloatArray, float], FloatArray]
 class Modality(Struct, frozen=True):
     """A kind of input."""
 
+    shipped: str
+    """Name of the shipped model that looks at it."""
     channels: tuple[str, ...]
     """Of each sensor, in their order."""
     units: Mapping[str, str]
@@ -32,6 +35,7 @@ def _as_it_is(x: FloatArray, _: float) -> FloatArray:
 
 
 IMU = Modality(
+    shipped="imu_tcn",
     channels=IMU_CHANNELS,
     units={"acc": "m/s^2", "gyr": "rad/s"},
     frames={"device": _as_it_is, "level": lambda x, _: level(x)},
@@ -40,6 +44,7 @@ IMU = Modality(
 )
 
 CAMERA = Modality(
+    shipped="pose_tcn",
     channels=KEYPOINT_CHANNELS,
     units={"position": "picture heights", "score": "1"},
     frames={"torso": from_torso},
@@ -48,6 +53,11 @@ CAMERA = Modality(
 )
 
 MODALITIES = (IMU, CAMERA)
+
+
+def modality_of_profile(profile: str) -> Modality:
+    """Return what a stream of this profile brings."""
+    return CAMERA if profile == KEYPOINTS_PROFILE else IMU
 
 
 def modality_of(channels: tuple[str, ...]) -> Modality | None:

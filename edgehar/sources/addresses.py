@@ -96,29 +96,6 @@ def _check_device(port: str) -> None:
         )
 
 
-def is_path(device: str) -> bool:
-    """Tell whether what names a camera is the path of a file or a device, and neither a number nor a URL."""
-    return not device.isdigit() and "://" not in device
-
-
-def check_camera(device: str) -> None:
-    """Refuse what can be no camera; one that is only not there just now may come."""
-    scheme, is_url, _ = device.partition("://")
-    if not is_url:
-        return
-    if scheme not in {"rtsp", "rtsps", "http", "https"}:
-        raise ConfigError(f"{shown(device)}: expected rtsp://, http:// or https://, or the path of a device")
-    parts = _split(device)
-    if not parts or not parts.hostname:
-        raise ConfigError(f"{shown(device)}: expected {scheme}://host/path")
-    _check_host_of(device, parts.hostname)
-
-
-def without_password(address: str) -> str:
-    """Return an address without the account that a URL may carry: it is for a log, or a page."""
-    return re.sub(r"(?<=://)[^/@]*@", "", address)
-
-
 def host_and_port(url: str) -> tuple[str, int]:
     """Return host and port of a URL such as `socket://host:port`."""
     parts = _split(url)
