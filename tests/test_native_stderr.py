@@ -5,7 +5,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-from edgehar.pipeline import native_stderr
+from edgehar import native_stderr
 
 
 def test_the_remark_is_left_out_and_all_else_comes_out_in_order(capfd: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,6 @@ manifest's sha256 before any interpreter sees them.
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from math import exp
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from edgehar.errors import ModelError
-from edgehar.pipeline import native_stderr
+from edgehar.litert import form, load_runtime
 from edgehar.pipeline.manifest import ModelSpec, content_of, file_of, read
 from edgehar.types import (
     FALLING,
@@ -26,9 +25,6 @@ from edgehar.types import (
     TimedHops,
     Window,
 )
-
-_REMARK = rb"INFO: Created TensorFlow Lite XNNPACK delegate for CPU\.\n"
-"""Of the runtime, at the first network of a process."""
 
 
 class Recognizer:
@@ -143,12 +139,9 @@ def load(path: Path | str, make: Callable[[ModelSpec, Any], Recognizer] = Recogn
             f"{file}: sha256: expected {spec.sha256} as the manifest says, got {digest}; the two files are "
             "not one pair or one is damaged: copy both again"
         )
-    new_interpreter = _interpreter_class()
+    new_interpreter = load_runtime()
     try:
-        interpreter = new_interpreter(model_content=content, num_threads=1)
-        with native_stderr.without(_REMARK):
-            interpreter.allocate_tensors()
-        recognizer = make(spec, interpreter)
+        recognizer = make(spec, new_interpreter(content, 1))
         # A network that cannot run is refused now, not at the first window.
         zeros = np.zeros((spec.window, len(spec.sensors) * len(spec.channels)), np.float32)
         [trial] = recognizer.push(Window(0.0, zeros, (1.0,), 0.0))
@@ -162,48 +155,25 @@ def load(path: Path | str, make: Callable[[ModelSpec, Any], Recognizer] = Recogn
     return recognizer
 
 
-def _interpreter_class() -> Callable[..., Any]:
-    try:
-        return import_module("ai_edge_litert.interpreter").Interpreter  # type: ignore[no-any-return]
-    except ImportError as error:
-        first = error
-    try:
-        older = import_module("tflite_runtime.interpreter").Interpreter
-    except ImportError:
-        raise ModelError(
-            f"neither ai-edge-litert ({first}) nor tflite-runtime can be imported; install ai-edge-litert"
-        ) from None
-    if int(np.__version__.partition(".")[0]) >= 2:
-        # It imports, and fails only when an interpreter is made.
-        raise ModelError(
-            f"tflite-runtime: expected NumPy 1, got {np.__version__}; install ai-edge-litert, or 'numpy<2'"
-        )
-    return older  # type: ignore[no-any-return]
-
-
 def _tensors(spec: ModelSpec, interpreter: Any) -> tuple[int, int, int | None]:
     """Return the indices of input, logits and embedding; ModelError if the network has others than the manifest says."""
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     wanted = f"float32 (1, {spec.window}, {spec.width})"
-    if [_form(tensor) for tensor in inputs] != [wanted]:
+    if [form(tensor) for tensor in inputs] != [wanted]:
         raise ModelError(
             f"input: expected {wanted} for window and columns of all sensors, got {_forms(inputs)}"
         )
     wanted = f"float32 (1, {len(spec.labels)})"
-    logits = [tensor["index"] for tensor in outputs if _form(tensor) == wanted]
-    others = [tensor["index"] for tensor in outputs if _form(tensor) != wanted]
+    logits = [tensor["index"] for tensor in outputs if form(tensor) == wanted]
+    others = [tensor["index"] for tensor in outputs if form(tensor) != wanted]
     if len(logits) != 1 or len(others) > 1 or any(len(tensor["shape"]) != 2 for tensor in outputs):
         expected = f"{wanted} for the labels and at most an embedding (1, another size)"
         raise ModelError(f"outputs: expected {expected}, got {_forms(outputs)}")
     return inputs[0]["index"], logits[0], others[0] if others else None
 
 
-def _form(tensor: dict[str, Any]) -> str:
-    return f"{np.dtype(tensor['dtype']).name} {tuple(map(int, tensor['shape']))}"
-
-
 def _forms(tensors: Iterable[dict[str, Any]]) -> str:
-    return " and ".join(map(_form, tensors)) or "none"
+    return " and ".join(map(form, tensors)) or "none"
 
 
 def _softmax(logits: list[float], temperature: float, offered: tuple[int, ...]) -> FloatArray | None:

@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from edgehar import __version__
-from edgehar.pipeline import native_stderr, recognizer
+from edgehar import __version__, native_stderr
+from edgehar.pipeline import recognizer
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.training import calibrate, export, fit as fitting, weights
 from edgehar.training.cache import CachedArrays, fit_key, simulation_key

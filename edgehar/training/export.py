@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from edgehar.pipeline import manifest, native_stderr
+from edgehar import native_stderr
+from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import FORMAT, ModelSpec, Quantization, Sensor
 from edgehar.pipeline.modality import IMU
 from edgehar.training.files import write_whole
