@@ -30,6 +30,7 @@ import serial
 from edgehar.errors import ConfigError, SourceLostError, link_failure
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.addresses import DEFAULT_BAUD, check_serial_port, host_and_port
+from edgehar.sources.device_user import user_of
 from edgehar.sources.silence_timeout import silence_timeout
 from edgehar.warn_once import WarnOnce
 from edgehar.wire.framing import Deframer, frame
@@ -253,7 +254,7 @@ def explain_open_error(path: str, error: OSError, dev: Path = Path("/dev")) -> s
         case errno.EACCES | errno.EPERM:
             return f"{path} may not be opened: add this user to the group dialout (sudo usermod -aG dialout NAME)"
         case errno.EBUSY | errno.EAGAIN:
-            return f"{path} is in use by {_user_of(path)}: close that first"
+            return f"{path} is in use by {user_of(path) or 'another program'}: close that first"
     return f"{path} cannot be opened: {error}"
 
 
@@ -261,16 +262,3 @@ def _ports(dev: Path) -> list[str]:
     """List the serial ports below `dev`, by their stable names where they have one."""
     by_id = sorted(str(p) for p in dev.glob("serial/by-id/*"))
     return by_id or sorted(str(p) for pattern in ("ttyACM*", "ttyUSB*") for p in dev.glob(pattern))
-
-
-def _user_of(path: str) -> str:
-    """Name who holds the device open, as far as this user may see."""
-    device = os.path.realpath(path)
-    for fd in Path("/proc").glob("[0-9]*/fd/*"):
-        process = fd.parents[1]
-        try:
-            if str(fd.readlink()) == device:
-                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
-        except OSError:
-            continue
-    return "another program"

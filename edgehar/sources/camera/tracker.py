@@ -1,0 +1,111 @@
+"""The person who is followed from picture to picture, and how many people there are.
+
+MoveNet sees one person. Whether there is a second is looked for once a second, in a picture in which the first is
+covered.
+"""
+
+import math
+
+import numpy as np
+from msgspec import Struct
+
+from edgehar.sources.camera.crop import HIPS, LEAST_SCORE, TORSO, Crop, next_crop, torso_is_visible, whole
+from edgehar.sources.camera.movenet import MoveNet
+from edgehar.sources.camera.opencv import Picture
+from edgehar.types import FloatArray
+
+APPEARS = 3
+"""Pictures in a row with a torso until somebody is there: furniture looks like one in a single picture now and then."""
+
+VANISHES_S = 1.0
+"""Time without a torso until nobody is there, s. Of who lies on the floor every third picture shows none, for up to
+0.4 s in a row; of a room that somebody left, all."""
+
+SECOND_LOOK_S = 1.0
+"""Period at which a second person is looked for, s."""
+
+SECOND_SCORE = 0.3
+"""Mean score of the four joints of a second person's torso: what is left of the first must not count."""
+
+_GREY = 127
+_COVER_MARGIN = 0.2
+"""Share of a person's extent that is covered beyond the keypoints: hands, feet and hair have none."""
+
+
+class Seen(Struct, frozen=True, eq=False):
+    """What a picture shows."""
+
+    people: int
+    """0, 1, or 2 for two or more."""
+    keypoints: FloatArray | None
+    """(17, 3), as `types.KEYPOINT_CHANNELS`, of who is followed; None of nobody."""
+
+
+class Tracker:
+    """The follower of one person through one camera's pictures; it reads no clock."""
+
+    def __init__(self, net: MoveNet) -> None:
+        self._net = net
+        self._crop: Crop | None = None
+        """Where somebody was in the last picture; None if nobody was seen in it."""
+        self._last_place: FloatArray | None = None
+        """Middle of the hips when somebody was last seen."""
+        self._in_a_row = 0
+        self._seen_at = self._looked_at = -math.inf
+        self._somebody = self._second = False
+
+    def push(self, picture: Picture, t: float) -> Seen:
+        """Look at the picture taken at `t`, s."""
+        aspect = picture.shape[1] / picture.shape[0]
+        keypoints = self._net.keypoints(picture, self._crop or whole(aspect))
+        if self._crop is None and torso_is_visible(keypoints):
+            keypoints = self._nearest(picture, keypoints)
+        visible = torso_is_visible(keypoints)
+        self._crop = next_crop(keypoints, aspect) if visible else None
+        self._note(keypoints, t, visible=visible)
+        if not self._somebody:
+            return Seen(0, None)
+        if visible and t - self._looked_at >= SECOND_LOOK_S:
+            self._looked_at = t
+            self._second = self._other(picture, keypoints) is not None
+        return Seen(2 if self._second else 1, keypoints)
+
+    def _note(self, keypoints: FloatArray, t: float, *, visible: bool) -> None:
+        """Take note of whether somebody is there."""
+        self._in_a_row = self._in_a_row + 1 if visible else 0
+        if visible:
+            self._seen_at, self._last_place = t, _hips(keypoints)
+        if self._in_a_row >= APPEARS:
+            self._somebody = True
+        elif t - self._seen_at > VANISHES_S:
+            self._somebody = self._second = False
+
+    def _nearest(self, picture: Picture, keypoints: FloatArray) -> FloatArray:
+        """Return, of who was found again and a second person, who is nearer to where somebody was before."""
+        place = self._last_place
+        if place is None or (other := self._other(picture, keypoints)) is None:
+            return keypoints
+        return min(keypoints, other, key=lambda person: math.dist(_hips(person), place))
+
+    def _other(self, picture: Picture, keypoints: FloatArray) -> FloatArray | None:
+        """Return the keypoints of another person in the whole picture; None if there is none."""
+        covered = _cover(picture, keypoints)
+        other = self._net.keypoints(covered, whole(picture.shape[1] / picture.shape[0]))
+        is_person = torso_is_visible(other) and other[list(TORSO), 2].mean() >= SECOND_SCORE
+        return other if is_person else None
+
+
+def _hips(keypoints: FloatArray) -> FloatArray:
+    return np.asarray(keypoints[list(HIPS), :2].mean(axis=0), np.float32)
+
+
+def _cover(picture: Picture, keypoints: FloatArray) -> Picture:
+    """Return a copy of the picture in which a person is grey."""
+    places = keypoints[keypoints[:, 2] >= LEAST_SCORE, :2] * len(picture)
+    low, high = places.min(axis=0), places.max(axis=0)
+    margin = _COVER_MARGIN * (high - low).max()
+    left, top = np.maximum(low - margin, 0).astype(int)
+    right, bottom = np.maximum(high + margin, 0).astype(int)
+    covered = picture.copy()
+    covered[top:bottom, left:right] = _GREY
+    return covered
