@@ -3,7 +3,7 @@
 set -euo pipefail
 shopt -s inherit_errexit nullglob
 
-readonly program=/opt/edgehar settings=/etc/edgehar state=/var/lib/edgehar account=edgehar
+readonly program=/opt/edgehar settings=/etc/edgehar state=/var/lib/edgehar cache=/var/cache/edgehar account=edgehar
 readonly config=$settings/edgehar.toml example=$settings/edgehar.example.toml command=/usr/local/bin/edgehar
 readonly password=/etc/credstore/edgehar.mqtt-password
 readonly unit=/etc/systemd/system/edgehar.service rules=/etc/udev/rules.d/60-edgehar.rules
@@ -29,7 +29,8 @@ Install edgehar on Raspberry Pi OS, Debian or Ubuntu, or update it. Run as root,
 
 It makes an environment of its own in /opt/edgehar with the command `edgehar` in /usr/local/bin, an account edgehar, the
 service edgehar, and an example beside its configuration in /etc/edgehar. An update that fails leaves what was there as it
-was. pip's own variables, such as PIP_INDEX_URL, are obeyed.
+was. What a webcam needs comes with it, but for its model: `sudo edgehar models pull movenet-lightning`. pip's own
+variables, such as PIP_INDEX_URL, are obeyed.
 HELP
 }
 
@@ -151,7 +152,8 @@ build() {
   # Downloads would be kept on the memory card a second time.
   [ -n "${PIP_CACHE_DIR:-}" ] || export PIP_NO_CACHE_DIR=1
   run "$python" -m venv "$slot"
-  run "$slot/bin/pip" install --quiet --no-input --disable-pip-version-check --upgrade "$package" ||
+  # With what a webcam needs, so that who plugs one in later has nothing to do with pip.
+  run "$slot/bin/pip" install --quiet --no-input --disable-pip-version-check --upgrade "${package}[camera]" ||
     refuse "pip could not install $package; what it said stands above. A 32-bit system lacks some packages: use a 64-bit one"
   [ -n "$is_dry" ] || "$slot/bin/edgehar" --help >/dev/null || refuse "the new edgehar does not start"
 }
@@ -163,7 +165,7 @@ make_account() {
     run useradd --system --user-group --no-create-home --home-dir "$state" --shell /usr/sbin/nologin "$account"
   fi
   local group
-  for group in dialout bluetooth; do
+  for group in dialout bluetooth video; do
     if getent group "$group" >/dev/null && ! id -nG "$account" 2>/dev/null | grep -qw "$group"; then
       run usermod --append --groups "$group" "$account"
     fi
@@ -284,13 +286,13 @@ uninstall_all() {
   if systemd_runs; then run systemctl daemon-reload; fi
   if udev_runs; then run udevadm control --reload; fi
   if [ -n "$is_purge" ]; then
-    run rm -rf "$settings" "$state" /var/lib/private/edgehar /etc/credstore/edgehar.*
+    run rm -rf "$settings" "$state" "$cache" /var/lib/private/edgehar /etc/credstore/edgehar.*
     if grep -q "^$account:" /etc/passwd; then run userdel "$account"; fi
   fi
   if [ -n "$is_dry" ]; then
     say "Nothing was removed."
   elif [ -n "$is_purge" ]; then
-    say "edgehar is gone, with its configuration, password and state."
+    say "edgehar is gone, with its configuration, password, state and the weights of a camera."
   else
     say "edgehar is gone. Its configuration stays in $settings, its state in $state; --uninstall --purge removes them too."
   fi

@@ -235,6 +235,13 @@ def test_what_is_commented_out_fits_when_it_is_taken_in(broker: Broker, tmp_path
     assert gateway["security_opt"] == ["no-new-privileges:true", "apparmor=unconfined"]
     assert f"{tmp_path}/secrets/metrics-token:/run/secrets/metrics-token:ro" in gateway["volumes"]
     assert "/run/dbus:/run/dbus:ro" in gateway["volumes"]
+    assert {
+        device["source"] if isinstance(device, dict) else device.split(":")[0]
+        for device in gateway["devices"]
+    } == {
+        "/dev/ttyACM0",
+        "/dev/video0",
+    }
     text, count = COMMENTED_OUT.subn(r"\1", (DOCKER / "edgehar.toml").read_text())
     assert count == 3
     metrics = parse(text).metrics

@@ -55,7 +55,15 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = folder / "venv"
     for command in (
         ["/usr/bin/python3", "-m", "venv", str(environment)],
-        [f"{environment}/bin/pip", "wheel", "--quiet", "--wheel-dir", str(folder), str(ROOT), "hatchling"],
+        [
+            f"{environment}/bin/pip",
+            "wheel",
+            "--quiet",
+            "--wheel-dir",
+            str(folder),
+            f"{ROOT}[camera]",
+            "hatchling",
+        ],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode and "ensurepip" in done.stdout:
@@ -120,7 +128,7 @@ def test_a_dry_run_tells_every_step_and_changes_nothing(machine: Machine) -> Non
     assert (code, errors) == (0, "")
     for step in (
         "/usr/bin/python3 -m venv /opt/edgehar.1",
-        "pip install --quiet --no-input --disable-pip-version-check --upgrade /srv/edgehar\n",
+        "pip install --quiet --no-input --disable-pip-version-check --upgrade /srv/edgehar\\[camera\\]\n",
         "useradd --system",
         "/srv/edgehar/deploy/edgehar.toml /etc/edgehar/edgehar.example.toml",
         "ln -sfn /opt/edgehar/bin/edgehar /usr/local/bin/edgehar",
@@ -131,7 +139,7 @@ def test_a_dry_run_tells_every_step_and_changes_nothing(machine: Machine) -> Non
     ):
         assert step in out, step
     code, out, _ = install(machine, "--from-index", "--dry-run")
-    assert (code, "--upgrade edgehar\n" in out) == (0, True)
+    assert (code, "--upgrade edgehar\\[camera\\]\n" in out) == (0, True)
     assert changed(machine) == before
 
 
@@ -307,7 +315,7 @@ def installs_and_runs(machine: Machine, broker: Mosquitto, wheels: Path) -> dict
     assert heard(broker, "edgehar/pi/status") == "online"
     assert heard(broker, "edgehar/pi/anna/activity")
     assert machine.run("stat", "-c", "%U %a", "/var/lib/edgehar").stdout == "edgehar 700\n"
-    assert "dialout" in machine.run("id", "-nG", "edgehar").stdout.split()
+    assert {"dialout", "video"} <= {*machine.run("id", "-nG", "edgehar").stdout.split()}
     return state
 
 

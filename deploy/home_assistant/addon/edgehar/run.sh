@@ -6,6 +6,10 @@ if [ ! -f "$config" ]; then
   config=/run/edgehar/edgehar.toml
   python /configure.py /data/options.json "$config"
 fi
+# Nobody can be asked here; who names a camera wants it to work. What fails it says itself.
+if grep -q '^ *\[\[wearer\.camera\]\]' "$config"; then
+  edgehar models pull movenet-lightning || true
+fi
 edgehar config check --config "$config"
 # For people: the add-on's page shows it as it is.
 exec edgehar run --log text --config "$config"
