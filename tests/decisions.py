@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from edgehar.pipeline.decision import Decision
 from edgehar.pipeline.decision_settings import Settings
+from edgehar.pipeline.episode import Episode
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.telling import Telling
 from edgehar.types import Activity, Event, Prediction
@@ -28,11 +29,12 @@ def decision(
     wearer: str = "anna",
     tree: Mapping[str, Sequence[str]] | None = None,
     told: Sequence[str] = (),
+    epoch: float = 0.0,
     **more: Any,
 ) -> Decision:
     settings = settings or Settings()
     telling = Telling(LabelTree(labels, tree or {}), settings, told)
-    return Decision(wearer, telling, WINDOW_S, HOP_S, settings, "toy@1", **more)
+    return Decision(Episode(wearer, "toy@1", epoch), telling, WINDOW_S, HOP_S, settings, **more)
 
 
 def says(t: float, label: str | None, p: float = 0.9, *, peak_to_peak: float = MOVING) -> Prediction:

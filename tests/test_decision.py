@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from edgehar.pipeline.decision import Decision
 from edgehar.pipeline.decision_settings import Settings
+from edgehar.pipeline.episode import Episode
 from edgehar.pipeline.fall_settings import FallSettings
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.telling import Telling
@@ -523,7 +524,7 @@ def test_a_shift_of_stream_time_shifts_the_answers_and_nothing_else(
         return replace(item, id="", **times)
 
     telling = Telling(LabelTree(WITH_FALLS, {}), settings)
-    machine = Decision("anna", telling, 2.5, 0.625, settings, "toy@1", placements=("wrist",))
+    machine = Decision(Episode("anna", "toy@1", 0.0), telling, 2.5, 0.625, settings, placements=("wrist",))
     first = [shifted(x, shift) for p in predictions(items) for x in machine.push(p)]
     machine.reset()
     second = [shifted(x, 0.0) for p in predictions(items, 64.0 + shift) for x in machine.push(p)]

@@ -125,7 +125,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Same seed, same wearer.")] = _DEMO_SEED,
     as_json: JsonOption = False,
 ) -> None:
-    """Recognize a simulated wearer, or you before a webcam, live on this terminal.
+    """Recognize a simulated wearer, or you before a webcam, live.
 
     Example: edgehar demo, or edgehar demo --camera 0
 
@@ -137,7 +137,7 @@ def demo(
     if camera is None:
         wearer, chosen = simulated(placement, seed), Model(path=model)
     else:
-        models_verbs.have_weights(may_ask=not as_json)
+        models_verbs.have_weights()
         wearer, chosen = seen_by(camera), Model() if model == Model().path else Model(camera=model)
     run_to_end(show_demo(wearer, seconds=seconds, model=chosen, port=port, as_json=as_json))
 

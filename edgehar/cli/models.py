@@ -1,5 +1,7 @@
 """`edgehar models`: the models at hand."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -107,17 +109,28 @@ def models_pull(
     that of the service.
     """
     from edgehar.apps.models import camera_weights
-    from edgehar.apps.pull import LICENCE, ensure_weights, take
-    from edgehar.cli.download_bar import shown
+    from edgehar.apps.pull import LICENCE, take
 
     def tell(_: str) -> bool:
         typer.echo(LICENCE, err=True)
         return True
 
     if from_file is None:
-        with shown() as progress:
-            answer_of(ensure_weights(tell, progress))
+        _have_weights(tell)
     else:
         tell(name)
         take(from_file)
     show(camera_weights(), as_json)
+
+
+def have_weights() -> None:
+    """Pull the weights that a camera needs, if they are not here and whoever sits at the terminal says so."""
+    _have_weights(lambda question: sys.stdin.isatty() and typer.confirm(question, err=True))
+
+
+def _have_weights(ask: Callable[[str], bool]) -> None:
+    from edgehar.apps.pull import ensure_weights
+    from edgehar.cli.download_bar import shown
+
+    with shown() as progress:
+        answer_of(ensure_weights(ask, progress))

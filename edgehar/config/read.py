@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from edgehar.config.keys import in_words, keys_at, words_at
 from edgehar.config.rules import complaints
-from edgehar.config.schema import Camera, Config, Gateway
+from edgehar.config.schema import Camera, Config, Gateway, Model
 from edgehar.config.toml_lines import line_of
 from edgehar.errors import ConfigError, ModelError, OperatorError, about
 from edgehar.pipeline import manifest
@@ -186,11 +186,9 @@ def _anchored(config: Config, folder: Path) -> Config:
         mqtt = replace(mqtt, tls=tls, password_file=of_secret(mqtt.password_file))
     if metrics:
         metrics = replace(metrics, token_file=of_secret(metrics.token_file))
-    shipped_names = {pair.stem for pair in manifest.available()}
-    if model.path not in shipped_names:
-        model = replace(model, path=below(model.path))
-    if model.camera not in shipped_names:
-        model = replace(model, camera=below(model.camera))
+    names = {pair.stem for pair in manifest.available()} | {Model().path, Model().camera}
+    paths = {key: name for key in ("path", "camera") if (name := getattr(model, key)) not in names}
+    model = replace(model, **{key: below(name) for key, name in paths.items()})
 
     def of_camera(camera: Camera) -> Camera:
         is_path = "://" not in camera.device and not camera.device.isdigit()

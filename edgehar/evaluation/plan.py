@@ -15,6 +15,7 @@ from edgehar.errors import ModelError
 from edgehar.evaluation.results import GREATER_PART, TURNED
 from edgehar.evaluation.truth import is_certain
 from edgehar.pipeline.decision import Decision
+from edgehar.pipeline.episode import Episode
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.telling import Telling
@@ -226,11 +227,10 @@ def decision_of(spec: ModelSpec, placements: Iterable[str]) -> Decision:
     slots, settings = spec.slots(placements), spec.decision
     fitted = spec.thresholds(slots, settings.operating_point)
     return Decision(
-        "evaluation",
+        Episode("evaluation", spec.id, 0.0),
         Telling(LabelTree(spec.labels, spec.tree), settings, fitted=fitted),
         spec.window / spec.rate_hz,
         spec.hop / spec.rate_hz,
         settings,
-        spec.id,
         placements=slots,
     )

@@ -14,18 +14,20 @@ the others none; a kind that was one of its labels all along ends when it began,
 in stream time, so a replay decides as the live run did.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edgehar.pipeline.belief import belief_in, confirms_falls
+from edgehar.pipeline.belief import belief_in
 from edgehar.pipeline.decision_settings import Settings, check
 from edgehar.pipeline.episode import Episode
-from edgehar.pipeline.fall_confirmation import Fall, FallConfirmation
+from edgehar.pipeline.fall_confirmation import Fall
+from edgehar.pipeline.falls import Falls, watch_falls
 from edgehar.pipeline.no_signal import SignalCheck
 from edgehar.pipeline.not_worn import WearCheck
 from edgehar.pipeline.reasons import Reasons
+from edgehar.pipeline.seen_fall import SeenFall
 from edgehar.pipeline.telling import Telling
 from edgehar.types import (
     FALLING,
@@ -53,36 +55,32 @@ class _Held(Struct):
 class Decision:
     """One wearer's answers and events.
 
-    `window_s` and `hop_s` are the model's, s. `epoch` is the Unix time, s, at stream time 0: with it
-    an event's id is unique over restarts, and a replay that gives the recorded epoch gives the same
-    ids. `telling` chooses among the model's labels and their kinds; `placements` names its sensors as worn.
-    ConfigError if the settings contradict one another.
+    `episode` makes the events; `telling` chooses among the model's labels and their kinds; `window_s` and `hop_s` are
+    the model's, s; `placements` names its sensors as worn, of which `cameras` (indices) see the wearer. ConfigError if
+    the settings contradict one another.
     """
 
     def __init__(
         self,
-        wearer: str,
+        episode: Episode,
         telling: Telling,
         window_s: float,
         hop_s: float,
         settings: Settings,
-        model: str,
         *,
-        epoch: float = 0.0,
         placements: Sequence[str | None] = (),
+        cameras: Collection[int] = (),
     ) -> None:
         check(settings, hop_s)
-        self._wearer, self._placements, self._telling = wearer, placements, telling
+        self._episode, self._placements, self._telling = episode, placements, telling
         self._window_s, self._hop_s = window_s, hop_s
         tree = telling.tree
-        self._falls: FallConfirmation | None = None
-        if confirms_falls(tree, settings) and telling.finest(FALLING):
-            label = tree.labels.index(FALLING)
-            self._falls = FallConfirmation(label, window_s, hop_s, settings.falls, placements)
+        self._falls: Falls | None = None
+        if telling.finest(FALLING):
+            self._falls = watch_falls(tree, window_s, hop_s, settings, placements, cameras)
         self._signal = SignalCheck(settings.no_signal_after_s, window_s, hop_s)
         self._wear = WearCheck(settings, hop_s)
         self._belief = belief_in(tree, settings)
-        self._episode = Episode(wearer, model, epoch)
         self._reasons = Reasons(settings, placements, telling)
         self.reset()
 
@@ -160,7 +158,7 @@ class Decision:
             self._start_over()
         return is_not_worn
 
-    def _fall(self, fall: Fall, p: Prediction) -> list[Event]:
+    def _fall(self, fall: Fall | SeenFall, p: Prediction) -> list[Event]:
         """Tell a fall at once; it is certain until later windows say something else."""
         self._belief.assume(self._telling.tree.labels.index(FALLING))
         return self._change(self._telling.finest(FALLING) or OTHER, fall.t, p, fall=fall)
@@ -189,7 +187,9 @@ class Decision:
         # it ends half a hop after that in the mean.
         return shown - (self._window_s + self._hop_s) / 2
 
-    def _change(self, state: str, at: float, p: Prediction, fall: Fall | None = None) -> list[Event]:
+    def _change(
+        self, state: str, at: float, p: Prediction, fall: Fall | SeenFall | None = None
+    ) -> list[Event]:
         """Enter `state`, which began at about `at`, s, but not before the state that it ends."""
         held = self._held
         if state == held.state and fall is None:
@@ -226,7 +226,7 @@ class Decision:
             tuple([self._placements[i] or "" for i in p.excluded_sensors]) if p.excluded_sensors else ()
         )
         return Activity(
-            wearer=self._wearer,
+            wearer=self._episode.wearer,
             label=None if no_answer else state,
             no_answer=no_answer,
             reason=reason,

@@ -6,10 +6,14 @@ from edgehar.types import Event, Prediction
 
 
 class Episode:
-    """One wearer's events. `epoch` is Unix time at stream time 0, s: with it ids are unique over restarts."""
+    """One wearer's events.
+
+    `epoch` is Unix time at stream time 0, s: with it an event's id is unique over restarts, and a replay that gives
+    the recorded epoch gives the same ids.
+    """
 
     def __init__(self, wearer: str, model: str, epoch: float) -> None:
-        self._wearer, self._model, self._epoch = wearer, model, epoch
+        self.wearer, self._model, self._epoch = wearer, model, epoch
         self.reset()
 
     def reset(self) -> None:
@@ -33,9 +37,9 @@ class Episode:
         self._sum, self._windows = confidence, 1
         self._started = Event(
             # Of the detection: two onsets can fall on one moment, two detections cannot.
-            id=f"{self._wearer}-{round((self._epoch + p.t) * 1e6):x}",
+            id=f"{self.wearer}-{round((self._epoch + p.t) * 1e6):x}",
             kind="activity_started",
-            wearer=self._wearer,
+            wearer=self.wearer,
             label=node,
             previous=previous,
             confidence=confidence,

@@ -16,10 +16,12 @@ from edgehar.errors import ConfigError
 from edgehar.pipeline.branch import Branch
 from edgehar.pipeline.decision import Decision
 from edgehar.pipeline.decision_settings import Settings
+from edgehar.pipeline.episode import Episode
 from edgehar.pipeline.fusion import Fusion
 from edgehar.pipeline.intake import Intake
 from edgehar.pipeline.joint_labels import JointLabels
 from edgehar.pipeline.label_tree import LabelTree
+from edgehar.pipeline.modality import CAMERA
 from edgehar.pipeline.reasons import ENDED
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.telling import Telling
@@ -73,14 +75,13 @@ class Pipeline:
         self.tree = tree
         """Of the labels of all models."""
         self._decision = Decision(
-            wearer,
+            Episode(wearer, "+".join(spec.id for spec in specs), epoch),
             telling,
             self._branches[0].window_s,
             self._branches[0].hop_s,
             settings,
-            "+".join(spec.id for spec in specs),
-            epoch=epoch,
             placements=slots,
+            cameras=_cameras(self._branches),
         )
 
     @property
@@ -166,6 +167,13 @@ def _branches(
 def _taking(branches: Sequence[Branch], intake: Intake) -> int:
     """Return the number of the branch that takes an intake's samples."""
     return next((i for i, branch in enumerate(branches) if branch.spec.modality is intake.modality), 0)
+
+
+def _cameras(branches: Sequence[Branch]) -> range:
+    """Return the numbers of the slots that are a camera's: those of the last branch, or none."""
+    slots = sum(len(branch.slots) for branch in branches)
+    last = branches[-1]
+    return range(slots - len(last.slots) if last.spec.modality is CAMERA else slots, slots)
 
 
 def _new_telling(
