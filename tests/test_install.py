@@ -16,6 +16,7 @@ from conftest import ROOT, lacking
 from machine import Machine
 from mosquitto import Mosquitto, free_port, program
 from peripherals import sensor
+from published import int8_file
 
 SCRIPT = ROOT / "deploy" / "install.sh"
 CONFIG = """
@@ -280,13 +281,14 @@ def booted(tmp_path: Path) -> Iterator[Machine]:
 
 @pytest.mark.timeout(600)
 def test_a_machine_is_installed_updated_and_left_as_it_was(
-    booted: Machine, broker: Mosquitto, wheels: Path
+    booted: Machine, broker: Mosquitto, wheels: Path, data: Path
 ) -> None:
     """One machine through its life, as each installation takes some ten seconds."""
     (booted.root / "etc/udev/rules.d").mkdir(parents=True, exist_ok=True)
     before = changed(booted)
     config = put_settings(booted, CONFIG.format(port=broker.port))
     first = installs_and_runs(booted, broker, wheels)
+    is_ready_for_a_camera(booted, data)
     survives_what_pip_cannot_build(booted, wheels, first)
     is_updated(booted, wheels, first, config)
     code, _, errors = install(booted, "--uninstall")
@@ -317,6 +319,21 @@ def installs_and_runs(machine: Machine, broker: Mosquitto, wheels: Path) -> dict
     assert machine.run("stat", "-c", "%U %a", "/var/lib/edgehar").stdout == "edgehar 700\n"
     assert {"dialout", "video"} <= {*machine.run("id", "-nG", "edgehar").stdout.split()}
     return state
+
+
+def is_ready_for_a_camera(machine: Machine, data: Path) -> None:
+    """Check that the service reads frames and the weights that root has pulled."""
+    shutil.copy(int8_file(data), machine.root / "srv/weights.tflite")
+    pulled = machine.run(
+        "/usr/local/bin/edgehar", "models", "pull", "movenet-lightning", "--from-file", "/srv/weights.tflite"
+    )
+    assert pulled.returncode == 0, pulled.stderr
+    as_service = ("runuser", "-u", "edgehar", "--")
+    told = machine.run(*as_service, "/usr/local/bin/edgehar", "models", "info", "movenet-lightning")
+    assert "path: /var/cache/edgehar/movenet-lightning.tflite\n" in told.stdout, told.stderr
+    assert machine.run("stat", "-c", "%U", "/var/cache/edgehar").stdout == "edgehar\n"
+    reads = machine.run(*as_service, "/opt/edgehar/bin/python", "-W", "error", "-c", "import cv2")
+    assert reads.returncode == 0, reads.stderr
 
 
 def survives_what_pip_cannot_build(machine: Machine, wheels: Path, first: dict[str, str]) -> None:

@@ -65,19 +65,20 @@ async def over_http(url: str, limit: int, patience: Patience, progress: Progress
 def _why(error: Exception) -> str:
     import aiohttp  # noqa: PLC0415 - loaded by then
 
-    match error:
-        case TimeoutError():
-            return "it took too long"
-        case aiohttp.ClientHttpProxyError():
-            return f"the proxy answered {error.status} {error.message}"
-        case aiohttp.TooManyRedirects():
-            return "it redirects again and again"
-        case aiohttp.ClientResponseError():
-            return "its answer is not HTTP"
-        case aiohttp.ClientPayloadError():
-            return "it ended before all had come"
-        case _:
-            return link_failure(getattr(error, "os_error", error)) or type(error).__name__
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy answered {error.status} {error.message}"
+    # The first that fits.
+    words = {
+        TimeoutError: "it took too long",
+        aiohttp.TooManyRedirects: "it redirects again and again",
+        aiohttp.RedirectClientError: "it redirects to what is not HTTP",
+        # Its text would be the address, with the proxy's account.
+        aiohttp.InvalidURL: "an address has to begin with http:// or https://",
+        aiohttp.ClientResponseError: "its answer is not HTTP",
+        aiohttp.ClientPayloadError: "it ended before all had come",
+    }
+    told = link_failure(getattr(error, "os_error", error)) or type(error).__name__
+    return next((sentence for kind, sentence in words.items() if isinstance(error, kind)), told)
 
 
 async def _body(response: "ClientResponse", limit: int, progress: Progress) -> bytes:

@@ -88,7 +88,7 @@ async def pull(progress: Progress, origins: Origins = PUBLISHED) -> Path:
             else:
                 return _put(content, room)
     raise EdgeharError(
-        f"{MODEL} could not be downloaded. {'. '.join(refusals)}. Behind a proxy, https_proxy has to name it; without the "
+        f"{MODEL} could not be downloaded. {'. '.join(refusals)}. Behind a proxy, https_proxy names it, with an account if it wants one; without the "
         f"network, run `{PULL}` on another machine and copy {FILE_NAME} to {folders()[0]}, or give the file that you have "
         "with --from-file"
     )
