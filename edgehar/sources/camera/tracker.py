@@ -15,17 +15,22 @@ from edgehar.sources.camera.opencv import Picture
 from edgehar.types import FloatArray
 
 APPEARS = 3
-"""Pictures in a row with a torso until somebody is there: furniture looks like one in a single picture now and then."""
+"""Pictures in a row that show a torso well until somebody is there."""
 
-VANISHES_S = 1.0
-"""Time without a torso until nobody is there, s. Of who lies on the floor every third picture shows none, for up to
-0.4 s in a row; of a room that somebody left, all."""
+APPEARS_SCORE = 0.4
+"""Mean score of a torso's four joints, looked at closely, that is shown well: a chair's is 0.26 in most pictures, of who
+walks in 0.7."""
+
+VANISHES_S = 2.0
+"""Time without a torso until nobody is there, s. Of who lies on the floor many pictures show none, for up to 0.4 s in a
+row; of a room that somebody left, all."""
 
 SECOND_LOOK_S = 1.0
 """Period at which a second person is looked for, s."""
 
-SECOND_SCORE = 0.3
-"""Mean score of the four joints of a second person's torso: what is left of the first must not count."""
+SECOND_SCORE = 0.7
+"""Mean score of a second person's torso: as the network must find somebody, it finds a chair with up to 0.65; people
+have 0.77 and more."""
 
 _GREY = 127
 _COVER_MARGIN = 0.2
@@ -72,9 +77,9 @@ class Tracker:
 
     def _note(self, keypoints: FloatArray, t: float, *, visible: bool) -> None:
         """Take note of whether somebody is there."""
-        self._in_a_row = self._in_a_row + 1 if visible else 0
         if visible:
             self._seen_at, self._last_place = t, _hips(keypoints)
+        self._in_a_row = self._in_a_row + 1 if _torso_score(keypoints) >= APPEARS_SCORE else 0
         if self._in_a_row >= APPEARS:
             self._somebody = True
         elif t - self._seen_at > VANISHES_S:
@@ -88,11 +93,18 @@ class Tracker:
         return min(keypoints, other, key=lambda person: math.dist(_hips(person), place))
 
     def _other(self, picture: Picture, keypoints: FloatArray) -> FloatArray | None:
-        """Return the keypoints of another person in the whole picture; None if there is none."""
+        """Return the keypoints of another person, looked at closely; None if there is none."""
+        aspect = picture.shape[1] / picture.shape[0]
         covered = _cover(picture, keypoints)
-        other = self._net.keypoints(covered, whole(picture.shape[1] / picture.shape[0]))
-        is_person = torso_is_visible(other) and other[list(TORSO), 2].mean() >= SECOND_SCORE
-        return other if is_person else None
+        other = self._net.keypoints(covered, whole(aspect))
+        if not torso_is_visible(other):
+            return None
+        other = self._net.keypoints(covered, next_crop(other, aspect))
+        return other if torso_is_visible(other) and _torso_score(other) >= SECOND_SCORE else None
+
+
+def _torso_score(keypoints: FloatArray) -> float:
+    return float(keypoints[list(TORSO), 2].mean())
 
 
 def _hips(keypoints: FloatArray) -> FloatArray:
