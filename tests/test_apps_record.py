@@ -160,7 +160,7 @@ async def test_a_phone_is_recorded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ([], "record needs one of --port, --ble, --phone and --config; none came"),
+        ([], "record needs one of --port, --ble, --phone, --camera and --config; none came"),
         (["--port", "p", "--phone", "ws://h:1"], "--port and --phone came"),
         (["--phone", "ws://h:1", "-c", "x.toml"], "record takes --phone or --config, not both"),
         (["--phone", "sensor-logger"], "sensor-logger"),
