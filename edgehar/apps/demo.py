@@ -83,8 +83,8 @@ def _really(simulator: Simulator) -> Sequence[RenderableType]:
 
 
 def _drawn(skeleton: Skeleton, camera: Source) -> Sequence[RenderableType]:
-    age_s = getattr(camera, "age_s", None)
-    age = [] if age_s is None else [Text(f"(seen {age_s:.2f} s ago)", "dim")]
+    age_s = camera.link.age_s
+    age = [] if age_s is None else [Text(f"(a picture is {age_s:.2f} s old when it is judged)", "dim")]
     return [Text("\n".join(skeleton.lines(SKELETON_LINES)), "cyan"), *age]
 
 

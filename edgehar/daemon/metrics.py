@@ -184,6 +184,8 @@ def families_of(
         "edgehar_clock_restarts_total", "counter", "New beginnings of a clock.", sensors, "clock_restarts"
     )
     yield _of_streams("edgehar_clock_drift_ppm", "gauge", "Against this host's clock.", sensors, "skew_ppm")
+    age = "From when data were taken to their delivery, where it is known."
+    yield _of_streams("edgehar_data_age_seconds", "gauge", age, sensors, "age_s")
     yield _of_streams("edgehar_battery_ratio", "gauge", "Charge, 0 to 1.", sensors, "battery", 0.01)
 
 
