@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def user_of(path: str) -> str | None:
-    """Name another process that holds a device open, as far as this user may see; None if none is seen."""
+    """Name the process that holds a device open, as far as this user may see; None if none is seen."""
     device = os.path.realpath(path)
     for fd in Path("/proc").glob("[0-9]*/fd/*"):
         process = fd.parents[1]

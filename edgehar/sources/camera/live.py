@@ -1,5 +1,6 @@
 """The newest frames of a device or a stream."""
 
+import resource
 import socket
 import threading
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from edgehar.errors import SourceLostError, link_failure
 from edgehar.sources.camera.address import Address, host_and_port, refuse_misfit
-from edgehar.sources.camera.capture import OPEN_S, Frame, open_video
+from edgehar.sources.camera.capture import Frame, open_video
 from edgehar.sources.camera.opencv import READ_S, Picture
 from edgehar.sources.camera.throttle import Throttle
 from edgehar.sources.device_user import user_of
@@ -58,10 +59,11 @@ class Live:
 
     def _grab(self) -> bool:
         """Take a frame; tell whether it had to be waited for, so that no newer one is ready."""
-        began, worked = time.monotonic(), time.thread_time()
+        began, worked, slept = time.monotonic(), time.thread_time(), _sleeps()
         if not self._video.grab():
             raise SourceLostError(_why_ended(self._address))
-        return time.monotonic() - began - (time.thread_time() - worked) > _WAITED_S
+        waited = time.monotonic() - began - (time.thread_time() - worked)
+        return waited > _WAITED_S and _sleeps() > slept
 
     def _refuse_frozen(self, picture: Picture, now: float) -> None:
         fingerprint = zlib.crc32(picture[::_SPARSE, ::_SPARSE].tobytes())
@@ -72,6 +74,11 @@ class Live:
                 f"{self._address.name} shows the same picture to the last bit for {FROZEN_S:.0f} s: "
                 "it hangs, or its shutter is closed"
             )
+
+
+def _sleeps() -> int:
+    """Return how often this thread gave up its core to wait: on a busy machine it is also taken away."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
 
 def _why_not_open(address: Address) -> str:
@@ -86,10 +93,7 @@ def _why_not_open(address: Address) -> str:
     except OSError as error:
         reason = link_failure(error) or f"no answer in {_PROBE_S:.0f} s"
         return f"{name} cannot be reached: {reason}; is the camera on, and is this its address?"
-    return (
-        f"{name} answers, but sent no pictures in {OPEN_S} s that can be read: "
-        "are the path, the user and the password right?"
-    )
+    return f"{name} answers, but sends no pictures that can be read: are the path, the user and the password right?"
 
 
 def _why_ended(address: Address) -> str:

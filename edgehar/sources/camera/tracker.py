@@ -52,9 +52,9 @@ class Tracker:
     def __init__(self, net: MoveNet) -> None:
         self._net = net
         self._crop: Crop | None = None
-        """Where somebody was in the last picture; None if nobody was seen in it."""
-        self._last_place: FloatArray | None = None
-        """Middle of the hips when somebody was last seen."""
+        """Where to look for who was seen in the last picture; None if nobody was."""
+        self._last_crop: Crop | None = None
+        """Where to look for who was seen last; None once nobody is there."""
         self._in_a_row = 0
         self._seen_at = self._looked_at = -math.inf
         self._somebody = self._second = False
@@ -63,52 +63,54 @@ class Tracker:
         """Look at the picture taken at `t`, s."""
         aspect = picture.shape[1] / picture.shape[0]
         keypoints = self._net.keypoints(picture, self._crop or whole(aspect))
-        if self._crop is None and torso_is_visible(keypoints):
-            keypoints = self._nearest(picture, keypoints)
+        if self._crop is None and self._last_crop and torso_is_visible(keypoints):
+            keypoints = self._nearest(picture, keypoints, self._last_crop)
         visible = torso_is_visible(keypoints)
         self._crop = next_crop(keypoints, aspect) if visible else None
-        self._note(keypoints, t, visible=visible)
+        self._last_crop = self._crop or self._last_crop
+        self._note(_torso_score(keypoints), t, visible=visible)
         if not self._somebody:
             return Seen(0, None)
         if visible and t - self._looked_at >= SECOND_LOOK_S:
             self._looked_at = t
-            self._second = self._other(picture, keypoints) is not None
+            self._second = self._is_second(picture, keypoints)
         return Seen(2 if self._second else 1, keypoints)
 
-    def _note(self, keypoints: FloatArray, t: float, *, visible: bool) -> None:
+    def _note(self, score: float, t: float, *, visible: bool) -> None:
         """Take note of whether somebody is there."""
-        if visible:
-            self._seen_at, self._last_place = t, _hips(keypoints)
-        self._in_a_row = self._in_a_row + 1 if _torso_score(keypoints) >= APPEARS_SCORE else 0
+        self._seen_at = t if visible else self._seen_at
+        self._in_a_row = self._in_a_row + 1 if score >= APPEARS_SCORE else 0
         if self._in_a_row >= APPEARS:
             self._somebody = True
         elif t - self._seen_at > VANISHES_S:
             self._somebody = self._second = False
+            self._last_crop = None
 
-    def _nearest(self, picture: Picture, keypoints: FloatArray) -> FloatArray:
-        """Return, of who was found again and a second person, who is nearer to where somebody was before."""
-        place = self._last_place
-        if place is None or (other := self._other(picture, keypoints)) is None:
+    def _nearest(self, picture: Picture, keypoints: FloatArray, last_crop: Crop) -> FloatArray:
+        """Return who is where somebody was before, if anybody is; else who was seen in the whole picture."""
+        if _is_in(last_crop, keypoints):
             return keypoints
-        return min(keypoints, other, key=lambda person: math.dist(_hips(person), place))
+        near = self._net.keypoints(picture, last_crop)
+        return near if _torso_score(near) >= APPEARS_SCORE and _is_in(last_crop, near) else keypoints
 
-    def _other(self, picture: Picture, keypoints: FloatArray) -> FloatArray | None:
-        """Return the keypoints of another person, looked at closely; None if there is none."""
+    def _is_second(self, picture: Picture, keypoints: FloatArray) -> bool:
+        """Tell whether there is another person, looked at closely, in the picture."""
         aspect = picture.shape[1] / picture.shape[0]
         covered = _cover(picture, keypoints)
         other = self._net.keypoints(covered, whole(aspect))
-        if not torso_is_visible(other):
-            return None
-        other = self._net.keypoints(covered, next_crop(other, aspect))
-        return other if torso_is_visible(other) and _torso_score(other) >= SECOND_SCORE else None
+        if torso_is_visible(other):
+            other = self._net.keypoints(covered, next_crop(other, aspect))
+        return _torso_score(other) >= SECOND_SCORE
 
 
 def _torso_score(keypoints: FloatArray) -> float:
     return float(keypoints[list(TORSO), 2].mean())
 
 
-def _hips(keypoints: FloatArray) -> FloatArray:
-    return np.asarray(keypoints[list(HIPS), :2].mean(axis=0), np.float32)
+def _is_in(crop: Crop, keypoints: FloatArray) -> bool:
+    """Tell whether the middle of the hips lies in a crop."""
+    x, y = keypoints[list(HIPS), :2].mean(axis=0)
+    return bool(0 <= x - crop.left <= crop.size and 0 <= y - crop.top <= crop.size)
 
 
 def _cover(picture: Picture, keypoints: FloatArray) -> Picture:
