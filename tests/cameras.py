@@ -92,8 +92,8 @@ def camera_at(answer: Answer) -> Iterator[str]:
     threads = list[threading.Thread]()
     viewers = list[Viewer]()
 
-    def start(target: Callable[[], None]) -> None:
-        threads.append(threading.Thread(target=target))
+    def start(target: Callable[..., None], *arguments: object) -> None:
+        threads.append(threading.Thread(target=target, args=arguments))
         threads[-1].start()
 
     def accept() -> None:
@@ -101,7 +101,7 @@ def camera_at(answer: Answer) -> Iterator[str]:
             while True:
                 viewer = Viewer(server.accept()[0])
                 viewers.append(viewer)
-                start(lambda viewer=viewer: viewer.serve(answer))
+                start(viewer.serve, answer)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         start(accept)
@@ -149,7 +149,7 @@ class Driver:
 
     def grab(self) -> bool:
         step = next(self._script, None)
-        if hasattr(step, "wait"):
+        if isinstance(step, threading.Event):
             step.wait()
             return False
         self._picture = step

@@ -56,6 +56,7 @@ def packages_of(code: str) -> set[str]:
             "from edgehar.sources.simulated.simulator import Simulator; Simulator(placements=['wrist'])",
             id="the simulator",
         ),
+        pytest.param("import edgehar.sources.camera.camera", id="a camera that nobody has"),
     ],
 )
 def test_the_run_time_loads_nothing_heavy(code: str) -> None:
