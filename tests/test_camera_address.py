@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from edgehar.errors import ConfigError, RecordingError, SourceLostError
 from edgehar.sources.camera import address
@@ -46,13 +46,16 @@ def test_what_is_no_stream_is_refused_and_no_password_is_told(url: str) -> None:
     assert "secret" not in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["", "a\0b"])
+@pytest.mark.parametrize("text", ["", "a\0b", "\ud800"])
 def test_what_names_nothing_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="expected a number, a device, a URL or a file"):
         parse(text)
 
 
 @given(st.text(max_size=30))
+@example("x" * 5000)
+@example("~0/x")
+@example("\ud800")
 def test_any_text_is_an_address_or_a_configuration_error(text: str) -> None:
     with contextlib.suppress(ConfigError):
         assert parse(text).kind in {"device", "file", "stream"}

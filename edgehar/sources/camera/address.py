@@ -38,10 +38,10 @@ def parse(text: str) -> Address:
         text = f"/dev/video{text}"
     if "://" in text:
         return Address("stream", text, _public(text))
-    if not text or "\0" in text:
+    if not _may_be_a_path(text):
         raise ConfigError(f"camera {text!r}: expected a number, a device, a URL or a file")
-    path = Path(text).expanduser().absolute()
-    is_device = path.is_relative_to("/dev") or path.is_char_device()
+    path = Path(text).absolute()
+    is_device = path.is_relative_to("/dev") or _is_char_device(path)
     return Address("device" if is_device else "file", str(path), str(path) if is_device else text)
 
 
@@ -77,6 +77,20 @@ def cameras(dev: Path = Path("/dev")) -> list[str]:
     """List the cameras below `dev`, by their stable names where they have one."""
     by_id = sorted(map(str, dev.glob("v4l/by-id/*")))
     return by_id or sorted(map(str, dev.glob("video[0-9]*")))
+
+
+def _may_be_a_path(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text) and text != ""
+    except UnicodeError:
+        return False
+
+
+def _is_char_device(path: Path) -> bool:
+    try:
+        return stat.S_ISCHR(path.stat().st_mode)
+    except OSError:  # told when it is opened
+        return False
 
 
 def _public(url: str) -> str:

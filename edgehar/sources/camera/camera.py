@@ -71,7 +71,7 @@ class Camera:
             paced: Whether a file is played as if it was live; else as fast as it goes, without a picture left out that
                 is due, and `t` is the file's own time.
             num_threads: Threads of the network.
-            show_picture: Whether `picture` has any; without it no frame outlives the look at it.
+            show_picture: Whether `picture` has any; without it none is kept once it was looked at.
 
         Raises:
             ConfigError: if no camera can have this address or this many pictures.
@@ -116,8 +116,8 @@ class Camera:
                     self._hand_on(looked, deliver)
         finally:
             stop.set()
-            self._newest, self.rate_hz = None, 0.0
-            self._release = thread.submit(_release, opening)
+            self.rate_hz = 0.0
+            self._release = thread.submit(self._close, opening)
             await _leave(thread, self._release)
 
     def picture(self) -> bytes | None:
@@ -146,6 +146,12 @@ class Camera:
             self._newest = picture
         return _Looked(frame.taken_at, encode(frame.taken_at, seen.people, seen.keypoints))
 
+    def _close(self, opening: Future[Capture]) -> None:
+        """Close the camera, if it was opened, and forget its picture; in the thread."""
+        self._newest = None
+        if opening.exception() is None:
+            opening.result().release()
+
     def _hand_on(self, looked: _Looked, deliver: Deliver) -> None:
         now = time.monotonic()
         since, self.link.heard_at = now - self.link.heard_at, now
@@ -158,12 +164,6 @@ class Camera:
         if since > 0:
             self.rate_hz += _SMOOTHING * (1 / since - self.rate_hz)
         deliver(now, 0, looked.body)
-
-
-def _release(opening: Future[Capture]) -> None:
-    """Close what was opened, if it was."""
-    if opening.exception() is None:
-        opening.result().release()
 
 
 async def _leave(thread: ThreadPoolExecutor, release: Future[None]) -> None:
