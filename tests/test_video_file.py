@@ -53,7 +53,7 @@ def test_at_its_pace_frames_are_taken_when_they_are_due(clip: Path) -> None:
     frames = frames_of(clip, paced=True)
     ended = time.monotonic()
     # A busy machine leaves some out; none comes before its time.
-    assert 2 <= len(frames) <= 30
+    assert 1 <= len(frames) <= 30
     shown = brightness(frames)
     assert shown == sorted(shown)
     media = [round(value / 8) / 20 for value in shown]
