@@ -137,7 +137,7 @@ class WearerFeed:
             sensors[intake.placement] = figures | {
                 "up": self._up_since[source] is not None and self._is_heard[i],
                 "reconnects": max(link.lives - 1, 0),
-                "age_s": link.age_s,
+                "age_s": None if link.age_s is None else round(link.age_s, 3),
                 "damaged": link.damaged,
                 "dropped": link.dropped,
             }

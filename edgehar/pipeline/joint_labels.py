@@ -17,7 +17,7 @@ class JointLabels:
     def __init__(self, specs: Sequence[ModelSpec]) -> None:
         self.tree = joint_tree(specs)
         self._specs = specs
-        self._alike = {label: known for spec in reversed(specs) for label, known in spec.alike.items()}
+        self._alike = {label: alike for spec in reversed(specs) for label, alike in spec.alike.items()}
         self._names: dict[tuple[int, tuple[int, ...]], list[int | None]] = {}
 
     def likelihoods(self, model: int, probabilities: FloatArray, offered: tuple[int, ...]) -> list[float]:

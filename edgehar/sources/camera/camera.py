@@ -83,12 +83,6 @@ class Camera:
         self.address = parse(address)
         is_file = self.address.kind == "file"
         self.link = LinkState(silence_s=math.inf if is_file else SILENCE_S)
-        self.age_s: float | None = None
-        """From the newest picture to the delivery of its keypoints, s; None before the first, and of a file not paced."""
-        self.usual_age_s: float | None = None
-        """The same over the last pictures, smoothed."""
-        self.rate_hz = 0.0
-        """Pictures delivered per second, over the last ones."""
         self._region, self._max_fps, self._show_picture = region, max_fps, show_picture
         self._is_own_time = is_file and not paced
         self._net = MoveNet(weights, num_threads)
@@ -116,18 +110,12 @@ class Camera:
                     self._hand_on(looked, deliver)
         finally:
             stop.set()
-            self.rate_hz = 0.0
             self._release = thread.submit(self._close, opening)
             await _leave(thread, self._release)
 
     def picture(self) -> bytes | None:
         """Return the newest picture as JPEG, at most 640 pixels wide; None without `show_picture` or before the first."""
         return None if self._newest is None else to_jpeg(self._newest)
-
-    def health(self) -> dict[str, float]:
-        """Return the ages and the rate, by name, as far as they are there yet."""
-        figures = {"age_s": self.age_s, "usual_age_s": self.usual_age_s, "rate_hz": self.rate_hz}
-        return {name: round(value, 3) for name, value in figures.items() if value is not None}
 
     def _open(self, stop: threading.Event) -> Capture:
         """Open the camera; in the thread."""
@@ -154,15 +142,12 @@ class Camera:
 
     def _hand_on(self, looked: _Looked, deliver: Deliver) -> None:
         now = time.monotonic()
-        since, self.link.heard_at = now - self.link.heard_at, now
+        self.link.heard_at = now
         if self._is_own_time:
             deliver(looked.taken_at, 0, looked.body)
             return
-        self.age_s = now - looked.taken_at
-        usual = self.age_s if self.usual_age_s is None else self.usual_age_s
-        self.usual_age_s = usual + _SMOOTHING * (self.age_s - usual)
-        if since > 0:
-            self.rate_hz += _SMOOTHING * (1 / since - self.rate_hz)
+        age_s, usual_s = now - looked.taken_at, self.link.age_s
+        self.link.age_s = age_s if usual_s is None else usual_s + _SMOOTHING * (age_s - usual_s)
         deliver(now, 0, looked.body)
 
 
