@@ -174,3 +174,15 @@ def test_an_empty_notification_of_either_characteristic_is_nothing() -> None:
     reader = PolarReader(DEVICE, 52)
     assert [reader.push(ANSWERS), reader.push(DATA)] == [[], []]
     assert (reader.packets, reader.malformed) == (0, 0)
+
+
+def test_a_reader_that_begins_later_needs_the_answers_that_told_factors() -> None:
+    reader, later = PolarReader(DEVICE, 50), PolarReader(DEVICE, 50)
+    assert not reader.preamble
+    answer = ANSWERS + bytes.fromhex("f0 02 02 00 00 05 01 00 00 00 3f")  # 0.5
+    reader.push(answer)
+    assert reader.preamble == (answer,)
+    for body in reader.preamble:
+        later.push(body)
+    [packet], [same] = reader.push(DATA + plain(FRAME_NS)), later.push(DATA + plain(FRAME_NS))
+    assert packet.scale.tolist() == same.scale.tolist()

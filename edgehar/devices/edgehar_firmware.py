@@ -54,6 +54,11 @@ class EdgeharReader:
         return self.description.battery if self.description else None
 
     @property
+    def preamble(self) -> tuple[bytes, ...]:
+        """The newest description, if one came."""
+        return () if self._description_body is None else (self._description_body,)
+
+    @property
     def problem(self) -> str | None:
         """None but for a sensor whose data cannot be read, as it has never described itself."""
         return "it sends data and never describes them" if self.undescribed and not self.description else None

@@ -124,8 +124,15 @@ class PolarReader(SensorReader):
         super().__init__(device)
         self._period_us = round(1_000_000 / rate_hz)
         self._factors: dict[int, float] = {}
+        self._answers: dict[int, bytes] = {}
+        """By measurement, the body that told its factor."""
         self._warn = WarnOnce(_LOGGER)
         self._last_us: dict[int, int] = {}
+
+    @property
+    def preamble(self) -> tuple[bytes, ...]:
+        """The answers that told factors, which come once in a life."""
+        return tuple(self._answers.values())
 
     def _read(self, body: bytes) -> list[Packet]:
         characteristic, payload = body[0], body[1:]
@@ -180,6 +187,7 @@ class PolarReader(SensorReader):
         factor = _read_factor(payload[5:])
         if factor is not None:
             self._factors[measurement] = factor
+            self._answers[measurement] = bytes((_ANSWERS,)) + payload
 
 
 def _read_factor(settings: bytes) -> float | None:

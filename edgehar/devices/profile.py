@@ -56,6 +56,11 @@ class Reader(Protocol):
         """What is to be known of what it sends and is no fault, in words; of most sensors nothing ever is."""
         ...
 
+    @property
+    def preamble(self) -> tuple[bytes, ...]:
+        """Bodies of before that another reader needs to read those that come from now on; none of most sensors."""
+        ...
+
     def health(self) -> dict[str, int]:
         """Return all counters since the start, by name; `packets`, `lost` and `malformed` among them."""
         ...

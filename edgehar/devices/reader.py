@@ -61,6 +61,11 @@ class SensorReader(ABC):
         """Always None: packets of these sensors do not tell their charge."""
         return None
 
+    @property
+    def preamble(self) -> tuple[bytes, ...]:
+        """Nothing: each body of these sensors can be read by itself."""
+        return ()
+
     def health(self) -> dict[str, int]:
         """Return the counters, by name."""
         return {"packets": self.packets, "lost": self.lost, "malformed": self.malformed}

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from edgehar.errors import RecordingError
 from edgehar.recordings.ehr import Header, read, require_no_pipe
 from edgehar.recordings.ehr_records import Unread
+from edgehar.recordings.labels_csv import beside, read_labels
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.pace import Pace
 from edgehar.types import Item
@@ -45,7 +46,7 @@ class Track(Struct, frozen=True, eq=False):
 def open_recording(
     path: Path, *, subject: str | None = None, placements: Sequence[str] | None = None
 ) -> Track:
-    """Open a recording, `*.ehr`, or one person of a set, `*.npz`; RecordingError if it is neither.
+    """Open a recording, `*.ehr`, with the labels beside it, or one person of a set, `*.npz`; RecordingError if it is neither.
 
     Args:
         path: The file.
@@ -65,12 +66,21 @@ def open_recording(
         raise RecordingError(f"{path}: only an .npz set has subjects to choose from")
     else:
         chosen = _Chosen(path, recorded)
-        track = Track(chosen.header, chosen, name=str(path))
+        track = Track(chosen.header, chosen, _truth(path, chosen), str(path))
     if not placements:
         return track
     worn = [placement.rpartition("=")[2] for placement in placements]
     streams = [replace(s, placement=as_) for s, as_ in zip(track.header.streams, worn, strict=True)]
     return replace(track, header=replace(track.header, streams=tuple(streams)))
+
+
+def _truth(path: Path, packets: Packets) -> Sequence[tuple[float, float, str]]:
+    """Return what the labels beside a recording say was done, stream time in s; nothing if it has none."""
+    if not beside(path).is_file():
+        return ()
+    # The first packet came when the last of its samples was taken: what that differs by is less than a boundary's tolerance.
+    first = next((t for t, _, body in packets if body), 0.0)
+    return [(first + start, first + end, label) for start, end, label in read_labels(path)]
 
 
 class _Chosen:

@@ -8,15 +8,13 @@ from msgspec import Struct
 
 from edgehar.errors import ConfigError, RecordingError
 from edgehar.pipeline.intake import Intake
-from edgehar.recordings import ehr
-from edgehar.recordings.csv_files import read_csv, read_rows
+from edgehar.recordings import ehr, labels_csv
+from edgehar.recordings.csv_files import read_csv
 from edgehar.recordings.datasets import read_set, set_files, side_by_side
 from edgehar.recordings.labels import common_label
 from edgehar.recordings.scoring import Segment
 from edgehar.training.finetune_recipe import Recordings
 from edgehar.types import ACCELERATION, ANGULAR_RATE, Samples
-
-_LABELS = ".labels.csv"
 
 
 class Recorded(Struct, frozen=True, eq=False):
@@ -55,7 +53,7 @@ def files_of(some: Recordings, data: Path | None, beside: Path) -> list[Path]:
             )
         return set_files(data, some.set)
     try:
-        paths = sorted(path for path in beside.glob(some.files) if not path.name.endswith(_LABELS))
+        paths = sorted(path for path in beside.glob(some.files) if not path.name.endswith(labels_csv.SUFFIX))
     except (NotImplementedError, ValueError) as error:
         raise ConfigError(
             f"files = {some.files!r}: expected a pattern beside the recipe ({error})"
@@ -77,7 +75,7 @@ def read_files(
         files = files_of(some, data, beside)
         if some.only_people_of and data:
             files = files + set_files(data, some.only_people_of)
-        labels = (path.with_suffix(_LABELS) for path in files if path.suffix == ".ehr")
+        labels = (labels_csv.beside(path) for path in files if path.suffix == ".ehr")
         files = [*files, *(path for path in labels if path.is_file())]
         names += [path.name if some.set else path.relative_to(beside).as_posix() for path in files]
         paths += files
@@ -113,7 +111,7 @@ def _of_ehr(path: Path, some: Recordings, person: str) -> Recorded:
     begin = min(float(samples.t[0]) for arrived in parts.values() for samples in arrived)
     tracks = {placement: _track(path, arrived, begin) for placement, arrived in parts.items()}
     longest = max(tracks.values(), key=lambda track: float(track.t[-1]))
-    truth = _whole(longest, some.label) if some.label else _labels_beside(path)
+    truth = _whole(longest, some.label) if some.label else labels_csv.read_labels(path)
     return Recorded(person, tracks, truth)
 
 
@@ -141,28 +139,6 @@ def _joined(parts: Sequence[Samples], begin: float) -> Samples:
     t, x = np.concatenate([part.t for part in parts]) - begin, np.concatenate([part.x for part in parts])
     order = np.argsort(t, kind="stable")
     return Samples(parts[0].placement, t[order], x[order], parts[0].channels)
-
-
-def _labels_beside(path: Path) -> list[Segment]:
-    """Read `NAME.labels.csv` beside `NAME.ehr`: start and end, s from the recording's first sample, and label."""
-    file = path.with_suffix(_LABELS)
-    form = "lines of start,end,label, s from the recording's first sample"
-    if not file.is_file():
-        raise RecordingError(f"{file}: no such file; {path.name} is labelled by it, {form}, or by `label`")
-    truth: list[Segment] = []
-    for line, row in read_rows(file):
-        if not any(row) or (not truth and row[0].lower() == "start"):
-            continue
-        try:
-            start, end, label = float(row[0]), float(row[1]), row[2]
-        except (ValueError, IndexError):
-            start, end, label = 0.0, 0.0, ""
-        if not (start < end and label and len(row) == 3):
-            raise RecordingError(
-                f"{file}: line {line}: expected {form}, the end behind the start, got {','.join(row)!r}"
-            )
-        truth.append((start, end, common_label(label)))
-    return truth
 
 
 def _whole(track: Samples, label: str) -> list[Segment]:
