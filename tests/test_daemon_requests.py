@@ -168,7 +168,7 @@ async def test_what_is_recalibrated_begins_anew(broker: Mosquitto) -> None:
     [
         ("dance", "{}", "there are pause, recalibrate, sensitivity, reload"),
         ("pause", '{"wearer": "ana"}', "did you mean `anna`?"),
-        ("pause", '{"wearer": "zo"}', 'nobody here is called \\"zo\\"; edgehar/gw/info names who is'),
+        ("pause", '{"wearer": "zo"}', 'nobody here is called \\"zo\\"; here are anna'),
         ("pause", "ON", "malformed"),
         ("pause", '{"for": 3, "transaction": 7}', 'unknown field `for`, in \\"'),
         ("pause", '{"for": 3, "transaction": 7}', '"transaction":7'),

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import logging
 import sys
 from collections.abc import Sequence
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from edgehar.apps.page import demo_page
 from edgehar.apps.screen import Screen, run_on_screen
 from edgehar.apps.skeleton import Skeleton
 from edgehar.brokers.embedded import EmbeddedBroker
@@ -17,6 +19,8 @@ from edgehar.errors import ConfigError
 from edgehar.publishers.jsonl import JsonLines
 from edgehar.sources import Source
 from edgehar.sources.simulated.simulator import Simulator
+
+_LOGGER = logging.getLogger(__name__)
 
 LONGEST_S = 15.0
 """Longest activity of the demo, s: who watches wants to see something happen."""
@@ -37,7 +41,13 @@ def seen_by(camera: str) -> Wearer:
 
 
 async def show_demo(
-    wearer: Wearer, *, seconds: float | None, model: Model, port: int, as_json: bool = False
+    wearer: Wearer,
+    *,
+    seconds: float | None,
+    model: Model,
+    port: int,
+    with_page: bool = True,
+    as_json: bool = False,
 ) -> None:
     """Show the whole chain until `seconds` are over, a video has ended, or Ctrl-C."""
     async with contextlib.AsyncExitStack() as stack:
@@ -49,9 +59,12 @@ async def show_demo(
             wearer=[wearer],
         )
         daemon = Daemon(config)
+        address = await stack.enter_async_context(demo_page(daemon, config)) if with_page else None
         if not as_json:
-            await run_on_screen(daemon, _screen(daemon, broker.port), seconds)
+            await run_on_screen(daemon, _screen(daemon, broker.port, address), seconds)
             return
+        if address:
+            _LOGGER.info("the live page is at %s", address)
         lines = JsonLines(sys.stdout)
         stack.callback(lines.close)
         daemon.publishers.append(lines)
@@ -60,7 +73,7 @@ async def show_demo(
                 await daemon.run()
 
 
-def _screen(daemon: Daemon, port: int) -> Screen:
+def _screen(daemon: Daemon, port: int, page: str | None) -> Screen:
     (feed,) = daemon.feeds
     (source,) = feed.sources
     if isinstance(source, Simulator):
@@ -73,7 +86,11 @@ def _screen(daemon: Daemon, port: int) -> Screen:
         Console(),
         daemon,
         title=f"edgehar demo: {title}, recognized live",
-        footer=lambda: (f"beside this, try: mosquitto_sub -p {port} -t 'edgehar/#' -v", "Ctrl-C ends it"),
+        footer=lambda: (
+            *([f"in a browser: {page}"] if page else []),
+            f"beside this, try: mosquitto_sub -p {port} -t 'edgehar/#' -v",
+            "Ctrl-C ends it",
+        ),
         beneath=whom,
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
+from edgehar.apps.page import page_beside
 from edgehar.apps.screen import Screen, run_on_screen
 from edgehar.config.schema import Config
 from edgehar.daemon.daemon import Daemon
@@ -26,4 +27,5 @@ async def _run(daemon: Daemon, config: Config) -> Config | None:
         return (f"publishes to {where}", "Ctrl-C ends it")
 
     screen = Screen(Console(), daemon, title=f"edgehar run: {config.gateway.id}", footer=footer)
-    return await run_on_screen(daemon, screen)
+    async with page_beside(daemon, config):
+        return await run_on_screen(daemon, screen)

@@ -93,6 +93,7 @@ def run(
 
     On a terminal it shows what everybody does; with --stdout, in a pipe or as a service it does not.
     """
+    from edgehar.apps.page import page_beside
     from edgehar.config.read import load, naming_lines
     from edgehar.daemon.run import run as run_daemon
 
@@ -105,7 +106,7 @@ def run(
             run_to_end(run_on_terminal(loaded, partial(load, config)))
         else:
             out = sys.stdout if stdout else None
-            run_to_end(run_daemon(loaded, out, reread=partial(load, config)))
+            run_to_end(run_daemon(loaded, out, reread=partial(load, config), beside=page_beside))
 
 
 @app.command()
@@ -123,6 +124,7 @@ def demo(
         int, typer.Option(min=0, max=65535, help="Port of the embedded broker; a free one if taken.")
     ] = 1883,
     seed: Annotated[int, typer.Option(help="Same seed, same wearer.")] = _DEMO_SEED,
+    page: Annotated[bool, typer.Option(help="Show the live page to browsers on this host.")] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Recognize a simulated wearer, or you before a webcam, live.
@@ -139,7 +141,7 @@ def demo(
     else:
         models_verbs.have_weights()
         wearer, chosen = seen_by(camera), Model() if model == Model().path else Model(camera=model)
-    run_to_end(show_demo(wearer, seconds=seconds, model=chosen, port=port, as_json=as_json))
+    run_to_end(show_demo(wearer, seconds=seconds, model=chosen, port=port, with_page=page, as_json=as_json))
 
 
 @app.command()

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from edgehar.brokers.mqtt_text import LONGEST_TEXT
 from edgehar.config.read import read_text
-from edgehar.config.schema import Config, Metrics, Mqtt
+from edgehar.config.schema import Config, Dashboard, Metrics, Mqtt
 from edgehar.errors import ConfigError, about
 from edgehar.validation import shown
 
@@ -58,6 +58,11 @@ def broker_password(mqtt: Mqtt) -> str | None:
 def metrics_token(metrics: Metrics) -> str | None:
     """Return what who reads the metrics has to show; ConfigError if it cannot be read."""
     return _secret("metrics.token_file", metrics.token_file)
+
+
+def dashboard_token(dashboard: Dashboard) -> str | None:
+    """Return what who looks at the page has to show; ConfigError if it cannot be read."""
+    return _secret("dashboard.token_file", dashboard.token_file)
 
 
 def _secret(key: str, name: str | None) -> str | None:

@@ -175,7 +175,7 @@ def _anchored(config: Config, folder: Path) -> Config:
         # Without a slash it is no path but a systemd credential.
         return below(name) if name and "/" in name else name
 
-    mqtt, metrics, model = config.mqtt, config.metrics, config.model
+    mqtt, metrics, dashboard, model = config.mqtt, config.metrics, config.dashboard, config.model
     if mqtt:
         tls = mqtt.tls and replace(
             mqtt.tls,
@@ -186,6 +186,8 @@ def _anchored(config: Config, folder: Path) -> Config:
         mqtt = replace(mqtt, tls=tls, password_file=of_secret(mqtt.password_file))
     if metrics:
         metrics = replace(metrics, token_file=of_secret(metrics.token_file))
+    if dashboard:
+        dashboard = replace(dashboard, token_file=of_secret(dashboard.token_file))
     names = {pair.stem for pair in manifest.available()} | {Model().path, Model().camera}
     paths = {key: name for key in ("path", "camera") if (name := getattr(model, key)) not in names}
     model = replace(model, **{key: below(name) for key, name in paths.items()})
@@ -204,7 +206,9 @@ def _anchored(config: Config, folder: Path) -> Config:
         for wearer in config.wearer
     ]
     gateway = replace(config.gateway, state_dir=below(config.gateway.state_dir))
-    return replace(config, gateway=gateway, mqtt=mqtt, metrics=metrics, model=model, wearer=wearers)
+    return replace(
+        config, gateway=gateway, mqtt=mqtt, metrics=metrics, dashboard=dashboard, model=model, wearer=wearers
+    )
 
 
 def state_folder(gateway: Gateway) -> Path | None:

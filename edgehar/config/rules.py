@@ -6,12 +6,13 @@ from itertools import combinations
 from typing import TypeVar
 
 from edgehar.brokers.mqtt_text import LONGEST_TEXT, check_mqtt_text, check_topic
-from edgehar.config.schema import Ble, Camera, Config, Mqtt, Phone, Serial, Sparkplug, Wearer
+from edgehar.config.schema import Ble, Camera, Config, Dashboard, Mqtt, Phone, Serial, Sparkplug, Wearer
 from edgehar.devices import PROFILES, Profile, check_profile
 from edgehar.errors import ConfigError
 from edgehar.sources.addresses import (
     check_host,
     check_serial_port,
+    is_loopback,
     listening_address,
     sensor_server_address,
 )
@@ -58,6 +59,8 @@ def complaints(config: Config) -> Iterator[Complaint]:
         yield from _of_sparkplug(config.sparkplug, config.mqtt)
     if config.metrics:
         yield from _refused("metrics.listen", listening_address, config.metrics.listen)
+    if config.dashboard:
+        yield from _of_dashboard(config.dashboard)
     yield from _of_serial(serial)
     yield from _of_bluetooth(ble)
     yield from _of_phones(phones, config.mqtt)
@@ -114,6 +117,20 @@ def _of_sparkplug(sparkplug: Sparkplug, mqtt: Mqtt | None) -> Iterator[Complaint
         yield (
             "sparkplug.group",
             "sparkplug.group: hosts say on the topic `STATE` that they are online; take another name",
+        )
+
+
+def _of_dashboard(dashboard: Dashboard) -> Iterator[Complaint]:
+    try:
+        is_open = not is_loopback(dashboard.listen)
+    except ConfigError as error:
+        yield "dashboard.listen", f"dashboard.listen: {error}"
+        return
+    if is_open and dashboard.token_file is None:
+        hint = "give a token_file with what who looks has to show, or listen on this host alone, as `127.0.0.1:8765`"
+        yield (
+            "dashboard.listen",
+            f"dashboard.listen: {shown(dashboard.listen)} shows the network what wearers do; {hint}",
         )
 
 

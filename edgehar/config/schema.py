@@ -59,7 +59,7 @@ class Gateway(Struct, frozen=True, forbid_unknown_fields=True):
     state_dir: Annotated[
         Filled | None,
         Meta(
-            description="Folder, made if need be, for events that the broker has not yet; unset: that of the systemd "
+            description="Folder, made if need be, for events that the broker has not yet, and for what is recorded; unset: that of the systemd "
             "service, and without one they are in memory alone."
         ),
     ] = None
@@ -146,6 +146,21 @@ class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
         Filled | None,
         Meta(
             description="File with a token that who asks has to show, a path with a `/`; a bare name is a systemd credential."
+        ),
+    ] = None
+
+
+class Dashboard(Struct, frozen=True, forbid_unknown_fields=True):
+    """A live page for browsers: who does what now, the sensors, and buttons to pause and to record."""
+
+    listen: Annotated[
+        Filled,
+        Meta(description="Address of this host and port; any but this host's own needs a token_file."),
+    ] = "127.0.0.1:8765"
+    token_file: Annotated[
+        Filled | None,
+        Meta(
+            description="File with a token that who looks has to show, a path with a `/`; a bare name is a systemd credential."
         ),
     ] = None
 
@@ -338,6 +353,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         Sparkplug | None, Meta(description="Present: wearers are devices of a Sparkplug edge node.")
     ] = None
     metrics: Annotated[Metrics | None, Meta(description="Present, even empty: Prometheus can ask.")] = None
+    dashboard: Annotated[
+        Dashboard | None, Meta(description="Present, even empty: browsers on this host can look on.")
+    ] = None
     bluetooth: Bluetooth = field(default_factory=Bluetooth)
     model: Model = field(default_factory=Model)
     decision: Annotated[

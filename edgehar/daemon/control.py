@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from edgehar.daemon.wearer import Publish, WearerFeed
+from edgehar.daemon.wearer import Publish, Tap, WearerFeed
 from edgehar.errors import ConfigError
 from edgehar.pipeline.operating_points import Point
 from edgehar.pipeline.reasons import BEGUN_ANEW, PAUSED
@@ -25,6 +25,8 @@ class WearerControl:
         self.point = point
         self.feed = make(point)
         self.is_paused = False
+        self.tap: Tap | None = None
+        """Takes all that the pipeline takes, also of a feed that is begun anew, for a recording; None: nobody records."""
         self._following: WearerFeed | None = None
         self._resumed = asyncio.Event()
         self._resuming: asyncio.TimerHandle | None = None
@@ -45,7 +47,9 @@ class WearerControl:
             while True:
                 while self.is_paused:
                     await self._resumed.wait()
-                self._feeding = asyncio.create_task(self.feed.run(publish, on_state), name=self.id)
+                self._feeding = asyncio.create_task(
+                    self.feed.run(publish, on_state, self._hand_on), name=self.id
+                )
                 await asyncio.wait([self._feeding])
                 if not self._feeding.cancelled():
                     return self._feeding.result()
@@ -100,6 +104,10 @@ class WearerControl:
                 feed.choose(point)
         self.point = point
         _LOGGER.info("%s: operating point %s", self.id, point)
+
+    def _hand_on(self, t: float, stream: int, body: bytes) -> None:
+        if self.tap:
+            self.tap(t, stream, body)
 
     def _stop(self, reason: str) -> None:
         """End the feed, if it runs, once another one can take its place."""

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from edgehar import __version__
-from edgehar.config.credentials import metrics_token
+from edgehar.config.credentials import dashboard_token, metrics_token
 from edgehar.config.schema import Config
 from edgehar.daemon import metrics, systemd
 from edgehar.daemon.announcement import Announcement
@@ -24,7 +24,7 @@ from edgehar.daemon.control import WearerControl
 from edgehar.daemon.metrics import Answers, TimedRecognizer
 from edgehar.daemon.models import Models
 from edgehar.daemon.publishing import check_kept_events, make_mqtt
-from edgehar.daemon.requests import Requests
+from edgehar.daemon.requests import Request, Requests, obey
 from edgehar.daemon.roster import Roster
 from edgehar.daemon.scada import make_sparkplug, worn
 from edgehar.daemon.wearer import WearerFeed
@@ -88,12 +88,12 @@ class Daemon:
             *(each for each in (self.mqtt, self.sparkplug) if each),
         ]
         self._token = metrics_token(config.metrics) if config.metrics else None
+        self.page_token = dashboard_token(config.dashboard) if config.dashboard else None
         if config.metrics:
             self.publishers.append(self._answers)
-        self._announcement: Announcement | None = None
+        self._announcement = Announcement(self.mqtt, config, self.models) if self.mqtt else None
         if self.mqtt:
-            self._announcement = Announcement(self.mqtt, config, self.models)
-            Requests(self.mqtt, lambda: self.controls, self.reload, self._update)
+            Requests(self.mqtt, self.obey)
         self._drain_s = drain_s
         self._started, self._began = time.monotonic(), time.time()
         self._next: Config | None = None
@@ -169,6 +169,11 @@ class Daemon:
             gone,
             len(self.controls) - begun,
         )
+
+    def obey(self, request: Request) -> None:
+        """Do what is asked for, and tell the broker; OperatorError if it cannot be done."""
+        obey(request, self.controls, self.reload)
+        self._update()
 
     def take_over(self, former: Sparkplug | None) -> None:
         """Tell Sparkplug hosts what the daemon before this one could not."""

@@ -12,7 +12,7 @@ What was retained is nobody's wish of now, and is refused.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -32,7 +32,9 @@ _LOGGER = logging.getLogger(__name__)
 LONGEST_PAUSE_S = 7 * 86_400
 
 
-class _Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Anything that is asked for; the answer has its transaction."""
+
     transaction: Any = None
 
 
@@ -40,7 +42,7 @@ class _Transaction(Struct, frozen=True):
     transaction: Any = None
 
 
-class Pause(_Request, frozen=True, kw_only=True):
+class Pause(Request, frozen=True, kw_only=True):
     """Stop watching, or go on."""
 
     wearer: Name | None = None
@@ -48,24 +50,24 @@ class Pause(_Request, frozen=True, kw_only=True):
     for_s: Annotated[float, Meta(gt=0, le=LONGEST_PAUSE_S)] | None = None
 
 
-class Recalibrate(_Request, frozen=True, kw_only=True):
+class Recalibrate(Request, frozen=True, kw_only=True):
     """Begin anew."""
 
     wearer: Name | None = None
 
 
-class Sensitivity(_Request, frozen=True, kw_only=True):
+class Sensitivity(Request, frozen=True, kw_only=True):
     """Choose an operating point."""
 
     operating_point: Point
     wearer: Name | None = None
 
 
-class Reload(_Request, frozen=True, kw_only=True):
+class Reload(Request, frozen=True, kw_only=True):
     """Read the configuration again."""
 
 
-VERBS: dict[str, type[_Request]] = {
+VERBS: dict[str, type[Request]] = {
     "pause": Pause,
     "recalibrate": Recalibrate,
     "sensitivity": Sensitivity,
@@ -79,19 +81,15 @@ class Requests:
     def __init__(
         self,
         mqtt: Mqtt,
-        controls: Callable[[], Iterable[WearerControl]],
-        reload: Callable[[], None],
-        on_state: Callable[[], None],
+        obey: Callable[[Request], None],
     ) -> None:
         """Listen from the next connection on.
 
         Args:
             mqtt: Hears requests and carries answers.
-            controls: Returns the wearers of now.
-            reload: Reads the configuration again; OperatorError if it cannot be used.
-            on_state: Called when something was done.
+            obey: Does what is asked for; OperatorError if it cannot be done.
         """
-        self._mqtt, self._controls, self._reload, self._on_state = mqtt, controls, reload, on_state
+        self._mqtt, self._obey = mqtt, obey
         self._warn = WarnOnce(_LOGGER, most=100)
         mqtt.listen(f"{mqtt.root}/request/+", self.take)
 
@@ -100,36 +98,36 @@ class Requests:
         verb = message.topic.rpartition("/")[2]
         answer: dict[str, Any] = {"status": "ok"} | _transaction(message)
         try:
-            self._do(_read(verb, message))
+            self._obey(_read(verb, message))
         except OperatorError as error:
             answer |= {"status": "error", "error": one_line(str(error))}
             self._warn((verb, str(error)), "%s: %s", message.topic, error)
-        else:
-            self._on_state()
         self._mqtt.answer(message, f"response/{verb}", msgspec.json.encode(answer))
 
-    def _do(self, request: _Request) -> None:
-        if isinstance(request, Reload):
-            self._reload()
-            return
-        controls = list(self._controls())
-        wearer: str | None = getattr(request, "wearer", None)
-        chosen = [control for control in controls if wearer in (None, control.id)]
-        if wearer and not chosen:
-            hint = did_you_mean(wearer, [c.id for c in controls], f"{self._mqtt.root}/info names who is")
-            raise ConfigError(f"nobody here is called {shown(wearer)}; {hint}")
-        if wearer is None and not isinstance(request, Sensitivity):
-            chosen = [control for control in chosen if control.feed.is_live]  # not recordings
-        for control in chosen:
-            match request:
-                case Pause(paused=True):
-                    control.pause(request.for_s)
-                case Pause():
-                    control.resume()
-                case Recalibrate():
-                    control.begin_anew()
-                case Sensitivity():
-                    control.choose(request.operating_point)
+
+def obey(request: Request, controls: Sequence[WearerControl], reload: Callable[[], None]) -> None:
+    """Do what is asked of the wearers of now, or `reload`; OperatorError if it cannot be done."""
+    if isinstance(request, Reload):
+        reload()
+        return
+    wearer: str | None = getattr(request, "wearer", None)
+    chosen = [control for control in controls if wearer in (None, control.id)]
+    if wearer and not chosen:
+        here = ", ".join(control.id for control in controls)
+        hint = did_you_mean(wearer, [control.id for control in controls], f"here are {here:.200}")
+        raise ConfigError(f"nobody here is called {shown(wearer)}; {hint}")
+    if wearer is None and not isinstance(request, Sensitivity):
+        chosen = [control for control in chosen if control.feed.is_live]  # not recordings
+    for control in chosen:
+        match request:
+            case Pause(paused=True):
+                control.pause(request.for_s)
+            case Pause():
+                control.resume()
+            case Recalibrate():
+                control.begin_anew()
+            case Sensitivity():
+                control.choose(request.operating_point)
 
 
 def _transaction(message: Received) -> dict[str, Any]:
@@ -141,7 +139,7 @@ def _transaction(message: Received) -> dict[str, Any]:
     return {} if transaction is None else {"transaction": transaction}
 
 
-def _read(verb: str, message: Received) -> _Request:
+def _read(verb: str, message: Received) -> Request:
     if verb not in VERBS:
         raise ConfigError(f"nothing is called {shown(verb)}; there are {', '.join(VERBS)}")
     if message.is_retained:

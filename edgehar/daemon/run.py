@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, TextIO
 
 from msgspec.structs import replace
@@ -29,6 +30,8 @@ def check(config: Config) -> dict[str, Any]:
     password = "read" if mqtt and mqtt.password_file else "none"
     if config.metrics and withheld_credential(config.metrics.token_file):
         config = replace(config, metrics=replace(config.metrics, token_file=None))
+    if config.dashboard and withheld_credential(config.dashboard.token_file):
+        config = replace(config, dashboard=replace(config.dashboard, token_file=None))
     if mqtt and (credential := withheld_credential(mqtt.password_file)):
         config = replace(config, mqtt=replace(mqtt, password_file=None))
         password = f"systemd credential {credential}, which the service will read"
@@ -54,6 +57,14 @@ def _has_terminal() -> bool:
     except OSError:
         return False
     return True
+
+
+Beside = Callable[[Daemon, Config], AbstractAsyncContextManager[object]]
+"""Opens what a layer above the daemon has beside it."""
+
+
+def _nothing_beside(_daemon: Daemon, _config: Config) -> AbstractAsyncContextManager[object]:
+    return nullcontext()
 
 
 async def run_daemons(
@@ -93,16 +104,18 @@ async def run(
     *,
     drain_s: float = DRAIN_S,
     reread: Callable[[], Config] | None = None,
+    beside: Beside = _nothing_beside,
 ) -> None:
     """Run `edgehar run` until cancelled, or the end of the last replay; `reread` as in `Daemon`.
 
-    Without a terminal SIGHUP has it read again.
+    Without a terminal SIGHUP has it read again. `beside` is open while a daemon runs.
     """
 
-    async def work(daemon: Daemon, _: Config) -> Config | None:
+    async def work(daemon: Daemon, config: Config) -> Config | None:
         if reread and not _has_terminal():
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.hang_up)
-        return await daemon.run()
+        async with beside(daemon, config):
+            return await daemon.run()
 
     lines = JsonLines(stdout) if stdout else None
     try:

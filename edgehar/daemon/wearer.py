@@ -53,6 +53,7 @@ class WearerFeed:
         """
         self.id = wearer.id
         self.sources, streams, self.epoch = make_sources(wearer, shared or SharedLinks())
+        self.streams = tuple(streams)
         self.placements = [stream.placement for stream in streams]
         self.is_live = wearer.replay is None
         """No recording."""

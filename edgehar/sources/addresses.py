@@ -126,6 +126,12 @@ def listening_address(listen: str) -> tuple[str, int]:
     return host, parts.port
 
 
+def is_loopback(listen: str) -> bool:
+    """Tell whether only this host can reach an address to listen on; ConfigError if it cannot be one."""
+    host, _ = listening_address(listen)
+    return ipaddress.ip_address(host).is_loopback
+
+
 def sensor_server_address(url: str) -> tuple[str, int]:
     """Return host and port of the app SensorServer, from the URL that it shows; a host of version 6 in brackets."""
     parts = _split(url)

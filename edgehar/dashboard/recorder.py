@@ -1,0 +1,207 @@
+"""What the page's buttons write: recordings of a wearer, with labels and marks beside each.
+
+A recording is `<wearer>-<time>-<label>.ehr`, as `edgehar record` writes it, its `.labels.csv` is there once it has ended. A mark
+while nothing is recorded goes into `<wearer>.marks.jsonl`, where its time in UTC alone can be used.
+"""
+
+import asyncio
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edgehar import __version__
+from edgehar.daemon.control import WearerControl
+from edgehar.errors import ConfigError, RecordingError
+from edgehar.publishers.payloads import iso_utc, monotonic_to_unix
+from edgehar.recordings import marks
+from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.labels_csv import write_labels
+from edgehar.recordings.marks import Mark
+
+_LOGGER = logging.getLogger(__name__)
+
+FOLDER = "recordings"
+"""Below the folder for what outlives the process."""
+
+LONGEST_S = 3600.0
+"""A recording ends by itself after so long, s: somebody forgot it."""
+
+LARGEST = 256 * 2**20
+"""Bytes of a recording; a sensor at 1,000 samples a second fills some 60 MB in an hour."""
+
+LEAST_FREE = 512 * 2**20
+"""Bytes that stay free on the disk, where events wait for the broker too."""
+
+_RECORD_BYTES = 17
+"""What each packet takes beside its body (recordings.ehr)."""
+
+Note = Callable[[str, str], None]
+"""Takes a wearer and a sentence for the event log."""
+
+
+class _Running:
+    """A recording that is being written."""
+
+    def __init__(self, path: Path, label: str, writer: Writer) -> None:
+        self.path, self.label, self.writer = path, label, writer
+        self.began = time.time()
+        self.size = 0
+        """Bytes that were written."""
+        self.first: float | None = None
+        """Stream time at which the first packet came, s."""
+
+
+class Recorder:
+    """The recorder of one wearer."""
+
+    def __init__(self, folder: Path, control: WearerControl, note: Note) -> None:
+        """Write below a folder, which is made when it is needed; nothing is recorded yet."""
+        self.control = control
+        self.running: _Running | None = None
+        self._folder, self._note = folder, note
+        self._ending: asyncio.TimerHandle | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def start(self, label: str) -> None:
+        """Begin to record; OperatorError says why it cannot be."""
+        if self.running:
+            raise ConfigError(
+                f"{self.control.id} is being recorded already, as {self.running.label}; stop that first"
+            )
+        _make_folder(self._folder)
+        now, feed = time.time(), self.control.feed
+        moment = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+        path = self._folder / f"{feed.id}-{moment}-{label}.ehr"
+        header = Header(
+            feed.id, feed.streams, epoch=feed.epoch, created=f"edgehar {__version__}, {iso_utc(now)}"
+        )
+        self._mark(marks.beside(path), "start", label)
+        self.running = _Running(path, label, Writer(path, header))
+        self.control.tap = self._take
+        self._begin(time.monotonic())
+        self._ending = asyncio.get_running_loop().call_later(
+            LONGEST_S, self.stop, f"after {LONGEST_S / 60:.0f} minutes, the most there can be"
+        )
+        self._note(feed.id, f"Recording of {label} began: {path.name}")
+
+    def stop(self, why: str = "") -> None:
+        """End the recording, if there is one, for a reason in words if nobody asked for it."""
+        running = self.running
+        if running is None:
+            return
+        self.running = self.control.tap = None
+        if self._ending:
+            self._ending.cancel()
+        try:
+            self._mark(marks.beside(running.path), "stop", running.label)
+            if running.first is not None:
+                write_labels(running.path, [(0.0, time.monotonic() - running.first, running.label)])
+        except RecordingError as error:
+            why = f"{why}, and its end is nowhere: {error}"
+        # The disk may take seconds to have it all, for which no sensor waits.
+        closing = asyncio.create_task(self._close(running, why), name=f"{self.control.id} recording ends")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    def mark(self) -> None:
+        """Write down this moment; OperatorError if it cannot be."""
+        _make_folder(self._folder)
+        recording = self.running.path if self.running else self._folder / f"{self.control.id}.ehr"
+        self._mark(marks.beside(recording), "mark", None)
+        self._note(self.control.id, "This moment was marked")
+
+    async def closed(self) -> None:
+        """End the recording, and wait until the disk has it."""
+        self.stop("as edgehar was stopped")
+        if self._closing:
+            await asyncio.wait([*self._closing])
+
+    def _begin(self, t: float) -> None:
+        """Write where it began, and what its sensors told before of how their packets are to be read."""
+        self._take(t, 0, b"")
+        for stream, intake in enumerate(self.control.feed.pipeline.intakes):
+            for body in intake.reader.preamble:
+                self._take(t, stream, body)
+
+    def _take(self, t: float, stream: int, body: bytes) -> None:
+        """Write a packet; never raises, for the sensor it came from has no part in it."""
+        if (running := self.running) is None:
+            return
+        try:
+            running.writer.push(t, stream, body)
+        except RecordingError as error:
+            self.stop(f"as the disk refused: {error}")
+            return
+        if body and running.first is None:
+            running.first = t
+        running.size += len(body) + _RECORD_BYTES
+        if running.size > LARGEST:
+            self.stop(f"at {LARGEST >> 20} MB, the most there can be")
+
+    def _mark(self, path: Path, kind: marks.Kind, label: str | None) -> None:
+        t = time.monotonic()
+        marks.append(path, Mark(round(t, 3), iso_utc(monotonic_to_unix(t)), self.control.id, kind, label))
+
+    async def _close(self, running: _Running, why: str) -> None:
+        try:
+            await asyncio.to_thread(running.writer.close)
+        except RecordingError as error:
+            why = f"{why}, and not all of it is on the disk: {error}"
+        if why:
+            _LOGGER.warning("%s: the recording %s ended %s", self.control.id, running.path, why)
+        ended = f"Recording of {running.label} ended {why}".rstrip()
+        self._note(self.control.id, f"{ended}; packets: {running.writer.packets}")
+
+
+class Recorders:
+    """The recorders of all wearers, each made when it is first needed."""
+
+    def __init__(self, state_folder: Path | None, note: Note) -> None:
+        """Record below a folder; None: nothing can be recorded."""
+        self._folder = state_folder / FOLDER if state_folder else None
+        self._note = note
+        self._recorders: dict[str, Recorder] = {}
+
+    def obstacle(self, control: WearerControl) -> str | None:
+        """Say why a wearer cannot be recorded; None if they can."""
+        if self._folder is None:
+            return "there is no folder to write to; give state_dir under [gateway] in edgehar.toml"
+        return None if control.feed.is_live else "this is a recording already"
+
+    def running(self, control: WearerControl) -> tuple[str, float] | None:
+        """Return what a wearer is recorded doing, and since which Unix time, s; None if they are not."""
+        recorder = self._recorders.get(control.id)
+        running = recorder and recorder.running
+        return (running.label, running.began) if running else None
+
+    def of(self, control: WearerControl) -> Recorder:
+        """Return a wearer's recorder; ConfigError says why there can be none."""
+        if self._folder is None or not control.feed.is_live:
+            raise ConfigError(f"{control.id} cannot be recorded: {self.obstacle(control)}")
+        recorder = self._recorders.get(control.id)
+        if recorder is None or recorder.control is not control:
+            if recorder:
+                recorder.stop("as the wearer's configuration has changed")
+            recorder = self._recorders[control.id] = Recorder(self._folder, control, self._note)
+        return recorder
+
+    async def closed(self) -> None:
+        """End all recordings, and wait until the disk has them."""
+        for recorder in self._recorders.values():
+            await recorder.closed()
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder that only its owner reads; RecordingError if it cannot be, or the disk is nearly full."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise RecordingError(f"{folder}: {error.strerror}") from error
+    if free < LEAST_FREE:
+        raise RecordingError(
+            f"{folder}: {free >> 20} MB are free on the disk, and {LEAST_FREE >> 20} have to stay; make room there"
+        )

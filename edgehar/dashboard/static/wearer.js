@@ -1,0 +1,222 @@
+// One wearer's part of the page.
+
+import { Skeleton } from "/skeleton.js";
+import { Strip } from "/strip.js";
+import { clock, lasted, plain } from "/words.js";
+
+const LETTER = 7.6; // pixels of a letter on the timeline, and more
+
+export class Wearer {
+  constructor(id, colours, hello, ask) {
+    this.id = id;
+    this.colours = colours;
+    this.hello = hello;
+    this.root = document.getElementById("wearer").content.firstElementChild.cloneNode(true);
+    this.sensors = [];
+    this.name(id);
+    this.listen(ask);
+  }
+
+  $(selector) {
+    return this.root.querySelector(selector);
+  }
+
+  set(selector, text) {
+    const element = this.$(selector);
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  name(id) {
+    const heading = this.$(".label");
+    heading.id = `label-${id}`;
+    this.root.setAttribute("aria-label", id);
+    this.set(".who", id);
+    this.$(".actions").setAttribute("aria-label", `What to do with ${id}`);
+    this.$("datalist").id = `labels-${id}`;
+    this.$("input").setAttribute("list", `labels-${id}`);
+    this.$(".obstacle").id = `obstacle-${id}`;
+  }
+
+  listen(ask) {
+    const wearer = this.id;
+    this.$(".pause").addEventListener("click", () => {
+      const verb = this.state.paused ? "resume" : "pause";
+      ask({ verb, wearer }, `${wearer} ${verb === "pause" ? "is paused" : "goes on"}`);
+    });
+    this.$(".mark").addEventListener("click", () => ask({ verb: "mark", wearer }, "This moment is marked"));
+    this.$(".stop").addEventListener("click", () => ask({ verb: "stop", wearer }, "The recording has ended"));
+    this.$(".record").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const label = this.$("input").value.trim();
+      ask({ verb: "record", wearer, label }, `Recording ${plain(label)}`);
+    });
+  }
+
+  take(state, now) {
+    this.state = state;
+    this.takeNow(state);
+    this.takeTimeline(state, now);
+    this.takeButtons(state);
+    this.takeSensors(state);
+    this.tick(now);
+  }
+
+  get label() {
+    return this.state.activity ? plain(this.state.activity.state) : "listening";
+  }
+
+  takeNow({ activity, paused }) {
+    const state = activity?.state ?? "no_signal";
+    this.colours.paint(this.$(".now"), state);
+    this.set(".label", this.label);
+    const kinds = this.hello.kinds[state] ?? [];
+    const likely = activity?.likeliest ? `probably ${plain(activity.likeliest[0])}, ${percent(activity.likeliest[1])}` : "";
+    this.set(".kind", paused ? "paused" : likely || kinds.map(plain).join(" · "));
+    const sure = activity && activity.confidence > 0;
+    this.$(".sure").hidden = !sure;
+    if (sure) {
+      this.set(".percent", `${percent(activity.confidence)} sure`);
+      this.$(".fill").style.transform = `scaleX(${activity.confidence})`;
+    }
+    this.set(".reason", activity?.reason ?? "The first answer takes a few seconds.");
+  }
+
+  takeTimeline({ timeline }, now) {
+    const from = now - this.hello.timeline_s;
+    const spans = timeline.map(([start, state], i) => ({ state, start: Math.max(start, from), end: timeline[i + 1]?.[0] ?? now }));
+    const room = this.$(".timeline").clientWidth;
+    const shares = new Map();
+    const bars = spans.map(({ state, start, end }) => {
+      shares.set(state, (shares.get(state) ?? 0) + end - start);
+      const width = (end - start) / this.hello.timeline_s;
+      const bar = document.createElement("span");
+      this.colours.paint(bar, state);
+      bar.style.left = `${(100 * (start - from)) / this.hello.timeline_s}%`;
+      bar.style.width = `${100 * width}%`;
+      bar.title = `${plain(state)}, ${clock(start)} to ${clock(end)}`;
+      if (width * room > LETTER * state.length) bar.textContent = plain(state);
+      return bar;
+    });
+    this.$(".timeline").replaceChildren(...bars);
+    const sorted = [...shares].sort((a, b) => b[1] - a[1]);
+    const inWords = sorted.map(([state, seconds]) => `${plain(state)} ${lasted(seconds)}`).join(", ");
+    this.$(".timeline").setAttribute("aria-label", `What ${this.id} did in the last ten minutes: ${inWords || "nothing is known yet"}`);
+    this.takeShares(sorted.slice(0, 6));
+  }
+
+  takeShares(shares) {
+    const list = this.$(".shares");
+    while (list.children.length > shares.length) list.lastChild.remove();
+    shares.forEach(([state, seconds], i) => {
+      const item = list.children[i] ?? list.appendChild(dotted());
+      this.colours.paint(item.firstChild, state);
+      item.lastChild.textContent = `${plain(state)} ${lasted(seconds)}`;
+    });
+  }
+
+  takeButtons({ paused, can_pause, obstacle, recording, labels }) {
+    this.set(".pause", paused ? "Go on" : "Pause");
+    this.$(".pause").disabled = !can_pause;
+    this.set(".obstacle", obstacle ? `Marks and recordings are off: ${obstacle}.` : "");
+    this.$(".obstacle").hidden = !obstacle;
+    this.$(".hint").hidden = Boolean(obstacle);
+    for (const control of this.root.querySelectorAll(".mark, .record input, .record button")) {
+      control.disabled = Boolean(obstacle);
+      if (obstacle) control.setAttribute("aria-describedby", this.$(".obstacle").id);
+      else control.removeAttribute("aria-describedby");
+    }
+    this.swap(this.$(".record"), this.$(".running"), Boolean(recording));
+    const list = this.$("datalist");
+    if (list.children.length !== labels.length) {
+      list.replaceChildren(...labels.map((label) => Object.assign(document.createElement("option"), { value: label })));
+    }
+  }
+
+  // Show one of two parts; the keyboard's focus goes along.
+  swap(idle, running, isRunning) {
+    const [from, to] = isRunning ? [idle, running] : [running, idle];
+    const hadFocus = from.contains(document.activeElement);
+    from.hidden = true;
+    to.hidden = false;
+    if (hadFocus) to.querySelector("input, button").focus();
+  }
+
+  takeSensors({ sensors }) {
+    const names = sensors.map((sensor) => sensor.placement).join();
+    if (names !== this.names) {
+      this.names = names;
+      this.sensors = sensors.map((sensor) => new Sensor(sensor, this.id, this.hello));
+      this.$(".sensors").replaceChildren(...this.sensors.map((sensor) => sensor.root));
+    }
+    sensors.forEach((sensor, i) => this.sensors[i].take(sensor));
+  }
+
+  takeStrips(strips) {
+    strips.forEach((strip, i) => this.sensors[i]?.takeStrip(strip));
+  }
+
+  tick(now) {
+    const { activity, recording } = this.state;
+    this.set(".since", activity ? `for ${lasted(now - activity.since)}, since ${clock(activity.since)}` : "");
+    if (recording) this.set(".what", `Recording ${plain(recording.label)} for ${lasted(now - recording.since)}`);
+  }
+
+  draw(still) {
+    for (const sensor of this.sensors) sensor.draw(still);
+  }
+}
+
+class Sensor {
+  constructor({ placement, has_picture }, wearer, hello) {
+    this.root = document.getElementById("sensor").content.firstElementChild.cloneNode(true);
+    this.name = plain(placement);
+    this.wearer = wearer;
+    this.$("h3").textContent = this.name;
+    this.strip = new Strip(this.$("canvas"), this.$(".scale"), hello.strip_hz);
+    this.skeleton = null;
+    if (has_picture) this.watch();
+  }
+
+  $(selector) {
+    return this.root.querySelector(selector);
+  }
+
+  watch() {
+    this.skeleton = new Skeleton(this.$("canvas"), this.wearer);
+    this.root.dataset.camera = "yes";
+  }
+
+  take(figures) {
+    this.figures = figures;
+    this.root.dataset.good = figures.problem ? "no" : "yes";
+    this.$(".words").textContent = figures.problem ?? (this.skeleton ? "watching" : "worn");
+    const total = figures.packets + figures.lost;
+    this.$(".rate").textContent = figures.rate_hz === null ? "–" : `${figures.rate_hz} /s`;
+    this.$(".lost").textContent = total ? `${((100 * figures.lost) / total).toFixed(1)} %` : "–";
+    this.$(".battery").textContent = figures.battery === null ? "–" : `${figures.battery} %`;
+    this.$(".clock").textContent = figures.skew_ppm === null ? "–" : `${figures.skew_ppm.toFixed(0)} ppm`;
+    this.$("canvas").setAttribute("aria-label", (this.skeleton ?? this.strip).words(this.name));
+  }
+
+  takeStrip({ lines, joints }) {
+    if (joints && !this.skeleton) this.watch();
+    if (joints) this.skeleton.take(joints);
+    else if (!this.skeleton) this.strip.take(lines);
+  }
+
+  draw(still) {
+    if (this.figures?.has_picture) this.skeleton?.poll();
+    (this.skeleton ?? this.strip).draw(still);
+  }
+}
+
+function dotted() {
+  const item = document.createElement("li");
+  const dot = document.createElement("span");
+  dot.className = "dot";
+  dot.setAttribute("aria-hidden", "true");
+  item.append(dot, document.createElement("span"));
+  return item;
+}
+
+const percent = (share) => `${Math.round(100 * share)} %`;

@@ -1,0 +1,48 @@
+// Figures and states in words.
+
+export const plain = (name) => name.replaceAll("_", " ");
+
+export const clock = (unix) => new Date(unix * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+export function lasted(seconds) {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  const hours = Math.floor(s / 3600);
+  return hours < 48 ? `${hours} h ${Math.floor((s % 3600) / 60)} min` : `${Math.floor(hours / 24)} days`;
+}
+
+// Hues of what this project's models tell, such that kinds are near each other; of other words by their letters.
+const HUES = { still: 255, on_foot: 158, running: 70, jumping: 50, cycling: 200, rowing: 225, waving: 320, clapping: 345, punching: 300, falling: 25 };
+
+export class Colours {
+  constructor(kinds) {
+    this.kinds = kinds;
+  }
+
+  // Give an element the colour of a state.
+  paint(element, state) {
+    const nothing = state === "no_signal" || state === "not_worn";
+    element.classList.toggle("none", nothing);
+    element.style.setProperty("--colour", nothing || state === "other" ? "0.08" : "1");
+    element.style.setProperty("--hue", String(this.hue(state)));
+  }
+
+  hue(state) {
+    const path = [state, ...(this.kinds[state] ?? [])];
+    const top = path.at(-1);
+    const base = HUES[top] ?? [...top].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 7);
+    const siblings = Object.keys(this.kinds).filter((name) => (this.kinds[name] ?? []).at(-1) === top);
+    const at = siblings.indexOf(state);
+    return at < 0 ? base : base + (at - (siblings.length - 1) / 2) * 16;
+  }
+}
+
+export function eventText(event) {
+  if (event.note) return event.note;
+  const label = plain(event.label);
+  if (event.event_type === "activity_started") return `${label} began, after ${plain(event.previous)}`;
+  if (!event.duration_s) return `${label} was corrected`;
+  const up = event.recovered === undefined ? "" : event.recovered ? ", up again" : ", not seen to get up";
+  return `${label} ended after ${lasted(event.duration_s)}${up}`;
+}
