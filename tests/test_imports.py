@@ -81,6 +81,26 @@ def test_the_daemon_loads_nothing_that_a_pi_has_no_use_for(tmp_path: Path) -> No
     assert [name for name in loaded if name.startswith(NOT_FOR_THE_PI)] == []
 
 
+def test_who_has_no_page_loads_nothing_of_it(tmp_path: Path) -> None:
+    code = """
+import asyncio
+from pathlib import Path
+from edgehar.apps.page import page_beside
+from edgehar.config.read import parse
+from edgehar.daemon.run import run
+from edgehar.recordings.ehr import Header, Writer
+from edgehar.types import Stream
+
+with Writer(Path("nothing.ehr"), Header("anna", (Stream("wrist_left"),), 0.0)):
+    pass
+text = '[[wearer]]\\nid = "anna"\\n[wearer.replay]\\npath = "nothing.ehr"\\n'
+asyncio.run(run(parse(text), beside=page_beside))
+"""
+    loaded = modules_of(code, tmp_path)
+    assert "edgehar.apps.page" in loaded
+    assert not [name for name in loaded if name.partition(".")[0] == "aiohttp" or "dashboard" in name]
+
+
 @pytest.mark.parametrize("app", ["demo", "replay", "record", "devices"])
 def test_the_applications_of_a_pi_load_no_training(app: str) -> None:
     loaded = modules_of(f"import edgehar.apps.{app}")

@@ -15,6 +15,7 @@ from edgehar import __version__
 IN_THE_WHEEL = (
     r"edgehar/(\w+/)*\w+\.py",
     r"edgehar/py\.typed",
+    r"edgehar/dashboard/static/\w+\.(html|css|js|svg)",
     r"edgehar/models/imu_tcn(_synthetic)?\.(tflite|json|weights\.npz)",
     r"edgehar/models/imu_tcn_synthetic\.toml",
     r"edgehar-[\d.]+\.dist-info/(METADATA|WHEEL|RECORD|entry_points\.txt|licenses/LICENSE)",
@@ -53,7 +54,8 @@ def test_the_wheel_holds_the_program_and_the_models_and_nothing_else(dist: Path)
         [scripts] = [archive.read(name).decode() for name in names if name.endswith("entry_points.txt")]
     assert [name for name in names if not any(re.fullmatch(kind, name) for kind in IN_THE_WHEEL)] == []
     assert [kind for kind in IN_THE_WHEEL if not any(re.fullmatch(kind, name) for name in names)] == []
-    sources = {str(path.relative_to(ROOT)) for path in (ROOT / "edgehar").rglob("*.py")}
+    page = (ROOT / "edgehar" / "dashboard" / "static").iterdir()
+    sources = {str(path.relative_to(ROOT)) for path in (*(ROOT / "edgehar").rglob("*.py"), *page)}
     assert sources <= {*names}
     assert re.findall(r"^[\w-]+", scripts, re.MULTILINE) == ["edgehar", "edgehar-train"]
 

@@ -1,0 +1,268 @@
+"""The live page in a real browser, of a daemon whose broker is a real mosquitto."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from conftest import ROOT, lacking
+from mosquitto import PATIENCE_S, Listener, Mosquitto, free_port
+from msgspec.structs import replace
+from playwright.async_api import Browser, Page as Tab, ViewportSize, expect
+from test_daemon_requests import running
+
+from benchmarks.browser import chromium, chromium_path
+from edgehar.apps.page import page_beside
+from edgehar.config.schema import Config, Dashboard, Gateway, Mqtt, SimulatedWearer, Wearer
+from edgehar.daemon.daemon import Daemon
+from edgehar.recordings import marks
+from edgehar.recordings.labels_csv import read_labels
+from edgehar.sources.replay import open_recording
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+Scheme = Literal["light", "dark"]
+
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+STATIC = ROOT / "edgehar" / "dashboard" / "static"
+LARGEST = 200_000
+"""Bytes of all files of the page."""
+
+expect.set_options(timeout=PATIENCE_S * 1000)
+
+
+class Gatehouse:
+    """A broker, and the configuration of a daemon with a page; the daemon can be run again and again."""
+
+    def __init__(self, folder: Path, broker: Mosquitto) -> None:
+        self.folder, self.broker = folder, broker
+        simulated = SimulatedWearer(placements=["trouser_pocket", "wrist_left"], seed=349, longest_s=15.0)
+        self.config = Config(
+            gateway=Gateway(id="gw", state_dir=str(folder / "state")),
+            mqtt=Mqtt(host="127.0.0.1", port=broker.port),
+            dashboard=Dashboard(listen=f"127.0.0.1:{free_port()}"),
+            wearer=[Wearer(id="anna", simulator=simulated)],
+        )
+
+    @property
+    def address(self) -> str:
+        assert self.config.dashboard
+        return f"http://{self.config.dashboard.listen}/"
+
+    @asynccontextmanager
+    async def daemon(self) -> AsyncIterator[Daemon]:
+        daemon = Daemon(self.config)
+        async with page_beside(daemon, self.config), running(daemon):
+            yield daemon
+
+
+class Seen:
+    """Addresses that a tab asked for, and what its console complained of."""
+
+    def __init__(self, tab: Tab) -> None:
+        self.addresses: list[str] = []
+        self.complaints: list[str] = []
+        tab.on("request", lambda request: self.addresses.append(request.url))
+        tab.on("websocket", lambda link: self.addresses.append(link.url))
+        tab.on("console", self._note)
+        tab.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _note(self, message: Any) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    if chromium_path() is None:
+        lacking("chromium (apt install chromium)")
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gatehouse]:
+    folder = tmp_path_factory.mktemp("house")
+    with Mosquitto(free_port(), folder) as broker:
+        house = Gatehouse(folder, broker)
+        async with house.daemon():
+            yield house
+
+
+@asynccontextmanager
+async def tab_of(
+    browser: Browser, address: str, size: ViewportSize = PHONE, scheme: Scheme = "light"
+) -> AsyncIterator[tuple[Tab, Seen]]:
+    window = await browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
+    window.set_default_timeout(PATIENCE_S * 1000)
+    try:
+        tab = await window.new_page()
+        seen = Seen(tab)
+        # It may not be served yet.
+        while True:
+            with contextlib.suppress(Exception):
+                await tab.goto(address)
+                break
+            await asyncio.sleep(0.02)
+        await expect(tab.locator("#link-text")).to_have_text("live")
+        yield tab, seen
+    finally:
+        await window.close()
+
+
+async def label_of(tab: Tab) -> str:
+    return await tab.locator(".now .label").inner_text()
+
+
+async def test_the_label_on_the_page_is_the_state_that_the_broker_retains(
+    browser: Browser, house: Gatehouse
+) -> None:
+    listener = Listener(house.broker.port)
+    topic = "edgehar/gw/anna/activity"
+
+    def retained() -> str:
+        return listener.on(topic)[-1] if listener.on(topic) else ""
+
+    async def follows() -> str:
+        async with asyncio.timeout(PATIENCE_S):
+            while await label_of(tab) != retained().replace("_", " "):  # noqa: ASYNC110 - the browser tells nobody
+                await asyncio.sleep(0.02)
+        return retained()
+
+    try:
+        async with tab_of(browser, house.address) as (tab, _):
+            await listener.until(lambda: retained() not in {"", "no_signal"})
+            states = [await follows()]
+            pause = tab.get_by_role("button", name="Pause")
+            await pause.focus()
+            await tab.keyboard.press("Enter")
+            await listener.until(lambda: retained() == "no_signal")
+            states.append(await follows())
+            await expect(tab.locator(".now .reason")).to_have_text("Paused by a request.")
+            assert listener.on("edgehar/gw/anna/paused")[-1] == "ON"
+            await tab.keyboard.press("Space")
+            await listener.until(lambda: retained() != "no_signal")
+            states.append(await follows())
+            # Who does not see it hears of each.
+            await expect(tab.locator("[aria-live=polite]#spoken")).to_have_text(
+                f"anna: {await label_of(tab)}"
+            )
+    finally:
+        listener.close()
+    assert states[1] == "no_signal"
+    assert "no_signal" not in {states[0], states[2]}
+
+
+async def test_what_each_sensor_measures_is_shown(browser: Browser, house: Gatehouse) -> None:
+    async with tab_of(browser, house.address) as (tab, _):
+        sensors = tab.locator(".sensor")
+        await expect(sensors.locator("h3")).to_have_text(["trouser pocket", "wrist left"])
+        await expect(sensors.locator(".rate").first).to_have_text(re.compile(r"^(49|50|51)(\.\d)? /s$"))
+        await expect(sensors.locator(".lost").first).to_have_text("0.0 %")
+        await expect(sensors.locator(".battery").first).to_have_text("100 %")
+        drawing = "acceleration of the last ten seconds, between"
+        await expect(tab.get_by_role("img", name=re.compile(f"wrist left: {drawing}"))).to_be_visible()
+        inked = "c => new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer).some(x => x)"
+        async with asyncio.timeout(PATIENCE_S):
+            while not await sensors.locator("canvas").first.evaluate(inked):  # noqa: ASYNC110 - the same
+                await asyncio.sleep(0.02)
+
+
+async def test_moments_are_marked_and_labels_recorded_by_keyboard(browser: Browser, house: Gatehouse) -> None:
+    folder = house.folder / "state" / "recordings"
+    async with tab_of(browser, house.address) as (tab, _):
+        await tab.get_by_label("Label").focus()
+        await tab.keyboard.type("tape_box")
+        await tab.keyboard.press("Enter")
+        await expect(tab.locator(".running .what")).to_contain_text("Recording tape box")
+        await expect(tab.get_by_role("button", name="Stop recording")).to_be_focused()
+        await tab.get_by_role("button", name="Mark this moment").focus()
+        await tab.keyboard.press("Enter")
+        await expect(tab.locator("#notice")).to_have_text("This moment is marked")
+        log = tab.locator("#log")
+        await expect(log).to_contain_text("This moment was marked")
+        await tab.get_by_role("button", name="Stop recording").focus()
+        await tab.keyboard.press("Space")
+        await expect(tab.get_by_label("Label")).to_be_focused()
+        await expect(log).to_contain_text(re.compile(r"Recording of tape_box ended; packets: [1-9]"))
+    [recording] = folder.glob("anna-*-tape_box.ehr")
+    assert [label for _, _, label in read_labels(recording)] == ["tape_box"]
+    track = open_recording(recording)
+    [(start, end, _)] = track.truth
+    assert [stream.placement for stream in track.header.streams] == ["trouser_pocket", "wrist_left"]
+    assert all(start - 1 < t < end + 1 for t, _, _ in track.packets)
+    assert '"kind":"mark"' in marks.beside(recording).read_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+async def test_axe_complains_of_nothing(
+    browser: Browser, house: Gatehouse, size: ViewportSize, scheme: Scheme
+) -> None:
+    async with tab_of(browser, house.address, size, scheme) as (tab, _):
+        await expect(tab.locator(".timeline span").first).to_be_attached()
+        violations = (await Axe().run(tab)).response["violations"]
+        assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == []
+        # Nothing is cut off at the side.
+        assert await tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_all_comes_from_the_gateway_and_nothing_breaks_its_rules(
+    browser: Browser, house: Gatehouse
+) -> None:
+    async with tab_of(browser, house.address) as (tab, seen):
+        await expect(tab.locator(".sensor")).to_have_count(2)
+        await expect(tab.locator(".timeline span").first).to_be_attached()
+    hosts = {urlsplit(address).netloc for address in seen.addresses}
+    assert hosts == {urlsplit(house.address).netloc}
+    assert seen.complaints == []
+    paths = {urlsplit(address).path for address in seen.addresses}
+    assert {f"/{path.name}" for path in STATIC.iterdir()} - paths == {"/index.html"}
+    assert sum(path.stat().st_size for path in STATIC.iterdir()) < LARGEST
+
+
+async def test_the_page_is_live_again_after_the_daemon_has_begun_anew(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with Mosquitto(free_port(), tmp_path) as broker:
+        house = Gatehouse(tmp_path, broker)
+        async with contextlib.AsyncExitStack() as stack:
+            async with house.daemon():
+                tab, _ = await stack.enter_async_context(tab_of(browser, house.address))
+                await expect(tab.locator("#uptime")).not_to_have_text("–")
+                before = await tab.evaluate("performance.timeOrigin")
+            await expect(tab.locator("#link-text")).to_contain_text("trying again")
+            async with house.daemon():
+                await expect(tab.locator("#link-text")).to_have_text("live")
+                # It was not loaded anew.
+                assert await tab.evaluate("performance.timeOrigin") == before
+
+
+async def test_a_token_is_shown_once_and_leaves_the_address(
+    browser: Browser, house: Gatehouse, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("s3cret\n")
+    dashboard = Dashboard(f"127.0.0.1:{free_port()}", token_file=str(tmp_path / "token"))
+    guarded = Gatehouse(tmp_path, house.broker)
+    guarded.config = replace(guarded.config, mqtt=None, dashboard=dashboard)
+    async with guarded.daemon(), tab_of(browser, f"{guarded.address}?token=s3cret") as (tab, _):
+        assert tab.url == guarded.address
+        answer = await tab.reload()
+        assert answer is not None
+        assert answer.status == 200
+        await expect(tab.locator("#link-text")).to_have_text("live")
+        [cookie] = await tab.context.cookies()
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+        assert "s3cret" not in cookie["value"]
+        await tab.context.clear_cookies()
+        answer = await tab.reload()
+        assert answer is not None
+        assert answer.status == 401

@@ -1,0 +1,150 @@
+"""What the page's buttons write, and where a recording ends by itself."""
+
+import asyncio
+import shutil
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from listening import until
+from test_control import control, start
+
+from edgehar.dashboard import recorder as module
+from edgehar.dashboard.recorder import Recorder, Recorders
+from edgehar.errors import ConfigError, RecordingError
+from edgehar.pipeline.loop import Pipeline
+from edgehar.pipeline.manifest import find
+from edgehar.pipeline.recognizer import load
+from edgehar.recordings import marks
+from edgehar.recordings.ehr import Writer, read
+from edgehar.recordings.labels_csv import read_labels
+
+
+@asynccontextmanager
+async def recording(folder: Path, notes: list[str]) -> AsyncIterator[tuple[Recorder, Recorders]]:
+    """Run a simulated wearer, anna, who can be recorded."""
+    controlled = control()
+    task = start(controlled)
+    recorders = Recorders(folder, lambda _, text: notes.append(text))
+    try:
+        await until(lambda: controlled.feed.is_up)
+        yield recorders.of(controlled), recorders
+    finally:
+        await recorders.closed()
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted((folder / "recordings").iterdir())
+
+
+async def test_a_recording_can_be_replayed_and_nobody_else_reads_it(tmp_path: Path) -> None:
+    notes = list[str]()
+    async with recording(tmp_path, notes) as (recorder, recorders):
+        # Its sensor tells every second how its packets are to be read; this recording has that from the start.
+        await until(lambda: recorder.control.feed.pipeline.intakes[0].reader.packets > 0)
+        recorder.start("walking")
+        assert recorders.running(recorder.control)
+        with pytest.raises(ConfigError, match="anna is being recorded already, as walking; stop that first"):
+            recorder.start("sitting")
+        packets = recorder.control.feed.pipeline.intakes[0].reader
+        before = packets.packets
+        await until(lambda: packets.packets > before + 5)
+        recorder.stop()
+        assert recorders.running(recorder.control) is None
+        await until(lambda: "ended" in notes[-1])
+    written, *beside = files(tmp_path)
+    assert [path.suffix for path in beside] == [".csv", ".jsonl"]
+    assert stat.S_IMODE((tmp_path / "recordings").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in beside} == {0o600}
+    track, recognizer = read(written), load(find("imu_tcn"))
+    pipeline = Pipeline("anna", track.header.streams, recognizer, recognizer.spec.decision)
+    for item in track:
+        pipeline.push(*item)
+    assert pipeline.intakes[0].reader.packets > 5
+    assert pipeline.intakes[0].reader.health()["undescribed"] == 0
+    assert [label for _, _, label in read_labels(written)] == ["walking"]
+
+
+async def test_a_recording_goes_on_after_a_pause(tmp_path: Path) -> None:
+    notes = list[str]()
+    async with recording(tmp_path, notes) as (recorder, _):
+        recorder.start("walking")
+        recorder.control.pause()
+        await until(lambda: not recorder.control.feed.is_up)
+        recorder.control.resume()
+        await until(lambda: recorder.control.feed.is_up)
+        size = recorder.running and recorder.running.size
+        await until(lambda: recorder.running is not None and recorder.running.size > (size or 0))
+    assert "ended as edgehar was stopped" in notes[-1]
+
+
+async def test_a_recording_that_somebody_forgot_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST_S", 0.1)
+    notes = list[str]()
+    async with recording(tmp_path, notes) as (recorder, _):
+        recorder.start("walking")
+        await until(lambda: "the most there can be" in notes[-1])
+        assert (recorder.running, recorder.control.tap) == (None, None)
+    assert [label for _, _, label in read_labels(files(tmp_path)[0])] == ["walking"]
+
+
+async def test_a_recording_that_grows_too_large_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LARGEST", 2000)
+    notes = list[str]()
+    async with recording(tmp_path, notes) as (recorder, _):
+        recorder.start("walking")
+        await until(lambda: "the most there can be" in notes[-1])
+    assert 2000 < files(tmp_path)[0].stat().st_size < 4000
+
+
+async def test_a_disk_that_refuses_ends_the_recording_and_not_the_wearer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = list[str]()
+    async with recording(tmp_path, notes) as (recorder, _):
+        recorder.start("walking")
+
+        def refuse(*_: object) -> None:
+            raise RecordingError("anna.ehr: No space left on device")
+
+        monkeypatch.setattr(Writer, "push", refuse)
+        await until(lambda: "as the disk refused: anna.ehr: No space left on device" in notes[-1])
+        packets = recorder.control.feed.pipeline.intakes[0].reader
+        before = packets.packets
+        await until(lambda: packets.packets > before)
+
+
+async def test_nothing_is_recorded_on_a_disk_that_is_nearly_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=100 * 2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    async with recording(tmp_path, []) as (recorder, _):
+        with pytest.raises(RecordingError, match="100 MB are free on the disk, and 512 have to stay"):
+            recorder.start("walking")
+        assert recorder.running is None
+
+
+async def test_a_moment_is_marked_beside_no_recording_too_until_its_file_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with recording(tmp_path, []) as (recorder, _):
+        recorder.mark()
+        [path] = files(tmp_path)
+        assert path.name == "anna.marks.jsonl"
+        monkeypatch.setattr(marks, "LARGEST", path.stat().st_size)
+        with pytest.raises(RecordingError, match=r"is full at .* kB; move it away"):
+            recorder.mark()
+
+
+async def test_without_a_folder_nothing_is_recorded_and_why_is_told() -> None:
+    recorders, controlled = Recorders(None, lambda *_: None), control()
+    assert recorders.obstacle(controlled) == (
+        "there is no folder to write to; give state_dir under [gateway] in edgehar.toml"
+    )
+    with pytest.raises(ConfigError, match="anna cannot be recorded: there is no folder to write to"):
+        recorders.of(controlled)
