@@ -16,7 +16,8 @@ Pose = Mapping[str, Array | float]
 """Angles in rad (flexion and abduction positive, forward lean positive), `root_*` in m,
 `push_*` (acceleration of the pelvis in its heading's frame), `strike_*` (of a foot) and `hit_x_*`,
 `hit_y_*`, `hit_z_*` (of what strikes a segment, in the heading's frame) in m/s², `unworn` from 0 (on the
-body) to 1 (every sensor is at the root, no body between them);
+body) to 1 (every sensor is at the root, no body between them), and of what a camera alone sees `pace` and `climb`, m/s, and `path_*`,
+m, along the heading (`travel`);
 a name that is missing is zero. Names of paired joints end in `_left` or `_right`."""
 
 Movement = Callable[[Array], dict[str, Array]]

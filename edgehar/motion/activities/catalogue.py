@@ -22,6 +22,18 @@ from edgehar.motion.activities.falls import falling
 from edgehar.motion.activities.gait import RUNNING, STAIRS_DOWN, STAIRS_UP, on_foot, walking
 from edgehar.motion.activities.gestures import clapping, hitting, punching, throwing, waving
 from edgehar.motion.activities.handwork import arm_work, fidgeting
+from edgehar.motion.activities.household import (
+    arms_raised,
+    bending,
+    boxing,
+    loaded_squatting,
+    lying_down,
+    moving_freely,
+    push_ups,
+    sit_ups,
+    sitting_on_floor,
+    standing_about,
+)
 from edgehar.motion.activities.machines import cycling, rowing
 from edgehar.motion.activities.near_falls import collapsing, reaching_jump, stumbling
 from edgehar.motion.activities.postures import lying, sitting, standing
@@ -56,4 +68,14 @@ CATALOGUE: dict[str, Callable[[SegmentLengths, np.random.Generator], Movement]] 
     "collapsing": collapsing,
     "reaching_jump": reaching_jump,
     "hitting": hitting,
+    "arms_raised": arms_raised,
+    "bending": bending,
+    "lying_down": lying_down,
+    "sitting_on_floor": sitting_on_floor,
+    "standing_about": standing_about,
+    "loaded_squatting": loaded_squatting,
+    "boxing": boxing,
+    "moving_freely": moving_freely,
+    "push_ups": push_ups,
+    "sit_ups": sit_ups,
 }

@@ -220,6 +220,9 @@ def _shift(fall: _Fall, pace: float, rng: np.random.Generator) -> Callable[[Arra
         )
         pose["push_x"] = pose.get("push_x", 0.0) + x * pushed - stopped
         pose["push_y"] = pose.get("push_y", 0.0) + y * pushed
+        way = far * minimum_jerk(t, start, seconds)
+        pose["path_x"], pose["path_y"] = x * way, y * way
+        pose["pace"], pose["climb"] = pace * (1.0 - minimum_jerk(t, start, seconds)), np.zeros(t.shape)
 
     return shift
 

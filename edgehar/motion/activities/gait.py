@@ -53,6 +53,8 @@ class Stride(Struct, frozen=True):
     """Amplitude of the upper arm's swing, degrees."""
     elbow: Range
     """Mean flexion, degrees."""
+    rise: float = 0.0
+    """Height that a stride gains, m: two steps of common stairs."""
 
 
 WALKING = Stride(
@@ -88,14 +90,14 @@ STAIRS_UP = Stride(
     knee=((0, 62), (10, 58), (20, 46), (30, 32), (40, 20), (50, 12), (56, 10), (62, 20), (70, 60), (78, 90), (84, 93), (92, 76)),
     ankle=((0, 8), (20, 15), (40, 8), (55, 2), (62, -18), (75, 3), (90, 10)),
     cadence=(0.45, 1.05), size=(0.55, 1.25), duty=(0.58, 0.68), dip=(0.05, 0.35), early=(-0.2, 0.15), brake=(0.03, 0.1),
-    strike=(2.0, 20.0), load=(0.5, 6.0), lean=(4.0, 18.0), swing=(2.0, 20.0), elbow=(12.0, 45.0),
+    strike=(2.0, 20.0), load=(0.5, 6.0), lean=(4.0, 18.0), swing=(2.0, 20.0), elbow=(12.0, 45.0), rise=0.34,
 )  # fmt: skip
 STAIRS_DOWN = Stride(
     thigh=((0, 8), (8, 7), (18, 3), (30, 1), (40, 2), (50, 7), (58, 16), (65, 26), (72, 32), (80, 30), (88, 20), (95, 11)),
     knee=((0, 12), (6, 16), (14, 24), (22, 22), (30, 20), (40, 28), (50, 45), (58, 68), (66, 88), (72, 88), (80, 62), (88, 28), (95, 12)),
     ankle=((0, -20), (12, 4), (30, 17), (50, 30), (60, 20), (70, -8), (85, -20), (95, -23)),
     cadence=(0.5, 1.15), size=(0.45, 1.4), duty=(0.56, 0.66), dip=(0.1, 0.35), early=(0.0, 0.3), brake=(0.03, 0.1),
-    strike=(5.0, 48.0), load=(1.0, 9.0), lean=(-3.0, 7.0), swing=(2.0, 18.0), elbow=(12.0, 45.0),
+    strike=(5.0, 48.0), load=(1.0, 9.0), lean=(-3.0, 7.0), swing=(2.0, 18.0), elbow=(12.0, 45.0), rise=-0.34,
 )  # fmt: skip
 
 
@@ -146,6 +148,7 @@ def on_foot(stride: Stride, body: SegmentLengths, rng: np.random.Generator) -> M
     upper, held = _upper_body(stride, rng)
     strikes = _foot_strikes(stride, rng, rate)
     offset = 0.5 + rng.normal(0.0, 0.012)
+    pace = _pace(stride, body, thigh, knee, rate)
 
     def movement(t: Array) -> dict[str, Array]:
         phase = clock(t)["phase"]
@@ -159,9 +162,19 @@ def on_foot(stride: Stride, body: SegmentLengths, rng: np.random.Generator) -> M
         pose["push_z"] = pose["push_z"] + pose.pop("load")
         pose |= held(pose)
         pose["root_z"] = np.full(t.shape, body.thigh + body.shank)
+        pose["pace"], pose["climb"] = np.full(t.shape, pace), np.full(t.shape, stride.rise * rate)
         return pose
 
     return movement
+
+
+def _pace(stride: Stride, body: SegmentLengths, thigh: Cycle, knee: Cycle, rate: float) -> float:
+    """Return the speed over ground, m/s, at which a foot stays where it stands: that of the middle of its contact."""
+    duty = sum(stride.duty) / 2.0
+    phase = np.array([0.2, 0.8]) * duty
+    hip, bent = thigh(phase), knee(phase)
+    ahead = body.thigh * np.sin(hip) + body.shank * np.sin(hip - bent)
+    return float((ahead[0] - ahead[1]) / (0.6 * duty) * rate)
 
 
 def _hip_rotation(rng: np.random.Generator) -> Callable[[str, Array, Array], dict[str, Array]]:
