@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from edgehar.pipeline.torso import FEATURES, from_torso
 from edgehar.types import KEYPOINTS, FloatArray
@@ -28,6 +28,7 @@ def features(points: FloatArray) -> FloatArray:
     )
 
 
+@settings(deadline=None)
 @given(st.floats(0.3, 3.0), st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
 def test_neither_distance_nor_place_in_the_picture_matters(size: float, x: float, y: float) -> None:
     points = person()

@@ -51,7 +51,7 @@ def opened_build(
     content = recipes.read(path)
     if finetune_recipe.is_finetuned(path):
         raise ConfigError(f"{path}: a recipe of fine-tuning: `edgehar-train finetune`")
-    recipe = recipes.parse(content, path)
+    recipe = recipes.parse_any(content, path)
     for problem in export.problems(recipe):
         raise ConfigError(f"{path}: {problem}")
     build = None

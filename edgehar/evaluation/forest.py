@@ -181,13 +181,14 @@ class Source(Struct, frozen=True):
 
 def simulated(build: Build, trees: int = TREES) -> Source:
     """Return the windows of a build: one view of each, drawn as for an epoch of the network."""
+    recipe = build.imu_recipe
 
     def windows() -> tuple[FloatArray, Indices]:
-        data = build.windows()
-        return views(build.recipe, data), data.label
+        data = build.imu_windows()
+        return views(recipe, data), data.label
 
     return Source(
-        forest_key(build.recipe, trees),
+        forest_key(recipe, trees),
         build.recipe.seed,
         windows,
         lambda content: export.describe(build.recipe, content, {}),

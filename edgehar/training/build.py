@@ -11,6 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from edgehar import __version__, native_stderr
+from edgehar.errors import ConfigError
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.training import calibrate, export, fit as fitting, weights
@@ -18,7 +19,9 @@ from edgehar.training.cache import CachedArrays, fit_key, simulation_key
 from edgehar.training.calibrate import Calibration, Rounding
 from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe
-from edgehar.training.synthesize import STRANGERS_VIEWS, Dataset, Views, normalize, synthesize
+from edgehar.training.recipe_parts import ModelRecipe
+from edgehar.training.simulations import SimulatedWindows, simulation_of
+from edgehar.training.synthesize import STRANGERS_VIEWS, Dataset
 from edgehar.training.weights import Weights
 
 _DRAWS = 2
@@ -27,16 +30,12 @@ _START = (
     rb"WARNING: All log messages before absl::InitializeLog.*\n|I0000 .* oneDNN custom operations are on.*\n"
 )
 """Lines of TensorFlow on processors with instructions for networks, whatever its level of logging is."""
-_SOURCE = (
-    "synthetic only: the procedural body of edgehar.motion, no recordings of people; "
-    "its ranges were set beside motionsense 1-6 and dsads 1-2"
-)
 
 
 class Build(Struct, frozen=True):
     """One recipe in its work folder."""
 
-    recipe: Recipe
+    recipe: ModelRecipe
     folder: Path
     workers: int
     """Processes that simulate."""
@@ -46,24 +45,41 @@ class Build(Struct, frozen=True):
     digest: str | None = None
     """sha256 of the recipe's file, if it came from one."""
 
-    def windows(self) -> Dataset:
+    @property
+    def imu_recipe(self) -> Recipe:
+        """The recipe, if it is one of worn sensors; ConfigError if not: so far a camera's is only built."""
+        if not isinstance(self.recipe, Recipe):
+            raise ConfigError(f"{self.recipe.name}: a recipe of cameras, which this is not done with")
+        return self.recipe
+
+    def windows(self) -> SimulatedWindows:
         """Return the windows to fit to, simulated unless they are kept."""
         return self._simulated("windows", self.recipe)
 
-    def strangers(self) -> Dataset:
+    def imu_windows(self) -> Dataset:
+        """Return the windows of a recipe of worn sensors; ConfigError as of `imu_recipe`."""
+        assert self.imu_recipe
+        windows = self.windows()
+        assert isinstance(windows, Dataset)
+        return windows
+
+    def strangers(self) -> SimulatedWindows:
         """Return windows of people whom the fit never meets."""
         return self._simulated("strangers", calibrate.strangers_recipe(self.recipe))
 
-    def _simulated(self, name: str, recipe: Recipe) -> Dataset:
-        cached = self._cached(name, recipe)
+    def _simulated(self, name: str, recipe: ModelRecipe) -> SimulatedWindows:
+        cached, simulation = self._cached(name, recipe), simulation_of(recipe)
         arrays = cached.load()
         if arrays is not None:
-            return Dataset(**arrays)
-        data = synthesize(recipe, self.workers, self.progress, f"simulating {name}")
-        cached.save({field: np.asarray(getattr(data, field)) for field in Dataset.__struct_fields__})
+            kept: SimulatedWindows = simulation.dataset(**arrays)
+            return kept
+        data = simulation.synthesize(recipe, self.workers, self.progress, f"simulating {name}")
+        cached.save(
+            {field: np.asarray(getattr(data, field)) for field in simulation.dataset.__struct_fields__}
+        )
         return data
 
-    def _cached(self, name: str, recipe: Recipe) -> CachedArrays:
+    def _cached(self, name: str, recipe: ModelRecipe) -> CachedArrays:
         """Name the file in which simulated windows are kept."""
         return CachedArrays(self.folder / f"{name}.npz", simulation_key(recipe))
 
@@ -101,17 +117,18 @@ class Build(Struct, frozen=True):
         """Find the temperature of the int8 network and its distance from the float32 one, on strangers."""
         recipe, others = calibrate.strangers_recipe(self.recipe), self.strangers()
         rows = np.tile(np.arange(len(others.x)), _DRAWS)
-        x, label = Views(recipe, others, seed=STRANGERS_VIEWS).windows(rows), others.label[rows]
+        simulation = simulation_of(recipe)
+        x, label = simulation.views(recipe, others, STRANGERS_VIEWS).windows(rows), others.label[rows]
         spec = export.describe(self.recipe, content, {})
         export.write_pair(self.folder / "int8", content, spec)
         probabilities = calibrate.answers(recognizer.load(self.folder / "int8"), x)
-        logits, mask = fitting.logits(model, normalize(recipe, x)), calibrate.offered(spec, x)
+        logits, mask = fitting.logits(model, simulation.normalize(recipe, x)), calibrate.offered(spec, x)
         rounding = calibrate.rounding(logits, mask, probabilities, label)
         return calibrate.calibrate(probabilities, label), rounding
 
     def _provenance(self, model: Any, windows: int) -> dict[str, Any]:
         return {
-            "training_data": _SOURCE,
+            "training_data": simulation_of(self.recipe).source,
             "seed": self.recipe.seed,
             "windows": windows,
             "parameters": int(model.count_params()),

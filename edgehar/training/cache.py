@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from edgehar.errors import ConfigError
 from edgehar.training.files import check_writable, replace_file, write_whole
-from edgehar.training.recipe import Recipe
+from edgehar.training.recipe_parts import ModelRecipe
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -31,7 +31,7 @@ FIT_VERSION = 1
 """Raise it with any change that fits other weights to the same windows: in `fit`, `frames`, `tcn`, the views of
 `synthesize`, what they draw from `motion.imu` (`draw_mountings`, `random_rotations`, `SITES`), or the level axes of
 `pipeline.mounting`. Then a fit that was interrupted starts over."""
-_NO_PART_OF_FIT = ("name", "version", "tree", "decision")
+_NO_PART_OF_FIT = ("name", "version", "tree", "alike", "decision")
 """Parts of a recipe that change no weight."""
 _NO_PART_OF_SIMULATION = (*_NO_PART_OF_FIT, "frames", "normalization", "views", "network", "fit")
 """Parts of a recipe that change no simulated window."""
@@ -147,14 +147,14 @@ def make_work_folder(folder: Path) -> Path:
     return folder
 
 
-def simulation_key(recipe: Recipe, version: int = SIMULATION_VERSION) -> str:
+def simulation_key(recipe: ModelRecipe, version: int = SIMULATION_VERSION) -> str:
     """Return the key of the recipe's simulated windows."""
     tables = _without(_NO_PART_OF_SIMULATION, msgspec.to_builtins(recipe))
     tables["sensors"] = [_without(_NO_PART_OF_SIMULATED_SENSORS, sensor) for sensor in tables["sensors"]]
     return cache_key(tables, f"simulation {version}", np.__version__)
 
 
-def fit_key(recipe: Recipe, windows: str, libraries: str, version: int = FIT_VERSION) -> str:
+def fit_key(recipe: ModelRecipe, windows: str, libraries: str, version: int = FIT_VERSION) -> str:
     """Return the key of a fit to windows of the key `windows` by `libraries`, named with their versions."""
     tables = _without(_NO_PART_OF_FIT, msgspec.to_builtins(recipe))
     return cache_key(tables, f"fit {version}", windows, libraries)

@@ -6,6 +6,7 @@ can tell apart. The truth is a label for each window, (n,), or what may be true,
 
 import logging
 from math import exp, log
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.training.confusion import confusion, f1, resolved
-from edgehar.training.recipe import Recipe
+from edgehar.training.recipe_parts import ModelRecipe
 from edgehar.types import FloatArray, Window
 
 _STRANGERS = 0x5354524E
@@ -33,6 +34,7 @@ Labels = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Truth = Labels | Mask
 Array = NDArray[np.float64]
+AnyRecipe = TypeVar("AnyRecipe", bound=ModelRecipe)
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ class Rounding(Struct, frozen=True):
     """Share of windows with the same answer."""
 
 
-def strangers_recipe(recipe: Recipe) -> Recipe:
+def strangers_recipe(recipe: AnyRecipe) -> AnyRecipe:
     """Return the same recipe with a smaller number of other people."""
     windows = max(len(recipe.labels), int(recipe.synthesis.windows * _SHARE))
     synthesis = msgspec.structs.replace(recipe.synthesis, windows=windows)
@@ -66,18 +68,22 @@ def strangers_recipe(recipe: Recipe) -> Recipe:
 
 
 def worn(x: FloatArray) -> tuple[int, ...]:
-    """Return the sensors with any signal in one window (sensors, 2, rows, 3)."""
-    return tuple(int(i) for i in np.flatnonzero(x.any(axis=(1, 2, 3))))
+    """Return the sensors with any signal in one window (sensors, 2, rows, 3); a camera's (rows, channels) is the only one."""
+    return (0,) if x.ndim == 2 else tuple(int(i) for i in np.flatnonzero(x.any(axis=(1, 2, 3))))
 
 
 def answers(recognizer: Recognizer, x: FloatArray) -> FloatArray:
-    """Return (n, labels) probabilities that the recognizer gives to windows (n, sensors, 2, rows, 3), SI units."""
+    """Return (n, labels) probabilities that the recognizer gives to windows (n, sensors, 2, rows, 3), SI units.
+
+    Those of a camera are (n, rows, channels).
+    """
     spec = recognizer.spec
     probabilities = np.zeros((len(x), len(spec.labels)), np.float32)
     for i, view in enumerate(x):
         sensors = worn(view)
-        rows = np.ascontiguousarray(view.transpose(2, 0, 1, 3)).reshape(spec.window, -1)
-        [prediction] = recognizer.push(Window(0.0, rows, (1.0,) * len(sensors), 0.0, worn=sensors))
+        rows = np.ascontiguousarray(view if view.ndim == 2 else view.transpose(2, 0, 1, 3))
+        window = Window(0.0, rows.reshape(spec.window, -1), (1.0,) * len(sensors), 0.0, worn=sensors)
+        [prediction] = recognizer.push(window)
         if prediction.probabilities is not None:
             probabilities[i] = prediction.probabilities
     return probabilities

@@ -16,9 +16,8 @@ from msgspec.structs import replace
 from edgehar import native_stderr
 from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import FORMAT, ModelSpec, Quantization, Sensor
-from edgehar.pipeline.modality import IMU
 from edgehar.training.files import write_whole
-from edgehar.training.recipe import Recipe
+from edgehar.training.recipe_parts import ModelRecipe
 from edgehar.types import FloatArray
 from edgehar.validation import shown
 
@@ -57,7 +56,7 @@ def digest(content: bytes) -> str:
 
 
 def describe(
-    recipe: Recipe, content: bytes, provenance: dict[str, Any], temperature: float = 1.0
+    recipe: ModelRecipe, content: bytes, provenance: dict[str, Any], temperature: float = 1.0
 ) -> ModelSpec:
     """Return the manifest of a network that was made by this recipe."""
     return ModelSpec(
@@ -66,8 +65,8 @@ def describe(
         version=recipe.version,
         labels=recipe.labels,
         sensors=tuple(Sensor(sensor.name, sensor.placements, sensor.labels) for sensor in recipe.sensors),
-        channels=IMU.channels,
-        units=dict(IMU.units),
+        channels=recipe.modality.channels,
+        units=dict(recipe.modality.units),
         rate_hz=recipe.rate_hz,
         window=recipe.window,
         hop=recipe.hop,
@@ -79,11 +78,12 @@ def describe(
         provenance=provenance,
         metrics={},
         tree=recipe.tree,
+        alike=recipe.alike,
         frames=recipe.frames,
     )
 
 
-def problems(recipe: Recipe) -> Iterator[str]:
+def problems(recipe: ModelRecipe) -> Iterator[str]:
     """Name what the manifest of its network could not say: it would be refused after the build."""
     yield from misfits(describe(recipe, b"", {}))
 

@@ -203,7 +203,7 @@ class Finetune(Struct, frozen=True):
             spec,
             start,
             fitted,
-            (simulated.recipe, simulated.windows()) if simulated else None,
+            (simulated.imu_recipe, simulated.imu_windows()) if simulated else None,
             self.state(),
             self.progress,
             random_start=self.random_start,

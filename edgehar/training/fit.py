@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.training.cache import CachedArrays
 from edgehar.training.progress import Progress
-from edgehar.training.recipe import Recipe
-from edgehar.training.synthesize import FIRST_EPOCH_VIEWS, REPRESENTATIVE_VIEWS, Dataset, Views
+from edgehar.training.recipe_parts import ModelRecipe
+from edgehar.training.simulations import SimulatedWindows, simulation_of
+from edgehar.training.synthesize import FIRST_EPOCH_VIEWS, REPRESENTATIVE_VIEWS
 from edgehar.training.tcn import Network, build
-from edgehar.types import IMU_CHANNELS, FloatArray
+from edgehar.types import FloatArray
 
 _AT_ONCE = 256
 """Windows."""
@@ -25,26 +26,28 @@ _AT_ONCE = 256
 _Batch = tuple[FloatArray, FloatArray]
 
 
-def network(model: Recipe | ModelSpec, shape: Network, batch: int | None = None) -> Any:
+def network(model: ModelRecipe | ModelSpec, shape: Network, batch: int | None = None) -> Any:
     """Make a model's network of this shape as the seed of the moment draws it."""
-    channels = len(model.frames) * len(IMU_CHANNELS)
+    channels = len(model.frames) * model.modality.columns
     return build(shape, model.window, len(model.sensors), channels, len(model.labels), batch)
 
 
-def fit(recipe: Recipe, data: Dataset, progress: Progress, cached: CachedArrays | None = None) -> Any:
+def fit(
+    recipe: ModelRecipe, data: SimulatedWindows, progress: Progress, cached: CachedArrays | None = None
+) -> Any:
     """Fit the recipe's network, going on from what is cached. Same seed, same weights.
 
     Progress is in steps, those of an earlier run included; the stage says how much of the epoch was right so far.
     """
     total = steps(recipe, len(data.x))
     state, targets = _state(recipe, total), np.eye(len(recipe.labels), dtype=np.float32)
-    epoch = state.recall(cached)
+    epoch, draw_views = state.recall(cached), simulation_of(recipe).views
     each = total // recipe.fit.epochs
     progress(_stage(0.0), epoch * each, total)
     for number in range(epoch, recipe.fit.epochs):
         right = 0.0
         order = np.random.default_rng((recipe.seed, 8, number)).permutation(len(data.x))
-        views = Views(recipe, data, seed=FIRST_EPOCH_VIEWS + number)
+        views = draw_views(recipe, data, FIRST_EPOCH_VIEWS + number)
         drawn = ((views(rows), targets[data.label[rows]]) for rows in batches(order, recipe.fit.batch))
         for i, (x, label) in enumerate(ahead(drawn)):
             right += state.step(x, label)
@@ -66,7 +69,7 @@ def ahead(drawn: Iterator[_Batch]) -> Iterator[_Batch]:
             yield batch
 
 
-def untrained(recipe: Recipe) -> Any:
+def untrained(recipe: ModelRecipe) -> Any:
     """Make the recipe's network as its seed draws it."""
     begin(recipe.seed)
     return network(recipe, recipe.network)
@@ -117,7 +120,7 @@ class State:
             cached.save(arrays | {"epoch": np.array(epoch)})
 
 
-def _state(recipe: Recipe, total: int) -> State:
+def _state(recipe: ModelRecipe, total: int) -> State:
     import keras  # noqa: PLC0415
 
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.fit.label_smoothing)
@@ -130,7 +133,7 @@ def epochs(cached: CachedArrays) -> int:
     return 0 if arrays is None else int(arrays["epoch"])
 
 
-def steps(recipe: Recipe, windows: int) -> int:
+def steps(recipe: ModelRecipe, windows: int) -> int:
     """Count the steps of the whole fit."""
     return max(1, windows // recipe.fit.batch) * recipe.fit.epochs
 
@@ -148,8 +151,8 @@ def logits(model: Any, x: FloatArray) -> FloatArray:
     return np.concatenate(parts)
 
 
-def representative(recipe: Recipe, data: Dataset) -> FloatArray:
+def representative(recipe: ModelRecipe, data: SimulatedWindows) -> FloatArray:
     """Draw synthetic windows of all labels, for the ranges of the int8 activations."""
     rng = np.random.default_rng((recipe.seed, 9))
     rows = rng.permutation(len(data.x))[: recipe.fit.representative]
-    return Views(recipe, data, seed=REPRESENTATIVE_VIEWS)(rows)
+    return simulation_of(recipe).views(recipe, data, REPRESENTATIVE_VIEWS)(rows)

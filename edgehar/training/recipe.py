@@ -9,16 +9,15 @@ from msgspec import Meta, Struct, field
 from edgehar.errors import ConfigError
 from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.motion.imu import SITES
-from edgehar.pipeline import label_tree
-from edgehar.pipeline.decision_settings import REPLACED, Settings
-from edgehar.pipeline.manifest import Normalization
+from edgehar.pipeline import modality as modalities
+from edgehar.pipeline.decision_settings import REPLACED
+from edgehar.pipeline.modality import Modality
+from edgehar.training.camera_recipe import CameraRecipe
 from edgehar.training.frames import FRAMES
-from edgehar.training.tcn import Network
-from edgehar.validation import shown
+from edgehar.training.recipe_parts import Count, ModelRecipe, Positive, Share
 
-Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-Positive = Annotated[float, Meta(gt=0.0)]
-Count = Annotated[int, Meta(ge=1)]
+__all__ = ["Count", "Positive", "Recipe", "Share", "decode", "load", "load_any", "parse", "parse_any", "read"]
+
 Form = TypeVar("Form")
 
 
@@ -71,55 +70,41 @@ class Views(Struct, frozen=True, forbid_unknown_fields=True):
     """Activities that only a sensor on a wrist can tell: whoever wears none may as well sit or stand."""
 
 
-class Fit(Struct, frozen=True, forbid_unknown_fields=True):
-    """Course of the fit."""
+class Recipe(ModelRecipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that `edgehar-train build` needs for a model of worn sensors."""
 
-    epochs: Count
-    batch: Count
-    learning_rate: Positive
-    """At the start; falls along a cosine to a hundredth."""
-    label_smoothing: Share
-    representative: Count = 800
-    """Synthetic windows from which the ranges of the int8 activations are taken."""
-
-
-class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that `edgehar-train build` needs."""
-
-    name: str
-    version: str
-    seed: Annotated[int, Meta(ge=0)]
-    labels: Annotated[tuple[str, ...], Meta(min_length=2)]
-    rate_hz: Positive
-    window: Count
-    hop: Count
     sensors: Annotated[tuple[Sensor, ...], Meta(min_length=1)]
-    frames: Annotated[tuple[str, ...], Meta(min_length=1)]
-    """In which axes the network sees each sensor: keys of `frames.FRAMES`; a manifest knows two of them."""
-    normalization: Normalization
-    """The same that will stand in the manifest."""
     synthesis: Synthesis
     views: Views
-    network: Network
-    fit: Fit
-    tree: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Inner nodes of the `pipeline.label_tree` and their children: labels, or nodes."""
-    decision: Settings = Settings()
-    """Settings that the manifest will give the decision."""
 
     @property
-    def activities(self) -> tuple[str, ...]:
-        """Activities of all labels."""
-        return tuple(activity for label in self.labels for activity in self.synthesis.of(label))
+    def modality(self) -> Modality:
+        """What the model looks at."""
+        return modalities.IMU
 
 
 def load(path: Path) -> Recipe:
-    """Read a recipe.
+    """Read a recipe of worn sensors.
 
     Raises:
         ConfigError: one line that names the file and what is wrong.
     """
     return parse(read(path), path)
+
+
+def load_any(path: Path) -> Recipe | CameraRecipe:
+    """Read a recipe of whatever modality; ConfigError as of `load`."""
+    return parse_any(read(path), path)
+
+
+def parse_any(content: bytes, path: Path) -> Recipe | CameraRecipe:
+    """Return the recipe that a file holds: that of a camera says so by its `modality`; ConfigError as of `load`."""
+    if "modality" not in decode(content, path, dict):
+        return parse(content, path)
+    recipe = decode(content, path, CameraRecipe)
+    for problem in recipe.problems():
+        raise ConfigError(f"{path}: {problem}")
+    return recipe
 
 
 def read(path: Path) -> bytes:
@@ -157,17 +142,10 @@ def _problems(recipe: Recipe) -> list[str]:
     problems = [f"no activity is called {name}" for name in activities if name not in CATALOGUE]
     problems += [f"no site is called {site}" for site in sites if site not in SITES]
     problems += [f"no frame is called {frame}" for frame in recipe.frames if frame not in FRAMES]
-    labels = [*recipe.synthesis.activities, *(label for sensor in recipe.sensors for label in sensor.labels)]
-    problems += [f"no label is called {label}" for label in labels if label not in recipe.labels]
-    problems += [
-        f"{key}: expected {expected}, got {shown(got)}"
-        for key, expected, got in label_tree.misfits(recipe.labels, recipe.tree)
-    ]
+    problems += recipe.common_problems()
     for i, sensor in enumerate(recipe.sensors):
         if sensor.beside is not None and sensor.beside not in names[:i]:
             problems.append(f"beside: no sensor before {sensor.name} is called {sensor.beside}")
     if sum(sensor.alone for sensor in recipe.sensors) > 1.0:
         problems.append("sensors: the shares of `alone` exceed 1 together")
-    if recipe.synthesis.bout_s < (recipe.window + 2 * recipe.hop) / recipe.rate_hz:
-        problems.append("synthesis.bout_s is shorter than a window and two hops")
     return problems
