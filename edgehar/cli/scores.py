@@ -48,13 +48,20 @@ def evaluate(
     The int8 network, with the recognizer of the run time, on people whom it was not tuned on. Needs edgehar[train],
     though no TensorFlow. Writes results.json, results.md and confusion.png into the work folder, a summary into the
     manifest's metrics, scores/NAME.json and DETAILS.md beside the model, and the table of all scores into README.md.
+    A camera's model is scored on the annotated poses in pose/ and, by MoveNet, on the films in video/; it has a table
+    of its own, and no work folder.
     """
     from edgehar.evaluation import report, tables
     from edgehar.evaluation.evaluate import evaluate as score_pair, set_names
     from edgehar.pipeline import manifest, recognizer
+    from edgehar.pipeline.modality import CAMERA
 
     path = manifest.find(model)
-    name = recognizer.load(path).spec.name  # a pair that cannot run is refused at once
+    spec = recognizer.load(path).spec  # a pair that cannot run is refused at once
+    if spec.modality is CAMERA:
+        _evaluate_pictures(path, data, out or path.parent, as_json=as_json, write=write)
+        return
+    name = spec.name
     others = [manifest.find(other) for other in unseen_by]
     chosen, work = names(only), folder or work_folder(name)
     write = write and not chosen
@@ -66,6 +73,16 @@ def evaluate(
     typer.echo(msgspec.json.encode(results).decode() if as_json else tables.document(results))
     if write:  # after it was shown: what cannot be written is not lost
         report.publish(path, work, results, out)
+
+
+def _evaluate_pictures(model: Path, data: Path, beside: Path, *, as_json: bool, write: bool) -> None:
+    from edgehar.evaluation import pictures, pictures_report
+
+    with bars.shown() as progress:
+        scores = pictures.score(model, data, progress)
+    typer.echo(msgspec.json.encode(scores).decode() if as_json else pictures_report.tables(scores))
+    if write:
+        pictures_report.publish(model, scores, beside)
 
 
 def table(
@@ -195,7 +212,7 @@ def ablate(
     set_names(data, ["motionsense", "dsads"])
     with opened_build(path, folder, workers) as build:
         report.check(stem, build.folder, write=write)
-        scores = ablations.ablate(build.recipe, build.windows, data, epochs, build.progress)
+        scores = ablations.ablate(build.imu_recipe, build.imu_windows, data, epochs, build.progress)
     laid_out = ablations.markdown(scores)
     typer.echo(laid_out)
     if write:

@@ -61,7 +61,7 @@ def publish(model: Path, folder: Path, results: Results, beside: Path | None = N
     _write_text(folder / "results.md", document(results) + "\n")
     export.write_manifest(model.with_suffix(""), replace(spec, metrics=metrics(results)))
     beside = beside or model.parent
-    _rewrite(beside / DETAILS, spec.name, summary(results))
+    rewrite(beside / DETAILS, spec.name, summary(results))
     comparison.write(beside, spec.name, comparison.scores_of_results(results))
     lay_out(beside, comparison.stem_of(spec.name))
 
@@ -74,7 +74,7 @@ def lay_out(folder: Path, name: str, *, write: bool = True) -> str:
     tables = comparison.tables(comparison.read(folder, name))
     page = folder / README
     if write and page.is_file() and _begin(f"{name} table") in page.read_text(encoding="utf-8"):
-        _rewrite(page, f"{name} table", tables)
+        rewrite(page, f"{name} table", tables)
     return tables
 
 
@@ -126,7 +126,7 @@ def add(stem: Path, folder: Path, name: str, scores: Any, long: str, short: str)
     if results:
         _write(folder / RESULTS, replace(results, more={**results.more, name: msgspec.to_builtins(scores)}))
     _write_text(folder / f"{name}.md", long + "\n")
-    _rewrite(stem.with_name(DETAILS), f"{stem.name} {name}", short)
+    rewrite(stem.with_name(DETAILS), f"{stem.name} {name}", short)
 
 
 def read_results(file: Path) -> Results | None:
@@ -161,8 +161,8 @@ def _with_former(file: Path, results: Results) -> Results:
     return replace(results, more=former.more | results.more)
 
 
-def _rewrite(page: Path, name: str, tables: str) -> None:
-    """Put the tables between the marks of a page; where it has none, a warning tells how to set them."""
+def rewrite(page: Path, name: str, tables: str) -> None:
+    """Put tables between the marks of a page; where it has none, a warning tells how to set them."""
     if not page.is_file():
         return
     begin = _begin(name)
