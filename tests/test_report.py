@@ -61,7 +61,7 @@ def test_without_results_a_model_that_was_never_scored_is_refused_what_is_writte
     stem, work = beside(tmp_path, OTHERS)
     (work / "results.json").unlink()
     report.check(stem, work, write=True)
-    spec = msgspec.structs.replace(manifest.read(SHIPPED), metrics={})
+    spec = msgspec.structs.replace(manifest.read(SHIPPED), metrics={}, manifest_sha256="")
     stem.with_suffix(".json").write_bytes(msgspec.json.encode(spec))
     refusal = r"imu_tcn\.json: a network that was not scored yet; run `edgehar-train evaluate .*imu_tcn\.json` first$"
     with pytest.raises(ConfigError, match=refusal):
