@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import stat
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from listening import until
 from test_control import control, start
 
+from edgehar.daemon.control import WearerControl
 from edgehar.dashboard import recorder as module
 from edgehar.dashboard.recorder import Recorder, Recorders
 from edgehar.errors import ConfigError, RecordingError
@@ -29,12 +31,17 @@ async def recording(folder: Path, notes: list[str]) -> AsyncIterator[tuple[Recor
     task = start(controlled)
     recorders = Recorders(folder, lambda _, text: notes.append(text))
     try:
-        await until(lambda: controlled.feed.is_up)
+        await until(lambda: is_described(controlled))
         yield recorders.of(controlled), recorders
     finally:
         await recorders.closed()
         task.cancel()
         await asyncio.wait([task])
+
+
+def is_described(controlled: WearerControl) -> bool:
+    """Tell whether its sensor has told how its packets are to be read, which a recording begins with."""
+    return bool(controlled.feed.pipeline.intakes[0].reader.preamble)
 
 
 def files(folder: Path) -> list[Path]:
@@ -44,8 +51,6 @@ def files(folder: Path) -> list[Path]:
 async def test_a_recording_can_be_replayed_and_nobody_else_reads_it(tmp_path: Path) -> None:
     notes = list[str]()
     async with recording(tmp_path, notes) as (recorder, recorders):
-        # Its sensor tells every second how its packets are to be read; this recording has that from the start.
-        await until(lambda: recorder.control.feed.pipeline.intakes[0].reader.packets > 0)
         recorder.start("walking")
         assert recorders.running(recorder.control)
         with pytest.raises(ConfigError, match="anna is being recorded already, as walking; stop that first"):
@@ -116,6 +121,74 @@ async def test_a_disk_that_refuses_ends_the_recording_and_not_the_wearer(
         packets = recorder.control.feed.pipeline.intakes[0].reader
         before = packets.packets
         await until(lambda: packets.packets > before)
+
+
+async def test_a_disk_that_others_fill_ends_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CHECK_EVERY", 500)
+    notes = list[str]()
+    async with recording(tmp_path, notes) as (recorder, _):
+        recorder.start("walking")
+        usage = shutil.disk_usage(tmp_path)._replace(free=100 * 2**20)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+        await until(lambda: "100 MB are free on the disk, and 512 have to stay" in notes[-1])
+        assert recorder.running is None
+    assert [label for _, _, label in read_labels(files(tmp_path)[0])] == ["walking"]
+
+
+async def test_a_label_is_written_where_no_mark_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = list[str]()
+    async with recording(tmp_path, notes) as (recorder, _):
+        recorder.start("walking")
+        await until(lambda: recorder.running is not None and recorder.running.size > 500)
+        monkeypatch.setattr(marks, "LARGEST", 0)
+        recorder.stop()
+        await until(lambda: "ended, but that is not written down: " in notes[-1])
+    assert [label for _, _, label in read_labels(files(tmp_path)[0])] == ["walking"]
+
+
+async def test_a_recording_ends_with_the_wearer(tmp_path: Path) -> None:
+    notes = list[str]()
+    controlled = control()
+    task = start(controlled)
+    recorders = Recorders(tmp_path, lambda _, text: notes.append(text))
+    await until(lambda: is_described(controlled))
+    recorder = recorders.of(controlled)
+    recorder.start("walking")
+    await until(lambda: recorder.running is not None and recorder.running.size > 500)
+    # As a configuration does that names them no more, or otherwise.
+    task.cancel()
+    await asyncio.wait([task])
+    assert recorders.running(controlled) is None
+    await recorders.closed()
+    assert "ended as nobody watches them any more" in notes[-1]
+    assert [label for _, _, label in read_labels(files(tmp_path)[0])] == ["walking"]
+
+
+async def test_what_ends_as_it_begins_leaves_no_label_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with recording(tmp_path, []) as (recorder, recorders):
+        monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+        recorder.start("walking")
+        recorder.stop()
+        monkeypatch.undo()
+        await recorders.closed()
+    assert [path.suffix for path in files(tmp_path)] == [".ehr", ".jsonl"]
+
+
+async def test_two_recordings_never_share_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1.8e9)
+    async with recording(tmp_path, []) as (recorder, recorders):
+        recorder.start("walking")
+        await recorders.closed()
+        with pytest.raises(
+            ConfigError, match=r"-walking\.ehr was recorded within this second; wait for the next"
+        ):
+            recorder.start("walking")
 
 
 async def test_nothing_is_recorded_on_a_disk_that_is_nearly_full(

@@ -27,6 +27,8 @@ class WearerControl:
         self.is_paused = False
         self.tap: Tap | None = None
         """Takes all that the pipeline takes, also of a feed that is begun anew, for a recording; None: nobody records."""
+        self.on_end: Callable[[], None] | None = None
+        """Called when this wearer is watched no more: `tap` gets nothing after it."""
         self._following: WearerFeed | None = None
         self._resumed = asyncio.Event()
         self._resuming: asyncio.TimerHandle | None = None
@@ -61,6 +63,8 @@ class WearerControl:
             if self._feeding:
                 self._feeding.cancel()
                 await _ended(self._feeding)
+            if self.on_end:
+                self.on_end()
 
     def pause(self, for_s: float | None = None) -> None:
         """Close the wearer's links and answer nothing, for `for_s` seconds or until `resume`.

@@ -35,6 +35,12 @@ LARGEST = 256 * 2**20
 LEAST_FREE = 512 * 2**20
 """Bytes that stay free on the disk, where events wait for the broker too."""
 
+CHECK_EVERY = 2**20
+"""Bytes of a recording after which is looked how much of the disk is free: others write to it too."""
+
+_SHORTEST_S = 0.001
+"""What lasted less has no label, s: its file has milliseconds, and an end behind the start."""
+
 _RECORD_BYTES = 17
 """What each packet takes beside its body (recordings.ehr)."""
 
@@ -48,10 +54,12 @@ class _Running:
     def __init__(self, path: Path, label: str, writer: Writer) -> None:
         self.path, self.label, self.writer = path, label, writer
         self.began = time.time()
-        self.size = 0
-        """Bytes that were written."""
+        self.size, self.check_at = 0, CHECK_EVERY
+        """Bytes that were written, and at which to look at the disk again."""
         self.first: float | None = None
         """Stream time at which the first packet came, s."""
+        self.end = ""
+        """How it ended, in words that follow `ended`; none where somebody ended it."""
 
 
 class Recorder:
@@ -63,6 +71,7 @@ class Recorder:
         self.running: _Running | None = None
         self._folder, self._note = folder, note
         self._ending: asyncio.TimerHandle | None = None
+        control.on_end = lambda: self.stop("as nobody watches them any more")
         self._closing: set[asyncio.Task[None]] = set()
 
     def start(self, label: str) -> None:
@@ -75,6 +84,8 @@ class Recorder:
         now, feed = time.time(), self.control.feed
         moment = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
         path = self._folder / f"{feed.id}-{moment}-{label}.ehr"
+        if path.exists():
+            raise ConfigError(f"{path.name} was recorded within this second; wait for the next")
         header = Header(
             feed.id, feed.streams, epoch=feed.epoch, created=f"edgehar {__version__}, {iso_utc(now)}"
         )
@@ -95,14 +106,16 @@ class Recorder:
         self.running = self.control.tap = None
         if self._ending:
             self._ending.cancel()
+        running.end += f" {why}" if why else ""
         try:
+            lasted = 0.0 if running.first is None else time.monotonic() - running.first
+            if lasted >= _SHORTEST_S:
+                write_labels(running.path, [(0.0, lasted, running.label)])
             self._mark(marks.beside(running.path), "stop", running.label)
-            if running.first is not None:
-                write_labels(running.path, [(0.0, time.monotonic() - running.first, running.label)])
         except RecordingError as error:
-            why = f"{why}, and its end is nowhere: {error}"
+            running.end += f", but that is not written down: {error}"
         # The disk may take seconds to have it all, for which no sensor waits.
-        closing = asyncio.create_task(self._close(running, why), name=f"{self.control.id} recording ends")
+        closing = asyncio.create_task(self._close(running), name=f"{self.control.id} recording ends")
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
 
@@ -132,6 +145,9 @@ class Recorder:
             return
         try:
             running.writer.push(t, stream, body)
+            if running.size >= running.check_at:
+                running.check_at += CHECK_EVERY
+                _require_space(self._folder)
         except RecordingError as error:
             self.stop(f"as the disk refused: {error}")
             return
@@ -145,14 +161,14 @@ class Recorder:
         t = time.monotonic()
         marks.append(path, Mark(round(t, 3), iso_utc(monotonic_to_unix(t)), self.control.id, kind, label))
 
-    async def _close(self, running: _Running, why: str) -> None:
+    async def _close(self, running: _Running) -> None:
         try:
             await asyncio.to_thread(running.writer.close)
         except RecordingError as error:
-            why = f"{why}, and not all of it is on the disk: {error}"
-        if why:
-            _LOGGER.warning("%s: the recording %s ended %s", self.control.id, running.path, why)
-        ended = f"Recording of {running.label} ended {why}".rstrip()
+            running.end += f", and not all of it is on the disk: {error}"
+        if running.end:
+            _LOGGER.warning("%s: the recording %s ended%s", self.control.id, running.path, running.end)
+        ended = f"Recording of {running.label} ended{running.end}"
         self._note(self.control.id, f"{ended}; packets: {running.writer.packets}")
 
 
@@ -174,7 +190,7 @@ class Recorders:
     def running(self, control: WearerControl) -> tuple[str, float] | None:
         """Return what a wearer is recorded doing, and since which Unix time, s; None if they are not."""
         recorder = self._recorders.get(control.id)
-        running = recorder and recorder.running
+        running = recorder.running if recorder and recorder.control is control else None
         return (running.label, running.began) if running else None
 
     def of(self, control: WearerControl) -> Recorder:
@@ -198,6 +214,14 @@ def _make_folder(folder: Path) -> None:
     """Make the folder that only its owner reads; RecordingError if it cannot be, or the disk is nearly full."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordingError(f"{folder}: {error.strerror}") from error
+    _require_space(folder)
+
+
+def _require_space(folder: Path) -> None:
+    """Refuse, by RecordingError, a disk that is nearly full or cannot be looked at."""
+    try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
         raise RecordingError(f"{folder}: {error.strerror}") from error
