@@ -46,7 +46,7 @@ class Access:
         """Return the answer to who may not look; None if they may."""
         if not self._is_our_page(request):
             return _text(403, "this request comes from another website's page, which may not look here")
-        if self._token is None and not _is_loopback_name(request.host):
+        if self._token is None and not _is_loopback_name(_host_of(request)):
             return _text(403, "without a token this page answers to localhost and 127.0.0.1 alone")
         if self._token is None or self._shows_token(request):
             return None
@@ -90,10 +90,15 @@ class Access:
         origin = request.headers.get("Origin")
         if origin is not None:
             # Whoever ends the encryption in front of this server changes the scheme, but not the name.
-            return origin.removeprefix("https://").removeprefix("http://") == request.host
+            return origin.removeprefix("https://").removeprefix("http://") == _host_of(request)
         # To open the page by a link from elsewhere is no harm.
         is_page = request.method == "GET" and request.path == "/"
         return is_page or request.headers.get("Sec-Fetch-Site", "none") in {"same-origin", "none"}
+
+
+def _host_of(request: web.Request) -> str:
+    """Return the `Host` of a request, empty where it has none: `request.host` would look up a name, for which all else waits."""
+    return request.headers.get("Host", "")
 
 
 def _is_loopback_name(host: str) -> bool:
