@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
@@ -22,9 +24,11 @@ from benchmarks.browser import chromium, chromium_path
 from edgehar.apps.page import page_beside
 from edgehar.config.schema import Config, Dashboard, Gateway, Mqtt, SimulatedWearer, Wearer
 from edgehar.daemon.daemon import Daemon
+from edgehar.devices.keypoints import PROFILE
 from edgehar.recordings import marks
 from edgehar.recordings.labels_csv import read_labels
 from edgehar.sources.replay import open_recording
+from edgehar.types import KEYPOINT_CHANNELS, Activity, Samples, Stream
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -174,6 +178,39 @@ async def test_what_each_sensor_measures_is_shown(browser: Browser, house: Gateh
         async with asyncio.timeout(PATIENCE_S):
             while not await sensors.locator("canvas").first.evaluate(inked):  # noqa: ASYNC110 - the same
                 await asyncio.sleep(0.02)
+
+
+async def test_a_camera_shows_a_skeleton_the_age_of_its_data_and_what_is_to_be_known(
+    browser: Browser, house: Gatehouse
+) -> None:
+    seen = Gatehouse(house.folder, house.broker)
+    seen.config = replace(seen.config, mqtt=None)
+    daemon = Daemon(seen.config)
+    [feed] = daemon.feeds
+    # As if what is in the pocket was a camera.
+    feed.streams = (Stream("trouser_pocket", PROFILE), feed.streams[1])
+    feed.sources[0].link.age_s = 0.084
+    somebody = np.ones((1, len(KEYPOINT_CHANNELS)), np.float32)
+    async with page_beside(daemon, seen.config), running(daemon), tab_of(browser, seen.address) as (tab, _):
+        camera, wrist = tab.locator(".sensor").first, tab.locator(".sensor").last
+        await expect(camera.locator(".words")).to_have_text("watching")
+        await expect(camera.get_by_role("img", name="trouser pocket: nobody seen")).to_be_visible()
+        await expect(camera.locator(".age")).to_have_text("0.08 s")
+        await expect(wrist.locator(".battery")).to_be_visible()
+        for hidden in (camera.locator(".battery"), camera.locator(".clock"), wrist.locator(".age")):
+            await expect(hidden).to_be_hidden()
+        [watch] = feed.pipeline.watchers
+        watch(0, Samples("trouser_pocket", np.array([time.monotonic()]), somebody, KEYPOINT_CHANNELS))
+        await expect(camera.get_by_role("img", name="skeleton, 17 of 17 joints seen")).to_be_visible()
+        await expect(tab.locator(".remarks")).to_be_hidden()
+        await tab.get_by_role("button", name="Pause").click()
+        await expect(tab.locator(".now .reason")).to_have_text("Paused by a request.")
+        now = time.monotonic()
+        two = Activity(
+            "anna", "walking", None, "", 0.9, now, now, 1.0, remarks=("two people are in the picture",)
+        )
+        daemon.publishers[-1].push(two)
+        await expect(tab.locator(".remarks")).to_have_text("Two people are in the picture.")
 
 
 async def test_moments_are_marked_and_labels_recorded_by_keyboard(browser: Browser, house: Gatehouse) -> None:

@@ -89,8 +89,17 @@ def test_the_timeline_has_each_state_once_and_what_is_corrected_no_more() -> Non
     assert not history.push(activity("walking", 0.0))
     assert history.push(activity("standing", 10.0))
     assert history.push(activity("sitting", 9.5))  # it was that all the while
-    assert history.timeline("anna", 1020.0) == [(1000.0, "walking"), (1009.5, "sitting")]
-    assert history.timeline("ben", 1020.0) == []
+    assert history.timeline("anna", 20.0) == [(1000.0, "walking"), (1009.5, "sitting")]
+    assert history.timeline("ben", 20.0) == []
+
+
+def test_a_clock_that_is_set_moves_the_timeline() -> None:
+    ahead = 0.0
+    history = History(lambda t: t + ahead)
+    history.push(activity("walking", 0.0))
+    history.push(activity("standing", 10.0))
+    ahead = 86_400.0
+    assert history.timeline("anna", 20.0) == [(86_400.0, "walking"), (86_410.0, "standing")]
 
 
 def test_the_timeline_begins_with_the_state_that_held_then(monkeypatch: pytest.MonkeyPatch) -> None:

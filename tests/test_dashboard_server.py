@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,14 +23,16 @@ from test_daemon_requests import running
 from edgehar.apps import page as page_app
 from edgehar.apps.page import demo_page, page_beside
 from edgehar.config.read import parse
-from edgehar.config.schema import Config, Dashboard, Gateway, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Dashboard, Gateway, Replay, SimulatedWearer, Wearer
 from edgehar.daemon.daemon import Daemon
 from edgehar.dashboard import server
 from edgehar.dashboard.access import HEADERS
 from edgehar.dashboard.page import Page
 from edgehar.errors import ConfigError
+from edgehar.recordings.ehr import Header, Writer
 from edgehar.sources import LinkState
 from edgehar.sources.simulated.simulator import Simulator
+from edgehar.types import Stream
 
 JSON = {"Content-Type": "application/json"}
 PAUSE = json.dumps({"verb": "pause", "wearer": "anna"})
@@ -82,6 +85,23 @@ async def test_no_name_but_the_hosts_own_leads_to_a_page_without_a_token() -> No
         # As a website does whose name was made to lead here.
         strangers = ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", "192.168.1.7", "[", ""]
         assert {await status_of(session, "/", Host=name) for name in strangers} <= {403, 400}
+
+
+async def test_who_names_no_host_is_refused_and_no_name_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up = list[str]()
+
+    def look_up(name: str = "") -> str:
+        looked_up.append(name)
+        return "localhost"
+
+    monkeypatch.setattr(socket, "getfqdn", look_up)
+    port = free_port()
+    async with served(config(port)):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        assert b" 403 " in await reader.readline()
+        writer.close()
+    assert looked_up == []
 
 
 async def test_no_other_website_opens_the_socket_presses_a_button_or_frames_the_page() -> None:
@@ -159,6 +179,37 @@ async def test_a_state_that_changes_is_sent_at_once_and_to_all() -> None:
                 paused = message["type"] == "state" and message["wearers"][0]["paused"]
 
 
+async def test_sensors_are_heard_while_the_page_of_many_wearers_is_composed() -> None:
+    settings = config(free_port())
+    many = [replace(settings.wearer[0], id=f"wearer-{i}") for i in range(5)]
+    daemon = Daemon(replace(settings, wearer=many))
+    page, turns = Page(daemon, settings), 0
+    composing = asyncio.create_task(page.state())
+    while not composing.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > len(many)
+    assert [wearer["id"] for wearer in composing.result()["wearers"]] == [wearer.id for wearer in many]
+
+
+async def test_a_replay_is_shown_as_of_the_time_that_it_has_come_to(tmp_path: Path) -> None:
+    walk = Simulator(placements=["wrist"], script=[("walking", 20.0)], speed=0)
+    with Writer(tmp_path / "walk.ehr", Header("anna", (Stream("wrist"),), epoch=0.0)) as writer:
+        for item in walk.packets():
+            writer.push(*item)
+    replay = Replay(path=str(tmp_path / "walk.ehr"), speed=0.0)
+    settings = replace(config(free_port()), wearer=[Wearer(id="anna", replay=replay)])
+    daemon = Daemon(settings)
+    page = Page(daemon, settings)
+    daemon.publishers.append(page)
+    await daemon.run()
+    [wearer] = (await page.state())["wearers"]
+    # It was recorded in the first seconds of 1970.
+    assert time.time() - wearer["behind_s"] == pytest.approx(20.0, abs=3.0)
+    assert wearer["timeline"][-1][1] == "no_signal"
+    assert 0.0 <= wearer["timeline"][-2][0] < wearer["timeline"][-1][0] < 21.0
+
+
 async def test_what_sensors_measure_comes_as_counts_up_to_now() -> None:
     async with served(config(free_port())) as (_, session), session.ws_connect("/live") as link:
         lines: list[Any] = []
@@ -232,6 +283,7 @@ async def test_a_cameras_picture_is_for_who_may_look_and_is_kept_nowhere(tmp_pat
     daemon = Daemon(settings)
     camera = Camera(placements=["trouser_pocket"])
     daemon.feeds[0].sources[0] = camera
+    daemon.feeds[0].streams = (Stream("trouser_pocket", "keypoints"),)
     bearer = {"Authorization": "Bearer s3cret"}
     async with served(settings, daemon) as (_, session):
         assert await status_of(session, "/picture/anna") == 401
@@ -245,7 +297,8 @@ async def test_a_cameras_picture_is_for_who_may_look_and_is_kept_nowhere(tmp_pat
         assert await status_of(session, "/picture/zo", **bearer) == 204
         async with session.ws_connect("/live", headers=bearer) as link:
             await link.receive_json()
-            assert (await link.receive_json())["wearers"][0]["sensors"][0]["has_picture"]
+            [sensor] = (await link.receive_json())["wearers"][0]["sensors"]
+            assert (sensor["is_camera"], sensor["has_picture"]) == (True, True)
 
 
 @pytest.mark.parametrize(

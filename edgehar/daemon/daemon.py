@@ -215,8 +215,8 @@ class Daemon:
         unheard = ["no Sparkplug host hears it"] if is_unheard else []
         return "; ".join([heard, *unheard, *at_risk, *problems[:MOST_PROBLEMS], *more])
 
-    def health(self) -> dict[str, Any]:
-        """Return counters since the start, for people and dashboards."""
+    def figures(self) -> dict[str, Any]:
+        """Return counters since the start of all but the wearers."""
         return {
             "time": iso_utc(time.time()),
             "uptime_s": round(time.monotonic() - self._started),
@@ -224,8 +224,11 @@ class Daemon:
             "events_dropped": self.mqtt.dropped if self.mqtt else 0,
             "messages_refused": self.mqtt.refused if self.mqtt else 0,
             **({"sparkplug": self.sparkplug.health()} if self.sparkplug else {}),
-            "wearers": {feed.id: feed.health() for feed in self.feeds},
         }
+
+    def health(self) -> dict[str, Any]:
+        """Return counters since the start, for people and dashboards."""
+        return self.figures() | {"wearers": {feed.id: feed.health() for feed in self.feeds}}
 
     def metrics(self) -> str:
         """Return figures since the start, as Prometheus reads them."""

@@ -1,4 +1,7 @@
-"""What was done in the last minutes, and the last events, as the page shows them; Unix times."""
+"""What was done in the last minutes, and the last events, as the page shows them.
+
+What holds now is told in Unix times, made of stream times only then: a clock that is set moves all of it at once.
+"""
 
 from collections import deque
 from typing import Any
@@ -27,7 +30,7 @@ class History:
         self.events: deque[dict[str, Any]] = deque(maxlen=MOST_EVENTS)
         """Oldest first: events as they are published, and `note` and `time` of what was done on the page."""
         self._states: dict[str, deque[tuple[float, str]]] = {}
-        """By wearer: Unix time from which it held, s, and state."""
+        """By wearer: stream time from which it held, s, and state."""
 
     def push(self, item: Activity | Event) -> bool:
         """Take an answer; return True if it says anything new."""
@@ -55,18 +58,20 @@ class History:
         return self._to_unix(activity.since)
 
     def timeline(self, wearer: str, now: float) -> list[tuple[float, str]]:
-        """Return the states that held at any time of the last TIMELINE_S: the Unix time each began, s, and its name."""
+        """Return the states that held at any time of the last TIMELINE_S: the Unix time each began, s, and its name.
+
+        `now` is stream time, s.
+        """
         states = self._states.get(wearer)
         if not states:
             return []
         while len(states) > 1 and states[1][0] <= now - TIMELINE_S:
             states.popleft()
-        return [(round(t, 1), state) for t, state in states]
+        return [(round(self._to_unix(t), 1), state) for t, state in states]
 
     def _begin(self, item: Activity) -> None:
-        since = self._to_unix(item.since)
         states = self._states.setdefault(item.wearer, deque(maxlen=MOST_STATES))
         # What holds from an earlier time on corrects what was told of the time after it.
-        while states and states[-1][0] >= since:
+        while states and states[-1][0] >= item.since:
             states.pop()
-        states.append((since, item.state))
+        states.append((item.since, item.state))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from edgehar.dashboard.pictures import HasPicture, Pictures
 from edgehar.dashboard.recorder import Recorder, Recorders
 from edgehar.dashboard.strips import BEHIND_S, COLUMNS_HZ, Strips
 from edgehar.dashboard.viewers import Viewer, Viewers
+from edgehar.devices.keypoints import PROFILE as KEYPOINTS
 from edgehar.errors import ConfigError
 from edgehar.types import NOT_WORN, OTHER, Activity, Event
 from edgehar.validation import shown
@@ -33,6 +35,9 @@ STATE_S = 0.9
 
 LEAST_S = 0.02
 """Changes within so long are sent together, s."""
+
+REST = 4.0
+"""After a frame the page does nothing for so many times as long as that took: however many are watched, the sensors come first."""
 
 
 class Page:
@@ -70,7 +75,7 @@ class Page:
         raise ConfigError(f"nobody here is called {shown(wearer)}")
 
     def welcome(self, viewer: Viewer) -> None:
-        """Offer what never changes, and all that is known now, to somebody who has just come."""
+        """Offer what never changes to somebody who has just come, and have all that is known now sent."""
         models = self._daemon.models
         hello = {
             "type": "hello",
@@ -83,40 +88,51 @@ class Page:
             "strip_hz": COLUMNS_HZ,
         }
         viewer.offer("hello", _encoded(hello))
-        viewer.offer("state", _encoded(self.state()))
         self.viewers.join(viewer)
+        self.touch()
 
-    def state(self) -> dict[str, Any]:
-        """Return all that the page shows but strips and pictures."""
+    async def state(self) -> dict[str, Any]:
+        """Return all that the page shows but strips and pictures; sensors are heard meanwhile."""
         mqtt, broker = self._daemon.mqtt, self._config.mqtt
-        health, now = self._daemon.health(), time.monotonic()
+        wearers, figures = await self._of_each(self._wearer), self._daemon.figures()
         return {
             "type": "state",
             "now": time.time(),
-            "uptime_s": health["uptime_s"],
-            "rss_mb": health["rss_mb"],
+            "uptime_s": figures["uptime_s"],
+            "rss_mb": figures["rss_mb"],
             "broker": {
                 "state": self._daemon.broker.removeprefix("broker "),
                 "address": f"{broker.host}:{broker.port}" if broker else None,
                 "waiting": mqtt.waiting if mqtt else 0,
             },
-            "wearers": [self._wearer(c, health["wearers"][c.id], now) for c in self._daemon.controls],
+            "wearers": [*wearers.values()],
             "events": list(self.history.events),
         }
 
-    def _wearer(self, control: WearerControl, health: dict[str, Any], now: float) -> dict[str, Any]:
-        activity = self.history.newest.get(control.id)
+    async def _of_each(self, compose: Callable[[WearerControl], Any]) -> dict[str, Any]:
+        """Compose something of every wearer, by their ids; between two of them sensors are heard."""
+        parts = {}
+        for control in self._daemon.controls:
+            parts[control.id] = compose(control)
+            await asyncio.sleep(0)
+        return parts
+
+    def _wearer(self, control: WearerControl) -> dict[str, Any]:
+        activity, now = self.history.newest.get(control.id), time.monotonic()
+        # The clock of a recording stands where it has come to.
+        its_now = activity.t if activity and not control.feed.is_live else now
         recording = self.recorders.running(control)
         return {
             "id": control.id,
+            "behind_s": round(now - its_now, 1),
             "activity": self._activity(activity) if activity else None,
             "paused": control.is_paused,
             "can_pause": control.feed.is_live,
             "obstacle": self.recorders.obstacle(control),
             "recording": {"label": recording[0], "since": recording[1]} if recording else None,
             "labels": [name for name in control.feed.pipeline.tree.labels if name != OTHER],
-            "timeline": self.history.timeline(control.id, time.time()),
-            "sensors": self._sensors(control, health["sensors"], now),
+            "timeline": self.history.timeline(control.id, its_now),
+            "sensors": self._sensors(control, now),
         }
 
     def _activity(self, activity: Activity) -> dict[str, Any]:
@@ -126,38 +142,32 @@ class Page:
             "likeliest": activity.likeliest,
             "since": self.history.since(activity),
             "reason": activity.reason,
+            "remarks": activity.remarks,
         }
 
-    def _sensors(self, control: WearerControl, health: dict[str, Any], now: float) -> list[dict[str, Any]]:
-        problems = control.problems(now)
+    def _sensors(self, control: WearerControl, now: float) -> list[dict[str, Any]]:
+        health, problems = control.feed.health()["sensors"], control.problems(now)
         activity = self.history.newest.get(control.id)
         idle = "not worn" if activity and activity.state == NOT_WORN else None
-        strips = self._strips.get(control.id)
-        return [
-            {
-                "placement": placement,
-                "problem": problems.get(placement) or idle,
-                "up": health[placement]["up"],
-                "rate_hz": strips.of[i].rate_hz(self._end_of(control)) if strips else None,
-                "packets": health[placement]["packets"],
-                "lost": health[placement]["lost"],
-                "battery": health[placement]["battery"],
-                "skew_ppm": health[placement]["skew_ppm"],
-                "has_picture": self.camera(control, i) is not None,
-            }
-            for i, placement in enumerate(control.feed.placements)
-        ]
-
-    def camera(self, control: WearerControl, stream: int = 0) -> HasPicture | None:
-        """Return the camera among a wearer's sources that brings a stream, if one does."""
-        sources = control.feed.sources
-        source = sources[stream if len(sources) == len(control.feed.placements) else 0]
-        return source if isinstance(source, HasPicture) else None
+        strips, end = self._strips.get(control.id), self._end_of(control)
+        sensors = []
+        for i, stream in enumerate(control.feed.streams):
+            figures, is_camera = health[stream.placement], stream.profile == KEYPOINTS
+            sensors.append(
+                {key: figures[key] for key in ("up", "packets", "lost", "battery", "skew_ppm", "age_s")}
+                | {
+                    "placement": stream.placement,
+                    "is_camera": is_camera,
+                    "has_picture": is_camera and _camera_of(control) is not None,
+                    "problem": problems.get(stream.placement) or (None if is_camera else idle),
+                    "rate_hz": strips.of[i].rate_hz(end) if strips else None,
+                }
+            )
+        return sensors
 
     async def picture(self, control: WearerControl) -> bytes | None:
         """Return the newest frame of a wearer's camera, as JPEG; None in privacy mode, or where there is none."""
-        placements = range(len(control.feed.placements))
-        camera = next((camera for i in placements if (camera := self.camera(control, i))), None)
+        camera = _camera_of(control)
         return await self._pictures.newest(camera) if camera else None
 
     def _note(self, wearer: str, text: str) -> None:
@@ -178,23 +188,25 @@ class Page:
     async def _work(self) -> None:
         """Send frames as long as anybody looks; a fault costs a frame and is logged."""
         while True:
+            began = time.monotonic()
             try:
-                self._send()
+                await self._send()
             except Exception as error:  # noqa: BLE001 - whatever it is, the sensors go on
                 self._warn.log_fault("page", error, "the page waits for the next frame")
-            await asyncio.sleep(LEAST_S)
+            await asyncio.sleep(max(LEAST_S, REST * (time.monotonic() - began)))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FRAME_S - LEAST_S):
                     await self._changed.wait()
 
-    def _send(self) -> None:
+    async def _send(self) -> None:
         now = time.monotonic()
         if self._changed.is_set() or now - self._state_at > STATE_S:
             self._changed.clear()
             self._state_at = now
             self._watch_all()
-            self.viewers.offer("state", _encoded(self.state()))
-        self.viewers.offer("strips", _encoded(self._strips_frame()))
+            self.viewers.offer("state", _encoded(await self.state()))
+        strips = await self._of_each(self._strips_of)
+        self.viewers.offer("strips", _encoded({"type": "strips", "wearers": strips}))
 
     def _watch_all(self) -> None:
         """Have all pipelines of now hand over samples; forget who is watched no more."""
@@ -208,15 +220,12 @@ class Page:
             if strips is None or strips.pipeline is not pipeline:
                 self._strips[control.id] = Strips(pipeline)
 
-    def _strips_frame(self) -> dict[str, Any]:
-        wearers = {}
-        for control in self._daemon.controls:
-            strips, end = self._strips.get(control.id), self._end_of(control)
-            wearers[control.id] = [
-                {"lines": strip.encoded(end)} if (joints := strip.joints(end)) is None else {"joints": joints}
-                for strip in (strips.of if strips else ())
-            ]
-        return {"type": "strips", "wearers": wearers}
+    def _strips_of(self, control: WearerControl) -> list[dict[str, Any]]:
+        strips, end = self._strips.get(control.id), self._end_of(control)
+        return [
+            {"lines": strip.encoded(end)} if (joints := strip.joints(end)) is None else {"joints": joints}
+            for strip in (strips.of if strips else ())
+        ]
 
     def _end_of(self, control: WearerControl) -> float:
         """Return the stream time at which strips end, s: now, or where a recording has come to."""
@@ -224,6 +233,11 @@ class Page:
             return time.monotonic() - BEHIND_S
         strips = self._strips.get(control.id)
         return strips.newest if strips else 0.0
+
+
+def _camera_of(control: WearerControl) -> HasPicture | None:
+    """Return the camera that sees a wearer, if one does."""
+    return next((source for source in control.feed.sources if isinstance(source, HasPicture)), None)
 
 
 def _encoded(message: dict[str, Any]) -> str:

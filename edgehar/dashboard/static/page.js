@@ -8,6 +8,7 @@ const LONGEST_WAIT_MS = 5000;
 const HIDDEN_MS = 60_000; // a page that nobody sees for so long asks the gateway for nothing
 const NOTICE_MS = 5000;
 const FRAME_MS = 50;
+const MOST_SPOKEN = 3; // wearers whose states are read out at once
 
 const $ = (id) => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -79,14 +80,17 @@ function takeState(state) {
   takeWearers(state);
   takeGateway(state);
   takeEvents(state);
-  for (const [id, wearer] of wearers) if (before.get(id) !== wearer.label) speak(`${id}: ${wearer.label}`);
+  const changed = [...wearers].filter(([id, wearer]) => before.get(id) !== wearer.label).map(([id, wearer]) => `${id}: ${wearer.label}`);
+  if (changed.length) speak(changed.length > MOST_SPOKEN ? `${changed.length} wearers do something else` : changed.join(", "));
 }
 
 function takeWearers(state) {
   const ids = state.wearers.map((wearer) => wearer.id);
   if (ids.join() !== [...wearers.keys()].join()) {
     wearers = new Map(ids.map((id) => [id, wearers.get(id) ?? new Wearer(id, colours, hello, ask)]));
+    const focused = document.activeElement;
     $("main").replaceChildren(...[...wearers.values()].map((wearer) => wearer.root));
+    focused?.focus({ preventScroll: true }); // what is moved loses it
   }
   for (const each of state.wearers) wearers.get(each.id).take(each, state.now);
 }

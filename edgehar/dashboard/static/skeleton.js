@@ -17,13 +17,15 @@ export class Skeleton {
     this.next = 0;
   }
 
-  take(joints) {
+  // Until somebody was seen there are none.
+  take({ joints = [] }) {
     this.joints = joints;
   }
 
   words(name) {
     const seen = this.joints.filter((joint) => joint[2] >= LEAST_SCORE).length;
-    return `${name}: skeleton, ${seen} of ${this.joints.length} joints seen${this.picture ? ", over the picture" : ""}`;
+    const what = seen ? `skeleton, ${seen} of ${this.joints.length} joints seen` : "nobody seen";
+    return `${name}: ${what}${this.picture ? ", over the picture" : ""}`;
   }
 
   // Ask for the newest picture, seldom where there is none to be seen.

@@ -16,8 +16,8 @@ export class Strip {
     this.scale = SCALES[0];
   }
 
-  take(text) {
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  take({ lines }) {
+    const bytes = Uint8Array.from(atob(lines), (letter) => letter.charCodeAt(0));
     const all = new Int16Array(bytes.buffer);
     const points = all.length / 3;
     this.lines = [0, 1, 2].map((axis) => all.subarray(axis * points, (axis + 1) * points));

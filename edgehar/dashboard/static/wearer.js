@@ -6,6 +6,9 @@ import { clock, lasted, plain } from "/words.js";
 
 const LETTER = 7.6; // pixels of a letter on the timeline, and more
 
+// What is out of sight is not drawn: there may be hundreds.
+const watching = new IntersectionObserver((entries) => entries.forEach(({ target, isIntersecting }) => (target.inSight = isIntersecting)));
+
 export class Wearer {
   constructor(id, colours, hello, ask) {
     this.id = id;
@@ -47,7 +50,7 @@ export class Wearer {
     this.$(".stop").addEventListener("click", () => ask({ verb: "stop", wearer }, "The recording has ended"));
     this.$(".record").addEventListener("submit", (event) => {
       event.preventDefault();
-      const label = this.$("input").value.trim();
+      const label = this.$("input").value.trim().replaceAll(" ", "_");
       ask({ verb: "record", wearer, label }, `Recording ${plain(label)}`);
     });
   }
@@ -55,7 +58,7 @@ export class Wearer {
   take(state, now) {
     this.state = state;
     this.takeNow(state);
-    this.takeTimeline(state, now);
+    this.takeTimeline(state, now - state.behind_s);
     this.takeButtons(state);
     this.takeSensors(state);
     this.tick(now);
@@ -79,6 +82,10 @@ export class Wearer {
       this.$(".fill").style.transform = `scaleX(${activity.confidence})`;
     }
     this.set(".reason", activity?.reason ?? "The first answer takes a few seconds.");
+    // Where a remark is all that there is to say, the reason says it.
+    const remarks = (activity?.remarks ?? []).map(sentence).filter((remark) => remark !== activity.reason);
+    this.set(".remarks", remarks.join(" "));
+    this.$(".remarks").hidden = !remarks.length;
   }
 
   takeTimeline({ timeline }, now) {
@@ -157,7 +164,8 @@ export class Wearer {
 
   tick(now) {
     const { activity, recording } = this.state;
-    this.set(".since", activity ? `for ${lasted(now - activity.since)}, since ${clock(activity.since)}` : "");
+    const its = now - this.state.behind_s;
+    this.set(".since", activity ? `for ${lasted(its - activity.since)}, since ${clock(activity.since)}` : "");
     if (recording) this.set(".what", `Recording ${plain(recording.label)} for ${lasted(now - recording.since)}`);
   }
 
@@ -167,46 +175,41 @@ export class Wearer {
 }
 
 class Sensor {
-  constructor({ placement, has_picture }, wearer, hello) {
+  constructor({ placement, is_camera }, wearer, hello) {
     this.root = document.getElementById("sensor").content.firstElementChild.cloneNode(true);
     this.name = plain(placement);
-    this.wearer = wearer;
     this.$("h3").textContent = this.name;
-    this.strip = new Strip(this.$("canvas"), this.$(".scale"), hello.strip_hz);
-    this.skeleton = null;
-    if (has_picture) this.watch();
+    this.root.dataset.camera = is_camera ? "yes" : "no";
+    const canvas = this.$("canvas");
+    this.chart = is_camera ? new Skeleton(canvas, wearer) : new Strip(canvas, this.$(".scale"), hello.strip_hz);
+    watching.observe(canvas);
   }
 
   $(selector) {
     return this.root.querySelector(selector);
   }
 
-  watch() {
-    this.skeleton = new Skeleton(this.$("canvas"), this.wearer);
-    this.root.dataset.camera = "yes";
-  }
-
   take(figures) {
     this.figures = figures;
     this.root.dataset.good = figures.problem ? "no" : "yes";
-    this.$(".words").textContent = figures.problem ?? (this.skeleton ? "watching" : "worn");
+    this.$(".words").textContent = figures.problem ?? (figures.is_camera ? "watching" : "worn");
     const total = figures.packets + figures.lost;
     this.$(".rate").textContent = figures.rate_hz === null ? "–" : `${figures.rate_hz} /s`;
     this.$(".lost").textContent = total ? `${((100 * figures.lost) / total).toFixed(1)} %` : "–";
     this.$(".battery").textContent = figures.battery === null ? "–" : `${figures.battery} %`;
     this.$(".clock").textContent = figures.skew_ppm === null ? "–" : `${figures.skew_ppm.toFixed(0)} ppm`;
-    this.$("canvas").setAttribute("aria-label", (this.skeleton ?? this.strip).words(this.name));
+    this.$(".age").textContent = figures.age_s === null ? "–" : `${figures.age_s.toFixed(2)} s`;
+    this.$("canvas").setAttribute("aria-label", this.chart.words(this.name));
   }
 
-  takeStrip({ lines, joints }) {
-    if (joints && !this.skeleton) this.watch();
-    if (joints) this.skeleton.take(joints);
-    else if (!this.skeleton) this.strip.take(lines);
+  takeStrip(strip) {
+    this.chart.take(strip);
   }
 
   draw(still) {
-    if (this.figures?.has_picture) this.skeleton?.poll();
-    (this.skeleton ?? this.strip).draw(still);
+    if (!this.$("canvas").inSight) return;
+    if (this.figures.has_picture) this.chart.poll();
+    this.chart.draw(still);
   }
 }
 
@@ -218,5 +221,7 @@ function dotted() {
   item.append(dot, document.createElement("span"));
   return item;
 }
+
+const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
 
 const percent = (share) => `${Math.round(100 * share)} %`;
