@@ -164,7 +164,7 @@ async def test_a_recording_ends_with_the_wearer(tmp_path: Path) -> None:
     await asyncio.wait([task])
     assert recorders.running(controlled) is None
     await recorders.closed()
-    assert "ended as nobody watches them any more" in notes[-1]
+    assert "ended as edgehar reads their sensors no longer" in notes[-1]
     assert [label for _, _, label in read_labels(files(tmp_path)[0])] == ["walking"]
 
 

@@ -71,7 +71,7 @@ class Recorder:
         self.running: _Running | None = None
         self._folder, self._note = folder, note
         self._ending: asyncio.TimerHandle | None = None
-        control.on_end = lambda: self.stop("as nobody watches them any more")
+        control.on_end = lambda: self.stop("as edgehar reads their sensors no longer")
         self._closing: set[asyncio.Task[None]] = set()
 
     def start(self, label: str) -> None:
