@@ -18,6 +18,7 @@ from edgehar.errors import ConfigError
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
 from edgehar.recordings.ehr import Header, Writer
+from edgehar.sources import Deliver, LinkState
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Activity, Event, Item, Stream
 
@@ -183,3 +184,24 @@ async def test_a_sensor_that_is_away_says_why() -> None:
     task.cancel()
     await asyncio.wait([task])
     assert feed.problems(time.monotonic()) == {"wrist": "edgehar was stopped."}
+
+
+class Finite:
+    """A source that brings one packet and comes to its own end, as a video file does."""
+
+    def __init__(self) -> None:
+        self.link = LinkState(silence_s=1.0)
+
+    async def run(self, deliver: Deliver) -> None:
+        self.link.heard_at = time.monotonic()
+        deliver(self.link.heard_at, 0, b"?")
+
+
+async def test_a_source_that_came_to_its_end_beside_others_says_so() -> None:
+    worn = [Serial(placement=place, port="/dev/ttyNOWHERE") for place in ("wrist", "chest")]
+    feed = new_feed(Wearer(id="w", serial=worn))
+    feed.sources[1] = Finite()
+    task = asyncio.create_task(feed.run(lambda _: None, lambda: None))
+    await until(lambda: feed.problems(time.monotonic())["chest"] == "The recording has ended.")
+    task.cancel()
+    await asyncio.wait([task])

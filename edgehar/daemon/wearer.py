@@ -110,7 +110,7 @@ class WearerFeed:
         source = self._source_of(stream)
         since = self._up_since[source]
         if since is None or not self._is_heard[stream]:
-            return self.sources[source].link.lost or "no packet yet"
+            return self.sources[source].link.lost or (ENDED if self._is_heard[stream] else "no packet yet")
         if intake.problem:
             return intake.problem
         last = self._last
