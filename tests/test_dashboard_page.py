@@ -213,6 +213,26 @@ async def test_a_camera_shows_a_skeleton_the_age_of_its_data_and_what_is_to_be_k
         await expect(tab.locator(".remarks")).to_have_text("Two people are in the picture.")
 
 
+async def test_who_joins_takes_no_focus_away_and_is_read_out(browser: Browser, house: Gatehouse) -> None:
+    alone = Gatehouse(house.folder, house.broker)
+    alone.config = replace(alone.config, mqtt=None)
+    [anna] = alone.config.wearer
+    joined = replace(alone.config, wearer=[replace(anna, id="zo"), anna])
+    daemon = Daemon(alone.config, reread=lambda: joined)
+    async with page_beside(daemon, alone.config), running(daemon), tab_of(browser, alone.address) as (tab, _):
+        await tab.get_by_label("Label").focus()
+        await tab.keyboard.type("stairs ")
+        daemon.reload()
+        await expect(tab.locator("article")).to_have_count(2)
+        await tab.keyboard.type("up")
+        field = tab.locator("article[aria-label=anna] input")
+        await expect(field).to_be_focused()
+        await expect(field).to_have_value("stairs up")
+        await expect(tab.locator("#spoken")).to_contain_text("zo: ")
+        await tab.keyboard.press("Enter")
+        await expect(tab.locator("#log")).to_contain_text("Recording of stairs_up began")
+
+
 async def test_moments_are_marked_and_labels_recorded_by_keyboard(browser: Browser, house: Gatehouse) -> None:
     folder = house.folder / "state" / "recordings"
     async with tab_of(browser, house.address) as (tab, _):

@@ -2,12 +2,16 @@
 
 import asyncio
 import base64
+import threading
 
 import numpy as np
 import pytest
+from listening import until
+from mosquitto import PATIENCE_S
 
-from edgehar.dashboard import history as history_module
+from edgehar.dashboard import history as history_module, pictures as pictures_module
 from edgehar.dashboard.history import MOST_EVENTS, TIMELINE_S, History
+from edgehar.dashboard.pictures import Pictures
 from edgehar.dashboard.strips import COLUMNS_HZ, SPAN_S, Strip
 from edgehar.dashboard.viewers import Viewer, Viewers
 from edgehar.types import IMU_CHANNELS, KEYPOINT_CHANNELS, Activity, Event, FloatArray, Samples
@@ -120,6 +124,33 @@ def test_the_log_of_events_is_bounded() -> None:
         history.push(event)
         history.note("anna", f"note {i}", 0.0)
     assert len(history.events) == MOST_EVENTS
+
+
+class SlowCamera:
+    """A camera whose pictures are made when somebody says so."""
+
+    def __init__(self) -> None:
+        self.go, self.made = threading.Event(), 0
+
+    def picture(self) -> bytes:
+        self.made += 1
+        assert self.go.wait(PATIENCE_S)
+        return b"picture %d" % self.made
+
+
+async def test_a_picture_that_is_being_made_is_for_all_who_ask_and_then_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pictures_module, "FRESH_S", 0.0)
+    camera, pictures = SlowCamera(), Pictures()
+    first = asyncio.create_task(pictures.newest(camera))
+    await until(lambda: camera.made == 1)
+    second = asyncio.create_task(pictures.newest(camera))
+    await asyncio.sleep(0)
+    camera.go.set()
+    assert [await first, await second] == [b"picture 1"] * 2
+    await until(lambda: camera not in pictures._newest)
+    assert await pictures.newest(camera) == b"picture 2"
 
 
 async def test_a_viewer_gets_the_newest_of_each_kind_and_waits_for_more() -> None:
