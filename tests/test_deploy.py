@@ -58,13 +58,18 @@ def test_a_sensor_is_assigned_in_the_example_without_deleting_anything(
     assert report["password"].startswith("systemd credential" if password else "none")
 
 
-def test_what_is_commented_out_in_the_example_is_true(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_commented_out_in_the_example_is_true(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, weights: Path
+) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    # Where `edgehar models pull` puts it.
+    monkeypatch.setenv("CACHE_DIRECTORY", str(tmp_path))
+    shutil.copy(weights, tmp_path / "movenet-lightning.tflite")
     text = COMMENTED_OUT.sub("", EXAMPLE)
     with pytest.raises(ConfigError, match=r"usb-EDIT-ME\" is the example's; write your sensor's port"):
         parse(text)
     report = check(parse(text.replace("EDIT-ME", "Maker_IMU")))
-    assert report["wearers"] == {"anna": ["trouser_pocket", "wrist_left", "chest"]}
+    assert report["wearers"] == {"anna": ["trouser_pocket", "wrist_left", "chest", "camera"]}
     assert report["password"].startswith("systemd credential mqtt-password")
 
 
