@@ -200,9 +200,8 @@ class WearerFeed:
         while True:
             t = time.monotonic()
             answers = self.pipeline.push(t, 0, b"")
-            # Where the run began, and where time alone gave an answer, or one for several models together, so must
-            # the recording.
-            if tap and (answers or began or self.pipeline.is_fused):
+            # Where the run began, and where time alone gave an answer, so must the recording.
+            if tap and (answers or began):
                 tap(t, 0, b"")
             began = False
             self._tell(answers)

@@ -54,7 +54,8 @@ class Branch:
 
     def advance(self, t: float) -> list[Prediction]:
         """Let stream time reach `t`, s: silence becomes windows without coverage."""
-        return [*self._judge(self.grid.advance(t))]
+        blocks = self.grid.advance(t)
+        return [*self._judge(blocks)] if blocks else []
 
     def flush(self) -> list[Prediction]:
         """Return what has ended by now, whoever is still waited for."""

@@ -85,11 +85,6 @@ class Pipeline:
         )
 
     @property
-    def is_fused(self) -> bool:
-        """True where several models judge together."""
-        return self._fusion is not None
-
-    @property
     def late(self) -> int:
         """Samples that came after their row was emitted, or behind a newer one of their sensor."""
         return sum(branch.grid.late for branch in self._branches)
@@ -110,14 +105,14 @@ class Pipeline:
                 self._decision.excuse(t)
             return self.advance(t)
         intake, number = self.intakes[stream], self._branch_of[stream]
-        # Not only its own: answers come together in the order of time.
-        before_it = self._advance(t, all_but=number) if self._fusion else []
+        # Before the packet is read: what it says is no remark on windows that were due.
+        answers = self.advance(t)
         samples = intake.push(t, body)
         for watch in self.watchers:
             for each in samples:
                 watch(stream, each)
         predictions = self._branches[number].push(t, samples, intake)
-        return before_it + self._decide(number, predictions) if predictions else before_it
+        return answers + self._decide(number, predictions) if predictions else answers
 
     def choose(self, settings: Settings) -> None:
         """Tell by the thresholds of other settings from now on; nothing else of them is used."""
@@ -125,20 +120,27 @@ class Pipeline:
 
     def advance(self, t: float) -> list[Activity | Event]:
         """Let stream time reach `t`, s: silence becomes windows without coverage."""
-        return self._advance(t)
+        if not self._fusion:
+            return self._reach(t)
+        answers = []
+        # In the order in which they fall due, so that models are heard in the same however far time goes at once.
+        while (due := min([branch.grid.due for branch in self._branches])) <= t:
+            answers += self._reach(due)
+        return answers + self._reach(t)
 
     def finish(self, reason: str = ENDED) -> list[Activity | Event]:
         """Take it that no more will come, for a `reason` in words: what still runs ends where the signal ended."""
-        answers = self._advance(self._t)
+        answers = self.advance(self._t)
         for number, branch in enumerate(self._branches):
             answers += self._decide(number, branch.flush())
         return answers + self._decision.finish(self._t, reason)
 
-    def _advance(self, t: float, all_but: int | None = None) -> list[Activity | Event]:
+    def _reach(self, t: float) -> list[Activity | Event]:
         answers = []
         for number, branch in enumerate(self._branches):
-            if number != all_but:
-                answers += self._decide(number, branch.advance(t))
+            predictions = branch.advance(t)
+            if predictions:
+                answers += self._decide(number, predictions)
         return answers
 
     def _decide(self, number: int, predictions: Iterable[Prediction]) -> list[Activity | Event]:

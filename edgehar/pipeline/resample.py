@@ -99,6 +99,14 @@ class Grid:
             blocks.append(self._emit())
         return blocks
 
+    @property
+    def due(self) -> float:
+        """Stream time from which `advance` has a block even if nothing more comes, s; inf if there will be none."""
+        if self._now == -math.inf or self._end > self._heard + self._quiet_s:
+            return math.inf
+        lagging = self._tracks.lagging(self._needed)
+        return self._end + max([self._wait_s, *(self._patience_s[placement] for placement in lagging)])
+
     def advance(self, t: float) -> list[Block]:
         """Let stream time go on to `t`, s; return the blocks that need not be waited for any longer."""
         if t > self._now:
