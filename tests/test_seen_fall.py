@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from decisions import decision, run
+from msgspec.structs import replace
 
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.fall_settings import FallSettings
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.seen_fall import SeenFalls
-from edgehar.types import Prediction
+from edgehar.types import STANDARD_GRAVITY, Event, HopAcceleration, Prediction
 
 LABELS = ("walking", "squatting", "lying", "falling", "other")
 TREE = LabelTree(LABELS, {})
@@ -29,7 +30,7 @@ def windows(*parts: tuple[str, float]) -> list[Prediction]:
 
 
 def falls(*parts: tuple[str, float]) -> list[float]:
-    watch = SeenFalls(TREE, 2.5, SETTINGS)
+    watch = SeenFalls(TREE, 2.5, SETTINGS, [0])
     return [fall.t for p in windows(*parts) for fall in watch.push(p)]
 
 
@@ -58,7 +59,7 @@ def test_a_second_fall_is_a_second_fall() -> None:
 
 
 def test_who_is_up_again_has_recovered() -> None:
-    watch = SeenFalls(TREE, 2.5, SETTINGS)
+    watch = SeenFalls(TREE, 2.5, SETTINGS, [0])
     for p in windows(("walking", 20), ("falling", 2), ("lying", 20)):
         watch.push(p)
     assert not watch.recovered
@@ -84,3 +85,32 @@ def test_by_a_camera_nothing_is_suspected_of_what_is_felt() -> None:
     machine = decision(Settings(falls=SETTINGS), LABELS, placements=("camera",), cameras=(0,))
     _, events = run(machine, windows(("walking", 60), ("falling", 2), ("squatting", 30)))
     assert "falling" not in {event.label for event in events}
+
+
+def fallen(predictions: list[Prediction]) -> list[Event]:
+    """Return the falls that begin of somebody who wears a sensor before a camera."""
+    machine = decision(Settings(falls=SETTINGS), LABELS, placements=("wrist_left", "camera"), cameras=(1,))
+    _, events = run(machine, predictions)
+    return [event for event in events if event.label == "falling" and event.kind == "activity_started"]
+
+
+def test_what_a_sensor_says_alone_is_not_seen() -> None:
+    story = windows(("walking", 20), ("falling", 2), ("lying", 30))
+    assert len(fallen(story)) == 1
+    assert fallen([replace(p, excluded_sensors={1: 0.0}) for p in story]) == []
+
+
+def test_what_is_felt_and_seen_is_one_fall() -> None:
+    down, across = (0.0, 0.0, STANDARD_GRAVITY), (STANDARD_GRAVITY, 0.0, 0.0)
+    upright = HopAcceleration(12.0, 4.0, down)
+    hit, lies = HopAcceleration(40.0, 40.0, (5.0, 5.0, 5.0)), HopAcceleration(9.8, 0.5, across)
+    story = windows(("walking", 20), ("falling", 3), ("lying", 30))
+    felt = [*[upright] * 41, hit, *[lies] * (len(story) - 42)]
+    # The camera sees it only once the sensor has told it.
+    seen = [
+        replace(p, hop_accelerations={0: hop}, excluded_sensors={} if p.t > 124.0 else {1: 0.0})
+        for p, hop in zip(story, felt, strict=True)
+    ]
+    unseen = [replace(p, excluded_sensors={1: 0.0}) for p in seen]
+    unfelt = [replace(p, hop_accelerations={}, excluded_sensors={}) for p in seen]
+    assert [len(fallen(each)) for each in (seen, unseen, unfelt)] == [1, 1, 1]

@@ -1,11 +1,12 @@
 """All that can prove a fall of one wearer: sensors that feel it, and a camera that sees it."""
 
 from collections.abc import Collection, Sequence
+from math import inf
 from typing import Protocol
 
 from edgehar.pipeline.belief import confirms_falls
 from edgehar.pipeline.decision_settings import Settings
-from edgehar.pipeline.fall_confirmation import Fall, FallConfirmation
+from edgehar.pipeline.fall_confirmation import ONCE_S, Fall, FallConfirmation
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.seen_fall import LYING, SeenFall, SeenFalls
 from edgehar.types import FALLING, Prediction
@@ -36,9 +37,11 @@ class Falls:
 
     def __init__(self, watches: Sequence[Watch]) -> None:
         self._watches, self._last = watches, watches[0]
+        self._told_at = -inf
 
     def reset(self) -> None:
         """Forget everything but whether who fell last has recovered."""
+        self._told_at = -inf
         for watch in self._watches:
             watch.reset()
 
@@ -53,10 +56,11 @@ class Falls:
         return self._last.recovered
 
     def push(self, prediction: Prediction) -> Sequence[Fall | SeenFall]:
-        """Return the fall that this window confirms, if it does; of two proofs the first watch's."""
+        """Return the fall that this window confirms, if it does; of two proofs of one fall the first."""
         told = [(watch, fall) for watch in self._watches for fall in watch.push(prediction)]
-        if not told:
+        if not told or prediction.t - self._told_at <= ONCE_S:
             return []
+        self._told_at = prediction.t
         self._last, fall = told[0]
         return [fall]
 
@@ -80,5 +84,5 @@ def watch_falls(
         label = tree.labels.index(FALLING)
         watches.append(FallConfirmation(label, window_s, hop_s, settings.falls, placements))
     if cameras and LYING in tree.labels:
-        watches.append(SeenFalls(tree, window_s, settings.falls))
+        watches.append(SeenFalls(tree, window_s, settings.falls, cameras))
     return Falls(watches) if watches else None

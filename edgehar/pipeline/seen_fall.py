@@ -5,10 +5,12 @@ something. None of them ends with the person lying. Who lies down by will does i
 """
 
 from collections import deque
+from collections.abc import Collection
 from math import inf
 
 from msgspec import Struct
 
+from edgehar.pipeline.fall_confirmation import ONCE_S
 from edgehar.pipeline.fall_settings import FallSettings
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.types import FALLING, Prediction
@@ -17,8 +19,6 @@ LYING = "lying"
 
 _LIES = 0.5
 """Probability from which somebody lies: it is more likely than all else together."""
-_ONCE_S = 10.0
-"""After a fall is told none is for so long, as for falls that are felt."""
 _UP_WINDOWS = 4
 """Who is up in so many windows in a row is up again; a round number, two seconds."""
 
@@ -35,9 +35,12 @@ class SeenFall(Struct, frozen=True):
 
 
 class SeenFalls:
-    """Watches what a camera's model says of one wearer; `recovered` is of the fall told last."""
+    """Watches what is said of one wearer while any of the `cameras` (indices) sees them; `recovered` is of the fall told last."""
 
-    def __init__(self, tree: LabelTree, window_s: float, settings: FallSettings) -> None:
+    def __init__(
+        self, tree: LabelTree, window_s: float, settings: FallSettings, cameras: Collection[int]
+    ) -> None:
+        self._cameras = frozenset(cameras)
         self._falling, self._lying = tree.labels.index(FALLING), tree.labels.index(LYING)
         self._window_s, self._settings = window_s, settings
         self.recovered = False
@@ -58,7 +61,8 @@ class SeenFalls:
     def push(self, prediction: Prediction) -> list[SeenFall]:
         """Return the fall that this window confirms, if it does; never two of one."""
         p = prediction
-        if p.probabilities is None:
+        # What sensors say alone is proved by what they feel.
+        if p.probabilities is None or self._cameras <= p.excluded_sensors.keys():
             return []
         falling, lying = float(p.probabilities[self._falling]), float(p.probabilities[self._lying])
         self._watch_recovery(falling + lying)
@@ -66,7 +70,7 @@ class SeenFalls:
             self._suspicious.popleft()
         lay_at, self._lay_at = self._lay_at, p.t if lying >= _LIES else self._lay_at
         # Who turns over in bed lay before; who lies since the fall does not fall again.
-        if p.t - max(lay_at, self._told_at) > _ONCE_S and falling >= self._settings.suspicion:
+        if p.t - max(lay_at, self._told_at) > ONCE_S and falling >= self._settings.suspicion:
             self._suspicious.append((p.t, falling))
         if lying < _LIES or not self._suspicious:
             return []
