@@ -137,6 +137,15 @@ def test_the_nearest_in_time_is_heard_in_whatever_order_they_came(times: list[fl
     assert likeliest(joint) == "walking"
 
 
+def test_what_is_missing_is_missing_in_the_window_that_is_heard() -> None:
+    fusion = Fusion(BRANCHES, LABELS)
+    fusion.push(0, felt(9.5, walking=0.9))
+    fusion.push(1, seen(9.9, walking=0.9))
+    fusion.push(1, replace(seen(11.0, walking=0.9), excluded_sensors={0: 0.3}))
+    [joint] = fusion.push(0, felt(10.0, walking=0.9))
+    assert joint.excluded_sensors == {}
+
+
 def test_the_first_leads_and_the_other_takes_over_when_it_has_nothing_more_to_say() -> None:
     fusion = Fusion(BRANCHES, LABELS)
     assert fusion.push(0, felt(10.0, walking=0.8))

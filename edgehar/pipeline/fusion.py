@@ -10,7 +10,7 @@ first that judges its windows. The joint answers are its windows'; sensors of a 
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import exp, log
 
 import numpy as np
@@ -70,17 +70,14 @@ class Fusion:
 
     def _joint(self, number: int, p: Prediction) -> Prediction:
         """Return the leader's prediction, with what the others say of the same time."""
-        votes = [
-            (i, answer, weight) for i, answer, weight in self._votes(number, p) if weight >= LEAST_WEIGHT
-        ]
-        voting = {i for i, _, _ in votes}
+        votes = {i: vote for i in range(len(self._branches)) if (vote := self._vote(i, number, p))}
         excluded = {
             self._first[i] + sensor: share
-            for i, branch in enumerate(self._branches)
-            for sensor, share in self._excluded(i, branch, number, p, voting)
+            for i in range(len(self._branches))
+            for sensor, share in self._excluded(i, p if i == number else votes[i][0] if i in votes else None)
         }
         # Whom a camera sees move is not lying still, whatever lies on the table.
-        peak_to_peak = max([p.peak_to_peak, *(answer.peak_to_peak for _, answer, _ in votes)])
+        peak_to_peak = max([p.peak_to_peak, *(answer.peak_to_peak for answer, _ in votes.values())])
         return replace(
             p,
             probabilities=self._product(votes),
@@ -89,38 +86,28 @@ class Fusion:
             excluded_sensors=excluded,
         )
 
-    def _votes(self, number: int, p: Prediction) -> list[tuple[int, Prediction, float]]:
-        """Return each branch, what it says about the time of `p`, and the weight of that."""
-        votes = []
-        for i, heard in enumerate(self._heard):
-            if i == number:
-                nearest = p
-            elif heard.predictions:
-                nearest = min(heard.predictions, key=lambda each: abs(each.t - p.t))
-            else:
-                continue
-            if nearest.probabilities is not None:
-                away_s = max(0.0, abs(nearest.t - p.t) - self._branches[i].hop_s)
-                votes.append((i, nearest, exp(-away_s / FADES_S)))
-        return votes
+    def _vote(self, i: int, number: int, p: Prediction) -> tuple[Prediction, float] | None:
+        """Return what a branch says about the time of `p`, which is of branch `number`, and its weight; None if it is not heard."""
+        judged = self._heard[i].predictions
+        nearest = p if i == number else min(judged, key=lambda each: abs(each.t - p.t), default=None)
+        if nearest is None or nearest.probabilities is None:
+            return None
+        weight = exp(-max(0.0, abs(nearest.t - p.t) - self._branches[i].hop_s) / FADES_S)
+        return (nearest, weight) if weight >= LEAST_WEIGHT else None
 
-    def _excluded(
-        self, i: int, branch: Branch, number: int, p: Prediction, voting: set[int]
-    ) -> list[tuple[int, float]]:
+    def _excluded(self, i: int, answer: Prediction | None) -> Iterable[tuple[int, float]]:
         """Return sensors of a branch that the joint answer does not rest on, and the share of samples that came."""
-        if i == number:
-            return [*p.excluded_sensors.items()]
-        if i in voting:
-            return [*self._heard[i].predictions[-1].excluded_sensors.items()]
-        return [(sensor, self._heard[i].coverage) for sensor in branch.worn]
+        if answer is None:
+            return [(sensor, self._heard[i].coverage) for sensor in self._branches[i].worn]
+        return answer.excluded_sensors.items()
 
-    def _product(self, votes: Sequence[tuple[int, Prediction, float]]) -> FloatArray | None:
+    def _product(self, votes: Mapping[int, tuple[Prediction, float]]) -> FloatArray | None:
         """Return probabilities over the joint labels; zero for what none of those who vote tells itself."""
         if not votes:
             return None
         size = len(self._labels.tree.labels)
         sums, told = np.zeros(size), np.zeros(size, np.bool_)
-        for i, answer, weight in votes:
+        for i, (answer, weight) in votes.items():
             assert answer.probabilities is not None
             offered = self._offered(i, answer)
             shares = self._labels.likelihoods(i, answer.probabilities, offered)
