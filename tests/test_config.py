@@ -322,6 +322,43 @@ port = "/dev/ttyACM0"
             "key_file",
             id="half a certificate",
         ),
+        pytest.param(
+            GOOD + '[[wearer.camera]]\ndevice = "0"\n[[wearer]]\nid = "ben"\n'
+            '[[wearer.camera]]\ndevice = "/dev/video0"\n',
+            'edgehar.toml:19: the camera "/dev/video0" is named twice; one camera follows one person',
+            id="a camera for two",
+        ),
+        pytest.param(
+            GOOD + '[[wearer.camera]]\ndevice = "rtsp://a:secret@cam/1"\n[[wearer]]\nid = "ben"\n'
+            '[[wearer.camera]]\ndevice = "rtsp://b:secret@cam/1"\n',
+            'the camera "rtsp://cam/1" is named twice',
+            id="a stream for two, with accounts",
+        ),
+        pytest.param(
+            GOOD + '[[wearer.camera]]\ndevice = "0"\n[[wearer.camera]]\ndevice = "1"\n',
+            "edgehar.toml:16: wearer `anna` has 2 cameras, and one is looked through; leave one",
+            id="two cameras for one",
+        ),
+        pytest.param(
+            GOOD + '[[wearer.camera]]\ndevice = "ftp://cam"\n',
+            "edgehar.toml:15: wearer[0].camera[0].device: camera: a stream's address is expected",
+            id="no camera's address",
+        ),
+        *(
+            pytest.param(
+                GOOD + f'[[wearer.camera]]\ndevice = "0"\nregion = {region}\n',
+                f"edgehar.toml:16: wearer[0].camera[0].region{expected}",
+                id=f"region {region}",
+            )
+            for region, expected in {
+                '"all"': ': expected a list in brackets of 4, each a number from 0 to 1, got "all"',
+                "[0, 0, 1]": ": expected a list in brackets of 4, each a number from 0 to 1, got [0,0,1]",
+                '[0, "a", 1, 1]': '[1]: expected a number from 0 to 1, got "a"',
+                "[0, 0, 2, 1]": "[2]: expected a number from 0 to 1, got 2",
+                "[0, 0, nan, 1]": "[2]: expected a number from 0 to 1, got nan",
+                "[0.5, 0, 0.6, 1]": ": expected left, top, width and height as shares of the picture, 0..1",
+            }.items()
+        ),
     ],
 )
 def test_a_mistake_is_one_line_that_says_where(text: str, expected: str) -> None:

@@ -32,5 +32,5 @@ def test_what_lies_in_the_picture_has_pixels_and_all_else_is_refused(
 
 @pytest.mark.parametrize("sides", [(0, 0, 0, 1), (-0.1, 0, 1, 1), (0, 0, 1, 1.5), (float("nan"), 0, 1, 1)])
 def test_what_is_no_part_of_a_picture_is_refused(sides: tuple[float, float, float, float]) -> None:
-    with pytest.raises(ConfigError, match="region: expected"):
+    with pytest.raises(ConfigError, match="expected left, top"):
         Region(*sides)

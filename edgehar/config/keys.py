@@ -13,6 +13,7 @@ from msgspec.inspect import (
     NoneType,
     StrType,
     StructType,
+    TupleType,
     UnionType,
     type_info,
 )
@@ -44,9 +45,16 @@ def _kind_at(path: str) -> Any:
     """Return msgspec's description of what stands at a path."""
     kind: Any = type_info(Config)
     for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
-        field = kind.item_type if index else next(f.type for f in kind.fields if f.encode_name == key)
-        kind = _plain(field)
+        kind = _plain(_item(kind, int(index)) if index else _field(kind, key))
     return kind
+
+
+def _field(kind: Any, key: str) -> Any:
+    return next(field.type for field in kind.fields if field.encode_name == key)
+
+
+def _item(kind: Any, index: int) -> Any:
+    return kind.item_types[index] if isinstance(kind, TupleType) else kind.item_type
 
 
 def _plain(kind: Any) -> Any:
@@ -70,6 +78,8 @@ def _in_words(kind: Any, header: str) -> str:
             words = f"a list of tables, each of which begins with [{header}]"
         case ListType():
             words = "a list in brackets"
+        case TupleType(item_types=items):
+            words = f"a list in brackets of {len(items)}, each {_in_words(_plain(items[0]), header)}"
         case LiteralType():
             words = " or ".join(map(str, kind.values))
         case IntType():

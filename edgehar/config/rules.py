@@ -71,6 +71,11 @@ def _of_wearer(at: str, wearer: Wearer) -> Iterator[Complaint]:
     worn = bool(wearer.serial or wearer.ble or wearer.phone or wearer.camera)
     if wearer.id in TOPICS_OF_REQUESTS:
         yield f"{at}.id", f"requests have the topic `{wearer.id}`; give the wearer another id"
+    if len(wearer.camera) > 1:
+        yield (
+            f"{at}.camera[1]",
+            f"wearer `{wearer.id}` has {len(wearer.camera)} cameras, and one is looked through; leave one",
+        )
     sources = sum([worn, wearer.replay is not None, wearer.simulator is not None])
     if not sources:
         tables = (
@@ -189,11 +194,15 @@ def _of_phones(phones: list[tuple[str, Phone]], mqtt: Mqtt | None) -> Iterator[C
 
 
 def _of_cameras(cameras: list[tuple[str, Camera]]) -> Iterator[Complaint]:
+    names = list[tuple[str, str]]()
     for at, camera in cameras:
-        yield from _refused(f"{at}.device", parse_camera, camera.device)
+        try:
+            names.append((f"{at}.device", parse_camera(camera.device).name))
+        except ConfigError as error:
+            yield f"{at}.device", f"{at}.device: {error}"
         yield from _refused(f"{at}.region", lambda region: Region(*region), camera.region)
-    for path, device in _repeated((f"{at}.device", camera.device) for at, camera in cameras):
-        yield path, f"the camera {shown(device)} is named twice; one camera follows one person"
+    for path, name in _repeated(names):
+        yield path, f"the camera {shown(name)} is named twice; one camera follows one person"
 
 
 def _numbered(path: str, tables: Iterable[T]) -> list[tuple[str, T]]:

@@ -20,7 +20,7 @@ class Region(Struct, frozen=True):
         # Thirds and the like need not add up to the last bit.
         if not (inside and self.left + self.width <= 1.000001 and self.top + self.height <= 1.000001):
             raise ConfigError(
-                "region: expected left, top, width and height as shares of the picture, 0..1, that lie in it, "
+                "expected left, top, width and height as shares of the picture, 0..1, that lie in it, "
                 f"got {self.left:g}, {self.top:g}, {self.width:g}, {self.height:g}"
             )
 
