@@ -15,9 +15,14 @@ from test_daemon_wearer import replayed
 
 from edgehar.config.schema import Config, Gateway, HomeAssistant, Mqtt, Replay, SimulatedWearer, Wearer
 from edgehar.daemon import announcement
+from edgehar.daemon.control import WearerControl
 from edgehar.daemon.daemon import Daemon
+from edgehar.daemon.requests import Sensitivity, obey
 from edgehar.daemon.run import run, run_daemons
+from edgehar.daemon.wearer import WearerFeed
 from edgehar.errors import ConfigError
+from edgehar.pipeline.manifest import find
+from edgehar.pipeline.recognizer import load
 from edgehar.publishers import event_file
 from edgehar.publishers.event_file import EventFile
 from edgehar.publishers.kept_events import KeptEvents
@@ -151,6 +156,21 @@ async def test_another_operating_point_leaves_what_is_told_as_it_is(broker: Mosq
             await listener.until(is_last(listener, f"{ROOT}/anna/operating_point", "quiet"))
             assert daemon.feeds[0] is feed
             assert listener.on(f"{ROOT}/anna/status")[-1] == "online"
+
+
+def test_what_is_chosen_for_all_is_chosen_for_those_whose_model_has_it() -> None:
+    def control(name: str, model: str) -> WearerControl:
+        recognizer = load(find(model))
+        settings = recognizer.spec.decision
+        return WearerControl(lambda _: WearerFeed(wearer(name), recognizer, settings), "normal")
+
+    able, unable = control("anna", "imu_tcn"), control("ben", "imu_tcn_synthetic")
+    assert unable.feed.points == ()
+    obey(Sensitivity(operating_point="quiet"), [unable, able], lambda: None)
+    assert [able.point, unable.point] == ["quiet", "normal"]
+    for request in (Sensitivity(operating_point="quiet", wearer="ben"), Sensitivity(operating_point="quiet")):
+        with pytest.raises(ConfigError, match="has no operating points"):
+            obey(request, [unable], lambda: None)
 
 
 async def test_what_is_recalibrated_begins_anew(broker: Mosquitto) -> None:

@@ -152,6 +152,7 @@ def test_the_daemon_decides_by_the_configured_point_and_refuses_a_model_without(
     daemon(stem.with_suffix(".json"), 'operating_point = "eager"', 'operating_point = "quiet"')
     write_manifest(stem, replace(spec, operating_points={}))
     daemon(stem.with_suffix(".json"), 'operating_point = "normal"')
+    daemon(stem.with_suffix(".json"), 'operating_point = "eager"', 'operating_point = "normal"')
     for key, tables in (
         ("decision.operating_point", ('operating_point = "eager"', "")),
         ("wearer[0].operating_point", ("", 'operating_point = "eager"')),

@@ -28,7 +28,6 @@ from edgehar.daemon.control import WearerControl
 from edgehar.daemon.models import Models
 from edgehar.errors import ConfigError
 from edgehar.pipeline.label_tree import LabelTree
-from edgehar.pipeline.operating_points import POINTS
 from edgehar.publishers.homeassistant import ONLINE, HomeAssistant, Person
 from edgehar.publishers.mqtt import Mqtt
 from edgehar.types import NO_SIGNAL, NOT_WORN, OTHER
@@ -130,7 +129,7 @@ class Announcement:
             },
             placements=tuple(feed.placements),
             batteries=tuple(p for p in feed.placements if p in heard or p in known_batteries),
-            points=POINTS if self._models.has_points else (),
+            points=feed.points,
         )
 
     def _new_home(self, prefix: str) -> HomeAssistant:

@@ -116,7 +116,10 @@ def obey(request: Request, controls: Sequence[WearerControl], reload: Callable[[
         here = ", ".join(control.id for control in controls)
         hint = did_you_mean(wearer, [control.id for control in controls], f"here are {here:.200}")
         raise ConfigError(f"nobody here is called {shown(wearer)}; {hint}")
-    if wearer is None and not isinstance(request, Sensitivity):
+    if wearer is None and isinstance(request, Sensitivity):
+        # Models without operating points keep nobody from choosing another of those that have them.
+        chosen = [control for control in chosen if control.feed.points] or chosen
+    elif wearer is None:
         chosen = [control for control in chosen if control.feed.is_live]  # not recordings
     for control in chosen:
         match request:

@@ -94,7 +94,7 @@ class Roster:
         with about(f"wearer[{i}].labels"):
             check_told(tree, wearer.labels)
         point = wearer.operating_point or settings.operating_point
-        with about(f"wearer[{i}].operating_point"):
+        with about(f"wearer[{i}].operating_point" if wearer.operating_point else "decision.operating_point"):
             models[0].spec.check_point(point)
         # What another wearer's model tells is nothing to this one's, unless there is nothing else.
         for_all = [label for label in config.model.labels if label in tree.nodes] or config.model.labels

@@ -13,7 +13,7 @@ from edgehar.daemon.wiring import SharedLinks, make_sources
 from edgehar.errors import ModelError
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.loop import Pipeline
-from edgehar.pipeline.operating_points import Point
+from edgehar.pipeline.operating_points import POINTS, Point
 from edgehar.pipeline.reasons import ENDED, STOPPED
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.sources import Source
@@ -59,8 +59,10 @@ class WearerFeed:
         """No recording."""
         self.stop_reason = STOPPED
         """In words, why it is stopped, if it is."""
-        first = models if isinstance(models, Recognizer) else models[0]
-        self._check_point, self._settings = first.spec.check_point, settings
+        spec = (models if isinstance(models, Recognizer) else models[0]).spec
+        self._check_point, self._settings = spec.check_point, settings
+        self.points: tuple[Point, ...] = POINTS if spec.operating_points else ()
+        """Operating points that can be chosen."""
         try:
             self.pipeline = Pipeline(wearer.id, streams, models, settings, epoch=self.epoch, told=told)
         except ModelError as error:
