@@ -2,6 +2,8 @@
 
 import asyncio
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cameras import PARTS, Driver, Viewer, camera_at, endless, mute, part, write_video
-from listening import QUICK, Listener, open_sockets, running, until
+from listening import PATIENCE_S, QUICK, Listener, open_sockets, running, until
 
 from edgehar.devices.keypoints import KeypointReader
 from edgehar.errors import ConfigError, ModelError, RecordingError, SourceLostError
@@ -156,6 +158,38 @@ async def test_what_hangs_while_it_opens_is_left_and_not_opened_twice(
     await until(camera._release.done)
     with pytest.raises(SourceLostError, match="cannot be reached"):
         await camera.run(Listener().deliver)
+
+
+HANGS = """
+import asyncio, sys
+from pathlib import Path
+from edgehar.sources.camera import camera, capture
+capture.OPEN_S, camera._LEAVE_S = 1_000_000, 0.05
+async def main():
+    task = asyncio.create_task(camera.Camera(sys.argv[1], Path(sys.argv[2])).run(print))
+    await asyncio.to_thread(sys.stdin.readline)
+    task.cancel()
+    await asyncio.wait([task])
+asyncio.run(main())
+"""
+
+
+def test_a_process_ends_though_its_camera_hangs(weights: Path) -> None:
+    reached = threading.Event()
+
+    def hang(viewer: Viewer) -> None:
+        reached.set()
+        mute(viewer)
+
+    with camera_at(hang) as url:
+        command = [sys.executable, "-c", HANGS, url, str(weights)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as process:
+            try:
+                assert reached.wait(6 * PATIENCE_S)
+                process.communicate("\n", 6 * PATIENCE_S)
+            finally:
+                process.kill()
+    assert process.returncode == 0
 
 
 async def test_a_driver_that_hangs_is_a_dead_camera(

@@ -4,7 +4,8 @@ import asyncio
 import math
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from edgehar.errors import ConfigError, SourceLostError
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.camera.address import parse
 from edgehar.sources.camera.capture import OPEN_S, Capture
+from edgehar.sources.camera.daemon_thread import DaemonThread
 from edgehar.sources.camera.jpeg import to_jpeg
 from edgehar.sources.camera.live import Live
 from edgehar.sources.camera.movenet import MoveNet
@@ -100,17 +102,18 @@ class Camera:
         if self._release and not self._release.done():
             raise SourceLostError(f"{self.address.name} still hangs in the driver: unplug it and plug it in")
         stop, tracker = threading.Event(), Tracker(self._net)
-        thread = ThreadPoolExecutor(1, thread_name_prefix=self.address.name)
-        opening = thread.submit(self._open, stop)
+        thread = DaemonThread(self.address.name)
+        opening = thread.submit(partial(self._open, stop))
         nothing_came = f"no picture came for {self.link.silence_s:.0f} s: is the camera stuck?"
         try:
             async with silence_timeout(self.link, nothing_came):
                 capture = await asyncio.wrap_future(opening)
-                while looked := await asyncio.wrap_future(thread.submit(self._look, capture, tracker)):
+                look = partial(self._look, capture, tracker)
+                while looked := await asyncio.wrap_future(thread.submit(look)):
                     self._hand_on(looked, deliver)
         finally:
             stop.set()
-            self._release = thread.submit(self._close, opening)
+            self._release = thread.submit(partial(self._close, opening))
             await _leave(thread, self._release)
 
     def picture(self) -> bytes | None:
@@ -151,10 +154,10 @@ class Camera:
         deliver(now, 0, looked.body)
 
 
-async def _leave(thread: ThreadPoolExecutor, release: Future[None]) -> None:
+async def _leave(thread: DaemonThread, release: Future[None]) -> None:
     """Wait until the thread has closed the camera, but not for what hangs."""
-    thread.shutdown(wait=False)
+    thread.end()
     done, _ = await asyncio.wait([asyncio.wrap_future(release)], timeout=_LEAVE_S)
     if done:
         # It has nothing left to do: joining takes no time.
-        thread.shutdown()
+        thread.join()
