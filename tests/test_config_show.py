@@ -7,11 +7,18 @@ import msgspec
 import pytest
 from configurations import EVERYTHING
 
-from edgehar.config.read import decision_settings, parse
+from edgehar.config.read import decision_settings, leading_model, parse
 from edgehar.config.show import as_toml, origins
 from edgehar.pipeline.decision_settings import Settings
 
 MODEL = Settings(mean_stay_s=30, threshold=0.7)
+
+SEEN = """
+[[wearer.camera]]
+device = "rtsp://192.168.1.8/stream"
+region = [0.0, 0.25, 0.5, 0.75]
+picture = true
+"""
 
 ALL_ELSE = """
 [gateway]
@@ -36,7 +43,7 @@ simulator = {placements = ["wrist_left"], loss = 1e-05, seed = 7}
 """
 
 
-@pytest.mark.parametrize("text", [EVERYTHING, ALL_ELSE], ids=["sensors", "all else"])
+@pytest.mark.parametrize("text", [EVERYTHING + SEEN, ALL_ELSE], ids=["sensors", "all else"])
 def test_what_is_shown_reads_in_again_and_counts_the_same(text: str, tmp_path: Path) -> None:
     config = parse(text, str(tmp_path / "edgehar.toml"))
     shown = as_toml(config, text, MODEL)
@@ -52,6 +59,24 @@ def test_what_is_not_from_the_file_says_so() -> None:
     assert "threshold = 0.65" in lines
     assert "mean_stay_s = 30.0  # model" in lines
     assert "loss = 1e-05" in lines
+
+
+@pytest.mark.parametrize(
+    ("worn", "key"),
+    [
+        ('[[wearer.camera]]\ndevice = "0"\n', "camera"),
+        (
+            '[[wearer.camera]]\ndevice = "0"\n[[wearer.serial]]\nport = "/dev/ttyACM0"\nplacement = "wrist"\n',
+            "path",
+        ),
+        ('[wearer.simulator]\nplacements = ["wrist"]\n', "path"),
+    ],
+    ids=["a camera", "a camera and a sensor", "simulated"],
+)
+def test_the_settings_are_those_of_the_model_that_leads(worn: str, key: str) -> None:
+    assert leading_model(parse(f'[[wearer]]\nid = "a"\n{worn}')) == key
+    sensors = '[[wearer]]\nid = "b"\n[wearer.simulator]\nplacements = ["wrist"]\n'
+    assert leading_model(parse(f'[[wearer]]\nid = "a"\n{worn}{sensors}')) == "path"
 
 
 def test_no_secret_is_shown(tmp_path: Path) -> None:

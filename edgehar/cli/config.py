@@ -65,14 +65,15 @@ def config_show(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = 
 
     Example: edgehar config show --config edgehar.toml
 
-    A key comes from the file, from the model, or is a default.
+    A key comes from the file, from the model, or is a default. Where some wear sensors and others are before a camera,
+    the model is that of the sensors.
     """
-    from edgehar.config.read import load, model_pair, read_text
+    from edgehar.config.read import leading_model, load, model_pair, read_text
     from edgehar.config.show import as_toml, origins
     from edgehar.pipeline import manifest
 
     effective, text = load(config), read_text(config)
-    model = manifest.read(model_pair(effective)).decision
+    model = manifest.read(model_pair(effective, leading_model(effective))).decision
     if as_json:
         rows = origins(effective, text, model)
         show({path: {"value": value, "origin": origin} for path, value, origin in rows}, as_json)

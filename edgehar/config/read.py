@@ -218,6 +218,14 @@ def state_folder(gateway: Gateway) -> Path | None:
     return Path(folder) if folder else None
 
 
+def leading_model(config: Config) -> Literal["path", "camera"]:
+    """Return the key of [model] that names the model whose settings count where the file has none: a camera's if there are cameras alone."""
+    seen_alone = [
+        wearer.camera and not (wearer.serial or wearer.ble or wearer.phone) for wearer in config.wearer
+    ]
+    return "camera" if seen_alone and all(seen_alone) else "path"
+
+
 def model_pair(config: Config, key: Literal["path", "camera"] = "path") -> Path:
     """Return the path of the manifest that a key of [model] names; ModelError names the key if there is none."""
     with about(f"model.{key}"):
