@@ -94,7 +94,7 @@ def test_a_clip_may_be_looked_at_frame_by_frame(jumps: Path, weights: Path) -> N
 async def test_played_at_its_pace_a_clip_is_like_a_camera(
     tmp_path: Path, squat: Picture, weights: Path
 ) -> None:
-    clip = write_video(tmp_path / "clip.avi", [squat] * 15)
+    clip = write_video(tmp_path / "clip.avi", [squat] * 15, fps=10.0)
     camera, listener = Camera(str(clip), weights), Listener()
     began = time.monotonic()
     await camera.run(listener.deliver)
