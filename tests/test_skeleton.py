@@ -72,6 +72,10 @@ def test_no_keypoints_make_it_fail(values: list[float]) -> None:
 def test_only_keypoints_are_taken_and_the_newest_is_drawn(rows: int) -> None:
     skeleton = Skeleton()
     skeleton.watch(0, samples(ACCELERATION, np.zeros(3, np.float32)))
-    assert skeleton.lines(rows) == []
-    skeleton.watch(1, samples(KEYPOINT_CHANNELS, standing()))
-    assert skeleton.lines(rows) == draw(standing(), rows)
+    assert skeleton.lines(rows, 0.0) == []
+    shown = samples(KEYPOINT_CHANNELS, standing())
+    skeleton.watch(1, shown)
+    t = shown.t.item(-1)
+    assert skeleton.lines(rows, t + 1.0) == draw(standing(), rows)
+    # Who has left is not there any more.
+    assert skeleton.lines(rows, t + 3.0) == []

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import sys
+import time
 from collections.abc import Sequence
 
 from rich.console import Console, RenderableType
@@ -102,7 +103,7 @@ def _really(simulator: Simulator) -> Sequence[RenderableType]:
 def _drawn(skeleton: Skeleton, camera: Source) -> Sequence[RenderableType]:
     age_s = camera.link.age_s
     age = [] if age_s is None else [Text(f"(a picture is {age_s:.2f} s old when it is judged)", "dim")]
-    return [Text("\n".join(skeleton.lines(SKELETON_LINES)), "cyan"), *age]
+    return [Text("\n".join(skeleton.lines(SKELETON_LINES, time.monotonic())), "cyan"), *age]
 
 
 async def _broker(stack: contextlib.AsyncExitStack, port: int) -> EmbeddedBroker:

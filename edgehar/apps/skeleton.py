@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehar.pipeline.torso import LEAST_SCORE
+from edgehar.devices.keypoints import LEAST_SCORE
 from edgehar.types import KEYPOINT_CHANNELS, KEYPOINTS, FloatArray, Samples
 
 _LIMBS = (
@@ -32,6 +32,8 @@ _BLOCKS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
 _WEIGHTS = np.array([[1, 2], [4, 8]])
 _CELL_ASPECT = 0.5
 """Width of a character, in its heights; usual on terminals."""
+_OLD_S = 2.0
+"""A person who was seen longer ago is not there, s."""
 
 
 class Skeleton:
@@ -39,15 +41,17 @@ class Skeleton:
 
     def __init__(self) -> None:
         self._newest: FloatArray | None = None
+        self._seen_at = -math.inf
 
     def watch(self, _: int, samples: Samples) -> None:
         """Take samples; those of other sensors are left alone."""
         if samples.channels == KEYPOINT_CHANNELS and len(samples.t):
-            self._newest = samples.x[-1].reshape(len(KEYPOINTS), 3)
+            self._newest, self._seen_at = samples.x[-1].reshape(len(KEYPOINTS), 3), samples.t.item(-1)
 
-    def lines(self, rows: int) -> Sequence[str]:
-        """Return the newest person in so many lines; none before there was somebody."""
-        return [] if self._newest is None else draw(self._newest, rows)
+    def lines(self, rows: int, now: float) -> Sequence[str]:
+        """Return who is seen at a stream time, s, in so many lines; none if there is nobody."""
+        is_old = self._seen_at < now - _OLD_S
+        return [] if self._newest is None or is_old else draw(self._newest, rows)
 
 
 def draw(keypoints: FloatArray, rows: int) -> list[str]:

@@ -15,9 +15,16 @@ import numpy as np
 
 from edgehar.devices.reader import DeviceCounter, SensorReader
 from edgehar.errors import FrameError
-from edgehar.types import KEYPOINT_CHANNELS, FloatArray, Packet
+from edgehar.types import KEYPOINT_CHANNELS, KEYPOINTS, FloatArray, Packet
 
 PROFILE = "keypoints"
+
+LEAST_SCORE = 0.2
+"""A keypoint of less is not seen: the authors of MoveNet draw none below it."""
+
+SHOULDERS = (KEYPOINTS.index("shoulder_left"), KEYPOINTS.index("shoulder_right"))
+HIPS = (KEYPOINTS.index("hip_left"), KEYPOINTS.index("hip_right"))
+TORSO = SHOULDERS + HIPS
 
 _HEAD = struct.Struct("<IB")
 _COUNTS_PER_UNIT = 8192

@@ -8,16 +8,12 @@ most of a window is seen from where the hips of somebody upright would be.
 import numpy as np
 from numpy.typing import NDArray
 
+from edgehar.devices.keypoints import HIPS, LEAST_SCORE, SHOULDERS, TORSO
 from edgehar.types import KEYPOINTS, FloatArray
 
 FEATURES = ("x", "y", "vx", "vy", "score")
 """Of each keypoint: torso lengths, torso lengths per second, 0..1."""
 
-LEAST_SCORE = 0.2
-"""A keypoint of less is not seen: the authors of MoveNet draw none below it."""
-
-_SHOULDERS = [KEYPOINTS.index("shoulder_left"), KEYPOINTS.index("shoulder_right")]
-_HIPS = [KEYPOINTS.index("hip_left"), KEYPOINTS.index("hip_right")]
 _SHORTEST = 0.02
 """A torso that looks shorter, in heights of the picture, is a person too far away, or one who points at the camera."""
 
@@ -50,13 +46,13 @@ def _velocities(place: FloatArray, rate_hz: float) -> FloatArray:
 
 def _hips_and_torso(place: FloatArray, seen: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
     """Return the middle of the hips, (..., rows, 2), and one length of the torso, (...), in heights of the picture."""
-    shoulders, hips = place[..., _SHOULDERS, :].mean(axis=-2), place[..., _HIPS, :].mean(axis=-2)
-    whole = seen[..., _SHOULDERS + _HIPS].all(axis=-1)
+    shoulders, hips = place[..., SHOULDERS, :].mean(axis=-2), place[..., HIPS, :].mean(axis=-2)
+    whole = seen[..., TORSO].all(axis=-1)
     lengths = np.sqrt(((shoulders - hips) ** 2).sum(axis=-1))
     # Of none that is whole, all count.
     counted = np.where(whole.any(axis=-1, keepdims=True), whole, True)
     length = np.maximum(_median(lengths, counted), _SHORTEST)
-    is_hidden = seen[..., _HIPS].any(axis=-1).mean(axis=-1) < 0.5
+    is_hidden = seen[..., HIPS].any(axis=-1).mean(axis=-1) < 0.5
     upright = shoulders + length[..., None, None] * np.array((0.0, 1.0), np.float32)
     return np.where(is_hidden[..., None, None], upright, hips), length
 

@@ -9,14 +9,8 @@ All lengths are in heights of the picture.
 import numpy as np
 from msgspec import Struct
 
-from edgehar.types import KEYPOINTS, FloatArray
-
-LEAST_SCORE = 0.2
-"""A keypoint of less is not seen."""
-
-SHOULDERS = (KEYPOINTS.index("shoulder_left"), KEYPOINTS.index("shoulder_right"))
-HIPS = (KEYPOINTS.index("hip_left"), KEYPOINTS.index("hip_right"))
-TORSO = SHOULDERS + HIPS
+from edgehar.devices.keypoints import HIPS, LEAST_SCORE, SHOULDERS, TORSO
+from edgehar.types import FloatArray
 
 _TORSO_MARGIN = 1.9
 _BODY_MARGIN = 1.2

@@ -9,7 +9,8 @@ import math
 import numpy as np
 from msgspec import Struct
 
-from edgehar.sources.camera.crop import HIPS, LEAST_SCORE, TORSO, Crop, next_crop, torso_is_visible, whole
+from edgehar.devices.keypoints import HIPS, LEAST_SCORE, TORSO
+from edgehar.sources.camera.crop import Crop, next_crop, torso_is_visible, whole
 from edgehar.sources.camera.movenet import MoveNet
 from edgehar.sources.camera.opencv import Picture
 from edgehar.types import FloatArray
