@@ -127,6 +127,16 @@ def test_what_is_old_counts_less(age_s: float) -> None:
         assert walks(age_s) == pytest.approx(0.1, abs=0.05)
 
 
+@given(st.floats(0.0, 20.0))
+def test_who_says_the_same_makes_nobody_less_sure_however_old_it_is(age_s: float) -> None:
+    [alone] = Fusion(BRANCHES, LABELS).push(0, felt(100.0, walking=0.8))
+    fusion = Fusion(BRANCHES, LABELS)
+    fusion.push(0, felt(99.9 - age_s, walking=0.8))
+    fusion.push(1, seen(100.0 - age_s, walking=0.8))
+    [joint] = fusion.push(0, felt(100.0, walking=0.8))
+    assert shares(joint)["walking"] > shares(alone)["walking"] - 0.01
+
+
 @given(st.permutations([8.0, 8.5, 9.0, 9.5, 10.0, 10.5]))
 def test_the_nearest_in_time_is_heard_in_whatever_order_they_came(times: list[float]) -> None:
     fusion = Fusion(BRANCHES, LABELS)

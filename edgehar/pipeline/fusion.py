@@ -5,8 +5,9 @@ weight that falls with the time between the two windows,
 
     weight = exp(-max(0, distance - hop) / FADES_S),
 
-so that a model that has nothing new to say is heard less and less, and the other alone in the end. One model leads: the
-first that judges its windows. The joint answers are its windows'; sensors of a model that is not heard are excluded.
+so that a model that has nothing new to say is heard less and less, and the other alone in the end; so are the labels
+that it alone tells. One model leads: the first that judges its windows. The joint answers are its windows'; sensors of a
+model that is not heard are excluded.
 """
 
 from collections import deque
@@ -102,18 +103,20 @@ class Fusion:
         return answer.excluded_sensors.items()
 
     def _product(self, votes: Mapping[int, tuple[Prediction, float]]) -> FloatArray | None:
-        """Return probabilities over the joint labels; zero for what none of those who vote tells itself."""
+        """Return probabilities over the joint labels; what nobody tells who votes is zero, and what is told by one who fades fades too."""
         if not votes:
             return None
         size = len(self._labels.tree.labels)
-        sums, told = np.zeros(size), np.zeros(size, np.bool_)
+        sums, told = np.zeros(size), np.zeros(size)
         for i, (answer, weight) in votes.items():
             assert answer.probabilities is not None
             offered = self._offered(i, answer)
             shares = self._labels.likelihoods(i, answer.probabilities, offered)
             sums += weight * np.array([log(max(share, LEAST_PROBABILITY)) for share in shares])
-            told[[*self._labels.told_by(i, offered)]] = True
-        powers = np.where(told, np.exp(sums - sums[told].max()), 0.0)
+            labels = [*self._labels.told_by(i, offered)]
+            told[labels] = np.maximum(told[labels], weight)
+        # Else all that one alone knows would share in the other's `other` until the moment when it is not heard.
+        powers = told * np.exp(sums - sums.max())
         return np.asarray(powers / powers.sum(), np.float32)
 
     def _offered(self, i: int, answer: Prediction) -> tuple[int, ...]:
