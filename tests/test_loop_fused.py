@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 
 import numpy as np
-from seers import pictures, seer
+from seen import bodies
 
 from edgehar.devices.keypoints import PROFILE, encode
 from edgehar.pipeline.loop import Pipeline
@@ -18,8 +18,8 @@ SCRIPT = [("walking", 30.0), ("sitting", 30.0)]
 
 
 def pipeline(*streams: Stream) -> Pipeline:
-    sensors = load(find("imu_tcn"))
-    models = [sensors, seer()] if SENSOR in streams else [seer()]
+    names = ["imu_tcn", "pose_tcn"] if SENSOR in streams else ["pose_tcn"]
+    models = [load(find(name)) for name in names]
     return Pipeline("w", streams, models, models[0].spec.decision)
 
 
@@ -28,7 +28,7 @@ def felt() -> list[Item]:
 
 
 def seen(first: float, last: float, stream: int = 1) -> list[Item]:
-    return pictures(np.arange(first, last, 1 / 15).tolist(), stream)
+    return bodies([("walking", last - first)], first, stream)
 
 
 def without(items: Sequence[Item], stream: int, start: float, end: float) -> list[Item]:

@@ -14,20 +14,18 @@ the others none; a kind that was one of its labels all along ends when it began,
 in stream time, so a replay decides as the live run did.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edgehar.pipeline.belief import belief_in
+from edgehar.pipeline.belief import belief_in, confirms_falls
 from edgehar.pipeline.decision_settings import Settings, check
 from edgehar.pipeline.episode import Episode
-from edgehar.pipeline.fall_confirmation import Fall
-from edgehar.pipeline.falls import Falls, watch_falls
+from edgehar.pipeline.fall_confirmation import Fall, FallConfirmation
 from edgehar.pipeline.no_signal import SignalCheck
 from edgehar.pipeline.not_worn import WearCheck
 from edgehar.pipeline.reasons import Reasons
-from edgehar.pipeline.seen_fall import SeenFall
 from edgehar.pipeline.telling import Telling
 from edgehar.types import (
     FALLING,
@@ -56,8 +54,7 @@ class Decision:
     """One wearer's answers and events.
 
     `episode` makes the events; `telling` chooses among the model's labels and their kinds; `window_s` and `hop_s` are
-    the model's, s; `placements` names its sensors as worn, of which `cameras` (indices) see the wearer. ConfigError if
-    the settings contradict one another.
+    the model's, s; `placements` names its sensors as worn. ConfigError if the settings contradict one another.
     """
 
     def __init__(
@@ -69,15 +66,15 @@ class Decision:
         settings: Settings,
         *,
         placements: Sequence[str | None] = (),
-        cameras: Collection[int] = (),
     ) -> None:
         check(settings, hop_s)
         self._episode, self._placements, self._telling = episode, placements, telling
         self._window_s, self._hop_s = window_s, hop_s
         tree = telling.tree
-        self._falls: Falls | None = None
-        if telling.finest(FALLING):
-            self._falls = watch_falls(tree, window_s, hop_s, settings, placements, cameras)
+        self._falls: FallConfirmation | None = None
+        if confirms_falls(tree, settings) and telling.finest(FALLING):
+            label = tree.labels.index(FALLING)
+            self._falls = FallConfirmation(label, window_s, hop_s, settings.falls, placements)
         self._signal = SignalCheck(settings.no_signal_after_s, window_s, hop_s)
         self._wear = WearCheck(settings, hop_s)
         self._belief = belief_in(tree, settings)
@@ -158,7 +155,7 @@ class Decision:
             self._start_over()
         return is_not_worn
 
-    def _fall(self, fall: Fall | SeenFall, p: Prediction) -> list[Event]:
+    def _fall(self, fall: Fall, p: Prediction) -> list[Event]:
         """Tell a fall at once; it is certain until later windows say something else."""
         self._belief.assume(self._telling.tree.labels.index(FALLING))
         return self._change(self._telling.finest(FALLING) or OTHER, fall.t, p, fall=fall)
@@ -187,9 +184,7 @@ class Decision:
         # it ends half a hop after that in the mean.
         return shown - (self._window_s + self._hop_s) / 2
 
-    def _change(
-        self, state: str, at: float, p: Prediction, fall: Fall | SeenFall | None = None
-    ) -> list[Event]:
+    def _change(self, state: str, at: float, p: Prediction, fall: Fall | None = None) -> list[Event]:
         """Enter `state`, which began at about `at`, s, but not before the state that it ends."""
         held = self._held
         if state == held.state and fall is None:

@@ -15,7 +15,7 @@ from edgehar.pipeline.fall_evidence import STILL_SWING, Evidence, Hit, Hits, ang
 from edgehar.pipeline.fall_settings import FallSettings, FallWeights
 from edgehar.types import Prediction
 
-ONCE_S = 10.0
+_ONCE_S = 10.0
 """After a fall is told none is for so long: who falls rolls, bounces, and gets up; a round number."""
 _UP_HOPS = 3
 """Who moves for so many hops in a row and is as before is up again; a round number, two seconds."""
@@ -117,7 +117,7 @@ class FallConfirmation:
         if p.probabilities is not None:
             for hits in self._hits.values():
                 hits.judge(p.t, float(p.probabilities[self._label]))
-        if p.t - self._told_at <= ONCE_S:
+        if p.t - self._told_at <= _ONCE_S:
             self._drop()
         value, sensor, hit = max(self._likely(), default=(-inf, 0, None), key=lambda likely: likely[0])
         if hit is None or value < 0.0:

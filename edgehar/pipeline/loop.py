@@ -25,7 +25,7 @@ from edgehar.pipeline.modality import CAMERA
 from edgehar.pipeline.reasons import ENDED
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.telling import Telling
-from edgehar.types import UNREADABLE, Activity, Event, Prediction, Samples, Stream
+from edgehar.types import FALLING, UNREADABLE, Activity, Event, Prediction, Samples, Stream
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ class Pipeline:
         """
         self.intakes = [Intake(stream, wearer) for stream in streams]
         self._branches = _branches(models, self.intakes, settings)
+        settings = _without_proof(self._branches, settings)
         self._branch_of = [_taking(self._branches, intake) for intake in self.intakes]
         specs = [branch.spec for branch in self._branches]
         labels = JointLabels(specs)
@@ -81,7 +82,6 @@ class Pipeline:
             self._branches[0].hop_s,
             settings,
             placements=slots,
-            cameras=_cameras(self._branches),
         )
 
     @property
@@ -171,11 +171,13 @@ def _taking(branches: Sequence[Branch], intake: Intake) -> int:
     return next((i for i, branch in enumerate(branches) if branch.spec.modality is intake.modality), 0)
 
 
-def _cameras(branches: Sequence[Branch]) -> range:
-    """Return the numbers of the slots that are a camera's: those of the last branch, or none."""
-    slots = sum(len(branch.slots) for branch in branches)
-    last = branches[-1]
-    return range(slots - len(last.slots) if last.spec.modality is CAMERA else slots, slots)
+def _without_proof(branches: Sequence[Branch], settings: Settings) -> Settings:
+    """Return settings by which a fall is told like any label where a camera sees it and no worn sensor could prove it."""
+    cameras = [branch for branch in branches if branch.spec.modality is CAMERA]
+    provers = [branch for branch in branches if branch not in cameras and FALLING in branch.labels]
+    if not cameras or provers:
+        return settings
+    return replace(settings, falls=replace(settings.falls, within_s=0.0))
 
 
 def _new_telling(

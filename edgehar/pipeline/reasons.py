@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.fall_confirmation import Fall
 from edgehar.pipeline.fall_evidence import STILL_SWING
-from edgehar.pipeline.seen_fall import SeenFall
 from edgehar.pipeline.telling import Telling
 from edgehar.types import NO_SIGNAL, OTHER, STANDARD_GRAVITY, Prediction
 
@@ -46,10 +45,8 @@ class Reasons:
             return f"Too little signal to judge: {p.coverage:.0%} of the newest window came."
         return f"Held through a gap of {gap_s:.1f} s: {p.coverage:.0%} of the newest window came."
 
-    def fallen(self, fall: Fall | SeenFall) -> str:
+    def fallen(self, fall: Fall) -> str:
         """Tell what proves a fall."""
-        if isinstance(fall, SeenFall):
-            return f"A fall: seen at {fall.probability:.0%}, then lying at {fall.lying:.0%}."
         hit, turned = (
             self._hit(fall.sensor, fall.peak),
             f"{fall.turn_deg:.0f} degrees from where it pointed before",
