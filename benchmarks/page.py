@@ -29,7 +29,8 @@ from PIL import Image
 from benchmarks.broker import PORT, mosquitto
 from benchmarks.browser import chromium
 from edgehar.apps.page import demo_page
-from edgehar.config.schema import Config, Gateway, Mqtt, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Gateway, Mqtt
+from edgehar.config.worn import SimulatedWearer, Wearer
 from edgehar.daemon.daemon import Daemon
 from edgehar.dashboard.page import Page
 from edgehar.pipeline.loop import Pipeline

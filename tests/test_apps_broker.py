@@ -18,7 +18,8 @@ from msgspec.structs import replace
 
 from edgehar.apps import broker as apps_broker
 from edgehar.apps.broker import BrokerTest
-from edgehar.config.schema import Config, Gateway, HomeAssistant, Mqtt, SimulatedWearer, Tls, Wearer
+from edgehar.config.schema import Config, Gateway, HomeAssistant, Mqtt, Tls
+from edgehar.config.worn import SimulatedWearer, Wearer
 from edgehar.errors import ConfigError
 
 ANNA = Wearer(id="anna", simulator=SimulatedWearer(placements=["wrist"]))

@@ -12,7 +12,8 @@ import pytest
 from mosquitto import PATIENCE_S, Mosquitto, free_port
 
 from edgehar.apps.online import check_online
-from edgehar.config.schema import Config, Mqtt, Phone, Serial, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Mqtt
+from edgehar.config.worn import Phone, Serial, SimulatedWearer, Wearer
 
 ANNA = Wearer(id="anna", simulator=SimulatedWearer(placements=["wrist", "chest"]))
 

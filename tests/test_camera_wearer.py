@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from seen import bodies
 
-from edgehar.config.schema import Camera, Config, Gateway, Replay, Wearer
+from edgehar.config.schema import Config, Gateway
+from edgehar.config.worn import Camera, Replay, Wearer
 from edgehar.daemon.daemon import Daemon
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find

@@ -11,18 +11,8 @@ from msgspec.structs import replace
 from edgehar.config import credentials
 from edgehar.config.first import PASSWORD_NAME, First, check_free, text_of, write_first
 from edgehar.config.read import load, parse
-from edgehar.config.schema import (
-    Ble,
-    Bluetooth,
-    Config,
-    Gateway,
-    HomeAssistant,
-    Mqtt,
-    Serial,
-    SimulatedWearer,
-    Tls,
-    Wearer,
-)
+from edgehar.config.schema import Bluetooth, Config, Gateway, HomeAssistant, Mqtt, Tls
+from edgehar.config.worn import Ble, Serial, SimulatedWearer, Wearer
 from edgehar.daemon.run import check
 from edgehar.errors import ConfigError
 

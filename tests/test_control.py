@@ -12,7 +12,8 @@ from listening import until
 from mosquitto import free_port
 from test_daemon_wearer import replayed
 
-from edgehar.config.schema import Ble as BleSensor, Config, Phone, SimulatedWearer, Wearer
+from edgehar.config.schema import Config
+from edgehar.config.worn import Ble as BleSensor, Phone, SimulatedWearer, Wearer
 from edgehar.daemon.control import WearerControl
 from edgehar.daemon.daemon import Daemon
 from edgehar.daemon.wearer import Publish, Tap, WearerFeed

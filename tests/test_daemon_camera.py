@@ -12,17 +12,8 @@ from mosquitto import Listener, Mosquitto, free_port
 from msgspec.structs import replace
 from test_daemon_requests import DEVICE, listening, running
 
-from edgehar.config.schema import (
-    Camera,
-    Config,
-    Gateway,
-    HomeAssistant,
-    Metrics,
-    Mqtt,
-    Serial,
-    SimulatedWearer,
-    Wearer,
-)
+from edgehar.config.schema import Config, Gateway, HomeAssistant, Metrics, Mqtt
+from edgehar.config.worn import Camera, Serial, SimulatedWearer, Wearer
 from edgehar.daemon.daemon import Daemon
 from edgehar.sources.camera.opencv import Picture
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from edgehar.config.schema import Camera, Config, Model, Serial, Wearer
+from edgehar.config.schema import Config, Model
+from edgehar.config.worn import Camera, Serial, Wearer
 from edgehar.daemon.models import Models
 from edgehar.errors import ModelError
 from edgehar.pipeline.recognizer import Recognizer

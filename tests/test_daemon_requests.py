@@ -13,7 +13,8 @@ from mosquitto import Listener, Mosquitto, free_port
 from msgspec.structs import replace
 from test_daemon_wearer import replayed
 
-from edgehar.config.schema import Config, Gateway, HomeAssistant, Mqtt, Replay, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Gateway, HomeAssistant, Mqtt
+from edgehar.config.worn import Replay, SimulatedWearer, Wearer
 from edgehar.daemon import announcement
 from edgehar.daemon.control import WearerControl
 from edgehar.daemon.daemon import Daemon

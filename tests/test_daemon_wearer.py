@@ -11,7 +11,8 @@ from listening import until
 from mosquitto import free_port
 from msgspec.structs import replace
 
-from edgehar.config.schema import Config, Gateway, Model, Phone, Replay, Serial, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Gateway, Model
+from edgehar.config.worn import Phone, Replay, Serial, SimulatedWearer, Wearer
 from edgehar.daemon.daemon import Daemon
 from edgehar.daemon.wearer import SETTLED_S, WearerFeed
 from edgehar.errors import ConfigError

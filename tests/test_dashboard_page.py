@@ -22,7 +22,8 @@ from test_daemon_requests import running
 
 from benchmarks.browser import chromium, chromium_path
 from edgehar.apps.page import page_beside
-from edgehar.config.schema import Config, Dashboard, Gateway, Mqtt, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Dashboard, Gateway, Mqtt
+from edgehar.config.worn import SimulatedWearer, Wearer
 from edgehar.daemon.daemon import Daemon
 from edgehar.devices.keypoints import PROFILE
 from edgehar.recordings import marks

@@ -23,7 +23,8 @@ from test_daemon_requests import running
 from edgehar.apps import page as page_app
 from edgehar.apps.page import demo_page, page_beside
 from edgehar.config.read import parse
-from edgehar.config.schema import Config, Dashboard, Gateway, Replay, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Dashboard, Gateway
+from edgehar.config.worn import Replay, SimulatedWearer, Wearer
 from edgehar.daemon.daemon import Daemon
 from edgehar.dashboard import server
 from edgehar.dashboard.access import HEADERS

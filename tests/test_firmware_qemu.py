@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from firmware import BRIDGE, STRICT, run, tool
 
-from edgehar.config.schema import Serial, Wearer
+from edgehar.config.worn import Serial, Wearer
 from edgehar.daemon.wearer import WearerFeed
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load

@@ -33,7 +33,8 @@ from edgehar.apps.first_run import (
 )
 from edgehar.config import credentials
 from edgehar.config.read import load
-from edgehar.config.schema import Config, Gateway, Mqtt, Serial, SimulatedWearer, Tls, Wearer
+from edgehar.config.schema import Config, Gateway, Mqtt, Tls
+from edgehar.config.worn import Serial, SimulatedWearer, Wearer
 from edgehar.daemon.daemon import Daemon
 from edgehar.errors import ConfigError, ModelError
 from edgehar.sources.simulated.serve import serve_tcp

@@ -12,7 +12,7 @@ import pytest
 from bluez import Bluetoothd
 from peripherals import sensor
 
-from edgehar.config.schema import Ble, Serial, Wearer
+from edgehar.config.worn import Ble, Serial, Wearer
 from edgehar.daemon.wearer import WearerFeed
 from edgehar.daemon.wiring import SharedLinks
 from edgehar.pipeline.loop import Pipeline

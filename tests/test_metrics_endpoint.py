@@ -20,7 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from test_daemon_requests import running
 from test_phone_http import is_open
 
-from edgehar.config.schema import Config, Gateway, Metrics, Mqtt, Serial, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Gateway, Metrics, Mqtt
+from edgehar.config.worn import Serial, SimulatedWearer, Wearer
 from edgehar.daemon import metrics
 from edgehar.daemon.daemon import Daemon
 from edgehar.daemon.metrics import Family, Histogram, Sample, text_of

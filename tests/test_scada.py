@@ -19,7 +19,8 @@ from test_daemon_requests import running, wearer
 from test_sparkplug import kinds, knows, listening
 
 from edgehar import __version__
-from edgehar.config.schema import Config, Gateway, Mqtt, Replay, SimulatedWearer, Sparkplug, Wearer
+from edgehar.config.schema import Config, Gateway, Mqtt, Sparkplug
+from edgehar.config.worn import Replay, SimulatedWearer, Wearer
 from edgehar.daemon.daemon import Daemon
 from edgehar.daemon.run import check, run
 from edgehar.errors import EdgeharError

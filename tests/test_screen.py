@@ -10,7 +10,8 @@ from rich.console import Console
 from terminals import Terminal
 
 from edgehar.apps.screen import HISTORY, Screen
-from edgehar.config.schema import Config, Gateway, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Gateway
+from edgehar.config.worn import SimulatedWearer, Wearer
 from edgehar.daemon.daemon import Daemon
 from edgehar.types import Event
 

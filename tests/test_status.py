@@ -23,7 +23,8 @@ from edgehar.apps.status import MOST_WEARERS, STALE_S, Topics, in_words, status
 from edgehar.apps.systemd_unit import unit_state
 from edgehar.cli import status as cli_status
 from edgehar.config.read import load
-from edgehar.config.schema import Config, Gateway, Mqtt, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Gateway, Mqtt
+from edgehar.config.worn import SimulatedWearer, Wearer
 from edgehar.errors import ConfigError
 from edgehar.publishers.payloads import iso_utc
 

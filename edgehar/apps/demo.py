@@ -14,7 +14,8 @@ from edgehar.apps.page import demo_page
 from edgehar.apps.screen import Screen, run_on_screen
 from edgehar.apps.skeleton import Skeleton
 from edgehar.brokers.embedded import EmbeddedBroker
-from edgehar.config.schema import Camera, Config, Gateway, Model, Mqtt, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Gateway, Model, Mqtt
+from edgehar.config.worn import Camera, SimulatedWearer, Wearer
 from edgehar.daemon.daemon import Daemon
 from edgehar.errors import ConfigError
 from edgehar.publishers.jsonl import JsonLines

@@ -18,8 +18,10 @@ from edgehar.apps.online import LOOK_S
 from edgehar.apps.retained import Listener
 from edgehar.brokers.mqtt import Received
 from edgehar.config.keys import in_words
+from edgehar.config.names import Name
 from edgehar.config.rules import TOPICS_OF_REQUESTS
-from edgehar.config.schema import Config, Gateway, HomeAssistant, Mqtt, Name, SimulatedWearer, Tls, Wearer
+from edgehar.config.schema import Config, Gateway, HomeAssistant, Mqtt, Tls
+from edgehar.config.worn import SimulatedWearer, Wearer
 from edgehar.daemon.daemon import Daemon
 from edgehar.errors import ConfigError, EdgeharError
 from edgehar.pipeline import manifest

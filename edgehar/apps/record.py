@@ -14,7 +14,8 @@ from msgspec import Struct, ValidationError, convert
 from edgehar import __version__
 from edgehar.config.keys import in_words
 from edgehar.config.read import load
-from edgehar.config.schema import Config, Model, Wearer
+from edgehar.config.schema import Config, Model
+from edgehar.config.worn import Wearer
 from edgehar.daemon.wiring import describe_sensors, make_shared_links, make_sources
 from edgehar.errors import ConfigError, ModelError, RecordingError
 from edgehar.pipeline import manifest

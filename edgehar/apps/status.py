@@ -14,7 +14,8 @@ from msgspec import Meta, Struct
 
 from edgehar.apps.retained import Listener, UnreachableError
 from edgehar.apps.systemd_unit import unit_state
-from edgehar.config.schema import Config, Mqtt, Name
+from edgehar.config.names import Name
+from edgehar.config.schema import Config, Mqtt
 from edgehar.daemon.daemon import HEALTH_S
 from edgehar.errors import ConfigError, one_line
 from edgehar.publishers.payloads import iso_utc

@@ -17,7 +17,8 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Array, InlineTable, Item, Table, Whitespace
 
 from edgehar.config.read import parse, parse_toml, read_text
-from edgehar.config.schema import Config, Wearer
+from edgehar.config.schema import Config
+from edgehar.config.worn import Wearer
 from edgehar.errors import ConfigError
 
 _KINDS = ("serial", "ble", "phone")

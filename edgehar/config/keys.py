@@ -18,7 +18,8 @@ from msgspec.inspect import (
     type_info,
 )
 
-from edgehar.config.schema import IN_WORDS, Config
+from edgehar.config.names import IN_WORDS
+from edgehar.config.schema import Config
 from edgehar.pipeline.decision_settings import Settings
 
 

@@ -18,8 +18,9 @@ from msgspec.structs import replace
 
 from edgehar.config.keys import in_words, keys_at, words_at
 from edgehar.config.rules import complaints
-from edgehar.config.schema import Camera, Config, Gateway, Model
+from edgehar.config.schema import Config, Gateway, Model
 from edgehar.config.toml_lines import line_of
+from edgehar.config.worn import Camera
 from edgehar.errors import ConfigError, ModelError, OperatorError, about
 from edgehar.pipeline import manifest
 from edgehar.pipeline.decision_settings import REPLACED, Settings

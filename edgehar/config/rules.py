@@ -6,7 +6,8 @@ from itertools import combinations
 from typing import TypeVar
 
 from edgehar.brokers.mqtt_text import LONGEST_TEXT, check_mqtt_text, check_topic
-from edgehar.config.schema import Ble, Camera, Config, Dashboard, Mqtt, Phone, Serial, Sparkplug, Wearer
+from edgehar.config.schema import Config, Dashboard, Mqtt, Sparkplug
+from edgehar.config.worn import Ble, Camera, Phone, Serial, Wearer
 from edgehar.devices import PROFILES, Profile, check_profile
 from edgehar.errors import ConfigError
 from edgehar.sources.addresses import (

@@ -23,7 +23,8 @@ from msgspec import Struct
 from edgehar import __version__
 from edgehar.brokers.mqtt import Received
 from edgehar.brokers.mqtt_text import check_mqtt_text
-from edgehar.config.schema import Config, Name, TopicStart
+from edgehar.config.names import Name, TopicStart
+from edgehar.config.schema import Config
 from edgehar.daemon.control import WearerControl
 from edgehar.daemon.models import Models
 from edgehar.errors import ConfigError

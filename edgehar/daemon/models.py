@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from edgehar.config.read import decision_settings, model_pair
-from edgehar.config.schema import Config, Wearer
+from edgehar.config.schema import Config
+from edgehar.config.worn import Wearer
 from edgehar.daemon.wiring import profiles
 from edgehar.errors import ModelError, about
 from edgehar.pipeline import recognizer

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edgehar.brokers.mqtt import Received
-from edgehar.config.schema import Name
+from edgehar.config.names import Name
 from edgehar.daemon.control import WearerControl
 from edgehar.errors import ConfigError, OperatorError, one_line
 from edgehar.pipeline.operating_points import Point

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from edgehar.config.schema import Config, Wearer
+from edgehar.config.schema import Config
+from edgehar.config.worn import Wearer
 from edgehar.daemon.control import WearerControl
 from edgehar.daemon.models import Models
 from edgehar.daemon.wearer import Publish, WearerFeed

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from edgehar.config.schema import Wearer
+from edgehar.config.worn import Wearer
 from edgehar.daemon.wiring import SharedLinks, make_sources
 from edgehar.errors import ModelError
 from edgehar.pipeline.decision_settings import Settings

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from edgehar.config.credentials import broker_password
-from edgehar.config.schema import Config, Mqtt, Replay as ReplayedWearer, SimulatedWearer, Wearer
+from edgehar.config.schema import Config, Mqtt
+from edgehar.config.worn import Replay as ReplayedWearer, SimulatedWearer, Wearer
 from edgehar.devices import PROFILES
 from edgehar.devices.keypoints import PROFILE as KEYPOINTS
 from edgehar.sources import Source

@@ -19,7 +19,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
-from edgehar.config.schema import Name
+from edgehar.config.names import Name
 from edgehar.daemon.requests import Pause
 from edgehar.dashboard.access import HEADERS, Access
 from edgehar.dashboard.page import Page
