@@ -1,6 +1,6 @@
 """A configuration as it counts, defaults and the model's settings included: as rows, and as TOML that can be read again.
 
-No secret is in it: a configuration names the file, or the credential, that holds one.
+No secret is in it but the account in a camera's URL: else a configuration names the file, or the credential, that holds one.
 """
 
 import tomllib
