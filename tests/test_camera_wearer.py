@@ -85,14 +85,14 @@ def test_a_second_person_stands_in_the_attributes() -> None:
 
 
 def test_with_both_one_goes_on_alone_when_the_other_is_lost() -> None:
-    walk = [("walking", 60.0)]
-    until = [item for item in felt(walk) if item[0] < 30.0]
+    walk = [("walking", 45.0)]
+    until = [item for item in felt(walk) if item[0] < 25.0]
     answers = played(fused_pipeline(), together(until, bodies(walk, stream=1)))
-    seen = activities(answers, 45.0, 60.0)
+    seen = activities(answers, 36.0, 45.0)
     assert {a.state for a in seen} <= {"walking", "on_foot"}
     assert {a.excluded_sensors for a in seen} == {("wrist_left",)}
-    answers = played(fused_pipeline(), together(felt(walk), bodies([("walking", 30.0)], stream=1)))
-    felt_alone = activities(answers, 45.0, 60.0)
+    answers = played(fused_pipeline(), together(felt(walk), bodies([("walking", 25.0)], stream=1)))
+    felt_alone = activities(answers, 36.0, 45.0)
     assert {a.state for a in felt_alone} <= {"walking", "on_foot"}
     assert {a.excluded_sensors for a in felt_alone} == {("camera",)}
 
