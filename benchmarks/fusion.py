@@ -61,8 +61,8 @@ def movements(path: Path, labels: Sequence[str]) -> Iterator[Movement]:
         placements = pairs["placement"].astype(str)
     for i, (x, skeleton) in enumerate(zip(felt, skeletons, strict=True)):
         label = LABELS.get(names[i]) or common_label(names[i])
-        known = label if label in labels else OTHER
-        yield Movement(known, int(subjects[i]), placements[i], x, as_seen(skeleton))
+        name = label if label in labels else OTHER
+        yield Movement(name, int(subjects[i]), placements[i], x, as_seen(skeleton))
 
 
 def as_seen(skeleton: FloatArray) -> FloatArray:
