@@ -27,8 +27,9 @@ HIPS = (KEYPOINTS.index("hip_left"), KEYPOINTS.index("hip_right"))
 TORSO = SHOULDERS + HIPS
 
 _HEAD = struct.Struct("<IB")
-_COUNTS_PER_UNIT = 8192
-_SCALE = np.full(len(KEYPOINT_CHANNELS), 1 / _COUNTS_PER_UNIT, np.float32)
+COUNTS_PER_UNIT = 8192
+SCALE = np.full(len(KEYPOINT_CHANNELS), 1 / COUNTS_PER_UNIT, np.float32)
+"""Units per count, of each channel."""
 _PERIOD_US = 66_667
 """Cameras give 8 to 30 pictures per second; a gap is told by their times."""
 _BODY_BYTES = _HEAD.size + 2 * len(KEYPOINT_CHANNELS)
@@ -39,7 +40,7 @@ def encode(taken_at: float, people: int, keypoints: FloatArray | None) -> bytes:
     head = _HEAD.pack(round(taken_at * 1e6) & 0xFFFFFFFF, min(people, 255))
     if keypoints is None:
         return head
-    counts = np.clip(np.round(np.asarray(keypoints, np.float64) * _COUNTS_PER_UNIT), -32768, 32767)
+    counts = np.clip(np.round(np.asarray(keypoints, np.float64) * COUNTS_PER_UNIT), -32768, 32767)
     return head + counts.astype("<i2").tobytes()
 
 
@@ -68,7 +69,7 @@ class KeypointReader(SensorReader):
         if not people:
             return []
         values = np.frombuffer(body, "<i2", offset=_HEAD.size).astype(np.int16)[np.newaxis]
-        return [Packet(self._device, None, ticks, _PERIOD_US, KEYPOINT_CHANNELS, values, _SCALE)]
+        return [Packet(self._device, None, ticks, _PERIOD_US, KEYPOINT_CHANNELS, values, SCALE)]
 
 
 def _remark(people: int) -> str | None:

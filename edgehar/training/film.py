@@ -7,8 +7,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from edgehar.motion.activities.catalogue import CATALOGUE
-from edgehar.motion.activities.falls import IMPACT_S
+from edgehar.devices.keypoints import COUNTS_PER_UNIT, SCALE
+from edgehar.motion.activities.catalogue import CATALOGUE, EVENTS
 from edgehar.motion.camera import DESK, ROOM, draw_camera
 from edgehar.motion.detection import detect, draw_eye
 from edgehar.motion.draws import draw_log_uniform
@@ -25,8 +25,6 @@ from edgehar.types import KEYPOINT_CHANNELS, KEYPOINTS, FloatArray, Samples, Tim
 
 RATE = 60.0
 """Rows per second of the movement that is filmed."""
-COUNTS = 8192
-"""Of a keypoint's unit, as `devices.keypoints` hands them on."""
 _MARGIN_S = 2.1
 """Before and after a bout, in which what a body's way forgets is still felt."""
 _SEEDS = 1_000_000
@@ -38,11 +36,8 @@ _LEAST_SCORE = 0.25
 _LEAST_CHANGE = 0.2
 """m that the middle of somebody's points rises or falls, where an activity is a change of posture."""
 
-_EVENTS = dict.fromkeys(("falling", "stumbling", "collapsing", "reaching_jump", "hitting"), IMPACT_S)
-"""Events that happen once, s after it began: its windows are those in which it does."""
 _CHANGES = frozenset({"sitting_down_standing_up", "lying_down"})
 """Activities whose windows are those in which the posture changes."""
-_SCALE = np.full(len(KEYPOINT_CHANNELS), 1.0 / COUNTS, np.float32)
 
 _Map = Callable[..., Iterable[NDArray[np.int16]]]
 
@@ -51,7 +46,7 @@ class Film(Struct, frozen=True, eq=False):
     """Windows of keypoints."""
 
     x: NDArray[np.int16]
-    """(n, window, 51) as KEYPOINT_CHANNELS, 1 / `COUNTS`."""
+    """(n, window, 51) as KEYPOINT_CHANNELS, counts as of `devices.keypoints`."""
     label: NDArray[np.int64]
     """(n,), index into the recipe's labels."""
     activity: NDArray[np.int64]
@@ -61,7 +56,7 @@ class Film(Struct, frozen=True, eq=False):
 def bout(recipe: CameraRecipe, activity: str, seed: int) -> NDArray[np.int16]:
     """Film one new person who does `activity` for a while; return their windows (n, window, 51)."""
     rng = np.random.default_rng((recipe.seed, seed))
-    seconds, event = recipe.synthesis.bout_s, _EVENTS.get(activity)
+    seconds, event = recipe.synthesis.bout_s, EVENTS.get(activity)
     # What has an event is watched from its beginning, all else from anywhere.
     begin = rng.uniform(0.0, 60.0) if event is None else rng.uniform(0.0, recipe.hop / recipe.rate_hz)
     t = np.arange(int((seconds + 2.0 * _MARGIN_S) * RATE)) / RATE - _MARGIN_S
@@ -85,12 +80,12 @@ def bout(recipe: CameraRecipe, activity: str, seed: int) -> NDArray[np.int16]:
 
 def as_counts(x: FloatArray) -> NDArray[np.int16]:
     """Return keypoints as they are kept."""
-    return np.round(x * COUNTS).clip(-32768, 32767).astype(np.int16)
+    return np.round(x * COUNTS_PER_UNIT).clip(-32768, 32767).astype(np.int16)
 
 
 def as_keypoints(counts: NDArray[np.int16]) -> FloatArray:
     """Return kept keypoints in their units."""
-    return np.multiply(counts, np.float32(1.0 / COUNTS), dtype=np.float32)
+    return np.multiply(counts, np.float32(1.0 / COUNTS_PER_UNIT), dtype=np.float32)
 
 
 def _points(filming: Filming, activity: str, t: Array, rng: np.random.Generator) -> Array:
@@ -130,7 +125,7 @@ def shot(
     late = rng.uniform(0.02, 0.2)
     counts = as_counts(keypoints)
     samples = [
-        Samples("camera", taken[i : i + 1], counts[i : i + 1], KEYPOINT_CHANNELS, _SCALE)
+        Samples("camera", taken[i : i + 1], counts[i : i + 1], KEYPOINT_CHANNELS, SCALE)
         for i in range(len(taken))
     ]
     return samples, taken + late

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehar.devices.keypoints import LEAST_SCORE
+from edgehar.devices.keypoints import LEAST_SCORE, TORSO
 from edgehar.motion.detection import LEFT, RIGHT
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.modality import CAMERA
@@ -16,7 +16,6 @@ _LIMBS = ((7, 9), (8, 10), (15, 16), (13, 14, 15, 16))
 _MIRRORED = np.arange(len(KEYPOINTS))
 _MIRRORED[LEFT], _MIRRORED[RIGHT] = RIGHT, LEFT
 _FACE = slice(1, 5)
-_TORSO = [5, 6, 11, 12]
 _SHORTEST_CLIP = 0.3
 """In windows: three quarters of a second of one of 2.5 s."""
 
@@ -84,7 +83,7 @@ class Views:
         """Lose keypoints throughout a window: single ones, limbs; or all that nobody annotates."""
         rng, views, n = self._rng, self._recipe.views, len(score)
         lost = rng.random((n, 1, score.shape[2])) < views.lost_joint
-        lost[:, :, _TORSO] = False
+        lost[:, :, list(TORSO)] = False
         for row in np.flatnonzero(rng.random(n) < views.lost_limb):
             lost[row, 0, list(_LIMBS[rng.integers(len(_LIMBS))])] = True
         score *= np.where(lost, rng.uniform(0.0, 0.7, lost.shape) * (score < 0.7), 1.0)

@@ -9,8 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from edgehar.motion.activities.catalogue import CATALOGUE
-from edgehar.motion.activities.falls import IMPACT_S
+from edgehar.motion.activities.catalogue import CATALOGUE, EVENTS
 from edgehar.motion.imu import (
     RATE,
     SITES,
@@ -40,9 +39,6 @@ _SEEDS = 1_000_000
 _EDGE_S = 0.4
 """Least distance of an event from either end of a window in which it is seen, s."""
 _AT_ONCE = 32
-
-_EVENTS = dict.fromkeys(("falling", "stumbling", "collapsing", "reaching_jump", "hitting"), IMPACT_S)
-"""Events that happen once, s after it began: its windows are those in which it does."""
 
 # Seeds of `Views`, each use its own.
 REPRESENTATIVE_VIEWS = 2
@@ -83,7 +79,7 @@ def bout(recipe: Recipe, activity: str, seed: int) -> Bout:
     rng = np.random.default_rng((recipe.seed, seed))
     lengths = segment_lengths(draw_body_height(rng))
     start = _LEAD / RATE
-    event = _EVENTS.get(activity)
+    event = EVENTS.get(activity)
     # What has an event is watched from its beginning, all else from anywhere.
     begin = rng.uniform(0.0, 60.0) if event is None else rng.uniform(0.0, recipe.hop / recipe.rate_hz)
     fine = np.arange(int((recipe.synthesis.bout_s + start) * RATE) + 3) / RATE + begin

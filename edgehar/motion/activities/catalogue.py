@@ -18,7 +18,7 @@ from edgehar.motion.activities.exercise import (
     sitting_down_standing_up,
     squatting,
 )
-from edgehar.motion.activities.falls import falling
+from edgehar.motion.activities.falls import IMPACT_S, falling
 from edgehar.motion.activities.gait import RUNNING, STAIRS_DOWN, STAIRS_UP, on_foot, walking
 from edgehar.motion.activities.gestures import clapping, hitting, punching, throwing, waving
 from edgehar.motion.activities.handwork import arm_work, fidgeting
@@ -79,3 +79,6 @@ CATALOGUE: dict[str, Callable[[SegmentLengths, np.random.Generator], Movement]] 
     "push_ups": push_ups,
     "sit_ups": sit_ups,
 }
+
+EVENTS = dict.fromkeys(("falling", "stumbling", "collapsing", "reaching_jump", "hitting"), IMPACT_S)
+"""Activities in which something happens once, s after they began: a window of them shows it."""
