@@ -18,6 +18,16 @@ from mosquitto import PATIENCE_S
 _TOKEN = re.compile(r"\x1b\[(?P<number>[?0-9;]*)(?P<command>[A-Za-z])|(?P<text>\r|\n|[^\x1b\r\n]+)")
 
 
+def shown(text: str, columns: int, rows: int) -> list[str]:
+    """Return what stands on a window after a text was written to it, without lines that are empty."""
+    window = Terminal.__new__(Terminal)
+    window._lines, window._x, window._y, window.columns, window.rows = [""], 0, 0, columns, rows
+    # As a terminal's driver does it.
+    for token in _TOKEN.finditer(text.replace("\n", "\r\n")):
+        window._take(token)
+    return window.visible()
+
+
 class Terminal:
     """A window in which one program runs; it draws what rich writes, and breaks lines anew when it is resized."""
 

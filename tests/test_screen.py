@@ -1,13 +1,15 @@
 """The live page as a person sees it: a real pty, and what stands on it after resizing, closing and stopping."""
 
 import io
+import logging
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 from mosquitto import Listener, Mosquitto, free_port
 from rich.console import Console
-from terminals import Terminal
+from terminals import Terminal, shown
 
 from edgehar.apps.screen import HISTORY, Screen
 from edgehar.config.schema import Config, Gateway
@@ -79,6 +81,38 @@ async def test_a_daemon_on_a_terminal_shows_its_sensors_below_the_log_and_a_clos
             assert listener.on("edgehar/gw/anna/status")[-1] == "offline"
             assert terminal.program.wait(30) == 0
         listener.close()
+
+
+def test_log_lines_never_tear_a_page_that_is_drawn_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = io.StringIO()
+    seen.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setenv("TERM", "xterm-256color")
+    handler = logging.StreamHandler(seen)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    console = Console(file=seen, force_terminal=True, width=80, height=40, color_system=None)
+    daemon = Daemon(Config(gateway=Gateway(id="gw"), wearer=[wearer_of("w0")]))
+    screen, is_over = Screen(console, daemon, title="a title", footer=lambda: FOOTER), threading.Event()
+
+    def draw() -> None:
+        while not is_over.is_set():
+            # Another height each time.
+            screen._events.clear() if screen._events else screen.push(event(1))
+            screen._live.refresh()
+
+    drawing = threading.Thread(target=draw)
+    with screen:
+        drawing.start()
+        for i in range(300):
+            handler.stream.write(f"line {i}\n")
+        is_over.set()
+        drawing.join()
+    lines = shown(seen.getvalue(), columns=80, rows=400)
+    assert is_one_page(lines[lines.index("line 0") :]), lines
+    assert [line for line in lines if line.startswith("line ")] == [f"line {i}" for i in range(300)]
+
+
+def wearer_of(name: str) -> Wearer:
+    return Wearer(id=name, simulator=SimulatedWearer(placements=["wrist"]))
 
 
 def event(i: int) -> Event:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Self
+from typing import IO, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.control import Control
@@ -25,6 +25,23 @@ HISTORY = 8
 
 _BORDERS, _PADDED = 2, 4
 """Lines, and columns with their padding, of the frame."""
+
+
+class _AbovePage(FileProxy):
+    """Stream whose lines go above a page.
+
+    Rich measures the page that it moves down before it writes the line: a page of another height, which the page's
+    thread would draw in between, left its first line standing.
+    """
+
+    def __init__(self, live: Live, console: Console, file: IO[str]) -> None:
+        super().__init__(console, file)
+        self._live = live
+
+    def write(self, text: str) -> int:
+        """Write while nothing else is drawn."""
+        with self._live._lock:  # noqa: SLF001  # there is no other way to wait for the page's thread
+            return super().write(text)
 
 
 class Screen:
@@ -68,7 +85,7 @@ class Screen:
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.StreamHandler) and handler.stream.isatty():
                 self._taken.callback(handler.setStream, handler.stream)
-                handler.setStream(FileProxy(self._console, handler.stream))
+                handler.setStream(_AbovePage(self._live, self._console, handler.stream))
         self._taken.callback(self._live.stop)
         self._live.start()
         return self
