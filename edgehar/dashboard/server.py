@@ -55,7 +55,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Wish(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a button asks for."""
+    """A button's request."""
 
     verb: Literal["pause", "resume", "mark", "record", "stop"]
     wearer: Name

@@ -53,7 +53,7 @@ class Reader(Protocol):
 
     @property
     def remark(self) -> str | None:
-        """What is to be known of what it sends and is no fault, in words; of most sensors nothing ever is."""
+        """Remark on what it sends, no fault, in words; None of most sensors."""
         ...
 
     @property

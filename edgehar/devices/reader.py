@@ -54,7 +54,7 @@ class SensorReader(ABC):
         self.problem: str | None = None
         """Reason, in words, why none of its packets can be used; None as long as some can."""
         self.remark: str | None = None
-        """What is to be known of what it sends and is no fault, in words."""
+        """Remark on what it sends, no fault, in words; None: nothing is to be known."""
 
     @property
     def battery(self) -> int | None:

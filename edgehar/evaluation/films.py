@@ -33,9 +33,9 @@ class Film(Struct, frozen=True):
     """Below DATA/video."""
     region: Region
     main: frozenset[str]
-    """What it shows: any of these labels says so."""
+    """Labels of what it shows, any of which says so."""
     also: frozenset[str] = frozenset({"standing", "walking"})
-    """What is done in it besides."""
+    """Labels of what is done in it besides."""
 
 
 def _film(
@@ -77,7 +77,7 @@ class Told(Struct, frozen=True):
 
 
 class FilmScore(Struct, frozen=True):
-    """What was told of a film."""
+    """Answers to a film."""
 
     main: tuple[str, ...]
     right: bool

@@ -38,7 +38,7 @@ class _Heard(Struct):
 
     predictions: deque[Prediction]
     coverage: float = 0.0
-    """Of its newest window, judged or not."""
+    """The coverage of its newest window, judged or not."""
 
 
 class Fusion:

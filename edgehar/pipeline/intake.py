@@ -71,7 +71,7 @@ class Intake:
 
     @property
     def remark(self) -> str | None:
-        """What is to be known of what it sends and is no fault, in words."""
+        """Remark on what it sends, no fault, in words; None: nothing is to be known."""
         return self.reader.remark
 
     def health(self) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Pipeline:
         self.told = tuple(node for node in tree.nodes if node in telling and can & {*tree.leaves(node)})
         """Labels, then kinds of labels, that the worn sensors can tell and that shall be told."""
         self.tree = tree
-        """Of the labels of all models."""
+        """The tree of the labels of all models."""
         self._decision = Decision(
             Episode(wearer, "+".join(spec.id for spec in specs), epoch),
             telling,

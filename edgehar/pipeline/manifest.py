@@ -106,7 +106,7 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def modality(self) -> Modality:
-        """What the model looks at."""
+        """The kind of input that the model looks at."""
         return modality_of(self.channels) or IMU
 
     @property

@@ -19,9 +19,9 @@ class Modality(Struct, frozen=True):
     shipped: str
     """Name of the shipped model that looks at it."""
     channels: tuple[str, ...]
-    """Of each sensor, in their order."""
+    """Those of each sensor, in their order."""
     units: Mapping[str, str]
-    """Of the channels, as a manifest names them."""
+    """Units of the channels, as a manifest names them."""
     frames: Mapping[str, Show]
     """Ways to show a sensor to the network, by name."""
     columns: int

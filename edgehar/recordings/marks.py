@@ -25,7 +25,7 @@ class Mark(Struct, frozen=True):
     wearer: str
     kind: Kind
     label: str | None = None
-    """What was recorded; None for a moment."""
+    """Label that was recorded; None for a moment."""
 
 
 def beside(recording: Path) -> Path:

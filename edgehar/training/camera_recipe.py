@@ -90,7 +90,7 @@ class CameraRecipe(ModelRecipe, frozen=True, forbid_unknown_fields=True, kw_only
 
     @property
     def modality(self) -> Modality:
-        """What the model looks at."""
+        """The kind of input that the model looks at."""
         return modalities.CAMERA
 
     def problems(self) -> list[str]:

@@ -79,7 +79,7 @@ class Recipe(ModelRecipe, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     @property
     def modality(self) -> Modality:
-        """What the model looks at."""
+        """The kind of input that the model looks at."""
         return modalities.IMU
 
 

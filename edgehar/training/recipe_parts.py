@@ -81,7 +81,7 @@ class ModelRecipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     @property
     def modality(self) -> Modality:
-        """What the model looks at."""
+        """The kind of input that the model looks at."""
         raise NotImplementedError
 
     @property

@@ -45,16 +45,16 @@ class ViewsOfWindows(Protocol):
 
 
 class Simulation(Struct, frozen=True):
-    """What is made and shown in a modality; each takes its own recipe and windows."""
+    """Way from recipe to input in one modality; each takes its own recipe and windows."""
 
     dataset: Any
     """The class of its windows."""
     synthesize: Callable[..., SimulatedWindows]
-    """Of recipe, processes, progress and the name of the stage."""
+    """Takes recipe, processes, progress and the name of the stage."""
     views: Callable[..., ViewsOfWindows]
-    """Of recipe, windows and a seed."""
+    """Takes recipe, windows and a seed."""
     normalize: Callable[..., FloatArray]
-    """Of recipe or manifest, and what the sensors read."""
+    """Takes recipe or manifest, and what the sensors read."""
     source: str
     """Origin of the movements, for the manifest."""
 

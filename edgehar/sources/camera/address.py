@@ -23,7 +23,7 @@ class Address(Struct, frozen=True):
 
     kind: Kind
     place: str
-    """What is opened: a path or a URL."""
+    """Path or URL that is opened."""
     name: str
     """The same for people: a URL without user and password."""
 

@@ -39,7 +39,7 @@ _SMOOTHING = 0.1
 
 
 class _Looked(Struct, frozen=True):
-    """What came of one picture."""
+    """Body of one picture, and its time."""
 
     taken_at: float
     body: bytes

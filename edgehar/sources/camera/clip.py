@@ -18,7 +18,7 @@ from edgehar.types import KEYPOINTS, FloatArray, Times
 
 
 class Clip(Struct, frozen=True, eq=False):
-    """What every picture of a file shows."""
+    """People in every picture of a file."""
 
     t: Times
     """(n,), times of the file, s."""

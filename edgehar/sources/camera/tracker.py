@@ -39,7 +39,7 @@ _COVER_MARGIN = 0.2
 
 
 class Seen(Struct, frozen=True, eq=False):
-    """What a picture shows."""
+    """People in a picture."""
 
     people: int
     """0, 1, or 2 for two or more."""
