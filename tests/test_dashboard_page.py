@@ -26,8 +26,7 @@ from edgehar.config.schema import Config, Dashboard, Gateway, Mqtt
 from edgehar.config.worn import SimulatedWearer, Wearer
 from edgehar.daemon.daemon import Daemon
 from edgehar.devices.keypoints import PROFILE
-from edgehar.recordings import marks
-from edgehar.recordings.labels_csv import read_labels
+from edgehar.recordings.ehr import read
 from edgehar.sources.replay import open_recording
 from edgehar.types import KEYPOINT_CHANNELS, Activity, Samples, Stream
 
@@ -252,12 +251,12 @@ async def test_moments_are_marked_and_labels_recorded_by_keyboard(browser: Brows
         await expect(tab.get_by_label("Label")).to_be_focused()
         await expect(log).to_contain_text(re.compile(r"Recording of tape_box ended; packets: [1-9]"))
     [recording] = folder.glob("anna-*-tape_box.ehr")
-    assert [label for _, _, label in read_labels(recording)] == ["tape_box"]
     track = open_recording(recording)
-    [(start, end, _)] = track.truth
+    [(start, end, label)] = track.truth
+    assert label == "tape_box"
     assert [stream.placement for stream in track.header.streams] == ["trouser_pocket", "wrist_left"]
     assert all(start - 1 < t < end + 1 for t, _, _ in track.packets)
-    assert '"kind":"mark"' in marks.beside(recording).read_text()
+    assert [mark.kind for _, mark in read(recording).marks()] == ["begin", "moment", "end"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

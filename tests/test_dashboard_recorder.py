@@ -19,9 +19,8 @@ from edgehar.errors import ConfigError, RecordingError
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
-from edgehar.recordings import marks
+from edgehar.recordings import moments
 from edgehar.recordings.ehr import Writer, read
-from edgehar.recordings.labels_csv import read_labels
 
 
 @asynccontextmanager
@@ -44,6 +43,10 @@ def is_described(controlled: WearerControl) -> bool:
     return bool(controlled.feed.pipeline.intakes[0].reader.preamble)
 
 
+def labels(recording: Path) -> list[str]:
+    return [label for _, _, label in read(recording).truth()]
+
+
 def files(folder: Path) -> list[Path]:
     return sorted((folder / "recordings").iterdir())
 
@@ -61,17 +64,15 @@ async def test_a_recording_can_be_replayed_and_nobody_else_reads_it(tmp_path: Pa
         recorder.stop()
         assert recorders.running(recorder.control) is None
         await until(lambda: "ended" in notes[-1])
-    written, *beside = files(tmp_path)
-    assert [path.suffix for path in beside] == [".csv", ".jsonl"]
+    [written] = files(tmp_path)
     assert stat.S_IMODE((tmp_path / "recordings").stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in beside} == {0o600}
     track, recognizer = read(written), load(find("imu_tcn"))
     pipeline = Pipeline("anna", track.header.streams, recognizer, recognizer.spec.decision)
     for item in track:
         pipeline.push(*item)
     assert pipeline.intakes[0].reader.packets > 5
     assert pipeline.intakes[0].reader.health()["undescribed"] == 0
-    assert [label for _, _, label in read_labels(written)] == ["walking"]
+    assert labels(written) == ["walking"]
 
 
 async def test_a_recording_goes_on_after_a_pause(tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ async def test_a_recording_that_somebody_forgot_ends(tmp_path: Path, monkeypatch
         recorder.start("walking")
         await until(lambda: "the most there can be" in notes[-1])
         assert (recorder.running, recorder.control.tap) == (None, None)
-    assert [label for _, _, label in read_labels(files(tmp_path)[0])] == ["walking"]
+    assert labels(files(tmp_path)[0]) == ["walking"]
 
 
 async def test_a_recording_that_grows_too_large_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,20 +135,25 @@ async def test_a_disk_that_others_fill_ends_the_recording(
         monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
         await until(lambda: "100 MB are free on the disk, and 512 have to stay" in notes[-1])
         assert recorder.running is None
-    assert [label for _, _, label in read_labels(files(tmp_path)[0])] == ["walking"]
+    assert labels(files(tmp_path)[0]) == ["walking"]
 
 
-async def test_a_label_is_written_where_no_mark_can_be(
+async def test_a_disk_that_takes_no_mark_ends_the_recording(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notes = list[str]()
     async with recording(tmp_path, notes) as (recorder, _):
         recorder.start("walking")
+
+        def refuse(*_: object) -> None:
+            raise RecordingError("anna.ehr: No space left on device")
+
         await until(lambda: recorder.running is not None and recorder.running.size > 500)
-        monkeypatch.setattr(marks, "LARGEST", 0)
-        recorder.stop()
-        await until(lambda: "ended, but that is not written down: " in notes[-1])
-    assert [label for _, _, label in read_labels(files(tmp_path)[0])] == ["walking"]
+        monkeypatch.setattr(Writer, "mark", refuse)
+        recorder.mark()
+        await until(lambda: "as the disk refused: anna.ehr: No space left on device" in notes[-1])
+    # It lasts to the end of what was recorded.
+    assert labels(files(tmp_path)[0]) == ["walking"]
 
 
 async def test_a_recording_ends_with_the_wearer(tmp_path: Path) -> None:
@@ -165,19 +171,17 @@ async def test_a_recording_ends_with_the_wearer(tmp_path: Path) -> None:
     assert recorders.running(controlled) is None
     await recorders.closed()
     assert "ended as edgehar reads their sensors no longer" in notes[-1]
-    assert [label for _, _, label in read_labels(files(tmp_path)[0])] == ["walking"]
+    assert labels(files(tmp_path)[0]) == ["walking"]
 
 
-async def test_what_ends_as_it_begins_leaves_no_label_that_cannot_be_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_ends_as_it_begins_has_no_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with recording(tmp_path, []) as (recorder, recorders):
         monkeypatch.setattr(time, "monotonic", lambda: 100.0)
         recorder.start("walking")
         recorder.stop()
         monkeypatch.undo()
         await recorders.closed()
-    assert [path.suffix for path in files(tmp_path)] == [".ehr", ".jsonl"]
+    assert labels(files(tmp_path)[0]) == []
 
 
 async def test_two_recordings_never_share_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,8 +212,9 @@ async def test_a_moment_is_marked_beside_no_recording_too_until_its_file_is_full
     async with recording(tmp_path, []) as (recorder, _):
         recorder.mark()
         [path] = files(tmp_path)
-        assert path.name == "anna.marks.jsonl"
-        monkeypatch.setattr(marks, "LARGEST", path.stat().st_size)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert path.name == "anna.moments.jsonl"
+        monkeypatch.setattr(moments, "LARGEST", path.stat().st_size)
         with pytest.raises(RecordingError, match=r"is full at .* kB; move it away"):
             recorder.mark()
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings, strategies as st
 
 from edgehar.errors import RecordingError
 from edgehar.recordings.ehr import Header, Recording, Writer, read
-from edgehar.recordings.ehr_records import CHUNK, encode_record
+from edgehar.recordings.ehr_records import CHUNK, MARK_STREAM, encode_record
+from edgehar.recordings.marks import Mark
 from edgehar.types import UNREADABLE, Item, Stream
 
 HEADER = Header(
@@ -363,3 +364,45 @@ def test_reading_again_gives_the_same(tmp_path: Path) -> None:
     recording = read(write(tmp_path / "a.ehr", [(math.pi, 0, b"x")]))
 
     assert list(recording) == list(recording) == [(math.pi, 0, b"x")]
+
+
+def test_marks_say_what_was_done_and_are_no_packets(tmp_path: Path) -> None:
+    path = tmp_path / "a.ehr"
+    marks = [
+        (1.0, Mark("begin", "Walking", "key")),
+        (2.0, Mark("moment", note="tap")),
+        (3.0, Mark("begin", "jogging")),
+        (4.0, Mark("end")),
+        (5.0, Mark("begin", "sitting")),
+        (6.0, Mark("end")),
+        (6.5, Mark("void")),
+        (7.0, Mark("begin", "sitting")),
+        (7.5, Mark("void")),
+        (8.0, Mark("begin", "lying")),
+    ]
+    items: list[Item] = [(float(t), 0, b"body") for t in range(10)]
+    with Writer(path, HEADER) as writer:
+        for item in items:
+            writer.push(*item)
+            for t, mark in marks:
+                if item[0] <= t < item[0] + 1:
+                    writer.mark(t, mark)
+    recording = read(path)
+    assert list(recording) == items
+    assert recording.marks() == marks
+    assert recording.truth() == [(1.0, 3.0, "walking"), (3.0, 4.0, "running"), (8.0, 9.0, "lying")]
+
+
+def test_marks_of_a_later_writer_are_moved_with_its_packets(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ehr", [(100.0, 0, b"body")])
+    with Writer(path, Header("mia", HEADER.streams, epoch=HEADER.epoch + 110.0)) as writer:
+        writer.mark(1.0, Mark("begin", "walking"))
+        writer.push(2.0, 0, b"body")
+    assert read(path).truth() == [(111.0, 112.0, "walking")]
+
+
+def test_a_mark_that_cannot_be_read_is_counted_and_costs_no_packet(tmp_path: Path) -> None:
+    items: list[Item] = [(1.0, 0, b"body"), (2.0, MARK_STREAM, b'{"kind":"beg'), (3.0, 0, b"body")]
+    recording = read(crafted(tmp_path / "a.ehr", items))
+    assert (recording.marks(), recording.unread.refused) == ([], 1)
+    assert packets(recording) == [items[0], items[2]]

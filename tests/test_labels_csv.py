@@ -7,7 +7,7 @@ import pytest
 from edgehar.apps.replay import replay_recording
 from edgehar.errors import RecordingError
 from edgehar.recordings.ehr import Header, Writer
-from edgehar.recordings.labels_csv import beside, read_labels, write_labels
+from edgehar.recordings.labels_csv import beside
 from edgehar.sources.replay import open_recording
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Stream
@@ -25,21 +25,13 @@ def walk(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
-    truth = [(0.0, 20.0, "sitting"), (20.5, 50.0, "walking")]
-    write_labels(tmp_path / "a.ehr", truth)
-    assert read_labels(tmp_path / "a.ehr") == truth
-    with pytest.raises(RecordingError, match=r"none/a\.labels\.csv: No such file"):
-        write_labels(tmp_path / "none" / "a.ehr", truth)
-
-
 async def test_a_replay_is_scored_by_the_labels_beside_it(
     walk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await replay_recording(walk)
     assert "macro-F1" not in capsys.readouterr().out
-    write_labels(walk, [(0.0, 20.0, "sitting"), (20.0, 50.0, "jogging")])
-    assert open_recording(walk).truth == [(100.0, 120.0, "sitting"), (120.0, 150.0, "running")]
+    beside(walk).write_text("0,20,sitting\n20,50,jogging\n")
+    assert open_recording(walk).truth == ((100.0, 120.0, "sitting"), (120.0, 150.0, "running"))
     await replay_recording(walk)
     assert "macro-F1" in capsys.readouterr().out
 

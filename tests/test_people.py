@@ -17,7 +17,8 @@ from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.recordings.csv_files import Columns
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header, Writer, read
+from edgehar.recordings.marks import Mark
 from edgehar.training import people, people_windows
 from edgehar.training.finetune_recipe import FinetuneRecipe, Recordings, Tuning, Variation
 from edgehar.training.people_split import split
@@ -456,16 +457,35 @@ def test_labels_beside_a_recording_are_read(tmp_path: Path, content: str) -> Non
         (b"start,end,label\n0,9,\n", "line 2: expected lines of start,end,label"),
         (b"0,9\n", "line 1: expected lines of start,end,label"),
         (b"0,9,walking\nstart,end,label\n", "line 2: expected lines of start,end,label"),
-        (None, "no such file; anna.ehr is labelled by it, lines of start,end,label"),
     ],
 )
 def test_labels_beside_a_recording_that_do_not_fit_are_named_by_their_line(
-    tmp_path: Path, content: bytes | None, complaint: str
+    tmp_path: Path, content: bytes, complaint: str
 ) -> None:
     recorded(tmp_path / "anna.ehr", "sensor_logger", recording(3, ANDROID))
     file = tmp_path / "anna.labels.csv"
-    if content is not None:
-        file.write_bytes(content)
+    file.write_bytes(content)
     with pytest.raises(RecordingError) as caught:
         list(people.read(Recordings(files="*.ehr"), None, tmp_path))
     assert str(caught.value).startswith(f"{file}: {complaint}")
+
+
+def test_a_recording_says_itself_what_was_done(tmp_path: Path) -> None:
+    path = tmp_path / "anna.ehr"
+    recorded(path, "sensor_logger", recording(10, ANDROID))
+    some = Recordings(files="*.ehr")
+    with pytest.raises(
+        RecordingError, match=r"anna\.ehr: says nowhere what was done; record it with `--label-"
+    ):
+        list(people.read(some, None, tmp_path))
+    times = [t for t, _, body in read(path) if body]
+    with Writer(path, read(path).header) as writer:
+        writer.mark(times[-1] - 3.0, Mark("begin", "Jogging"))
+        writer.mark(times[-1] - 1.0, Mark("end"))
+    [stretch] = people.read(some, None, tmp_path)
+    [(start, end, label)] = stretch.truth
+    assert label == "running"
+    assert end - start == pytest.approx(2.0)
+    (tmp_path / "anna.labels.csv").write_text("0,1,lying\n")
+    [stretch] = people.read(some, None, tmp_path)
+    assert stretch.truth == [(0.0, 1.0, "lying")]

@@ -1,7 +1,7 @@
-"""What the page's buttons write: recordings of a wearer, with labels and marks beside each.
+"""What the page's buttons write: recordings of a wearer, with labels and marked moments in them.
 
-A recording is `<wearer>-<time>-<label>.ehr`, as `edgehar record` writes it, its `.labels.csv` is there once it has ended. A mark
-while nothing is recorded goes into `<wearer>.marks.jsonl`, where its time in UTC alone can be used.
+A recording is `<wearer>-<time>-<label>.ehr`, as `edgehar record` writes it. A moment that is marked while nothing is recorded
+goes into `<wearer>.moments.jsonl`.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from pathlib import Path
 from edgehar import __version__
 from edgehar.daemon.control import WearerControl
 from edgehar.errors import ConfigError, RecordingError
-from edgehar.publishers.payloads import iso_utc, monotonic_to_unix
-from edgehar.recordings import marks
+from edgehar.publishers.payloads import iso_utc
+from edgehar.recordings import moments
 from edgehar.recordings.ehr import Header, Writer
-from edgehar.recordings.labels_csv import write_labels
 from edgehar.recordings.marks import Mark
+from edgehar.recordings.moments import Moment
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -38,8 +38,7 @@ LEAST_FREE = 512 * 2**20
 CHECK_EVERY = 2**20
 """Bytes of a recording after which is looked how much of the disk is free: others write to it too."""
 
-_SHORTEST_S = 0.001
-"""What lasted less has no label, s: its file has milliseconds, and an end behind the start."""
+_MARKED_BY = "button"
 
 _RECORD_BYTES = 17
 """What each packet takes beside its body (recordings.ehr)."""
@@ -56,8 +55,6 @@ class _Running:
         self.began = time.time()
         self.size, self.check_at = 0, CHECK_EVERY
         """Bytes that were written, and at which to look at the disk again."""
-        self.first: float | None = None
-        """Stream time at which the first packet came, s."""
         self.end = ""
         """How it ended, in words that follow `ended`; none where somebody ended it."""
 
@@ -89,10 +86,11 @@ class Recorder:
         header = Header(
             feed.id, feed.streams, epoch=feed.epoch, created=f"edgehar {__version__}, {iso_utc(now)}"
         )
-        self._mark(marks.beside(path), "start", label)
-        self.running = _Running(path, label, Writer(path, header))
+        writer = Writer(path, header)
+        self.running = _Running(path, label, writer)
         self.control.tap = self._take
         self._begin(time.monotonic())
+        self._mark(Mark("begin", label, _MARKED_BY))
         self._ending = asyncio.get_running_loop().call_later(
             LONGEST_S, self.stop, f"after {LONGEST_S / 60:.0f} minutes, the most there can be"
         )
@@ -108,10 +106,7 @@ class Recorder:
             self._ending.cancel()
         running.end += f" {why}" if why else ""
         try:
-            lasted = 0.0 if running.first is None else time.monotonic() - running.first
-            if lasted >= _SHORTEST_S:
-                write_labels(running.path, [(0.0, lasted, running.label)])
-            self._mark(marks.beside(running.path), "stop", running.label)
+            running.writer.mark(time.monotonic(), Mark("end", note=_MARKED_BY))
         except RecordingError as error:
             running.end += f", but that is not written down: {error}"
         # The disk may take seconds to have it all, for which no sensor waits.
@@ -121,9 +116,12 @@ class Recorder:
 
     def mark(self) -> None:
         """Write down this moment; OperatorError if it cannot be."""
-        _make_folder(self._folder)
-        recording = self.running.path if self.running else self._folder / f"{self.control.id}.ehr"
-        self._mark(marks.beside(recording), "mark", None)
+        if self.running:
+            self._mark(Mark("moment", note=_MARKED_BY))
+        else:
+            _make_folder(self._folder)
+            moment = Moment(iso_utc(time.time()), self.control.id, _MARKED_BY)
+            moments.append(self._folder / f"{self.control.id}{moments.SUFFIX}", moment)
         self._note(self.control.id, "This moment was marked")
 
     async def closed(self) -> None:
@@ -151,15 +149,17 @@ class Recorder:
         except RecordingError as error:
             self.stop(f"as the disk refused: {error}")
             return
-        if body and running.first is None:
-            running.first = t
         running.size += len(body) + _RECORD_BYTES
         if running.size > LARGEST:
             self.stop(f"at {LARGEST >> 20} MB, the most there can be")
 
-    def _mark(self, path: Path, kind: marks.Kind, label: str | None) -> None:
-        t = time.monotonic()
-        marks.append(path, Mark(round(t, 3), iso_utc(monotonic_to_unix(t)), self.control.id, kind, label))
+    def _mark(self, mark: Mark) -> None:
+        """Write a mark into the recording; a disk that refuses ends it."""
+        if running := self.running:
+            try:
+                running.writer.mark(time.monotonic(), mark)
+            except RecordingError as error:
+                self.stop(f"as the disk refused: {error}")
 
     async def _close(self, running: _Running) -> None:
         try:

@@ -5,9 +5,9 @@ The file begins with the 8 bytes `edgehar` and 0x01 (the format's version); reco
     2 bytes   marker 0xE4 0x52
     u32       CRC-32 (zlib's) of the rest of the record
     u16       length of the body
-    u8        stream: index into the header's streams; 255 for a header
+    u8        stream: index into the header's streams; 254 for a mark, 255 for a header
     f64       stream time of arrival, s, bit for bit; 0 for a header
-    n bytes   body: a packet as on the wire, or a header as JSON (see `Header`); empty: time went on
+    n bytes   body: a packet as on the wire, a mark or a header as JSON (`marks.Mark`, `Header`); empty: time went on
 
 The first record is a header. Every writer that opens the file for more adds its own header and
 never changes a byte that is there. A reader skips what is no record up to the next that is, so
@@ -16,7 +16,7 @@ a record whose time, beside its neighbours', cannot be that of an arrival, and c
 time begins anew with every writer: later parts are moved by the difference of their headers'
 epochs, but never before the packet they follow nor more than 60 s behind it.
 
-Flushed for every second of stream time, so a killed process loses at most that. A power cut loses
+Flushed for every second of stream time and with every mark, so a killed process loses at most a second. A power cut loses
 what the kernel had not written yet, on Linux about the last 30 s. Closing waits for the disk.
 """
 
@@ -33,7 +33,18 @@ import msgspec
 from msgspec import Struct
 
 from edgehar.errors import RecordingError
-from edgehar.recordings.ehr_records import CHUNK, HEADER_STREAM, Record, Records, Unread, encode_record
+from edgehar.recordings import labels_csv, marks
+from edgehar.recordings.ehr_records import (
+    CHUNK,
+    HEADER_STREAM,
+    MARK_STREAM,
+    Record,
+    Records,
+    Unread,
+    encode_record,
+)
+from edgehar.recordings.marks import Mark, TimedMark
+from edgehar.recordings.scoring import Segment
 from edgehar.recordings.timeline import ArrivalCheck, Timeline
 from edgehar.types import UNREADABLE, Item, Stream
 from edgehar.validation import shown
@@ -53,7 +64,7 @@ class Header(Struct, frozen=True):
 
     wearer: str
     streams: tuple[Stream, ...]
-    """At most 255; a packet names its own by index."""
+    """At most 254; a packet names its own by index."""
     epoch: float
     """Unix time at stream time 0, s."""
     created: str = ""
@@ -68,8 +79,8 @@ class Writer:
     """
 
     def __init__(self, target: Path | BinaryIO, header: Header) -> None:
-        if len(header.streams) > HEADER_STREAM:
-            raise ValueError(f"{len(header.streams)} streams; at most {HEADER_STREAM} fit")
+        if len(header.streams) > MARK_STREAM:
+            raise ValueError(f"{len(header.streams)} streams; at most {MARK_STREAM} fit")
         self._owned = isinstance(target, Path)
         self._name = str(target)
         self._file = _open_to_append(target, header) if isinstance(target, Path) else target
@@ -89,6 +100,10 @@ class Writer:
         self._write(encode_record(t, stream, body), flush=t >= self._flush_at)
         if t >= self._flush_at:
             self._flush_at = t + _FLUSH_S
+
+    def mark(self, t: float, mark: Mark) -> None:
+        """Append a mark of stream time t, s."""
+        self._write(encode_record(t, MARK_STREAM, marks.encode(mark)), flush=True)
 
     def _write(self, data: bytes, *, flush: bool) -> None:
         try:
@@ -135,15 +150,52 @@ class Recording:
         """Header of the file's first part."""
         self.unread = Unread()
         """Counts of what the latest iteration met so far and could not read."""
-        self._path = path
+        self.path = path
+        """Name of the file."""
 
     def __iter__(self) -> Iterator[Item]:
-        with _open_to_read(self._path) as file:
+        for t, stream, body in self._items():
+            if stream != MARK_STREAM:
+                yield t, stream, body
+
+    def marks(self) -> list[TimedMark]:
+        """Read the marks, in their order, by the recording's stream time, s."""
+        return self._marks_and_end()[0]
+
+    def truth(self, begin: float | None = None) -> list[Segment]:
+        """Read what was done, in common labels and stream time, s; nothing if nobody says it.
+
+        The labels beside the recording say it, or without such a file the marks. Labels count from `begin`, or without
+        it from the first packet, which came when the last of its samples was taken. RecordingError as `read_labels`.
+        """
+        if not labels_csv.beside(self.path).is_file():
+            return marks.segments(*self._marks_and_end())
+        if begin is None:
+            begin = next((t for t, _, body in self if body), 0.0)
+        return [
+            (begin + start, begin + end, label) for start, end, label in labels_csv.read_labels(self.path)
+        ]
+
+    def _marks_and_end(self) -> tuple[list[TimedMark], float]:
+        """Return the marks, and the time of the last that was recorded, s."""
+        timed: list[TimedMark] = []
+        t = 0.0
+        for t, stream, body in self._items():
+            if stream == MARK_STREAM:
+                timed.append((t, marks.decode(body)))
+        return timed, t
+
+    def _items(self) -> Iterator[Item]:
+        """Yield packets and marks, and where something between two could not be read."""
+        with _open_to_read(self.path) as file:
             self.unread = Unread()
             timeline, end, first = Timeline(), file.tell(), None
             for record in self._in_order(Records(file, self.unread)):
                 if record.stream == HEADER_STREAM:
                     timeline.begin_part(self._later(record))
+                elif record.stream == MARK_STREAM and not marks.is_mark(record.body):
+                    self.unread.refused += 1
+                    self.unread.note(record.offset)
                 else:
                     t = timeline.recording_time(record.t)
                     if record.offset != end:
@@ -173,7 +225,7 @@ class Recording:
     def _later(self, header: Record) -> float:
         """Return how much later than the first writer's stream time 0 that of a header lies, s; 0 if it is unreadable."""
         try:
-            return _parse_header(self._path, header.body).epoch - self.header.epoch
+            return _parse_header(self.path, header.body).epoch - self.header.epoch
         except RecordingError:
             self.unread.note(header.offset)
             self.unread.refused += header.body != b""

@@ -14,6 +14,7 @@ _MARKER_AND_CRC = struct.Struct("<2sI")
 _LENGTH_STREAM_TIME = struct.Struct("<HBd")
 _MIN_RECORD = _MARKER_AND_CRC.size + _LENGTH_STREAM_TIME.size
 _MAX_RECORD = _MIN_RECORD + 0xFFFF
+MARK_STREAM = 254
 HEADER_STREAM = 255
 CHUNK = 1 << 18
 """Bytes that are read at once, and buffered before a write."""

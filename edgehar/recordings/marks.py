@@ -1,46 +1,68 @@
-"""Moments that somebody marked by the press of a button, in a file of JSON lines: beside `walk.ehr` it is `walk.marks.jsonl`."""
+"""Marks: what was done during a recording, in records of their own between its packets (`ehr`).
 
-import os
-from pathlib import Path
+`begin`: from here on `label` is done, and what was done before ends. `end`: from here on nothing is said. `void`: the newest
+label is taken back, for it went wrong. `moment`: somebody marked this moment.
+"""
+
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
-from edgehar.errors import RecordingError
+from edgehar.recordings.labels import common_label
+from edgehar.recordings.scoring import Segment
 
-Kind = Literal["start", "stop", "mark"]
-
-LARGEST = 2**20
-"""Bytes of a file."""
+Kind = Literal["begin", "end", "void", "moment"]
 
 
-class Mark(Struct, frozen=True):
-    """A moment, or where a recording began or ended."""
+class Mark(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One mark; its stream time stands beside it."""
 
-    t: float
-    """Stream time, s, as the recording beside it has it."""
-    time: str
-    """The same moment in UTC."""
-    wearer: str
     kind: Kind
-    label: str | None = None
-    """Label that was recorded; None for a moment."""
+    label: str = ""
+    """Label that begins, as it was named; empty for the other kinds."""
+    note: str = ""
+    """What marked it, for people: `button`, `key`, `tap`."""
 
 
-def beside(recording: Path) -> Path:
-    """Return the path of a recording's marks."""
-    return recording.with_suffix(".marks.jsonl")
+TimedMark = tuple[float, Mark]
+"""Stream time, s, and the mark."""
 
 
-def append(path: Path, mark: Mark) -> None:
-    """Append to a file that its owner alone reads; RecordingError if it cannot be, or is full."""
-    line = msgspec.json.encode(mark) + b"\n"
+def encode(mark: Mark) -> bytes:
+    """Return a mark's body."""
+    return msgspec.json.encode(mark)
+
+
+def decode(body: bytes) -> Mark:
+    """Return the mark of a body that `is_mark`."""
+    return msgspec.json.decode(body, type=Mark)
+
+
+def is_mark(body: bytes) -> bool:
+    """Tell whether a body can be read as a mark."""
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "ab") as file:
-            if os.fstat(handle).st_size + len(line) > LARGEST:
-                raise RecordingError(f"{path}: is full at {LARGEST >> 10} kB; move it away")
-            file.write(line)
-    except OSError as error:
-        raise RecordingError(f"{path}: {error.strerror}") from error
+        decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def segments(marks: Iterable[TimedMark], end: float) -> list[Segment]:
+    """Return what was done, in common labels and stream time, s; what never ended lasts to `end`.
+
+    What lasted for no time is left out.
+    """
+    takes: list[Segment] = []
+    begun: tuple[float, str] | None = None
+    for t, mark in (*marks, (end, Mark("end"))):
+        if mark.kind == "moment":
+            continue
+        if mark.kind == "void":
+            if begun is None:
+                del takes[-1:]
+        elif begun and begun[0] < t:
+            takes.append((begun[0], t, begun[1]))
+        begun = (t, common_label(mark.label)) if mark.kind == "begin" else None
+    return takes

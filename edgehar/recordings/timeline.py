@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from edgehar.recordings.ehr_records import Record, Unread
+from edgehar.recordings.ehr_records import MARK_STREAM, Record, Unread
 
 # A machine without a battery-backed clock may believe that decades lie between two parts.
 _MAX_PAUSE_S = 60.0
@@ -31,7 +31,8 @@ class ArrivalCheck:
 
     def push(self, record: Record) -> Iterator[Record]:
         """Yield the record before, once this one tells that it is sound."""
-        if not (self._floor <= record.t <= LATEST_S and record.stream < self._streams):
+        is_known = record.stream < self._streams or record.stream == MARK_STREAM
+        if not (is_known and self._floor <= record.t <= LATEST_S):
             self._refuse(record)
             return
         if self._held and self.goes_back(record):

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from edgehar.errors import RecordingError
 from edgehar.recordings.ehr import Header, read, require_no_pipe
 from edgehar.recordings.ehr_records import Unread
-from edgehar.recordings.labels_csv import beside, read_labels
+from edgehar.recordings.scoring import Segment
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.pace import Pace
 from edgehar.types import Item
@@ -37,8 +37,8 @@ class Track(Struct, frozen=True, eq=False):
     header: Header
     """Whose it is, and where each stream's sensor was worn."""
     packets: Packets
-    truth: Sequence[tuple[float, float, str]] = ()
-    """(start, end, label), stream time in s; empty if nobody wrote it down."""
+    truth: Sequence[Segment] = ()
+    """What was done; empty if nobody wrote it down."""
     name: str = ""
     """Name of the file, for messages; empty if it came from none."""
 
@@ -46,7 +46,7 @@ class Track(Struct, frozen=True, eq=False):
 def open_recording(
     path: Path, *, subject: str | None = None, placements: Sequence[str] | None = None
 ) -> Track:
-    """Open a recording, `*.ehr`, with the labels beside it, or one person of a set, `*.npz`; RecordingError if it is neither.
+    """Open a recording, `*.ehr`, with its labels, or one person of a set, `*.npz`; RecordingError if it is neither.
 
     Args:
         path: The file.
@@ -66,21 +66,12 @@ def open_recording(
         raise RecordingError(f"{path}: only an .npz set has subjects to choose from")
     else:
         chosen = _Chosen(path, recorded)
-        track = Track(chosen.header, chosen, _truth(path, chosen), str(path))
+        track = Track(chosen.header, chosen, chosen.truth(), str(path))
     if not placements:
         return track
     worn = [placement.rpartition("=")[2] for placement in placements]
     streams = [replace(s, placement=as_) for s, as_ in zip(track.header.streams, worn, strict=True)]
     return replace(track, header=replace(track.header, streams=tuple(streams)))
-
-
-def _truth(path: Path, packets: Packets) -> Sequence[tuple[float, float, str]]:
-    """Return what the labels beside a recording say was done, stream time in s; nothing if it has none."""
-    if not beside(path).is_file():
-        return ()
-    # The first packet came when the last of its samples was taken: what that differs by is less than a boundary's tolerance.
-    first = next((t for t, _, body in packets if body), 0.0)
-    return [(first + start, first + end, label) for start, end, label in read_labels(path)]
 
 
 class _Chosen:
@@ -102,6 +93,10 @@ class _Chosen:
     def unread(self) -> Unread:
         """Counts of what the latest iteration met so far and could not read."""
         return self._recording.unread
+
+    def truth(self) -> Sequence[Segment]:
+        """Return what was done, as far as anybody says it."""
+        return tuple(self._recording.truth())
 
     def __iter__(self) -> Iterator[Item]:
         for t, stream, body in self._recording:

@@ -3,18 +3,17 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 from msgspec import Struct
 
 from edgehar.errors import ConfigError, RecordingError
-from edgehar.pipeline.intake import Intake
+from edgehar.pipeline.tracks import read_tracks
 from edgehar.recordings import ehr, labels_csv
 from edgehar.recordings.csv_files import read_csv
-from edgehar.recordings.datasets import read_set, set_files, side_by_side
+from edgehar.recordings.datasets import read_set, set_files
 from edgehar.recordings.labels import common_label
 from edgehar.recordings.scoring import Segment
 from edgehar.training.finetune_recipe import Recordings
-from edgehar.types import ACCELERATION, ANGULAR_RATE, Samples
+from edgehar.types import Samples
 
 
 class Recorded(Struct, frozen=True, eq=False):
@@ -101,44 +100,21 @@ def _of_csv(path: Path, some: Recordings, person: str) -> Recorded:
 
 def _of_ehr(path: Path, some: Recordings, person: str) -> Recorded:
     recording = ehr.Recording(path)
-    intakes = [Intake(stream) for stream in recording.header.streams]
-    parts: dict[str, list[Samples]] = {}
-    for t, stream, body in recording:
-        for samples in intakes[stream].push(t, body) if body else []:
-            parts.setdefault(samples.placement, []).append(samples)
-    if not parts:
-        raise RecordingError(f"{path}: holds no samples")
-    begin = min(float(samples.t[0]) for arrived in parts.values() for samples in arrived)
-    tracks = {placement: _track(path, arrived, begin) for placement, arrived in parts.items()}
+    tracks, begin = read_tracks(recording)
     longest = max(tracks.values(), key=lambda track: float(track.t[-1]))
-    truth = _whole(longest, some.label) if some.label else labels_csv.read_labels(path)
+    truth = _whole(longest, some.label) if some.label else _marked(path, recording, begin)
     return Recorded(person, tracks, truth)
 
 
-def _track(path: Path, arrived: Sequence[Samples], begin: float) -> Samples:
-    """Join the samples of one sensor; angular rate that came apart is brought to the times of the acceleration."""
-    kinds: dict[tuple[str, ...], list[Samples]] = {}
-    for samples in arrived:
-        kinds.setdefault(samples.channels, []).append(samples)
-    with_acceleration = [channels for channels in kinds if set(ACCELERATION) <= set(channels)]
-    if not with_acceleration:
-        sent = ", ".join(sorted({name for channels in kinds for name in channels}))
+def _marked(path: Path, recording: ehr.Recording, begin: float) -> list[Segment]:
+    """Return what was done, s from the first sample; RecordingError if nobody says it."""
+    truth = [(start - begin, end - begin, label) for start, end, label in recording.truth(begin)]
+    if not truth:
         raise RecordingError(
-            f"{path}: {arrived[0].placement}: expected {', '.join(ACCELERATION)}, got {sent} alone; "
-            "record the sensor with its acceleration"
+            f"{path}: says nowhere what was done; record it with `--label-with-me`, write {labels_csv.beside(path).name} "
+            f"beside it, {labels_csv.FORM}, or give `label`"
         )
-    channels = max(with_acceleration, key=lambda channels: (len(channels), len(kinds[channels])))
-    track = _joined(kinds[channels], begin)
-    if channels == ACCELERATION and ANGULAR_RATE in kinds:
-        return side_by_side(track, _joined(kinds[ANGULAR_RATE], begin))
-    return track
-
-
-def _joined(parts: Sequence[Samples], begin: float) -> Samples:
-    """Join samples of the same channels, in the order of their times."""
-    t, x = np.concatenate([part.t for part in parts]) - begin, np.concatenate([part.x for part in parts])
-    order = np.argsort(t, kind="stable")
-    return Samples(parts[0].placement, t[order], x[order], parts[0].channels)
+    return truth
 
 
 def _whole(track: Samples, label: str) -> list[Segment]:
