@@ -163,7 +163,7 @@ def _changes(t: Times, points: Array, start: float, end: float) -> bool:
 
 def synthesize(recipe: CameraRecipe, workers: int, progress: Progress, stage: str = "filming") -> Film:
     """Make all windows of the recipe, labels equally often."""
-    shares = list(_shares(recipe))
+    shares = list(recipe.shares())
     total = sum(share for _, _, share in shares)
     parts, rows = [], []
     with processes(workers) as pool:
@@ -180,16 +180,6 @@ def synthesize(recipe: CameraRecipe, workers: int, progress: Progress, stage: st
                     break
     label_of, activity_of = np.asarray(rows, np.int64).T
     return Film(np.concatenate(parts), label_of, activity_of)
-
-
-def _shares(recipe: CameraRecipe) -> Iterator[tuple[int, int, int]]:
-    """Yield index of the label, index of the activity, and how many windows of it."""
-    index = 0
-    for label, name in enumerate(recipe.labels):
-        activities = recipe.synthesis.of(name)
-        for _ in activities:
-            yield label, index, -(-recipe.synthesis.windows // (len(recipe.labels) * len(activities)))
-            index += 1
 
 
 def _bouts(recipe: CameraRecipe, activity: str, seed: int, run: _Map) -> Iterator[NDArray[np.int16]]:

@@ -1,6 +1,6 @@
 """What recipes of all modalities have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Protocol
 
 from msgspec import Meta, Struct, field
@@ -88,6 +88,15 @@ class ModelRecipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     def activities(self) -> tuple[str, ...]:
         """Activities of all labels."""
         return tuple(activity for label in self.labels for activity in self.synthesis.of(label))
+
+    def shares(self) -> Iterator[tuple[int, int, int]]:
+        """Yield index of the label, index of the activity, and how many windows of it."""
+        index = 0
+        for label, name in enumerate(self.labels):
+            activities = self.synthesis.of(name)
+            for _ in activities:
+                yield label, index, -(-self.synthesis.windows // (len(self.labels) * len(activities)))
+                index += 1
 
     def common_problems(self) -> list[str]:
         """Name labels that are none, misfits of the tree, and bouts that are too short."""

@@ -153,9 +153,9 @@ def synthesize(recipe: Recipe, workers: int, progress: Progress, stage: str = "s
     """Make all windows of the recipe, labels equally often."""
     bouts: list[Bout] = []
     rows: list[tuple[int, int]] = []
-    total = sum(share for _, _, share in _shares(recipe))
+    total = sum(share for _, _, share in recipe.shares())
     with _workers(workers) as run:
-        for label, index, share in _shares(recipe):
+        for label, index, share in recipe.shares():
             missing = share
             for made in _bouts(recipe, recipe.activities[index], index * _SEEDS, run):
                 taken = made.x[:missing]
@@ -168,16 +168,6 @@ def synthesize(recipe: Recipe, workers: int, progress: Progress, stage: str = "s
     sites = [made.site for made in bouts for _ in range(len(made.x))]
     label, index = np.asarray(rows).T
     return Dataset(np.concatenate([made.x for made in bouts]), label, index, np.asarray(sites))
-
-
-def _shares(recipe: Recipe) -> Iterator[tuple[int, int, int]]:
-    """Yield index of the label, index of the activity, and how many windows of it."""
-    index = 0
-    for label, name in enumerate(recipe.labels):
-        activities = recipe.synthesis.of(name)
-        for _ in activities:
-            yield label, index, -(-recipe.synthesis.windows // (len(recipe.labels) * len(activities)))
-            index += 1
 
 
 def _bouts(recipe: Recipe, activity: str, seed: int, run: _Map) -> Iterator[Bout]:
