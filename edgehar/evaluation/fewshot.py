@@ -16,44 +16,20 @@ from edgehar.errors import ModelError, RecordingError
 from edgehar.evaluation.markdown import figure, table
 from edgehar.evaluation.plan import DECIDED_ON
 from edgehar.evaluation.unseen import Recordings
+from edgehar.personal.logistic import Array, Logistic, features, fit, standard
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.datasets import Trial
 from edgehar.training.confusion import Indices, confusion, f1
 from edgehar.training.dataset_windows import windows
 from edgehar.types import FloatArray
 
-Array = NDArray[np.float64]
-
 KS = (1, 8, 32)
 """Windows of support per activity."""
 DRAWS = 20
 ONLY_SCORED = "only scored"
 
-_PENALTY = 0.01
-_TRUST = 0.5
-"""Weight of the model's log-probabilities."""
-_STEPS = 30
 _FLOOR = 1e-6
 """Least probability whose logarithm is taken."""
-_EVENING = 0.1
-"""Share of the mean variance that is added to each feature's: one that hardly varies in a small support
-is not blown up."""
-
-
-class Head(Struct, frozen=True, eq=False):
-    """Addition of one person's windows to the model."""
-
-    center: Array
-    """(features,)."""
-    scale: Array
-    """(features,)."""
-    weights: Array
-    """(features + 1, labels); the last row is the bias."""
-    trust: float
-
-    def scores(self, embedding: Array, log_probability: Array) -> Array:
-        """Score (windows, labels), not normalized, of (windows, features) and (windows, labels)."""
-        return self.trust * log_probability + _features(embedding, self.center, self.scale) @ self.weights
 
 
 class Judged(Struct, frozen=True, eq=False):
@@ -90,63 +66,23 @@ class Shot(Struct, frozen=True):
     """Mean over the draws."""
 
 
-Fit = Callable[[Array, Array, Indices], Head]
+Fit = Callable[[Array, Array, Indices], Logistic]
 """Embeddings (n, features), log-probabilities (n, labels) and labels (n,) of the support to a head."""
 
 
-def fit_head(
-    embedding: Array, log_probability: Array, label: Indices, trust: float = _TRUST, penalty: float = _PENALTY
-) -> Head:
-    """Fit a logistic regression to the support, by steps under a fixed bound of the Hessian.
-
-    Args:
-        embedding: (n, features) of the support.
-        log_probability: (n, labels), the model's.
-        label: (n,), index of the true label.
-        trust: weight of the model's log-probabilities; 0 forgets them.
-        penalty: of the squared weights; features have about length 1.
-    """
-    center, scale = _standard(embedding)
-    x = _features(embedding, center, scale)
-    truth, offset = np.eye(log_probability.shape[1])[label], trust * log_probability
-    weights = np.zeros((x.shape[1], truth.shape[1]))
-    # The Hessian is nowhere above this one (Boehning 1992), so every step goes downhill.
-    step = np.linalg.inv(0.5 * x.T @ x + penalty * np.eye(x.shape[1]))
-    for _ in range(_STEPS):
-        slope = x.T @ (_softmax(offset + x @ weights) - truth) + penalty * weights
-        weights = weights - step @ slope
-    return Head(center, scale, weights, trust)
-
-
-def nearest_mean(embedding: Array, log_probability: Array, label: Indices) -> Head:
+def nearest_mean(embedding: Array, log_probability: Array, label: Indices) -> Logistic:
     """Choose the class whose mean embedding is nearest: what a head has to beat."""
-    center, scale = _standard(embedding)
-    x = _features(embedding, center, scale)[:, :-1]
+    center, scale = standard(embedding)
+    x = features(embedding, center, scale)[:, :-1]
     means = np.stack([x[label == i].mean(axis=0) for i in range(log_probability.shape[1])])
     weights = np.concatenate([means.T, -0.5 * np.sum(means**2, axis=1)[None]])
-    return Head(center, scale, weights, 0.0)
-
-
-def _standard(embedding: Array) -> tuple[Array, Array]:
-    variance = embedding.var(axis=0)
-    evened = variance + _EVENING * variance.mean() + np.finfo(np.float64).tiny
-    return embedding.mean(axis=0), np.sqrt(evened * embedding.shape[1])
-
-
-def _features(embedding: Array, center: Array, scale: Array) -> Array:
-    """Scale to about length 1, and append a constant 1 for the bias."""
-    return np.column_stack([(embedding - center) / scale, np.ones(len(embedding))])
-
-
-def _softmax(scores: Array) -> Array:
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    return Logistic(center, scale, weights, 0.0)
 
 
 HEADS: Mapping[str, Fit] = {
     "nearest class mean": nearest_mean,
-    "logistic": lambda e, p, y: fit_head(e, p, y, trust=0.0),
-    "logistic on top of the model": fit_head,
+    "logistic": lambda e, p, y: fit(e, p, y, trust=0.0),
+    "logistic on top of the model": fit,
 }
 """The last one is the head that is meant; the others show what its parts are worth."""
 
@@ -220,8 +156,8 @@ def shots(judged: Judged, groups: Mapping[str, NDArray[np.bool_]], draws: int = 
     answers: dict[tuple[str, int], list[Indices]] = {("the model as it is", 0): [judged.predicted]}
     for k in KS:
         splits = [list(draw(judged, k, seed)) for seed in range(draws)]
-        for name, fit in HEADS.items():
-            answers[name, k] = [_answers(judged, split, fit) for split in splits]
+        for name, fitting in HEADS.items():
+            answers[name, k] = [_answers(judged, split, fitting) for split in splits]
     return [
         _shot(judged, people, rows, name, k, predicted)
         for people, rows in groups.items()
@@ -230,14 +166,14 @@ def shots(judged: Judged, groups: Mapping[str, NDArray[np.bool_]], draws: int = 
     ]
 
 
-def _answers(judged: Judged, splits: Sequence[tuple[Indices, Indices]], fit: Fit) -> Indices:
+def _answers(judged: Judged, splits: Sequence[tuple[Indices, Indices]], fitting: Fit) -> Indices:
     """Recognize labels (windows,) in one draw; -2 where a window was not tested."""
     predicted = np.full(len(judged.label), -2)
     for support, tested in splits:
         labels = np.unique(judged.label[support])
         at = np.searchsorted(labels, judged.label[support])
         log_probability = judged.log_probability[:, labels]
-        head = fit(judged.embedding[support], log_probability[support], at)
+        head = fitting(judged.embedding[support], log_probability[support], at)
         scores = head.scores(judged.embedding[tested], log_probability[tested])
         predicted[tested] = labels[scores.argmax(axis=1)]
     return predicted

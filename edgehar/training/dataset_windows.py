@@ -12,9 +12,8 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edgehar.errors import ModelError
+from edgehar.pipeline.cut import cut
 from edgehar.pipeline.manifest import ModelSpec
-from edgehar.pipeline.resample import Grid
-from edgehar.pipeline.windows import Windows
 from edgehar.sources.simulated.packet_loss import BURST, BurstLoss
 from edgehar.types import ACCELERATION, Samples, Window
 
@@ -24,8 +23,6 @@ Channels = Literal["all", "acc"]
 
 HOP_S = 1.28
 """From one scored window to the next, s."""
-_PACKET_S = 0.5
-"""Length of the portions that the grid takes, s; it makes the same rows of any portions."""
 _LOST_AT_ONCE = 10
 """Samples of a packet that gets lost: what the simulated sensors of edgehar.sources send at once."""
 
@@ -74,28 +71,7 @@ def windows(
         _changed(track, loss, rate_hz, turn, channels, rng or np.random.default_rng(0))
         for track in tracks.values()
     ]
-    slots = spec.slots([track.placement for track in changed])
-    worn = [i for i, placement in enumerate(slots) if placement is not None]
-    grid = Grid(slots, spec.rate_hz, round(hop_s * spec.rate_hz))
-    window = Windows(spec.window, worn, spec.decision.min_coverage)
-    end = min(float(track.t[-1]) for track in tracks.values())
-    grid.advance(0.0)
-    for now, packet in _packets(changed, end):
-        for block in grid.push(now, packet) if packet else grid.advance(now):
-            if block.t_end <= end:
-                yield from window.push(block)
-
-
-def _packets(tracks: Sequence[Samples], end: float) -> Iterator[tuple[float, Samples | None]]:
-    """Yield all samples in portions, with the time of their arrival; behind the end, time that goes on."""
-    first = [0] * len(tracks)
-    for packet in range(int(end / _PACKET_S) + 1):
-        now = (packet + 1) * _PACKET_S
-        for i, track in enumerate(tracks):
-            rows = slice(first[i], int(np.searchsorted(track.t, now)))
-            first[i] = rows.stop
-            yield now, replace(track, t=track.t[rows], values=track.values[rows])
-    yield end + 3.0, None
+    yield from cut(spec, {track.placement: track for track in changed}, hop_s)
 
 
 def _changed(

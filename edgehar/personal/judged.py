@@ -1,0 +1,66 @@
+"""The windows of takes as the network judges them, each with what was done in it."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import numpy as np
+from msgspec import Struct
+
+from edgehar.errors import ModelError, RecordingError
+from edgehar.personal.logistic import Array
+from edgehar.personal.takes import Take
+from edgehar.pipeline.cut import cut
+from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.scoring import Segment, merge
+from edgehar.types import FloatArray
+
+
+class Judged(Struct, frozen=True, eq=False):
+    """Windows wholly within one label."""
+
+    label: tuple[str, ...]
+    """Of each window."""
+    embedding: Array
+    """(windows, features)."""
+    probability: Array
+    """(windows, the network's labels)."""
+
+
+def judge(network: Recognizer, takes: Sequence[Take], hop_s: float) -> Judged:
+    """Judge the windows of the takes that lie wholly within one label and lack no sensor.
+
+    ModelError if the network has no embedding or no place for a sensor; RecordingError if there is no such window.
+    """
+    rows = [*chain.from_iterable(_of_take(network, take, hop_s) for take in takes)]
+    if not rows:
+        names = ", ".join(take.name for take in takes)
+        raise RecordingError(
+            f"{names}: no window of {_window_s(network):g} s lies wholly within one label; do each for longer"
+        )
+    label, embedding, probability = zip(*rows, strict=True)
+    return Judged(label, np.array(embedding, np.float64), np.array(probability, np.float64))
+
+
+def _window_s(network: Recognizer) -> float:
+    return network.spec.window / network.spec.rate_hz
+
+
+def _of_take(network: Recognizer, take: Take, hop_s: float) -> Iterator[tuple[str, FloatArray, FloatArray]]:
+    segments, length_s = merge(take.truth), _window_s(network)
+    for window in cut(network.spec, take.tracks, hop_s):
+        label = _label(segments, window.t_end - length_s, window.t_end)
+        if label is None or window.excluded_sensors:
+            continue
+        [prediction] = network.push(window)
+        if prediction.probabilities is None:
+            continue
+        if prediction.embedding is None:
+            raise ModelError(
+                f"{network.spec.id}: nothing can be taught without an embedding, the network's second output"
+            )
+        # A copy: the interpreter writes over its own.
+        yield label, prediction.embedding.copy(), prediction.probabilities
+
+
+def _label(segments: Sequence[Segment], begin: float, end: float) -> str | None:
+    return next((label for start, stop, label in segments if start <= begin and end <= stop), None)

@@ -1,0 +1,222 @@
+"""A head over a frozen network: what one wearer teaches it, and what stays as it was."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from msgspec import json
+from msgspec.structs import replace
+
+from edgehar.errors import ModelError, RecordingError
+from edgehar.personal import head as heads
+from edgehar.personal.fit import teach
+from edgehar.personal.head import Head
+from edgehar.personal.recognizer import personal
+from edgehar.personal.takes import Take, read_take
+from edgehar.pipeline import recognizer
+from edgehar.pipeline.cut import cut
+from edgehar.pipeline.loop import Pipeline
+from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings import ehr
+from edgehar.recordings.marks import Mark
+from edgehar.sources.simulated.simulator import Simulator
+from edgehar.types import FALLING, Event, Prediction, Stream
+
+WRIST = ("wrist_left",)
+TAUGHT = {"sitting": "sitting", "squats": "squatting", "throws": "throwing"}
+"""Activity of the simulated body by the label it is taught under; the last two are no labels of the network."""
+SECONDS = 20.0
+
+
+def recorded(
+    path: Path, done: Mapping[str, str], seed: int = 5, worn: Sequence[str] = WRIST, seconds: float = SECONDS
+) -> Path:
+    """Record one simulated wearer who does what stands for each label, with the label in the recording."""
+    simulator = Simulator(placements=worn, script=[(does, seconds) for does in done.values()], seed=seed)
+    begins = [(i * seconds, Mark("begin", label)) for i, label in enumerate(done)]
+    with ehr.Writer(path, ehr.Header("mia", tuple(Stream(place) for place in worn), 0.0)) as writer:
+        for t, stream, body in simulator.packets():
+            while begins and begins[0][0] <= t:
+                writer.mark(*begins.pop(0))
+            writer.push(t, stream, body)
+    return path
+
+
+@pytest.fixture(scope="module")
+def network() -> Recognizer:
+    return recognizer.load(ROOT / "models" / "imu_tcn.json")
+
+
+@pytest.fixture(scope="module")
+def take(tmp_path_factory: pytest.TempPathFactory) -> Take:
+    """The first half of the time that each is done; the wearer goes on as before."""
+    whole = read_take(recorded(tmp_path_factory.mktemp("takes") / "a.ehr", TAUGHT, seconds=2 * SECONDS))
+    return replace(whole, truth=[(start, start + SECONDS, label) for start, _, label in whole.truth])
+
+
+@pytest.fixture(scope="module")
+def head(network: Recognizer, take: Take) -> Head:
+    return teach(network, [take], created="2026-12-01T10:00:00+00:00")
+
+
+def answers(judge: Recognizer, take: Take) -> list[Prediction]:
+    return [p for window in cut(judge.spec, take.tracks, 0.64) for p in judge.push(window)]
+
+
+def shares(judge: Recognizer, take: Take) -> dict[str, float]:
+    """Return by label the share of its windows that the model calls so."""
+    labels, window_s = judge.spec.labels, judge.spec.window / judge.spec.rate_hz
+    right: dict[str, list[bool]] = {}
+    for p in answers(judge, take):
+        assert p.probabilities is not None
+        for start, end, label in take.truth:
+            if start + 2.0 <= p.t - window_s and p.t <= end:
+                right.setdefault(label, []).append(labels[int(p.probabilities.argmax())] == label)
+    return {label: float(np.mean(each)) for label, each in right.items()}
+
+
+def test_new_labels_are_told_while_the_wearer_goes_on(network: Recognizer, head: Head, take: Take) -> None:
+    rest = replace(take, truth=[(start + SECONDS, end + SECONDS, label) for start, end, label in take.truth])
+    assert head.new_labels == ("squats", "throws")
+    before, told = shares(network, rest), shares(personal(network, head), rest)
+    assert before["squats"] == before["throws"] == 0.0
+    assert min(told.values()) > 0.8, told
+
+
+def test_the_probability_of_a_fall_and_its_evidence_are_the_networks_own(
+    network: Recognizer, head: Head, tmp_path: Path
+) -> None:
+    falls = read_take(
+        recorded(tmp_path / "f.ehr", {"walking": "walking", "fall": "falling"}, seed=7, seconds=8.0)
+    )
+    judge, fall = personal(network, head), network.spec.labels.index(FALLING)
+    for before, after in zip(answers(network, falls), answers(judge, falls), strict=True):
+        assert before.probabilities is not None
+        assert after.probabilities is not None
+        assert after.probabilities[fall] == before.probabilities[fall]
+        assert after.probabilities.sum() == pytest.approx(1.0, abs=1e-5)
+        assert (after.hop_accelerations, after.earlier_hops) == (
+            before.hop_accelerations,
+            before.earlier_hops,
+        )
+
+
+def test_the_pipeline_takes_a_personal_recognizer_and_reports_new_labels(
+    network: Recognizer, head: Head
+) -> None:
+    judge = personal(network, head)
+    settings = judge.spec.decision
+    pipeline = Pipeline("mia", [Stream("wrist_left")], judge, settings)
+    script = [("sitting", 30.0), ("squatting", 40.0), ("sitting", 30.0)]
+    events: list[Event] = []
+    for t, stream, body in Simulator(placements=WRIST, script=script, seed=5).packets():
+        events += [e for e in pipeline.push(t, stream, body) if isinstance(e, Event)]
+    assert "squats" in [e.label for e in events if e.kind == "activity_started"]
+    assert "squats" in pipeline.told
+
+
+def test_the_network_itself_is_not_changed(network: Recognizer, head: Head, take: Take) -> None:
+    spec, before = network.spec, answers(network, take)
+    personal(network, head)
+    after = answers(network, take)
+    assert network.spec is spec
+    for a, b in zip(before, after, strict=True):
+        assert np.array_equal(a.probabilities, b.probabilities)  # type: ignore[arg-type]
+
+
+def test_teaching_twice_gives_the_same_file(
+    network: Recognizer, take: Take, head: Head, tmp_path: Path
+) -> None:
+    heads.write(tmp_path / "a.head.json", head)
+    heads.write(tmp_path / "b.head.json", teach(network, [take], created=head.created))
+    assert (tmp_path / "a.head.json").read_bytes() == (tmp_path / "b.head.json").read_bytes()
+
+
+def test_a_head_comes_back_from_its_file(network: Recognizer, head: Head, take: Take, tmp_path: Path) -> None:
+    path = tmp_path / f"mia{heads.SUFFIX}"
+    heads.write(path, head)
+    again = heads.read(path)
+    assert (again.labels, again.placements, again.seconds) == (
+        head.labels,
+        WRIST,
+        dict.fromkeys(TAUGHT, SECONDS),
+    )
+    for a, b in zip(
+        answers(personal(network, head), take), answers(personal(network, again), take), strict=True
+    ):
+        assert np.array_equal(a.probabilities, b.probabilities)  # type: ignore[arg-type]
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"trust": 9.0}, "sha256: expected"),
+        ({"format": 7}, "format: expected 1, got 7"),
+        ({"seconds": {"sitting": 3.0}}, "sha256: expected"),
+    ],
+)
+def test_a_file_that_was_edited_is_refused(
+    head: Head, tmp_path: Path, change: dict[str, object], words: str
+) -> None:
+    path = tmp_path / "mia.head.json"
+    heads.write(path, head)
+    path.write_bytes(json.encode(json.decode(path.read_bytes()) | change))
+    with pytest.raises(ModelError, match=words):
+        heads.read(path)
+
+
+def test_a_torn_or_missing_file_is_refused(head: Head, tmp_path: Path) -> None:
+    path = tmp_path / "mia.head.json"
+    with pytest.raises(ModelError, match="cannot be read"):
+        heads.read(path)
+    heads.write(path, head)
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(ModelError, match="expected JSON"):
+        heads.read(path)
+
+
+def test_a_head_of_another_network_is_refused(head: Head) -> None:
+    other = recognizer.load(ROOT / "models" / "imu_tcn_synthetic.json")
+    with pytest.raises(ModelError, match=r"model_sha256: expected \w+ of imu_tcn_synthetic.*, got"):
+        personal(other, head)
+
+
+def test_other_placements_than_were_taught_are_refused(network: Recognizer, head: Head) -> None:
+    judge = personal(network, head)
+    with pytest.raises(
+        ModelError, match="placements: expected wrist_left, with which it was taught, got chest"
+    ):
+        judge.slots(["chest"])
+
+
+def test_takes_of_other_placements_are_refused(network: Recognizer, take: Take) -> None:
+    moved = replace(take, name="b", tracks={"chest": replace(take.tracks["wrist_left"], placement="chest")})
+    with pytest.raises(RecordingError, match=r"b: expected the placements of a\.ehr, wrist_left, got chest"):
+        teach(network, [take, moved])
+
+
+@pytest.mark.parametrize("label", [FALLING, "no_signal", "still"])
+def test_what_cannot_be_taught_is_refused(network: Recognizer, take: Take, label: str) -> None:
+    with pytest.raises(ModelError, match=f'label "{label}" cannot be taught'):
+        teach(network, [replace(take, truth=[(0.0, 20.0, label)])])
+
+
+def test_a_label_shorter_than_a_window_is_refused(network: Recognizer, take: Take) -> None:
+    brief = replace(take, truth=[(0.0, 20.0, "sitting"), (20.0, 22.0, "squats")])
+    with pytest.raises(RecordingError, match=r"squats: expected at least 2\.56 s"):
+        teach(network, [brief])
+
+
+def test_a_recording_without_labels_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="says nowhere what was done"):
+        read_take(_unlabelled(tmp_path / "a.ehr"))
+
+
+def _unlabelled(path: Path) -> Path:
+    with ehr.Writer(path, ehr.Header("mia", (Stream("wrist_left"),), 0.0)) as writer:
+        for item in Simulator(placements=WRIST, script=[("sitting", 4.0)], seed=1).packets():
+            writer.push(*item)
+    return path
