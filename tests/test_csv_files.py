@@ -10,7 +10,8 @@ from hypothesis import given, settings, strategies as st
 from numpy.testing import assert_allclose
 
 from edgehar.errors import RecordingError
-from edgehar.recordings.csv_files import Columns, ForceUnit, TimeUnit, read_csv
+from edgehar.recordings.csv_files import Columns, read_csv
+from edgehar.recordings.plausible import ForceUnit, TimeUnit
 from edgehar.types import ACCELERATION, IMU_CHANNELS, STANDARD_GRAVITY
 
 AXES = ("ax", "ay", "az")
