@@ -22,7 +22,7 @@ IN_THE_WHEEL = (
     r"edgehar-[\d.]+\.dist-info/(METADATA|WHEEL|RECORD|entry_points\.txt|licenses/LICENSE)",
 )
 IN_THE_SDIST = (
-    *("edgehar", "models", "firmware_bridge", "deploy", "tests", "benchmarks"),
+    *("edgehar", "models", "firmware_bridge", "deploy", "docs", "tests", "benchmarks"),
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "pyproject.toml", "PKG-INFO"),
     *(".gitignore", ".dockerignore"),
 )

@@ -17,6 +17,7 @@ from edgehar.cli import (
     models as models_verbs,
     mqtt as mqtt_verbs,
     status as status_verb,
+    transfer as transfer_verbs,
 )
 from edgehar.cli.logs import LogFormat, choose_format, log_to_stderr, write_last_line
 from edgehar.cli.terminal import (
@@ -31,6 +32,7 @@ from edgehar.cli.terminal import (
     RootGroup,
     VerboseOption,
     answer_of,
+    how_it_comes,
     run_to_end,
     show,
 )
@@ -49,6 +51,8 @@ app.add_typer(config_verbs.app, name="config")
 app.add_typer(mqtt_verbs.app, name="mqtt")
 app.command()(init_verb.init)
 app.command()(status_verb.status)
+app.command("import")(transfer_verbs.import_)
+app.command()(transfer_verbs.export)
 
 _DEMO_SEED = 349
 """Within its first minute this wearer walks, runs, stands and sits, as README.md says."""
@@ -284,7 +288,7 @@ def main() -> None:
     while isinstance(refusal, BaseExceptionGroup):
         refusal = refusal.exceptions[0]
     if isinstance(refusal, ModuleNotFoundError):
-        _fail(f"the package `{refusal.name}` is missing; install edgehar again with pip", EXIT_MISSING)
+        _fail(f"the package `{refusal.name}` is missing; {how_it_comes(refusal.name)}", EXIT_MISSING)
     if refusal is not None:
         _fail(f"{refusal}", EXIT_REFUSED if isinstance(refusal, OperatorError) else EXIT_FAILED)
 

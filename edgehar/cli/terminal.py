@@ -21,6 +21,9 @@ EXIT_REFUSED = 78
 EXIT_MISSING = 3
 EXIT_FAILED = 1
 
+_EXTRAS = {"cv2": "camera", "pyarrow": "parquet", "tensorflow": "train", "scipy": "train"}
+"""Packages that not everybody needs, and the extra that brings each."""
+
 DEFAULT_CONFIG = Path("edgehar.toml")
 
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
@@ -118,6 +121,12 @@ def _lines(value: Any, indent: str = "") -> Iterator[str]:
             yield from _lines(inner, indent)
     else:
         yield f"{indent}{value}"
+
+
+def how_it_comes(package: str | None) -> str:
+    """Say how a package that is missing comes."""
+    extra = _EXTRAS.get((package or "").partition(".")[0])
+    return f"`pip install 'edgehar[{extra}]'` brings it" if extra else "install edgehar again with pip"
 
 
 def run_to_end(work: Coroutine[Any, Any, T]) -> T | None:

@@ -1,17 +1,35 @@
 """The samples of a whole recording, sensor by sensor, as its packets' intakes give them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from edgehar.errors import RecordingError
 from edgehar.pipeline.intake import Intake
 from edgehar.recordings.datasets import side_by_side
-from edgehar.recordings.ehr import Recording
-from edgehar.types import ACCELERATION, ANGULAR_RATE, Samples
+from edgehar.recordings.ehr import Header
+from edgehar.types import ACCELERATION, ANGULAR_RATE, Item, Samples
 
 
-def read_tracks(recording: Recording) -> tuple[dict[str, Samples], float]:
+class Packets(Protocol):
+    """A recording, which each iteration reads from the start."""
+
+    @property
+    def header(self) -> Header:
+        """Whose it is, and where each stream's sensor was worn."""
+        ...
+
+    @property
+    def path(self) -> Path:
+        """Name of the file."""
+        ...
+
+    def __iter__(self) -> Iterator[Item]: ...
+
+
+def read_tracks(recording: Packets) -> tuple[dict[str, Samples], float]:
     """Return each sensor's samples by placement, m/s² and rad/s, times in s from the first of all, and its stream time, s.
 
     RecordingError if it holds none, or a sensor no acceleration.
