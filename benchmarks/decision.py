@@ -28,6 +28,7 @@ from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.manifest import ModelSpec, find, read
 from edgehar.pipeline.recognizer import load
+from edgehar.recordings.false_starts import SETTLED_S
 from edgehar.training import recipe as recipes
 from edgehar.types import NO_SIGNAL, NOT_WORN, OTHER, Activity
 
@@ -42,8 +43,6 @@ GRID = {
 }
 FALSE_PER_HOUR = 20.0
 """Whose kind is wrong or not; about what a decision of averages, thresholds and patience had on the same answers."""
-SETTLED_S = 4.0
-"""After a change what was done before may still begin for so long, s."""
 LONG_S = 30.0
 """What is shorter says little of how steady an answer is, s."""
 _NO_LABELS = (OTHER, NO_SIGNAL, NOT_WORN)

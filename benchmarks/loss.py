@@ -28,6 +28,7 @@ from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import Recognizer, load
+from edgehar.recordings.false_starts import SETTLED_S
 from edgehar.recordings.labels import common_label
 from edgehar.recordings.npz import NpzTrack, read_npz
 from edgehar.recordings.scoring import Segment
@@ -38,8 +39,6 @@ from edgehar.wire.protocol import Data, decode
 DATA = Path("../shared/data")
 MODEL = "imu_tcn"
 RADIO = Faults(connection_interval_s=0.03, jitter_s=0.002)
-SETTLED_S = 4.0
-"""After a change any answer will do for so long: a window and its smoothing."""
 HEAD = (
     "the link",
     "coverage",

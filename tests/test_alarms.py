@@ -8,10 +8,11 @@ from msgspec.structs import replace
 from scipy.stats import poisson
 
 from edgehar.evaluation import alarms
-from edgehar.evaluation.alarms import Null, count, null_trials, upper_bound
+from edgehar.evaluation.alarms import Null, count, null_trials
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.bounds import upper_bound
 from edgehar.recordings.datasets import Trial
 
 WRIST = ("wrist_left",)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from benchmarks.loss import LINKS, SENSORS, SETTLED_S, in_short, is_false
+from benchmarks.loss import LINKS, SENSORS, in_short, is_false
 from edgehar.pipeline.label_tree import LabelTree
+from edgehar.recordings.false_starts import SETTLED_S
 from edgehar.types import Event
 
 TREE = LabelTree(("walking", "sitting", "standing", "other"), {"still": ("sitting", "standing")})

@@ -27,7 +27,6 @@ def operate(
     sealed anew, and operating_points.md and det.png into the work folder. Needs edgehar[train], though no TensorFlow.
     """
     from edgehar.evaluation import operate as points, operate_report, report
-    from edgehar.evaluation.alarms import chi_squared
     from edgehar.evaluation.courses import courses, people
     from edgehar.pipeline import manifest
     from edgehar.training import export
@@ -36,7 +35,6 @@ def operate(
     path = manifest.find(model)
     spec = manifest.read(path)
     chosen, work = people(spec, data), folder or work_folder(spec.name)
-    chi_squared()  # what is missing is named before minutes of judging
     if write:
         report.ready(path, work)
     with bars.shown() as progress:

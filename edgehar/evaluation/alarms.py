@@ -7,7 +7,6 @@ beside them, with the 95 % upper bound of the rate (exact Poisson, 3/T where the
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,6 +18,7 @@ from edgehar.evaluation.plan import offered
 from edgehar.evaluation.unseen import Recordings, decision_mark
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.bounds import upper_bound
 from edgehar.recordings.datasets import Trial
 from edgehar.recordings.labels import possible_labels
 from edgehar.types import OTHER
@@ -54,18 +54,6 @@ class Null(Struct, frozen=True):
     """Every label, and kind of label, that may give an alarm; `any` is all of them."""
     mark: str = ""
     """One of `unseen`: how well the model knows who was recorded."""
-
-
-def chi_squared() -> Any:
-    """Load the distribution that gives the bounds; ImportError without scipy."""
-    from scipy.stats import chi2  # noqa: PLC0415  # slow to load, and only the bounds need it
-
-    return chi2
-
-
-def upper_bound(count: int, hours: float, level: float = 0.95) -> float:
-    """Return the one-sided upper bound of a Poisson rate per hour after `count` events in `hours`, which are not 0."""
-    return float(chi_squared().ppf(level, 2 * (count + 1)) / 2.0 / hours)
 
 
 def alarms(count: int, hours: float) -> Alarms:

@@ -24,7 +24,7 @@ from edgehar.pipeline.operating_points import worn_as
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.telling import Telling
 from edgehar.recordings.datasets import Trial, joined
-from edgehar.recordings.labels import possible_labels
+from edgehar.recordings.false_starts import may_begin
 from edgehar.recordings.scoring import Segment, merge
 from edgehar.training.dataset_windows import windows
 from edgehar.training.progress import Progress
@@ -39,8 +39,6 @@ SETS = (
 """Sets to whose people a model that names none may be fitted: their licences let them fit what ships."""
 _ONLY_PEOPLE_OF = {"selfback_wrist": "selfback_thigh"}
 """The other people of the set are there without a statement of licence."""
-SETTLED_S = 4.0
-"""After a change what was done before may still begin for so long, s."""
 
 
 class Course(Struct, frozen=True, eq=False):
@@ -88,19 +86,9 @@ def course(
         times=np.array(times),
         beliefs=np.array(beliefs).reshape(-1, len(spec.labels)),
         resumes=np.array(resumes, np.bool_),
-        possible=_possible(spec.labels, np.array(times), segments),
+        possible=may_begin(spec.labels, np.array(times), segments),
         truth=segments,
     )
-
-
-def _possible(
-    labels: Sequence[str], times: NDArray[np.float64], truth: Iterable[Segment]
-) -> NDArray[np.bool_]:
-    possible = np.zeros((len(times), len(labels)), np.bool_)
-    for start, end, word in truth:
-        rows = (times > start) & (times <= end + SETTLED_S)
-        possible |= rows[:, None] & np.isin(labels, possible_labels(word))
-    return possible
 
 
 def told(course: Course, telling: Telling, window_s: float) -> list[str]:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
 from edgehar.evaluation import unseen
-from edgehar.evaluation.alarms import chi_squared
 from edgehar.evaluation.answers import Answers, answer
 from edgehar.evaluation.measurements import MEASUREMENTS, measure
 from edgehar.evaluation.metrics import Score, calibration, score
@@ -55,15 +54,13 @@ def evaluate(
 ) -> Results:
     """Score what is in `folder`/imu, or some sets of it, on people whom no model of `unseen_by` has seen either.
 
-    RecordingError if a set is broken, ImportError without scipy.
+    RecordingError if a set is broken.
     """
     spec = manifest.read(model)
     recordings = Recordings(folder, left_out(model, *unseen_by))
     names = set_names(folder, only)
     plans = plan(spec, {name: recordings.read(name) for name in names})
     measurements = [name for name in MEASUREMENTS if not only or name in only]
-    if {"alarms", "falls"} & set(measurements):
-        chi_squared()  # what is missing is named before minutes of scoring
     runs = dict.fromkeys(run for row in plans.rows for run in row.runs)
     answers: dict[Run, Answers] = {}
     more: dict[str, Any] = {}

@@ -21,7 +21,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from edgehar.evaluation.alarms import upper_bound
 from edgehar.evaluation.courses import Course, told
 from edgehar.evaluation.unseen import People, by_set, person
 from edgehar.pipeline.belief import belief_in
@@ -38,6 +37,7 @@ from edgehar.pipeline.operating_points import (
     Rated,
 )
 from edgehar.pipeline.telling import Telling
+from edgehar.recordings.bounds import upper_bound
 from edgehar.recordings.datasets import collection
 from edgehar.training.progress import Progress
 from edgehar.training.provenance import POINTS_FITTED_ON

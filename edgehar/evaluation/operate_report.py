@@ -12,12 +12,12 @@ import numpy as np
 from msgspec import Struct, field
 
 from edgehar.evaluation import picture
-from edgehar.evaluation.alarms import upper_bound
 from edgehar.evaluation.courses import Course
 from edgehar.evaluation.markdown import table
 from edgehar.evaluation.operate import Exposure, Fitted, Key, false_runs, stated
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.operating_points import FALSE_STARTS_PER_HOUR, Point
+from edgehar.recordings.bounds import upper_bound
 from edgehar.recordings.labels import possible_labels
 from edgehar.types import OTHER
 
