@@ -99,3 +99,9 @@ def test_a_name_that_the_model_does_not_tell_is_refused_with_a_suggestion(name: 
     with pytest.raises(ConfigError) as raised:
         Telling(TREE, SETTINGS, ["sitting", name])
     assert says in str(raised.value)
+
+
+def test_other_alone_lets_nothing_else_be_told() -> None:
+    telling = Telling(TREE, SETTINGS, ["other"])
+    assert telling.choose(belief(sitting=0.99), "other") == "other"
+    assert "sitting" not in telling

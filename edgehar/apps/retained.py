@@ -98,6 +98,11 @@ class Listener:
         except OSError as error:
             raise UnreachableError(str(error)) from error
 
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send a message, not retained."""
+        assert self._connection is not None
+        self._connection.publish(topic, payload, retain=False)
+
     async def next(self) -> Received:
         """Return the next message of `live`; UnreachableError once the connection is lost."""
         assert self._connection is not None

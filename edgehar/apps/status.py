@@ -7,6 +7,7 @@ commands a terminal.
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -18,6 +19,7 @@ from edgehar.config.names import Name
 from edgehar.config.schema import Config, Mqtt
 from edgehar.daemon.daemon import HEALTH_S
 from edgehar.errors import ConfigError, one_line
+from edgehar.personal.heads import name_of
 from edgehar.publishers.payloads import iso_utc
 from edgehar.types import NO_SIGNAL
 from edgehar.validation import shown
@@ -48,6 +50,7 @@ class _About(Struct, frozen=True):
     version: str = ""
     model: str = ""
     wearers: dict[Name, list[str]] = {}
+    models: dict[Name, str] = {}
 
 
 class _SensorHealth(Struct, frozen=True):
@@ -161,7 +164,10 @@ def _report(config: Config, topics: Topics, names: Sequence[str], now: float) ->
     state = topics.word("status", ("online", "offline"))
     about = topics.content("info", _About, "the JSON of a gateway") or _About()
     health = topics.content("health", _Health, "the JSON of a gateway's health") or _Health()
-    wearers = [_wearer(topics, name, is_online=state == "online", now=now) for name in names[:MOST_WEARERS]]
+    wearers = [
+        _wearer(topics, name, about.models.get(name), is_online=state == "online", now=now)
+        for name in names[:MOST_WEARERS]
+    ]
     sensors = [
         sensor
         for name in names[:MOST_WEARERS]
@@ -171,6 +177,7 @@ def _report(config: Config, topics: Topics, names: Sequence[str], now: float) ->
     wrong = [*_wrong_of_gateway(gateway)]
     if state == "online":
         wrong += [*_wrong_of_wearers(wearers, sensors)]
+        wrong += [*_wrong_of_heads(config, about)]
         absent = [wearer.id for wearer in config.wearer if wearer.id not in names]
         wrong += [f"the gateway does not have {', '.join(absent)} of this file"] if absent else []
     if len(names) > MOST_WEARERS:
@@ -200,7 +207,7 @@ def _gateway(name: str, state: str | None, about: _About, health: _Health, now: 
     }
 
 
-def _wearer(topics: Topics, name: str, *, is_online: bool, now: float) -> dict[str, Any]:
+def _wearer(topics: Topics, name: str, model: str | None, *, is_online: bool, now: float) -> dict[str, Any]:
     reasons = topics.content(f"{name}/activity/attributes", _Reasons, "the JSON of a state") or _Reasons()
     paused = topics.word(f"{name}/paused", ("ON", "OFF"))
     heard = topics.word(f"{name}/status", ("online", "offline"))
@@ -215,6 +222,7 @@ def _wearer(topics: Topics, name: str, *, is_online: bool, now: float) -> dict[s
         "told_s_ago": None if reasons.time is None else round(now - reasons.time.timestamp()),
         "reason": _line(reasons.reason) or None,
         "operating_point": topics.word(f"{name}/operating_point"),
+        "model": model and _line(model),
     }
 
 
@@ -273,6 +281,16 @@ def _wrong_of_wearers(
         is_told = name in paused or any(each["wearer"] == name for each in ailing)
         if not is_told and (wearer["status"] != "online" or wearer["activity"] == NO_SIGNAL):
             yield f"{name} is not heard"
+
+
+def _wrong_of_heads(config: Config, about: _About) -> Iterator[str]:
+    for wearer in config.wearer:
+        model, head = about.models.get(wearer.id), wearer.head and name_of(Path(wearer.head))
+        if head and model and not model.endswith(f"+{head}"):
+            yield (
+                f"{wearer.id} is told without what {head} was taught, by {_line(model)}: `systemctl reload edgehar` takes it up, "
+                "and the log or `edgehar config check` says if it does not fit"
+            )
 
 
 def _line(text: str) -> str:

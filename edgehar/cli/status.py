@@ -95,6 +95,7 @@ def _wearer_row(wearer: Mapping[str, Any]) -> dict[str, Any]:
         "since": wearer["since"] and _local(wearer["since"]),
         "told": None if age is None else f"{in_words(max(age, 0))} ago",
         "operating_point": wearer["operating_point"],
+        "taught": (wearer["model"] or "").partition("+")[2].partition("+")[0],
     }
 
 

@@ -82,7 +82,7 @@ def assign(
         by_hand = " / ".join(sensor_lines)
         raise ConfigError(f"{path} is written in a way that cannot be added to; add by hand: {by_hand}")
     check(parse(new, str(path)))
-    _write(path, new)
+    write(path, new)
     gave_way = [_in_words(content["wearer"], each) for each in replaced]
     return Assignment(lines, [each for each in gave_way if each != _worn(wearer, entry)])
 
@@ -298,7 +298,7 @@ def _replace_by_text(worn_by: Any, kind: str, text: str) -> None:
         body[at - 1] = (None, Whitespace(""))
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """Write the file whole or not at all, whatever happens meanwhile; a link stays one."""
     path = path.resolve()
     beside = path.with_name(f"{path.name}.new")

@@ -201,6 +201,7 @@ def _anchored(config: Config, folder: Path) -> Config:
     wearers = [
         replace(
             wearer,
+            head=below(wearer.head),
             replay=wearer.replay and replace(wearer.replay, path=below(wearer.replay.path)),
             camera=[of_camera(camera) for camera in wearer.camera],
         )

@@ -149,6 +149,12 @@ class Wearer(Struct, frozen=True, forbid_unknown_fields=True):
     operating_point: Annotated[
         Point | None, Meta(description="Of this person, in the place of [decision] operating_point.")
     ] = None
+    head: Annotated[
+        Filled | None,
+        Meta(
+            description="What was taught of this person: a file of `edgehar personalize`; unset: the model as it is."
+        ),
+    ] = None
     serial: Annotated[list[Serial], Meta(description="Sensors worn, on serial ports.")] = []
     ble: Annotated[list[Ble], Meta(description="Sensors worn, over Bluetooth Low Energy.")] = []
     phone: Annotated[list[Phone], Meta(description="Phones worn as sensors.")] = []

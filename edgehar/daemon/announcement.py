@@ -1,7 +1,7 @@
 """What a broker is told beside states and events: who is watched, how it goes with each, and who no longer is.
 
     <root> = <prefix>/<gateway>                 payload                                           retained
-    <root>/info                                 JSON: version, model, labels, wearers              yes
+    <root>/info                                 JSON: version, model, labels, wearers, models      yes
     <root>/<wearer>/status                      `online` or `offline`: is any sensor heard         yes
     <root>/<wearer>/status/attributes           JSON: what is wrong with each sensor, or `ok`      yes
     <root>/<wearer>/paused                      `ON` or `OFF`                                      yes
@@ -68,6 +68,7 @@ class Announcement:
 
     def describe(self, config: Config, controls: Iterable[WearerControl]) -> None:
         """Tell what runs here."""
+        controls = [*controls]
         wearers = {control.id: control.feed.placements for control in controls}
         self._wearers = set(wearers)
         self._retain(
@@ -76,7 +77,10 @@ class Announcement:
                 "version": __version__,
                 "model": self._models.id,
                 "model_sha256": self._models.sha256,
-                "labels": self._models.tree.labels,
+                "labels": list(
+                    dict.fromkeys(label for each in controls for label in each.feed.pipeline.tree.labels)
+                ),
+                "models": {control.id: control.feed.model for control in controls},
                 "wearers": wearers,
                 "config_sha256": hashlib.sha256(msgspec.json.encode(config)).hexdigest(),
                 "homeassistant": self._prefix,

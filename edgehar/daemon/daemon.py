@@ -64,6 +64,7 @@ class Daemon:
         drain_s: float = DRAIN_S,
         reread: Callable[[], Config] | None = None,
         kept: KeptEvents | None = None,
+        heads_must_fit: bool = False,
     ) -> None:
         """Load the models and open nothing yet; OperatorError says what does not fit.
 
@@ -73,13 +74,14 @@ class Daemon:
             drain_s: A replay that ended waits for so long for the broker to take its events, s.
             reread: Returns what `edgehar.toml` says by then; None: it is never read again.
             kept: Events of an earlier life; None: they are kept in memory alone.
+            heads_must_fit: Refuse what a wearer has taught if it fits no longer, rather than go on without it.
         """
         self._config, self._reread = config, reread
         self._answers = Answers()
         make = partial(TimedRecognizer, durations=self._answers.durations) if config.metrics else Recognizer
-        self.models = Models(config, make)
+        self.models = Models(config, make, heads_must_fit=heads_must_fit)
         with about("model.labels"):
-            check_told(self.models.tree, config.model.labels)
+            check_told(self.models.tree, () if self.models.lacks_head else config.model.labels)
         self._roster = Roster(config, self.models)
         self.mqtt = make_mqtt(config, kept)
         self.sparkplug = make_sparkplug(config, self.models)

@@ -14,8 +14,10 @@ from edgehar.daemon.wearer import Publish, WearerFeed
 from edgehar.daemon.wiring import make_shared_links, renew_claims
 from edgehar.errors import about
 from edgehar.pipeline.joint_labels import joint_tree
+from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.operating_points import Point
 from edgehar.pipeline.telling import check_told
+from edgehar.types import OTHER
 
 
 class Roster:
@@ -93,19 +95,28 @@ class Roster:
             models = self._models.of(wearer)
         settings, tree = self._models.settings(models), joint_tree([model.spec for model in models])
         with about(f"wearer[{i}].labels"):
-            check_told(tree, wearer.labels)
+            told = self._told(wearer, tree, config)
         point = wearer.operating_point or settings.operating_point
         with about(f"wearer[{i}].operating_point" if wearer.operating_point else "decision.operating_point"):
             models[0].spec.check_point(point)
-        # What another wearer's model tells is nothing to this one's, unless there is nothing else.
-        for_all = [label for label in config.model.labels if label in tree.nodes] or config.model.labels
 
         def make(point: Point) -> WearerFeed:
             chosen = replace(settings, operating_point=point)
-            return WearerFeed(wearer, models, chosen, self._shared, told=wearer.labels or for_all)
+            return WearerFeed(wearer, models, chosen, self._shared, told=told)
 
         with about(f"wearer[{i}]"):
             return WearerControl(make, point)
+
+    def _told(self, wearer: Wearer, tree: LabelTree, config: Config) -> list[str]:
+        """Return the labels that are told of a wearer, all if there are none; ConfigError if the models do not have them."""
+        chosen = wearer.labels or config.model.labels
+        chosen_here = [label for label in chosen if label in tree.nodes]
+        if self._models.lacks_head:
+            # A head that does not fit must end no daemon. `other` alone lets nothing be told that nobody chose.
+            return chosen_here or [OTHER] * bool(chosen)
+        check_told(tree, wearer.labels)
+        # What another wearer's model tells is nothing to this one's, unless there is nothing else.
+        return wearer.labels or chosen_here or config.model.labels
 
     def _start(self, control: WearerControl) -> None:
         """Run a wearer, once whoever had this id before has ended."""

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
+from pathlib import Path
 from typing import Any, TextIO
 
 from msgspec.structs import replace
@@ -38,7 +39,8 @@ def check(config: Config) -> dict[str, Any]:
     if folder:
         with about("gateway.state_dir"):
             check_folder(folder)
-    daemon = Daemon(config)
+    daemon = Daemon(config, heads_must_fit=True)
+    heads = {wearer.id: Path(wearer.head).name for wearer in config.wearer if wearer.head}
     return {
         "gateway": config.gateway.id,
         "broker": f"{mqtt.host}:{mqtt.port}" if mqtt else "none",
@@ -46,6 +48,7 @@ def check(config: Config) -> dict[str, Any]:
         **({"sparkplug": daemon.sparkplug.topics} if daemon.sparkplug else {}),
         "events": f"kept in {folder}" if folder else "kept in memory",
         "model": daemon.models.id,
+        **({"heads": heads} if heads else {}),
         "wearers": {feed.id: list(feed.placements) for feed in daemon.feeds},
     }
 

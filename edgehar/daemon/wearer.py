@@ -60,6 +60,8 @@ class WearerFeed:
         self.stop_reason = STOPPED
         """In words, why it is stopped, if it is."""
         spec = (models if isinstance(models, Recognizer) else models[0]).spec
+        self.model = "+".join(m.spec.id for m in ([models] if isinstance(models, Recognizer) else models))
+        """Names and versions of the models that answer, and of the head on one."""
         self._check_point, self._settings = spec.check_point, settings
         self.points: tuple[Point, ...] = POINTS if spec.operating_points else ()
         """Operating points that can be chosen."""

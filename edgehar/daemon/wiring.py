@@ -87,17 +87,20 @@ def _push_server(listen: str, shared: SharedLinks) -> "PushServer":
     return shared.push_servers.setdefault(listening_address(listen), PushServer(listen))
 
 
-def profiles(wearer: Wearer) -> list[str]:
-    """Return the profile of each of a wearer's streams, without opening or loading anything but a recording's header."""
+def streams_of(wearer: Wearer) -> list[Stream]:
+    """Return a wearer's streams, without opening or loading anything but a recording's header."""
     if wearer.replay:
-        return [stream.profile for stream in _recording(wearer.replay).header.streams]
+        return [*_recording(wearer.replay).header.streams]
     if wearer.simulator:
-        return [Stream(placement).profile for placement in wearer.simulator.placements]
+        return [Stream(placement) for placement in wearer.simulator.placements]
     return [
-        *(Stream(sensor.placement).profile for sensor in wearer.serial),
-        *(sensor.profile for sensor in wearer.ble),
-        *("sensor_server" if phone.url else "sensor_logger" for phone in wearer.phone),
-        *(KEYPOINTS for _ in wearer.camera),
+        *(Stream(sensor.placement) for sensor in wearer.serial),
+        *(Stream(sensor.placement, sensor.profile) for sensor in wearer.ble),
+        *(
+            Stream(phone.placement, "sensor_server" if phone.url else "sensor_logger")
+            for phone in wearer.phone
+        ),
+        *(Stream(camera.placement, KEYPOINTS) for camera in wearer.camera),
     ]
 
 

@@ -54,7 +54,8 @@ def check_told(tree: LabelTree, told: Iterable[str]) -> None:
 class Telling:
     """Chooses among the nodes of a tree; `told` names those that shall be told, all if it is empty.
 
-    `fitted` are thresholds of the operating point, by node. ConfigError if one of `told` is no node.
+    `fitted` are thresholds of the operating point, by node. ConfigError if one of `told` is no node; `other` alone
+    lets nothing else be told.
     """
 
     def __init__(
@@ -64,7 +65,8 @@ class Telling:
         told: Collection[str] = (),
         fitted: Mapping[str, float] | None = None,
     ) -> None:
-        check_told(tree, told)
+        if {*told} != {OTHER}:
+            check_told(tree, told)
         self.tree = tree
         index = {label: i for i, label in enumerate(tree.labels)}
         self._other = index.get(OTHER)
