@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 from conftest import ROOT, lacking
+from labelled import record
 from msgspec.structs import replace
 from people_sets import simulate
 
@@ -22,7 +23,7 @@ from edgehar.pipeline.recognizer import Recognizer
 from edgehar.training import cache, export, finetune_recipe, finetune_report, recipe as recipes, weights
 from edgehar.training.build import Build, fitting_libraries
 from edgehar.training.finetune import Finetune
-from edgehar.training.finetune_recipe import FinetuneRecipe, Synthetic
+from edgehar.training.finetune_recipe import FinetuneRecipe, Recordings, Synthetic
 from edgehar.training.provenance import people_of
 from edgehar.types import Prediction, Window
 
@@ -151,12 +152,23 @@ def test_new_labels_and_frozen_layers(folder: Path, libraries: str) -> None:
     recipe = finetune_recipe.load(folder / "mine.toml")
     frozen = replace(recipe.tuning, steps=5, frozen=("stem0", "fuse"))
     hands = replace(recipe.recordings[1], labels={})
+    # The same file that `edgehar personalize` takes.
+    record(
+        folder / "box.ehr",
+        [("arm_work", 12), ("walking", 9)],
+        {"arm_work": "tape_box"},
+        placement="wrist_left",
+    )
+    box = Recordings(files="box.ehr", person="me", held_out=0.0)
     recipe = replace(
-        recipe, new_labels=("handwork",), recordings=(recipe.recordings[0], hands), tuning=frozen
+        recipe,
+        new_labels=("handwork", "tape_box"),
+        recordings=(recipe.recordings[0], hands, box),
+        tuning=frozen,
     )
     _, spec, floats = tuning(folder, folder / "new", libraries, recipe).pair()
     base = weights.read(folder / "tiny", manifest.read(folder / "tiny"))
-    assert spec.labels == ("walking", "running", "lying", "handwork")
+    assert spec.labels == ("walking", "running", "lying", "handwork", "tape_box")
     # It was recorded at the wrist alone: nobody asks a trouser pocket for it.
     assert [sensor.labels for sensor in spec.sensors] == [(), (), ("walking", "running", "lying")]
     for name in base.arrays:

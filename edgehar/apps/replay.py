@@ -11,6 +11,7 @@ import typer
 from msgspec import structs
 
 from edgehar.errors import ModelError
+from edgehar.personal.heads import load_head
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
@@ -45,13 +46,14 @@ async def replay_recording(
     subject: str | None = None,
     placements: Sequence[str] | None = None,
     model: str = "imu_tcn",
+    head: Path | None = None,
     speed: float = 0.0,
     as_json: bool = False,
 ) -> None:
     """Print a recording's events as they are found, then how well they meet the truth, if it is known."""
     recording = open_recording(path, subject=subject, placements=placements)
     header = recording.header
-    models = _models(header.streams, load(find(model)))
+    models = _models(header.streams, load(find(model)), head)
     spec = models[0].spec
     try:
         pipeline = Pipeline(header.wearer, header.streams, models, spec.decision, epoch=header.epoch)
@@ -87,8 +89,12 @@ async def replay_recording(
         typer.echo(json.dumps({"type": "unread", **structs.asdict(unread)}))
 
 
-def _models(streams: Sequence[Stream], chosen: Recognizer) -> list[Recognizer]:
-    """Return the models for what was recorded: the chosen one, and for what it does not look at the shipped one."""
+def _models(streams: Sequence[Stream], chosen: Recognizer, head: Path | None) -> list[Recognizer]:
+    """Return the models for what was recorded: the chosen one, with a head, and for what it does not look at the shipped one."""
+    if head:
+        modality = chosen.spec.modality
+        worn = [s.placement for s in streams if modality_of_profile(s.profile) is modality]
+        chosen = load_head(chosen, head, worn)
     brought = [modality_of_profile(stream.profile) for stream in streams]
     return [
         chosen if chosen.spec.modality is modality else load(find(modality.shipped))

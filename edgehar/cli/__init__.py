@@ -16,6 +16,7 @@ from edgehar.cli import (
     init as init_verb,
     models as models_verbs,
     mqtt as mqtt_verbs,
+    personalize as personalize_verb,
     status as status_verb,
     transfer as transfer_verbs,
 )
@@ -50,6 +51,7 @@ app.add_typer(models_verbs.app, name="models")
 app.add_typer(config_verbs.app, name="config")
 app.add_typer(mqtt_verbs.app, name="mqtt")
 app.command()(init_verb.init)
+app.command()(personalize_verb.personalize)
 app.command()(status_verb.status)
 app.command("import")(transfer_verbs.import_)
 app.command()(transfer_verbs.export)
@@ -157,6 +159,9 @@ def replay(
         typer.Option(help="Which sensors, all by default; RECORDED=WORN as worn elsewhere; may be repeated."),
     ] = None,
     model: ModelOption = "imu_tcn",
+    head: Annotated[
+        Path | None, typer.Option(help="With what `edgehar personalize` has taught: a *.head.json.")
+    ] = None,
     speed: Annotated[float, typer.Option(min=0, help="1 is its own pace, 0 as fast as it goes.")] = 0.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -172,7 +177,13 @@ def replay(
 
     asyncio.run(
         replay_recording(
-            path, subject=subject, placements=placement, model=model, speed=speed, as_json=as_json
+            path,
+            subject=subject,
+            placements=placement,
+            model=model,
+            head=head,
+            speed=speed,
+            as_json=as_json,
         )
     )
 

@@ -1,0 +1,229 @@
+"""`edgehar personalize`: a head taught, judged, and put in use or not; and taken back."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from edgehar.config.edit_head import set_head
+from edgehar.config.read import decision_settings, load, model_pair, state_folder
+from edgehar.config.schema import Config
+from edgehar.config.worn import Wearer
+from edgehar.daemon.run import check
+from edgehar.errors import ConfigError, ModelError, RecordingError, about
+from edgehar.personal import gate
+from edgehar.personal.compare import Lesson, Progress, try_head
+from edgehar.personal.head import Head, read
+from edgehar.personal.heads import Heads, load_head, name_of
+from edgehar.personal.takes import Take, read_take
+from edgehar.pipeline import recognizer
+from edgehar.pipeline.modality import IMU, modality_of_profile
+from edgehar.pipeline.recognizer import Recognizer
+from edgehar.pipeline.tracks import read_tracks
+from edgehar.recordings import ehr
+from edgehar.recordings.labels import common_label
+from edgehar.sources.replay import Track, open_recording
+
+FINE_TUNING_MINUTES = 7.0
+"""With so much README.md's example fine-tunes the network itself."""
+
+Warn = Callable[[str], None]
+
+
+class Place(Struct, frozen=True):
+    """A wearer of a configuration, and where their heads are."""
+
+    path: Path
+    config: Config
+    wearer: Wearer
+
+    @property
+    def heads(self) -> Heads:
+        """The heads on disk, in `heads` beside the configuration."""
+        return Heads(self.path.absolute().parent / "heads", self.wearer.id)
+
+    @property
+    def in_use(self) -> Path | None:
+        """The head that the configuration names."""
+        return Path(self.wearer.head) if self.wearer.head else None
+
+
+def place_of(path: Path, wearer: str | None) -> Place:
+    """Read a configuration; ConfigError if it has no such wearer, or several and none is named."""
+    config = load(path)
+    chosen = [each for each in config.wearer if wearer in (None, each.id)]
+    if len(chosen) != 1:
+        ids = ", ".join(each.id for each in config.wearer)
+        raise ConfigError(f"--wearer must name one of {ids}; it came as {wearer or 'nothing'}")
+    return Place(path, config, chosen[0])
+
+
+def personalize(
+    place: Place,
+    recordings: Sequence[Path],
+    *,
+    label: str | None = None,
+    replays: Sequence[Path] = (),
+    dry_run: bool = False,
+    anyway: bool = False,
+    progress: Progress = lambda *_: None,
+    warn: Warn = lambda _: None,
+) -> dict[str, Any]:
+    """Teach a head by recordings, judge it, and put it in use if it is accepted; OperatorError if something does not fit.
+
+    Args:
+        place: Whose head it is.
+        recordings: Labelled recordings to teach from, beside those that the head in use was taught by.
+        label: Label of the recordings that say nowhere what was done.
+        replays: More labelled recordings to judge by.
+        dry_run: Write nothing.
+        anyway: Accept also where the recordings say too little.
+        progress: Told what is done.
+        warn: Told what is left out.
+    """
+    began = time.perf_counter()
+    network = recognizer.load(model_pair(place.config))
+    head, in_use = _in_use(place, network, _track(recordings[0]), warn)
+    lessons = [_lesson(path, label) for path in _files(recordings, head, warn)]
+    stored = [*_stored(place, lessons, replays)]
+    with about("decision"):
+        settings = decision_settings(place.config, network.spec.decision)
+    settings = replace(settings, operating_point=place.wearer.operating_point or settings.operating_point)
+    trial = try_head(network, in_use, lessons, stored, settings, progress)
+    for reason in trial.left_out:
+        warn(f"not judged: {reason}")
+    verdict = gate.judge(trial.held_out, trial.stored, trial.head.new_labels, trial.head.labels)
+    accepted = verdict.accepts(anyway=anyway)
+    new = replace(trial.head, recordings=tuple(lesson.track.name for lesson in lessons))
+    path = None
+    if accepted and not dry_run:
+        path = _put_in_use(place, new)
+    minutes = sum(new.seconds.values()) / 60.0
+    return {
+        "wearer": place.wearer.id,
+        "accepted": accepted,
+        "head": path and str(path),
+        "before": place.in_use and str(place.in_use),
+        "sentence": verdict.sentence(anyway=anyway),
+        "labels": gate.rows([trial.held_out, trial.stored], new.seconds),
+        "taught_minutes": round(minutes, 2),
+        "took_s": round(time.perf_counter() - began, 2),
+        "fine_tuning": minutes >= FINE_TUNING_MINUTES,
+    }
+
+
+def undo(place: Place) -> dict[str, Any]:
+    """Take the head in use back to the one before it, or to the model as it is; ConfigError if there is none."""
+    if place.in_use is None:
+        raise ConfigError(f"{place.path}: {place.wearer.id} has no head that could be taken back")
+    network = recognizer.load(model_pair(place.config))
+    before = next((path for path in place.heads.before(place.in_use) if _fits(path, network)), None)
+    set_head(place.path, place.wearer.id, before, check=check)
+    place.heads.take_back(place.in_use)
+    return {
+        "wearer": place.wearer.id,
+        "taken_back": name_of(place.in_use),
+        "head": None if before is None else str(before),
+    }
+
+
+def _fits(path: Path, network: Recognizer) -> bool:
+    try:
+        load_head(network, path, read(path).placements)
+    except ModelError:
+        return False
+    return True
+
+
+def heads_of(place: Place) -> list[dict[str, Any]]:
+    """Return a row for each head of a wearer, the oldest first; of one that cannot be read, why."""
+    paths = place.heads.paths()
+    if place.in_use and place.in_use not in paths:
+        paths.append(place.in_use)
+    return [_row(path, is_used=path == place.in_use) for path in paths]
+
+
+def _row(path: Path, *, is_used: bool) -> dict[str, Any]:
+    row: dict[str, Any] = {"head": name_of(path), "in_use": "yes" if is_used else "no"}
+    try:
+        head = read(path)
+    except ModelError as error:
+        return row | {"created": None, "model": None, "taught_s": f"{error}"}
+    seconds = [f"{label} {value:g}" for label, value in head.seconds.items()]
+    return row | {"created": head.created, "model": head.model, "taught_s": seconds}
+
+
+def _in_use(place: Place, network: Recognizer, recorded: Track, warn: Warn) -> tuple[Head | None, Recognizer]:
+    """Return the head that is in use and the network with it; one that fits no longer is as if there were none."""
+    if place.in_use is None:
+        return None, network
+    worn = [stream.placement for stream in recorded.header.streams]
+    try:
+        return read(place.in_use), load_head(network, place.in_use, worn)
+    except ModelError as error:
+        warn(f"{error}; it is compared with {network.spec.id} as it is")
+        return None, network
+
+
+def _files(recordings: Sequence[Path], head: Head | None, warn: Warn) -> list[Path]:
+    """Return what is taught from: what the head in use was taught by, as far as it is there, and the new recordings."""
+    files = dict[Path, Path]()
+    for name in head.recordings if head else ():
+        if Path(name).is_file():
+            files[Path(name).resolve()] = Path(name)
+        else:
+            warn(f"{name}: is no longer there; what the head in use was taught by it is forgotten")
+    return [*(files | {path.resolve(): path.absolute() for path in recordings}).values()]
+
+
+def _lesson(path: Path, label: str | None) -> Lesson:
+    """Read a recording to teach from; RecordingError if nobody says what was done."""
+    track = _track(path)
+    if track.truth or label is None:
+        return Lesson(read_take(path), track)
+    tracks, begin = read_tracks(ehr.read(path))
+    end, name = min(float(samples.t[-1]) for samples in tracks.values()), common_label(label)
+    whole = replace(track, truth=((begin, begin + end, name),))
+    return Lesson(Take(tracks, [(0.0, end, name)], path.name), whole)
+
+
+def _track(path: Path) -> Track:
+    """Open the motion sensors of a recording."""
+    if path.suffix != ".ehr":
+        raise RecordingError(
+            f"{path}: expected a recording, *.ehr; `edgehar record` makes one, `edgehar import` of other files"
+        )
+    streams = ehr.read(path).header.streams
+    worn = [stream.placement for stream in streams if modality_of_profile(stream.profile) is IMU]
+    return open_recording(path, placements=None if len(worn) == len(streams) else worn)
+
+
+def _stored(place: Place, lessons: Sequence[Lesson], replays: Sequence[Path]) -> Iterator[Track]:
+    """Yield labelled recordings that nothing is taught from: those that are named, and the wearer's own below the state folder."""
+    taken = {Path(lesson.track.name).resolve() for lesson in lessons}
+    for path in replays:
+        track = _track(path)
+        if not track.truth:
+            raise RecordingError(f"{path}: says nowhere what was done, so nothing can be judged by it")
+        if path.resolve() not in taken:
+            taken.add(path.resolve())
+            yield track
+    folder = state_folder(place.config.gateway)
+    for path in sorted(folder.rglob("*.ehr")) if folder else ():
+        if path.resolve() not in taken:
+            track = _track(path)
+            if track.truth and track.header.wearer == place.wearer.id:
+                yield track
+
+
+def _put_in_use(place: Place, head: Head) -> Path:
+    path = place.heads.add(head, place.in_use)
+    try:
+        set_head(place.path, place.wearer.id, path, check=check)
+    except Exception:
+        path.unlink(missing_ok=True)
+        raise
+    return path

@@ -1,0 +1,164 @@
+"""`edgehar personalize` as a shell sees it: taught, judged, in use, taken back."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from labelled import Script, record
+from test_cli import edgehar
+from typer.testing import CliRunner, Result
+
+from edgehar import cli
+from edgehar.config.read import load
+
+CONFIG = """# the house
+[gateway]
+id = "gw"
+state_dir = "state"
+
+[[wearer]]
+id = "anna"  # not her name
+simulator = {placements = ["wrist_right"]}
+"""
+
+DAY = [("walking", 15.0), ("standing", 10.0), ("sitting", 15.0)]
+PACKING: Script = [
+    *(("arm_work", 15), ("walking", 15), ("arm_work", 15)),
+    *(("sitting", 15), ("arm_work", 15), ("standing", 10)),
+]
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an ordinary day, one of packing, and sabotage: sitting that is called walking."""
+    folder = tmp_path_factory.mktemp("recordings")
+    record(folder / "day.ehr", [*DAY * 3])
+    record(folder / "box.ehr", PACKING, {"arm_work": "tape_box"})
+    script = [*(("sitting", 15.0), ("standing", 10.0)) * 2, ("sitting", 15.0)]
+    record(folder / "swapped.ehr", script, {"sitting": "walking"})
+    record(folder / "silent.ehr", [("arm_work", 20)], is_labelled=False)
+    return folder
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "edgehar.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+def personalize(config: Path, *arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli.app, ["personalize", "--config", str(config), *map(str, arguments)])
+
+
+def report(config: Path, *arguments: str | Path) -> dict[str, Any]:
+    done = personalize(config, *arguments, "--json")
+    assert not done.exception or isinstance(done.exception, SystemExit), done.exception
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_a_new_activity_is_taught_used_and_taken_back(recordings: Path, config: Path) -> None:
+    done = personalize(config, recordings / "box.ehr", "--replay", recordings / "day.ehr")
+    assert done.exit_code == 0, done.output
+    assert "accepted: " in done.stdout
+    assert "undo: edgehar personalize --undo --wearer anna" in done.stdout
+    head = config.parent / "heads" / "anna.1.head.json"
+    assert load(config).wearer[0].head == str(head)
+    assert 'id = "anna"  # not her name' in config.read_text()
+
+    replayed = edgehar("replay", recordings / "box.ehr", "--head", head)
+    assert "tape_box began" in replayed.stdout
+    assert "tape_box began" not in edgehar("replay", recordings / "box.ehr").stdout
+
+    [row] = json.loads(personalize(config, "--list", "--json").stdout)
+    assert (row["head"], row["in_use"]) == ("anna.1", "yes")
+    assert "anna.1 is taken back; in use is the model as it is" in personalize(config, "--undo").stdout
+    assert config.read_text() == CONFIG
+
+
+def test_the_table_says_what_was_told_before_and_now(recordings: Path, config: Path) -> None:
+    answer = report(config, recordings / "box.ehr", "--dry-run")
+    [row] = [row for row in answer["labels"] if row["label"] == "tape_box"]
+    assert (row["taught_s"], row["takes"], row["told_before"]) == (45.0, 3, 0)
+    assert row["told_after"] >= 2
+    assert (answer["accepted"], answer["head"], config.read_text()) == (True, None, CONFIG)
+
+
+def test_sabotage_is_refused_by_a_stored_recording(recordings: Path, config: Path) -> None:
+    state = config.parent / "state" / "recordings"
+    state.mkdir(parents=True)
+    (state / "day.ehr").write_bytes((recordings / "day.ehr").read_bytes())
+    done = personalize(config, recordings / "swapped.ehr", "--anyway")
+    assert done.exit_code == 1
+    assert re.search(
+        r"^refused: .*sitting is missed in \d of 3 takes where it was missed in \d \(stored recordings\)",
+        done.stdout,
+        re.MULTILINE,
+    )
+    assert config.read_text() == CONFIG
+    assert not (config.parent / "heads").exists()
+
+
+def test_the_next_lesson_forgets_nothing_of_the_one_before(recordings: Path, config: Path) -> None:
+    first = report(config, recordings / "box.ehr")
+    assert first["accepted"]
+    second = report(config, recordings / "day.ehr")
+    assert {"tape_box", "walking"} <= {row["label"] for row in second["labels"]}
+    assert second["accepted"], second["sentence"]
+    assert second["head"].endswith("anna.2.head.json")
+    assert "in use is " in (undone := personalize(config, "--undo").stdout)
+    assert "anna.1.head.json" in undone
+
+
+def test_one_label_alone_says_too_little_unless_somebody_insists(recordings: Path, config: Path) -> None:
+    silent = recordings / "silent.ehr"
+    done = personalize(config, silent, "--label", "tape_box")
+    assert done.exit_code == 1
+    assert "refused, as the recordings say too little: nothing else than tape_box was done" in done.stdout
+    assert personalize(config, silent, "--label", "tape_box", "--anyway").exit_code == 0
+    assert load(config).wearer[0].head
+
+
+def test_a_damaged_head_and_one_of_another_network_fail_the_check_and_are_taken_back(
+    recordings: Path, config: Path
+) -> None:
+    assert report(config, recordings / "box.ehr")["accepted"]
+    head = config.parent / "heads" / "anna.1.head.json"
+    head.write_text(head.read_text().replace("tape_box", "tape_bag"))
+    check = edgehar("config", "check", "--config", config)
+    assert check.returncode == 78
+    assert "anna.1.head.json: sha256: expected" in check.stderr
+    assert personalize(config, "--undo").exit_code == 0
+    assert config.read_text() == CONFIG
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ((), "expected one of RECORDING, --undo and --list; none came"),
+        (("x.ehr", "--undo"), "RECORDING and --undo came"),
+        (("x.ehr",), "x.ehr: No such file"),
+        (("walk.npz",), "walk.npz: expected a recording, *.ehr"),
+        (("x.ehr", "--wearer", "ben"), "--wearer must name one of anna; it came as ben"),
+        (("--undo",), "anna has no head that could be taken back"),
+    ],
+)
+def test_what_cannot_be_is_one_line(config: Path, arguments: tuple[str, ...], problem: str) -> None:
+    done = edgehar("personalize", *arguments, "--config", config)
+    assert done.returncode in {2, 78}
+    assert problem in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_recording_without_labels_and_a_label_too_short_are_one_line_each(
+    recordings: Path, config: Path
+) -> None:
+    done = edgehar("personalize", recordings / "silent.ehr", "--config", config)
+    assert "says nowhere what was done" in done.stderr
+    short = record(config.parent / "short.ehr", [("walking", 10), ("arm_work", 2)], {"arm_work": "tape_box"})
+    done = edgehar("personalize", short, "--config", config)
+    assert (done.returncode, done.stderr.count("\n")) == (78, 1)
+    assert "tape_box: expected at least 2.56 s without a gap in one go" in done.stderr
