@@ -187,7 +187,7 @@ async def test_what_is_recalibrated_begins_anew(broker: Mosquitto) -> None:
 @pytest.mark.parametrize(
     ("verb", "payload", "words"),
     [
-        ("dance", "{}", "there are pause, recalibrate, sensitivity, reload"),
+        ("dance", "{}", "there are pause, recalibrate, sensitivity, correct, reload"),
         ("pause", '{"wearer": "ana"}', "did you mean `anna`?"),
         ("pause", '{"wearer": "zo"}', 'nobody here is called \\"zo\\"; here are anna'),
         ("pause", "ON", "malformed"),

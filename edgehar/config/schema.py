@@ -142,6 +142,41 @@ class Dashboard(Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
 
 
+Moment = Literal["corrected", "marked", "rejected"]
+
+
+class Keep(Struct, frozen=True, forbid_unknown_fields=True):
+    """The seconds around moments that may teach the recognizer later; packets as they came, never a picture, in `state_dir`."""
+
+    moments: Annotated[
+        list[Moment],
+        Meta(
+            min_length=1,
+            description="`corrected`: somebody says what it was; `marked`: somebody marks it on the page; "
+            "`rejected`: it was `other`, after a label or without being likelier than the labels.",
+        ),
+    ] = field(default_factory=lambda: ["corrected", "marked", "rejected"])
+    before_s: Annotated[
+        float, Meta(ge=0, le=60, description="So much before a moment is kept with it, s.")
+    ] = 10.0
+    after_s: Annotated[float, Meta(ge=0, le=60, description="So much after it, s.")] = 5.0
+    reach_s: Annotated[
+        float,
+        Meta(
+            ge=10,
+            le=3600,
+            description="A correction reaches so far back, s; what the sensors sent stays in memory for as long.",
+        ),
+    ] = 300.0
+    days: Annotated[float, Meta(gt=0, le=3650, description="What is older is removed, days.")] = 14.0
+    most_mb: Annotated[
+        float, Meta(ge=1, le=100_000, description="So much is kept of all together, MB; the oldest go first.")
+    ] = 200.0
+    rejected_per_hour: Annotated[
+        int, Meta(ge=1, le=720, description="No more rejected moments of one wearer are kept in an hour.")
+    ] = 6
+
+
 class Bluetooth(Struct, frozen=True, forbid_unknown_fields=True):
     """The radio for all sensors over Bluetooth Low Energy."""
 
@@ -184,6 +219,12 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     metrics: Annotated[Metrics | None, Meta(description="Present, even empty: Prometheus can ask.")] = None
     dashboard: Annotated[
         Dashboard | None, Meta(description="Present, even empty: browsers on this host can look on.")
+    ] = None
+    keep: Annotated[
+        Keep | None,
+        Meta(
+            description="Present, even empty: the seconds around some moments are kept; without it nothing."
+        ),
     ] = None
     bluetooth: Bluetooth = field(default_factory=Bluetooth)
     model: Model = field(default_factory=Model)

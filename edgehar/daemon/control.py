@@ -6,12 +6,16 @@ an answer must be, and what is told goes on. A recording can be none of these: i
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
+from edgehar.daemon.keeper import Keeper
+from edgehar.daemon.told import Span
 from edgehar.daemon.wearer import Publish, Tap, WearerFeed
 from edgehar.errors import ConfigError
 from edgehar.pipeline.operating_points import Point
 from edgehar.pipeline.reasons import BEGUN_ANEW, PAUSED
+from edgehar.publishers.payloads import iso_utc, monotonic_to_unix
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -27,6 +31,10 @@ class WearerControl:
         self.is_paused = False
         self.tap: Tap | None = None
         """Takes all that the pipeline takes, also of a feed that is begun anew, for a recording; None: nobody records."""
+        self.keeper: Keeper | None = None
+        """Holds the last minutes, also of a feed that is begun anew; None: nothing is kept."""
+        self.no_keeper = ""
+        """Why there is none, in words."""
         self.on_end: Callable[[], None] | None = None
         """Called when this wearer is watched no more: `tap` gets nothing after it."""
         self._following: WearerFeed | None = None
@@ -53,9 +61,13 @@ class WearerControl:
                     self.feed.run(publish, on_state, self._hand_on), name=self.id
                 )
                 await asyncio.wait([self._feeding])
+                if self.keeper:
+                    self.keeper.flush()
                 if not self._feeding.cancelled():
                     return self._feeding.result()
                 self.feed, self._following = self._following or self.feed, None
+                if self.keeper:
+                    self.keeper.intakes = self.feed.pipeline.intakes
                 on_anew()
         finally:
             if self._resuming:
@@ -63,6 +75,8 @@ class WearerControl:
             if self._feeding:
                 self._feeding.cancel()
                 await _ended(self._feeding)
+            if self.keeper:
+                self.keeper.flush()
             if self.on_end:
                 self.on_end()
 
@@ -109,7 +123,29 @@ class WearerControl:
         self.point = point
         _LOGGER.info("%s: operating point %s", self.id, point)
 
+    def correct(self, label: str, *, at: float | None = None, event: str | None = None) -> Span:
+        """Keep the seconds of a wrong state with what was done, as `Keeper.correct` does; nothing that is told changes.
+
+        `at` is Unix time, s. ConfigError if nothing is kept, or nothing is left of then.
+        """
+        self._check_live("corrected")
+        if self.keeper is None:
+            raise ConfigError(f"{self.id} cannot be corrected: {self.no_keeper}")
+        now = time.monotonic()
+        span = self.keeper.correct(label, now, at=None if at is None else at - time.time() + now, event=event)
+        _LOGGER.info(
+            "%s: told %s for the %.1f s from %s on, and it was %s; what is told stays as it is",
+            self.id,
+            span.state,
+            span.end - span.begin,
+            iso_utc(monotonic_to_unix(span.begin)),
+            label,
+        )
+        return span
+
     def _hand_on(self, t: float, stream: int, body: bytes) -> None:
+        if self.keeper:
+            self.keeper.take(t, stream, body)
         if self.tap:
             self.tap(t, stream, body)
 

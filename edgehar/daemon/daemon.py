@@ -21,6 +21,7 @@ from edgehar.config.schema import Config
 from edgehar.daemon import metrics, systemd
 from edgehar.daemon.announcement import Announcement
 from edgehar.daemon.control import WearerControl
+from edgehar.daemon.keepers import Keepers
 from edgehar.daemon.metrics import Answers, TimedRecognizer
 from edgehar.daemon.models import Models
 from edgehar.daemon.publishing import check_kept_events, make_mqtt
@@ -82,7 +83,8 @@ class Daemon:
         self.models = Models(config, make, heads_must_fit=heads_must_fit)
         with about("model.labels"):
             check_told(self.models.tree, () if self.models.lacks_head else config.model.labels)
-        self._roster = Roster(config, self.models)
+        self.keepers = Keepers(config)
+        self._roster = Roster(config, self.models, self.keepers.equip)
         self.mqtt = make_mqtt(config, kept)
         self.sparkplug = make_sparkplug(config, self.models)
         self.publishers: list[Publisher] = [
@@ -93,6 +95,8 @@ class Daemon:
         self.page_token = dashboard_token(config.dashboard) if config.dashboard else None
         if config.metrics:
             self.publishers.append(self._answers)
+        if self.keepers.is_on:
+            self.publishers.append(self.keepers)
         self._announcement = Announcement(self.mqtt, config, self.models) if self.mqtt else None
         if self.mqtt:
             Requests(self.mqtt, self.obey)
@@ -123,6 +127,8 @@ class Daemon:
             if self._config.metrics:
                 serving = metrics.serve(self._config.metrics.listen, self.metrics, self._token)
                 background.append(tasks.create_task(serving, name="metrics"))
+            if self.keepers.is_on:
+                background.append(tasks.create_task(self.keepers.sweep(), name="keep"))
             if self.mqtt:
                 self._describe()
                 background.append(tasks.create_task(self.mqtt.run(), name="mqtt"))
@@ -138,6 +144,7 @@ class Daemon:
                 self._update()
                 for task in background:
                     task.cancel()
+                await self.keepers.closed()
         if left:
             raise EdgeharError(f"the replay ended, but {' and '.join(left)} did not take all of its events")
         return self._next

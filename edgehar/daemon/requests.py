@@ -4,6 +4,7 @@
     pause                           {"wearer", "paused": true, "for_s": null}           closes the wearer's links, or opens them again
     recalibrate                     {"wearer"}                                          forgets what was learnt of the sensors
     sensitivity                     {"wearer", "operating_point"}                       chooses how sure an answer must be
+    correct                         {"wearer", "label", "at": null, "event": null}      keeps the seconds of a wrong state, with what was done
     reload                          {}                                                  reads the configuration again
 
 Without a wearer it is for all. The answer goes to <root>/response/<verb>, or where MQTT 5 says that the sender reads it:
@@ -13,6 +14,7 @@ What was retained is nobody's wish of now, and is refused.
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -63,6 +65,17 @@ class Sensitivity(Request, frozen=True, kw_only=True):
     wearer: Name | None = None
 
 
+class Correct(Request, frozen=True, kw_only=True):
+    """Say what was done instead of what was told; what is told stays as it is."""
+
+    wearer: Name
+    label: Name
+    at: datetime | None = None
+    """With a zone; unset, and without an event: now."""
+    event: str | None = None
+    """Id of an event."""
+
+
 class Reload(Request, frozen=True, kw_only=True):
     """Read the configuration again."""
 
@@ -71,6 +84,7 @@ VERBS: dict[str, type[Request]] = {
     "pause": Pause,
     "recalibrate": Recalibrate,
     "sensitivity": Sensitivity,
+    "correct": Correct,
     "reload": Reload,
 }
 
@@ -122,15 +136,31 @@ def obey(request: Request, controls: Sequence[WearerControl], reload: Callable[[
     elif wearer is None:
         chosen = [control for control in chosen if control.feed.is_live]  # not recordings
     for control in chosen:
-        match request:
-            case Pause(paused=True):
-                control.pause(request.for_s)
-            case Pause():
-                control.resume()
-            case Recalibrate():
-                control.begin_anew()
-            case Sensitivity():
-                control.choose(request.operating_point)
+        _obey(request, control)
+
+
+def _obey(request: Request, control: WearerControl) -> None:
+    """Do what is asked of one wearer; OperatorError if it cannot be done."""
+    match request:
+        case Pause(paused=True):
+            control.pause(request.for_s)
+        case Pause():
+            control.resume()
+        case Recalibrate():
+            control.begin_anew()
+        case Sensitivity():
+            control.choose(request.operating_point)
+        case Correct():
+            control.correct(request.label, at=_unix(request.at), event=request.event)
+
+
+def _unix(at: datetime | None) -> float | None:
+    """Return a time as Unix time, s; ConfigError if it lacks its zone."""
+    if at is not None and at.tzinfo is None:
+        raise ConfigError(
+            f"at: expected a time with its zone, such as 2026-05-04T08:15:03Z, got {at.isoformat()}"
+        )
+    return None if at is None else at.timestamp()
 
 
 def _transaction(message: Received) -> dict[str, Any]:

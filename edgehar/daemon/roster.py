@@ -23,9 +23,9 @@ from edgehar.types import OTHER
 class Roster:
     """All wearers of one configuration, of which later ones may change the wearers alone."""
 
-    def __init__(self, config: Config, models: Models) -> None:
-        """Open nothing yet; OperatorError says what does not fit."""
-        self._config, self._models = config, models
+    def __init__(self, config: Config, models: Models, on_new: Callable[[WearerControl], None]) -> None:
+        """Open nothing yet; OperatorError says what does not fit. `on_new` is called with each wearer before it runs."""
+        self._config, self._models, self._on_new = config, models, on_new
         self._shared = make_shared_links(config)
         self.controls = [self._new_control(i, wearer, config) for i, wearer in enumerate(config.wearer)]
         """Those of now, in the order of the configuration."""
@@ -123,6 +123,7 @@ class Roster:
         assert self._running is not None
         if before := self._tasks.get(control.id):
             before.cancel()
+        self._on_new(control)
         self._tasks[control.id] = self._running.create_task(self._keep(control), name=control.id)
 
     async def _keep(self, control: WearerControl) -> None:

@@ -1,0 +1,126 @@
+"""The seconds around a moment, written as a recording of their own; and how long such recordings stay.
+
+They lie in one folder of which only its owner reads anything. A file is there as a whole or not at all, also after a power cut.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from edgehar.errors import RecordingError
+from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.marks import TimedMark
+from edgehar.recordings.names import RecordingName, parse_name
+from edgehar.types import Item
+
+FOLDER = "kept"
+"""Below the folder for what outlives the process."""
+
+LEAST_FREE = 512 * 2**20
+"""Bytes that stay free on the disk, where events wait for the broker too."""
+
+PART = ".part"
+"""Ends the name of a file that is being written."""
+
+_MOST_OF_A_NAME = 1000
+
+
+class Bounds(Struct, frozen=True):
+    """Bounds of a folder, beyond which the oldest recordings go."""
+
+    age_s: float
+    size: int
+    """Bytes."""
+
+
+class Excerpt(Struct, frozen=True):
+    """What a recording is made of."""
+
+    header: Header
+    items: Sequence[Item]
+    """Packets in their order."""
+    marks: Sequence[TimedMark]
+    """Marks in their order."""
+
+
+def write(folder: Path, name: RecordingName, excerpt: Excerpt) -> Path:
+    """Write a recording into a folder, which is made if need be, and return its path; RecordingError if it cannot be."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+        if free < LEAST_FREE:
+            room = f"{free >> 20} MB are free on the disk, and {LEAST_FREE >> 20} have to stay"
+            raise RecordingError(f"{folder}: {room}; make room there")
+        path = _unused(folder, name)
+        part = path.with_name(path.name + PART)
+        try:
+            _write(part, excerpt)
+            part.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
+        _sync(folder)
+    except OSError as error:
+        raise RecordingError(f"{folder}: {error.strerror}") from error
+    return path
+
+
+def _write(path: Path, excerpt: Excerpt) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        with Writer(file, excerpt.header) as writer:
+            marks = [*excerpt.marks]
+            for t, stream, body in excerpt.items:
+                while marks and marks[0][0] <= t:
+                    writer.mark(*marks.pop(0))
+                writer.push(t, stream, body)
+            for mark in marks:
+                writer.mark(*mark)
+        os.fsync(handle)
+
+
+def _unused(folder: Path, name: RecordingName) -> Path:
+    """Return a path that no file has: there may be several moments in a second."""
+    for number in range(1, _MOST_OF_A_NAME):
+        word = name.word if number == 1 else f"{name.word}_{number}"
+        if not (path := folder / str(replace(name, word=word))).exists():
+            return path
+    raise RecordingError(f"{folder}: has {_MOST_OF_A_NAME} recordings of one second; move them away")
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sweep(folder: Path, bounds: Bounds, now: float) -> list[Path]:
+    """Remove what is too old or too much, and return it; `now` is Unix time, s. RecordingError if it cannot be.
+
+    What a power cut left of a file that was being written goes too; what has another name is not ours, and stays.
+    """
+    gone: list[Path] = []
+    try:
+        files = [*folder.iterdir()] if folder.is_dir() else []
+        for path in files:
+            if path.name.endswith(PART):
+                path.unlink(missing_ok=True)
+        dated = sorted((name.unix_s, path) for path in files if (name := parse_name(path.name)))
+        left = sum(path.stat().st_size for _, path in dated)
+        for unix_s, path in dated:
+            if now - unix_s <= bounds.age_s and left <= bounds.size:
+                break
+            left -= path.stat().st_size
+            path.unlink(missing_ok=True)
+            gone.append(path)
+    except OSError as error:
+        raise RecordingError(f"{folder}: {error.strerror}") from error
+    return gone
