@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from conftest import ROOT, lacking
+from listening import until
 from mosquitto import PATIENCE_S, Listener, Mosquitto, free_port
 from msgspec.structs import replace
 from playwright.async_api import Browser, Page as Tab, ViewportSize, expect
@@ -22,7 +23,7 @@ from test_daemon_requests import running
 
 from benchmarks.browser import chromium, chromium_path
 from edgehar.apps.page import page_beside
-from edgehar.config.schema import Config, Dashboard, Gateway, Mqtt
+from edgehar.config.schema import Config, Dashboard, Gateway, Keep, Mqtt
 from edgehar.config.worn import SimulatedWearer, Wearer
 from edgehar.daemon.daemon import Daemon
 from edgehar.devices.keypoints import PROFILE
@@ -225,7 +226,7 @@ async def test_who_joins_takes_no_focus_away_and_is_read_out(browser: Browser, h
         daemon.reload()
         await expect(tab.locator("article")).to_have_count(2)
         await tab.keyboard.type("up")
-        field = tab.locator("article[aria-label=anna] input")
+        field = tab.locator("article[aria-label=anna] .record input")
         await expect(field).to_be_focused()
         await expect(field).to_have_value("stairs up")
         await expect(tab.locator("#spoken")).to_contain_text("zo: ")
@@ -257,6 +258,31 @@ async def test_moments_are_marked_and_labels_recorded_by_keyboard(browser: Brows
     assert [stream.placement for stream in track.header.streams] == ["trouser_pocket", "wrist_left"]
     assert all(start - 1 < t < end + 1 for t, _, _ in track.packets)
     assert [mark.kind for _, mark in read(recording).marks()] == ["begin", "moment", "end"]
+
+
+async def test_what_was_wrong_is_corrected_by_keyboard_and_its_seconds_are_kept(
+    browser: Browser, house: Gatehouse, tmp_path: Path
+) -> None:
+    keeping = Gatehouse(tmp_path, house.broker)
+    gateway = Gateway(id="gw2", state_dir=str(tmp_path))
+    keeping.config = replace(keeping.config, gateway=gateway, keep=Keep(before_s=1.0, after_s=0.0))
+    async with keeping.daemon(), tab_of(browser, keeping.address) as (tab, _):
+        await tab.get_by_role("button", name="Wrong?").last.focus()
+        await tab.keyboard.press("Enter")
+        await expect(tab.locator(".wrong .which")).to_have_text(re.compile(r"Not .+ at \d\d:\d\d:\d\d, but"))
+        violations = (await Axe().run(tab)).response["violations"]
+        assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == []
+        await tab.keyboard.type("tape box")
+        await tab.keyboard.press("Enter")
+        await expect(tab.locator("#notice")).to_have_text("Noted: it was tape box")
+        await expect(tab.locator("#log")).to_contain_text("Corrected: it was tape_box")
+        await tab.get_by_role("button", name="Mark this moment").click()
+        await expect(tab.locator("#log")).to_contain_text("This moment was marked, and its seconds are kept")
+        kept = tmp_path / "kept"
+        await until(lambda: len([*kept.glob("anna-*-corrected.ehr")]) == 1)
+        assert not (tmp_path / "recordings").exists()
+    [recording] = kept.glob("anna-*-corrected.ehr")
+    assert [label for _, _, label in read(recording).truth()] == ["tape_box"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -310,6 +310,11 @@ async def test_a_cameras_picture_is_for_who_may_look_and_is_kept_nowhere(tmp_pat
         ({"verb": "record", "wearer": "anna", "label": "../x"}, 400, "`$.label`"),
         ({"verb": "pause", "wearer": "zo"}, 409, 'nobody here is called "zo"; here are anna'),
         ({"verb": "mark", "wearer": "zo"}, 409, 'nobody here is called "zo"'),
+        (
+            {"verb": "correct", "wearer": "anna", "label": "x"},
+            409,
+            "nothing is kept here: add a table [keep]",
+        ),
         ({"verb": "mark", "wearer": "anna"}, 409, "there is no folder to write to; give state_dir"),
     ],
 )

@@ -74,6 +74,19 @@ class Page:
             return self.recorders.of(control)
         raise ConfigError(f"nobody here is called {shown(wearer)}")
 
+    def mark(self, wearer: str) -> None:
+        """Mark this moment in the recording, or keep its seconds where that is asked for; OperatorError if it cannot be."""
+        recorder, control = self.recorder(wearer), self.control(wearer)
+        keeper = control.keeper if control and not recorder.running else None
+        if keeper and keeper.mark(time.monotonic(), "button"):
+            self._note(wearer, "This moment was marked, and its seconds are kept")
+        else:
+            recorder.mark()
+
+    def note_correction(self, wearer: str, label: str) -> None:
+        """Say in the event log what was done instead."""
+        self._note(wearer, f"Corrected: it was {label}; the seconds are kept to learn from")
+
     def welcome(self, viewer: Viewer) -> None:
         """Offer what never changes to somebody who has just come, and have all that is known now sent."""
         models = self._daemon.models

@@ -3,7 +3,7 @@
 GET /, /page.css, /page.js, …       the page
 GET /live                           WebSocket: `hello` once, then the newest `state` and `strips`, JSON
 GET /picture/<wearer>               the camera's newest frame, JPEG; 204 in privacy mode
-POST /do                            JSON, what a button asks: `verb`, `wearer` and, to record, `label`
+POST /do                            JSON, what a button asks: `verb`, `wearer`; to record and to correct `label`, to correct also `event`
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from edgehar.config.names import Name
-from edgehar.daemon.requests import Pause
+from edgehar.daemon.requests import Correct, Pause, Request
 from edgehar.dashboard.access import HEADERS, Access
 from edgehar.dashboard.page import Page
 from edgehar.dashboard.viewers import Viewer
@@ -57,16 +57,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Wish(Struct, frozen=True, forbid_unknown_fields=True):
     """A button's request."""
 
-    verb: Literal["pause", "resume", "mark", "record", "stop"]
+    verb: Literal["pause", "resume", "mark", "record", "stop", "correct"]
     wearer: Name
-    label: Annotated[Name | None, msgspec.Meta(description="To record: what is done.")] = None
+    label: Annotated[Name | None, msgspec.Meta(description="What is done, or was done instead.")] = None
+    event: Annotated[str | None, msgspec.Meta(description="To correct: the event that is wrong.")] = None
 
 
 class Server:
     """The HTTP side of a page."""
 
-    def __init__(self, page: Page, obey: Callable[[Pause], None], access: Access) -> None:
-        """Serve a page; `obey` pauses a wearer, or lets it go on."""
+    def __init__(self, page: Page, obey: Callable[[Request], None], access: Access) -> None:
+        """Serve a page; `obey` does what a request asks."""
         self._page, self._obey, self._access = page, obey, access
         self._warn = WarnOnce(_LOGGER)
 
@@ -148,14 +149,17 @@ class Server:
         if wish.verb in {"pause", "resume"}:
             self._obey(Pause(wearer=wish.wearer, paused=wish.verb == "pause"))
             return
-        recorder = self._page.recorder(wish.wearer)
         match wish.verb:
+            case "correct":
+                label = wish.label or "unnamed"
+                self._obey(Correct(wearer=wish.wearer, label=label, event=wish.event))
+                self._page.note_correction(wish.wearer, label)
             case "mark":
-                recorder.mark()
+                self._page.mark(wish.wearer)
             case "record":
-                recorder.start(wish.label or "unnamed")
+                self._page.recorder(wish.wearer).start(wish.label or "unnamed")
             case "stop":
-                recorder.stop()
+                self._page.recorder(wish.wearer).stop()
 
 
 @asynccontextmanager
@@ -172,7 +176,7 @@ async def serving(application: web.Application, listen: str) -> AsyncIterator[st
         await runner.cleanup()
 
 
-async def keep_serving(page: Page, obey: Callable[[Pause], None], listen: str, token: str | None) -> None:
+async def keep_serving(page: Page, obey: Callable[[Request], None], listen: str, token: str | None) -> None:
     """Serve a page until cancelled; a port that cannot be opened is a warning, and tried again."""
     _, port = listening_address(listen)
     server = Server(page, obey, Access(token, f"edgehar-{port}"))

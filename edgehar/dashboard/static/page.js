@@ -107,7 +107,9 @@ function takeEvents({ events, wearers: all }) {
   const newest = JSON.stringify(events.at(-1) ?? null);
   if ($("log").dataset.newest === newest) return;
   $("log").dataset.newest = newest;
+  const focused = document.activeElement?.dataset.event;
   $("log").replaceChildren(...events.toReversed().map((event) => eventLine(event, all.length > 1)));
+  if (focused) $("log").querySelector(`[data-event="${CSS.escape(focused)}"]`)?.focus();
 }
 
 function eventLine(event, named) {
@@ -118,7 +120,19 @@ function eventLine(event, named) {
   time.textContent = clock(Date.parse(time.dateTime) / 1000);
   text.textContent = (named ? `${event.wearer}: ` : "") + eventText(event);
   item.append(time, text);
+  if (event.event_type && wearers.get(event.wearer)?.state.can_pause) item.append(wrongButton(event));
   return item;
+}
+
+function wrongButton(event) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet";
+  button.textContent = "Wrong?";
+  button.dataset.event = `${event.id} ${event.event_type}`;
+  button.setAttribute("aria-label", `Wrong? ${event.wearer}: ${eventText(event)}`);
+  button.addEventListener("click", () => wearers.get(event.wearer)?.correct(event));
+  return button;
 }
 
 function speak(text) {

@@ -36,7 +36,7 @@ export class Wearer {
     this.set(".who", id);
     this.$(".actions").setAttribute("aria-label", `What to do with ${id}`);
     this.$("datalist").id = `labels-${id}`;
-    this.$("input").setAttribute("list", `labels-${id}`);
+    for (const input of this.root.querySelectorAll("input")) input.setAttribute("list", `labels-${id}`);
     this.$(".obstacle").id = `obstacle-${id}`;
   }
 
@@ -50,9 +50,33 @@ export class Wearer {
     this.$(".stop").addEventListener("click", () => ask({ verb: "stop", wearer }, "The recording has ended"));
     this.$(".record").addEventListener("submit", (event) => {
       event.preventDefault();
-      const label = this.$("input").value.trim().replaceAll(" ", "_");
+      const label = nameIn(this.$(".record input"));
       ask({ verb: "record", wearer, label }, `Recording ${plain(label)}`);
     });
+    this.$(".wrong form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const label = nameIn(this.$(".wrong input"));
+      const which = this.wrong ? { event: this.wrong.id } : {};
+      ask({ verb: "correct", wearer, label, ...which }, `Noted: it was ${plain(label)}`);
+      this.$(".wrong").open = false;
+    });
+    this.$(".wrong").addEventListener("toggle", () => {
+      if (!this.$(".wrong").open) this.wrong = null;
+      this.nameWrong();
+    });
+  }
+
+  // Ask what it was instead of an event of the log.
+  correct(event) {
+    this.wrong = event;
+    this.$(".wrong").open = true;
+    this.nameWrong();
+    this.$(".wrong input").focus();
+  }
+
+  nameWrong() {
+    const told = this.wrong ? `${plain(this.wrong.label)} at ${clock(Date.parse(this.wrong.started_at) / 1000)}` : this.label;
+    this.set(".which", `Not ${told}, but`);
   }
 
   take(state, now) {
@@ -60,6 +84,7 @@ export class Wearer {
     this.takeNow(state);
     this.takeTimeline(state, now - state.behind_s);
     this.takeButtons(state);
+    this.nameWrong();
     this.takeSensors(state);
     this.tick(now);
   }
@@ -221,6 +246,8 @@ function dotted() {
   item.append(dot, document.createElement("span"));
   return item;
 }
+
+const nameIn = (input) => input.value.trim().replaceAll(" ", "_");
 
 const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
 
