@@ -11,8 +11,9 @@ from typing import Any, Self
 
 from edgehar.brokers.mqtt import Connection, Received, connected
 from edgehar.brokers.mqtt_client import Version, new_client
+from edgehar.brokers.mqtt_text import client_id
 from edgehar.config.credentials import broker_password
-from edgehar.config.schema import Mqtt
+from edgehar.config.schema import Config, Mqtt
 from edgehar.daemon.wiring import make_tls
 from edgehar.errors import EdgeharError, link_failure
 
@@ -29,6 +30,9 @@ LARGEST_PACKET = 2**20
 """Bytes; the health of a hundred wearers has fewer."""
 
 GOODBYE_S = 1.0
+
+RETAINED = ("activity", "activity/attributes", "status", "status/attributes", "paused", "operating_point")
+"""Topics of a wearer that are retained."""
 
 
 class UnreachableError(EdgeharError):
@@ -90,6 +94,22 @@ class Listener:
         self._check()
         return {topic: self._payloads[topic] for topic in topics if self._payloads.get(topic)}
 
+    async def remove(self, topics: Collection[str]) -> list[str]:
+        """Remove what is retained on topics; return those on which anything was. UnreachableError if it stays."""
+        assert self._connection is not None
+        retained = [*await self.read(topics)]
+        for topic in retained:
+            self._connection.publish(topic, b"", retain=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READ_S):
+                while any(self._payloads[topic] for topic in retained):
+                    self._has_come.clear()
+                    await self._has_come.wait()
+        self._check()
+        if left := [topic for topic in retained if self._payloads[topic]]:
+            raise UnreachableError(f"the broker does not let {', '.join(left)} be removed")
+        return retained
+
     async def listen(self, topics: Collection[str]) -> None:
         """Subscribe to topics, whose messages come in `live` from now on."""
         assert self._connection is not None
@@ -136,3 +156,15 @@ class Listener:
         if not message.is_retained:
             with contextlib.suppress(asyncio.QueueFull):
                 self.live.put_nowait(message)
+
+
+async def remove_wearer(config: Config, wearer: str) -> list[str]:
+    """Remove what the broker of a configuration retains of a wearer; return the topics that had anything."""
+    if config.mqtt is None:
+        return []
+    root = f"{config.mqtt.prefix}/{config.gateway.id}"
+    topics = [f"{root}/{wearer}/{suffix}" for suffix in RETAINED]
+    if config.homeassistant:
+        topics.append(f"{config.homeassistant.prefix}/device/{client_id(root)}/{wearer}/config")
+    async with Listener(config.mqtt) as listener:
+        return await listener.remove(topics)

@@ -12,6 +12,7 @@ from edgehar import __version__
 from edgehar.cli import (
     completion,
     config as config_verbs,
+    data as data_verbs,
     devices as devices_verbs,
     init as init_verb,
     models as models_verbs,
@@ -50,6 +51,7 @@ app.add_typer(devices_verbs.app, name="devices")
 app.add_typer(models_verbs.app, name="models")
 app.add_typer(config_verbs.app, name="config")
 app.add_typer(mqtt_verbs.app, name="mqtt")
+app.add_typer(data_verbs.app, name="data")
 app.command()(init_verb.init)
 app.command()(personalize_verb.personalize)
 app.command()(status_verb.status)

@@ -17,6 +17,7 @@ import msgspec
 
 from edgehar import __version__
 from edgehar.config.credentials import dashboard_token, metrics_token
+from edgehar.config.read import state_folder
 from edgehar.config.schema import Config
 from edgehar.daemon import metrics, systemd
 from edgehar.daemon.announcement import Announcement
@@ -25,6 +26,7 @@ from edgehar.daemon.keepers import Keepers
 from edgehar.daemon.metrics import Answers, TimedRecognizer
 from edgehar.daemon.models import Models
 from edgehar.daemon.publishing import check_kept_events, make_mqtt
+from edgehar.daemon.purging import obey_wishes
 from edgehar.daemon.requests import Request, Requests, obey
 from edgehar.daemon.roster import Roster
 from edgehar.daemon.scada import make_sparkplug, worn
@@ -129,6 +131,10 @@ class Daemon:
                 background.append(tasks.create_task(serving, name="metrics"))
             if self.keepers.is_on:
                 background.append(tasks.create_task(self.keepers.sweep(), name="keep"))
+            if folder := state_folder(self._config.gateway):
+                background.append(
+                    tasks.create_task(obey_wishes(folder, self.mqtt, self.keepers), name="purge")
+                )
             if self.mqtt:
                 self._describe()
                 background.append(tasks.create_task(self.mqtt.run(), name="mqtt"))

@@ -69,7 +69,7 @@ class EventFile:
         """Why nothing can be written, while it is so."""
         self._pending: dict[int, Row | None] = {}
         """By number, what is to be in the file; None: nothing."""
-        self._is_writing = self._has_ended = False
+        self._is_writing = self._has_ended = self._is_to_scrub = False
         self._changed = threading.Condition()
         self._warn = WarnOnce(_LOGGER)
         self._connection: sqlite3.Connection | None = None
@@ -136,11 +136,18 @@ class EventFile:
                 self._pending[number] = None
                 self._changed.notify()
 
+    def scrub(self) -> None:
+        """Have the bytes of what was erased overwritten, in the file and in the log beside it; return at once."""
+        with self._changed:
+            self._is_to_scrub = True
+            self._changed.notify()
+
     def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all is on the disk; False if it was not within `timeout_s`, FLUSH_S unless given."""
         with self._changed:
             return self._changed.wait_for(
-                lambda: not (self._pending or self._is_writing), FLUSH_S if timeout_s is None else timeout_s
+                lambda: not (self._pending or self._is_to_scrub or self._is_writing),
+                FLUSH_S if timeout_s is None else timeout_s,
             )
 
     def close(self) -> None:
@@ -173,7 +180,7 @@ class EventFile:
     def _next_changes(self) -> dict[int, Row | None] | None:
         """Wait for changes and take them all; None at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._pending or self._has_ended)
+            self._changed.wait_for(lambda: self._pending or self._is_to_scrub or self._has_ended)
             if self._has_ended:
                 return None
             changes, self._pending = self._pending, {}
@@ -192,6 +199,11 @@ class EventFile:
             with contextlib.suppress(*_ERRORS):
                 connection.execute("ROLLBACK")
             raise
+        if self._is_to_scrub:
+            # Erased rows stay in the free parts of pages, and in the log until it is written anew.
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._is_to_scrub = False
 
     def _take_back(self, changes: dict[int, Row | None], error: Exception) -> None:
         """Keep what could not be written, and wait for better times."""

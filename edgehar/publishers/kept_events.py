@@ -49,6 +49,19 @@ class KeptEvents:
         """Return how long an event waits, s; setting the clock ages none that came in this life."""
         return time.monotonic() - self._ages[event]
 
+    def came_at(self, event: Message) -> float:
+        """Return when an event was new, Unix time, s."""
+        return self._rows[event][1]
+
+    def scrub(self) -> None:
+        """Have nothing left on the disk of what is kept no longer; return at once."""
+        if self._file:
+            self._file.scrub()
+
+    def written(self) -> bool:
+        """Wait until the disk has it all, but not for ever; False if it has not. Not in the loop's thread."""
+        return self._file is None or self._file.flush()
+
     def keep(self, event: Message) -> None:
         """Keep one more; return at once."""
         self._keep(event, 0.0)

@@ -172,6 +172,22 @@ class Mqtt:
         for message in payloads.mqtt_removals(wearer, self.root):
             self.send(message)
 
+    def discard(self, wearer: str, before: float | None = None) -> int:
+        """Drop the events of a wearer that wait, all or those that came before a Unix time, s; return how many. Return at once.
+
+        `written` says when the disk has them no longer.
+        """
+        events = payloads.events_of(wearer, self._kept)
+        events = [event for event in events if before is None or self._kept.came_at(event) < before]
+        self._outbox.discard(events)
+        self._kept.scrub()
+        self._send_due()
+        return len(events)
+
+    def written(self) -> bool:
+        """Wait until the disk has what waits, and nothing else, but not for ever; not in the loop's thread."""
+        return self._kept.written()
+
     def repeat(self) -> None:
         """Publish all that is retained once more; return at once."""
         self._outbox.repeat()

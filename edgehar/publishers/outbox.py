@@ -1,6 +1,7 @@
 """The messages that a broker has yet to acknowledge; sans-I/O, so that every order of events can be tested."""
 
 from collections import deque
+from collections.abc import Collection
 
 from msgspec import Struct
 
@@ -142,6 +143,16 @@ class Outbox:
         self.refused += 1
         self._refused_events += not message.retain
         self._kept.let_go(message)
+
+    def discard(self, events: Collection[Message]) -> None:
+        """Let go of events as if nobody had pushed them; one that is on its way may still arrive."""
+        gone = {*events}
+        self._events = deque(event for event in self._events if event not in gone)
+        self._set_aside = [message for message in self._set_aside if message not in gone]
+        self._sent = {number: message for number, message in self._sent.items() if message not in gone}
+        for event in gone:
+            self._suspects.pop(event, None)
+            self._kept.let_go(event)
 
     def requeue(self) -> Message | None:
         """Have all sent again on a new connection: every retained topic, then what was on its way, then the rest.

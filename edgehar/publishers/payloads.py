@@ -12,7 +12,7 @@ as `likeliest` and `likeliest_confidence`. Times are ISO 8601 in UTC, durations 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -118,6 +118,11 @@ def mqtt_messages(
         Message(f"{topic}/activity/attributes", _encode(attributes(item, to_unix)), True, expires_s),
         Message(f"{topic}/activity", item.state.encode(), True, expires_s),
     ]
+
+
+def events_of(wearer: str, messages: Iterable[Message]) -> list[Message]:
+    """Return the messages that are events of a wearer, whatever the gateway."""
+    return [message for message in messages if message.topic.endswith(f"/{wearer}/event")]
 
 
 def mqtt_removals(wearer: str, root: str) -> list[Message]:
