@@ -162,8 +162,8 @@ class Keeper:
             self._open.remove(other)
             kept.absorb(other)
             kept.former += other.former
-        there = [other for other in self._written if other.begin >= self.ring.oldest]
-        for other in [other for other in there if kept.overlaps(other)]:
+        complete = [other for other in self._written if other.begin >= self.ring.oldest]
+        for other in [other for other in complete if kept.overlaps(other)]:
             self._written.remove(other)
             kept.absorb(other)
             kept.former.append(other)
