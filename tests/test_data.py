@@ -240,3 +240,17 @@ def test_what_the_broker_retains_goes_if_that_is_asked_for(tmp_path: Path) -> No
 @pytest.mark.parametrize("verb", ["list", "purge"])
 def test_each_verb_has_an_example(verb: str) -> None:
     assert "Example: edgehar data" in edgehar("data", verb, "--help").stdout
+
+
+def test_a_head_that_is_in_use_is_left_and_named(tmp_path: Path) -> None:
+    config = store(tmp_path)
+    text = config.read_text()
+    config.write_text(text.replace('id = "anna"', 'id = "anna"\nhead = "heads/anna.1.head.json"'))
+    arguments = ("data", "purge", "-c", str(config), "--wearer", "anna", "--yes")
+    done = edgehar(*arguments)
+    head = tmp_path / "heads" / "anna.1.head.json"
+    assert (done.returncode, names(tmp_path / "heads", "anna")) == (1, {head})
+    assert f"left: {head}: edgehar.toml names it: take the line out, and purge again" in done.stdout
+    config.write_text(text)
+    assert edgehar(*arguments).returncode == 0
+    assert names(tmp_path / "heads", "anna") == set()

@@ -346,3 +346,21 @@ def test_the_deadly_are_given_up_and_all_others_arrive_in_order_over_a_link_that
     assert set(received) == {state("status", b"online"), *states, *events} - deadly
     assert outbox.events == 0
     assert set(outbox._suspects) == {message.topic for message in deadly if message.retain}
+
+
+def test_what_is_discarded_is_never_sent_wherever_it_was(tmp_path: Path) -> None:
+    kept = KeptEvents(EventFile(tmp_path))
+    outbox = Outbox(Bounds(100), kept)
+    events = [event(number) for number in range(4)]
+    for each in events:
+        outbox.push(each)
+    for number in range(2):
+        assert (message := outbox.take())
+        outbox.mark_sent(number, message)
+    outbox.discard([events[0], events[2]])
+    assert outbox.in_flight == 1
+    assert outbox.acknowledge(0) is None
+    outbox.requeue()
+    assert take_all(outbox) == [events[1], events[3]]
+    assert [*kept] == [events[1], events[3]]
+    kept.close()

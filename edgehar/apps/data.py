@@ -81,7 +81,7 @@ def places_of(config: Config, path: Path) -> Places:
             f"{path}: there is no folder for what outlives edgehar, so nothing is stored but what `edgehar record` was "
             "told to write; where there is one, state_dir under [gateway] names it"
         )
-    heads = (Path(head) for wearer in config.wearer if (head := getattr(wearer, "head", None)))
+    heads = (Path(wearer.head) for wearer in config.wearer if wearer.head)
     return Places(folder, beside / HEADS, frozenset(heads))
 
 
