@@ -355,7 +355,8 @@ def test_what_is_discarded_is_never_sent_wherever_it_was(tmp_path: Path) -> None
     for each in events:
         outbox.push(each)
     for number in range(2):
-        assert (message := outbox.take())
+        message = outbox.take()
+        assert message
         outbox.mark_sent(number, message)
     outbox.discard([events[0], events[2]])
     assert outbox.in_flight == 1
