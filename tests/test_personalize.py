@@ -73,6 +73,8 @@ def test_a_new_activity_is_taught_used_and_taken_back(recordings: Path, config: 
     assert "tape_box began" in replayed.stdout
     assert "tape_box began" not in edgehar("replay", recordings / "box.ehr").stdout
 
+    about = CliRunner().invoke(cli.app, ["models", "info", str(head), "--json"])
+    assert json.loads(about.stdout)["new_labels"] == ["tape_box"]
     [row] = json.loads(personalize(config, "--list", "--json").stdout)
     assert (row["head"], row["in_use"]) == ("anna.1", "yes")
     assert "anna.1 is taken back; in use is the model as it is" in personalize(config, "--undo").stdout
@@ -120,6 +122,34 @@ def test_one_label_alone_says_too_little_unless_somebody_insists(recordings: Pat
     assert "refused, as the recordings say too little: nothing else than tape_box was done" in done.stdout
     assert personalize(config, silent, "--label", "tape_box", "--anyway").exit_code == 0
     assert load(config).wearer[0].head
+    # Its label is remembered, and is not that of the next.
+    rest = record(config.parent / "rest.ehr", [("sitting", 16)], is_labelled=False)
+    answer = report(config, rest, "--label", "sitting", "--dry-run")
+    taught = {row["label"]: row["taught_s"] for row in answer["labels"]}
+    assert (round(taught["tape_box"]), round(taught["sitting"])) == (20, 16)
+
+
+def test_what_would_be_forgotten_is_accepted_only_by_who_insists(recordings: Path, config: Path) -> None:
+    gone = record(config.parent / "gone.ehr", PACKING, {"arm_work": "tape_box"})
+    assert report(config, gone)["accepted"]
+    gone.unlink()
+    done = personalize(config, recordings / "day.ehr", "--dry-run")
+    assert "gone.ehr: is no longer there" in done.stderr
+    assert "tape_box, which the head in use was taught, would be told no more" in done.stdout
+    assert done.exit_code == 1
+
+
+def test_a_stored_file_that_is_no_recording_keeps_nobody_from_learning(
+    recordings: Path, config: Path
+) -> None:
+    (config.parent / "state").mkdir()
+    (config.parent / "state" / "torn.ehr").write_bytes(b"edgehar")
+    record(config.parent / "state" / "bens.ehr", [("sitting", 10)], wearer="ben")
+    done = personalize(config, recordings / "box.ehr", "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert "not judged: " in done.stderr
+    assert "torn.ehr" in done.stderr
+    assert "stored recordings" not in done.stdout
 
 
 def test_a_damaged_head_and_one_of_another_network_fail_the_check_and_are_taken_back(

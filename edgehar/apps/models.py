@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
 from edgehar.errors import OperatorError
+from edgehar.personal.head import read
+from edgehar.personal.heads import name_of
 from edgehar.pipeline.manifest import SEEN, ModelSpec
 from edgehar.pipeline.operating_points import FALSE_STARTS_PER_HOUR
 from edgehar.sources.camera.weights import MODEL, find_weights, variant_of
@@ -84,6 +87,21 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def head_of(path: Path) -> dict[str, Any]:
+    """Return what was taught, when, on which model and by which recordings; ModelError if the file is no head."""
+    head = read(path)
+    return {
+        "head": name_of(path),
+        "model": head.model,
+        "model_sha256": head.model_sha256,
+        "placements": list(head.placements),
+        "taught_s": head.seconds,
+        "new_labels": list(head.new_labels),
+        "created": head.created,
+        "recordings": [*head.recordings],
+    }
 
 
 def camera_weights() -> dict[str, Any]:

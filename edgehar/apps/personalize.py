@@ -1,7 +1,7 @@
 """`edgehar personalize`: a head taught, judged, and put in use or not; and taken back."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ from edgehar.sources.replay import Track, open_recording
 
 FINE_TUNING_MINUTES = 7.0
 """With so much README.md's example fine-tunes the network itself."""
+
+MOST_STORED = 8 * 2**20
+"""Bytes of stored recordings that are judged by: about three hours of one sensor at 50 Hz."""
 
 Warn = Callable[[str], None]
 
@@ -87,8 +90,9 @@ def personalize(
     began = time.perf_counter()
     network = recognizer.load(model_pair(place.config))
     head, in_use = _in_use(place, network, _track(recordings[0]), warn)
-    lessons = [_lesson(path, label) for path in _files(recordings, head, warn)]
-    stored = [*_stored(place, lessons, replays)]
+    files = _files(recordings, label or "", head, warn)
+    lessons = [_lesson(path, name) for path, name in files.items()]
+    stored = [*_named(lessons, replays), *_stored(place, {*files, *replays}, warn)]
     with about("decision"):
         settings = decision_settings(place.config, network.spec.decision)
     settings = replace(settings, operating_point=place.wearer.operating_point or settings.operating_point)
@@ -96,8 +100,13 @@ def personalize(
     for reason in trial.left_out:
         warn(f"not judged: {reason}")
     verdict = gate.judge(trial.held_out, trial.stored, trial.head.new_labels, trial.head.labels)
+    verdict.too_little.extend(
+        f"{name}, which the head in use was taught, would be told no more: give its recordings again"
+        for name in (head.labels if head else ())
+        if name not in trial.head.labels
+    )
     accepted = verdict.accepts(anyway=anyway)
-    new = replace(trial.head, recordings=tuple(lesson.track.name for lesson in lessons))
+    new = replace(trial.head, recordings={str(path): name for path, name in files.items()})
     path = None
     if accepted and not dry_run:
         path = _put_in_use(place, new)
@@ -168,21 +177,24 @@ def _in_use(place: Place, network: Recognizer, recorded: Track, warn: Warn) -> t
         return None, network
 
 
-def _files(recordings: Sequence[Path], head: Head | None, warn: Warn) -> list[Path]:
-    """Return what is taught from: what the head in use was taught by, as far as it is there, and the new recordings."""
-    files = dict[Path, Path]()
-    for name in head.recordings if head else ():
+def _files(recordings: Sequence[Path], label: str, head: Head | None, warn: Warn) -> dict[Path, str]:
+    """Return what is taught from, each with the label for it if it says nowhere what was done.
+
+    It is what the head in use was taught by, as far as it is there, and the new recordings.
+    """
+    files = dict[Path, str]()
+    for name, named in head.recordings.items() if head else ():
         if Path(name).is_file():
-            files[Path(name).resolve()] = Path(name)
+            files[Path(name)] = named
         else:
             warn(f"{name}: is no longer there; what the head in use was taught by it is forgotten")
-    return [*(files | {path.resolve(): path.absolute() for path in recordings}).values()]
+    return files | {path.resolve(): label for path in recordings}
 
 
-def _lesson(path: Path, label: str | None) -> Lesson:
+def _lesson(path: Path, label: str) -> Lesson:
     """Read a recording to teach from; RecordingError if nobody says what was done."""
     track = _track(path)
-    if track.truth or label is None:
+    if track.truth or not label:
         return Lesson(read_take(path), track)
     tracks, begin = read_tracks(ehr.read(path))
     end, name = min(float(samples.t[-1]) for samples in tracks.values()), common_label(label)
@@ -201,22 +213,37 @@ def _track(path: Path) -> Track:
     return open_recording(path, placements=None if len(worn) == len(streams) else worn)
 
 
-def _stored(place: Place, lessons: Sequence[Lesson], replays: Sequence[Path]) -> Iterator[Track]:
-    """Yield labelled recordings that nothing is taught from: those that are named, and the wearer's own below the state folder."""
-    taken = {Path(lesson.track.name).resolve() for lesson in lessons}
-    for path in replays:
+def _named(lessons: Sequence[Lesson], replays: Sequence[Path]) -> Iterator[Track]:
+    """Yield recordings that are named to judge by, and that nothing is taught from."""
+    taught = {lesson.track.name for lesson in lessons}
+    for path in dict.fromkeys(path.resolve() for path in replays):
         track = _track(path)
         if not track.truth:
             raise RecordingError(f"{path}: says nowhere what was done, so nothing can be judged by it")
-        if path.resolve() not in taken:
-            taken.add(path.resolve())
+        if track.name not in taught:
             yield track
-    folder = state_folder(place.config.gateway)
-    for path in sorted(folder.rglob("*.ehr")) if folder else ():
-        if path.resolve() not in taken:
+
+
+def _stored(place: Place, named: Collection[Path], warn: Warn) -> Iterator[Track]:
+    """Yield the wearer's own labelled recordings below the state folder but those that are named, the newest first."""
+    folder, size = state_folder(place.config.gateway), 0
+    files = {path.resolve() for path in folder.rglob("*.ehr")} if folder else set()
+    for path in sorted(files - {path.resolve() for path in named}, key=_newest_first):
+        try:
             track = _track(path)
-            if track.truth and track.header.wearer == place.wearer.id:
-                yield track
+        except RecordingError as error:
+            warn(f"not judged: {error}")
+            continue
+        if track.truth and track.header.wearer == place.wearer.id:
+            size += path.stat().st_size
+            if size > MOST_STORED:
+                warn(f"not judged: {path} and what is older: more than {MOST_STORED >> 20} MB of recordings")
+                return
+            yield track
+
+
+def _newest_first(path: Path) -> tuple[float, Path]:
+    return -path.stat().st_mtime, path
 
 
 def _put_in_use(place: Place, head: Head) -> Path:

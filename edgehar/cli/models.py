@@ -50,12 +50,17 @@ def models_info(
 
     Example: edgehar models info imu_tcn
 
-    --full prints its manifest, --json does so for programs: also the decision's settings and all scores.
+    --full prints its manifest, --json does so for programs: also the decision's settings and all scores. Of a *.head.json
+    it says what `edgehar personalize` has taught.
     """
-    from edgehar.apps.models import camera_weights, summary
+    from edgehar.apps.models import camera_weights, head_of, summary
+    from edgehar.personal.head import SUFFIX
     from edgehar.pipeline import manifest
     from edgehar.sources.camera.weights import MODEL
 
+    if name.endswith(SUFFIX):
+        show(head_of(Path(name)), as_json)
+        return
     if name == MODEL:
         show(camera_weights(), as_json)
         return

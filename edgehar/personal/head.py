@@ -42,8 +42,8 @@ class Head(Struct, frozen=True, eq=False, forbid_unknown_fields=True, kw_only=Tr
     """Those of them that the network has no output for, in the order of the last columns of `weights`."""
     created: str
     """Time it was taught, ISO 8601."""
-    recordings: tuple[Word, ...] = ()
-    """Files that it was taught by, to teach the next one by them too."""
+    recordings: dict[Word, str] = {}
+    """Files that it was taught by, to teach the next one by them too; label of each that says nowhere what was done, else empty."""
     trust: float
     """Weight of the network's log-probabilities."""
     new_opinion: float
