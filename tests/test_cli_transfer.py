@@ -43,23 +43,16 @@ def test_a_phone_s_recording_is_imported_replayed_and_exported(tmp_path: Path) -
 
 def test_refusals_are_one_line_and_exit_codes_those_of_every_verb(tmp_path: Path) -> None:
     path = foreign.axivity(tmp_path / "a.csv", *foreign.motion(seconds=2.0))
-    for arguments, code, complaint in (
+    cases: list[tuple[tuple[str | Path, ...], int, str]] = [
         (("import", path), 2, "Missing option '--placement'"),
         (
             ("import", tmp_path / "none.csv", "--placement", "wrist"),
             78,
             "none.csv: No such file or directory",
         ),
-        (("import", path, "--placement", "wrist", "--format", "axivty"), 78, "did you mean `axivity`?"),
-        (
-            ("import", path, "--placement", "wrist", "--timezone", "Mars"),
-            78,
-            "--timezone: expected a name such as",
-        ),
-        (("import", path, "--placement", "wrist", "--column", "t"), 78, "--column: expected KEY=VALUE"),
-        (("export", tmp_path / "none.ehr", tmp_path / "b.csv"), 78, "none.ehr: No such file or directory"),
         (("export", path, tmp_path / "b.csv"), 78, "a.csv: no recording"),
-    ):
+    ]
+    for arguments, code, complaint in cases:
         done = edgehar(*arguments)
         assert done.returncode == code, done.stderr
         assert complaint in done.stderr

@@ -11,10 +11,11 @@ from typing import Any
 import foreign
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 from numpy.testing import assert_allclose
 
 from edgehar.apps.imports import columns_of, import_file, zone_of
-from edgehar.errors import ConfigError, RecordingError
+from edgehar.errors import ConfigError, OperatorError, RecordingError
 from edgehar.pipeline.tracks import read_tracks
 from edgehar.recordings.ehr import Recording
 from edgehar.recordings.imports.form import Wish
@@ -131,6 +132,12 @@ def test_an_iphone_s_opposite_sign_is_turned_round_where_it_was_not_standardised
     assert "expected a Metadata.csv that names the platform" in refusal(path)
     (path / "Gravity.csv").unlink()
     assert "without it neither posture nor fall can be told" in refusal(path)
+
+
+def test_annotations_of_which_none_can_be_read_are_none(tmp_path: Path) -> None:
+    path = foreign.sensor_logger(tmp_path / "walk", *foreign.motion(seconds=2.0))
+    edited(path / "Annotation.csv", (str(round(foreign.BEGIN))[:6], "x"))
+    assert imported(path)[0]["labels_s"] is None
 
 
 def test_uncalibrated_acceleration_in_g_is_an_iphone_s(tmp_path: Path) -> None:
@@ -455,3 +462,27 @@ def test_dates_in_a_table_of_any_program(tmp_path: Path) -> None:
     assert recording.header.epoch == pytest.approx(foreign.BEGIN - 7200, abs=1e-3)
     assert_allclose(read_tracks(recording)[0]["wrist"].x, x, atol=0.002)
     assert recording.truth() == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from([*foreign.WRITERS]),
+    edits=st.lists(
+        st.tuples(st.floats(0, 1), st.integers(0, 12), st.binary(max_size=6)), min_size=1, max_size=6
+    ),
+)
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, name: str, edits: list[tuple[float, int, bytes]]
+) -> None:
+    folder = tmp_path_factory.mktemp("damaged")
+    path = foreign.WRITERS[name](folder / name, *foreign.motion(seconds=1.0))
+    for file in path.iterdir() if path.is_dir() else [path]:
+        content = file.read_bytes()
+        for share, removed, put in edits:
+            at = int(share * len(content))
+            content = content[:at] + put + content[at + removed :]
+        file.write_bytes(content)
+    try:
+        imported(path, columns=MAP if name == "any.csv" else None)
+    except OperatorError as error:
+        assert "\n" not in str(error)  # noqa: PT017 - that it is refused is one of two right ends

@@ -36,6 +36,8 @@ _EVEN_SHARE = 0.1
 """Share of the period within which a step counts as even."""
 _SLOW_HZ = 25.0
 """Half of the rows a second on which the shipped models stand: what moves faster than a quarter of these is lost."""
+_LONGEST_LABEL = 200
+"""Characters; an annotation may be a page."""
 _CLIPPED_ROWS = 3
 """Rows in a row at the largest number of all that look like the end of a range."""
 _CLIPPED_FROM = 1.5 * STANDARD_GRAVITY
@@ -54,7 +56,8 @@ def import_file(
 
     RecordingError or ConfigError says what cannot be understood; then nothing is written.
     """
-    out = out or path.with_suffix(".ehr")
+    whole = path.resolve()
+    out = out or path.parent / f"{whole.name if path.is_dir() else whole.stem}.ehr"
     if out.exists():
         raise RecordingError(
             f"{out}: expected a new file, and there is one already; name another, or move it away"
@@ -149,7 +152,7 @@ def _marks(imported: Imported) -> list[TimedMark]:
     marks: list[TimedMark] = []
     labels = sorted(imported.labels)
     for i, (start, end, label) in enumerate(labels):
-        marks.append((start, Mark("begin", label, "import")))
+        marks.append((start, Mark("begin", label[:_LONGEST_LABEL], "import")))
         if i + 1 == len(labels) or labels[i + 1][0] > end:
             marks.append((end, Mark("end", note="import")))
     return marks

@@ -59,7 +59,7 @@ def _read(source: Source, wish: Wish) -> Imported:
         )
     table = checked(member.name, columns, _awake(table))
     shifted = replace(table, t=moved_to_zone(table.t, wish.zone))
-    return of_one_table(shifted, wish, "g, degree/s" if rate else "g", has_dates=True)
+    return of_one_table(shifted, wish, "g, degree/s" if rate else "g")
 
 
 def _any(t: float, _cell: str) -> float:

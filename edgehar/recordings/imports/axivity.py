@@ -49,7 +49,7 @@ def _read(source: Source, wish: Wish) -> Imported:
     )
     table = read_checked(member, 1, columns, moment=reader_of_dates(), head=head)
     shifted = replace(table, t=moved_to_zone(table.t, wish.zone))
-    return of_one_table(shifted, wish, "g, degree/s" if rate else "g", has_dates=True)
+    return of_one_table(shifted, wish, "g, degree/s" if rate else "g")
 
 
 AXIVITY = Format("axivity", "Axivity AX3, AX6 (OmGui, omconvert, cwa-convert)", _detect, _read)

@@ -8,9 +8,6 @@ from edgehar.recordings.imports.form import TURNED, UP, Format, Imported, Wish, 
 from edgehar.recordings.imports.source import Source
 from edgehar.recordings.imports.tables import cells, line_with, read_checked
 
-_SINCE_1970_S = (946_684_800.0, 4_102_444_800.0)
-"""Unix times of the years 2000 and 2100: a count between them is one of seconds since 1970."""
-
 
 def _read(source: Source, wish: Wish) -> Imported:
     columns, member = wish.columns, source.only
@@ -23,8 +20,6 @@ def _read(source: Source, wish: Wish) -> Imported:
         )
     first = line_with(member, columns.time, columns.acceleration[0]) or 1
     table = read_checked(member, first, columns)
-    begin = float(table.t[0])
-    low, high = _SINCE_1970_S
     stamp = cells(member.head[first])[cells(member.head[first - 1]).index(columns.time)]
     if columns.time_unit == "date" and not has_zone(stamp):
         table = replace(table, t=moved_to_zone(table.t, wish.zone))
@@ -32,7 +27,7 @@ def _read(source: Source, wish: Wish) -> Imported:
     if columns.angular_rate:
         unit += f", {columns.angular_rate_unit}"
     gravity = TURNED if columns.acceleration_unit.startswith("-") else UP
-    return of_one_table(table, wish, unit, has_dates=low < begin < high, gravity=gravity)
+    return of_one_table(table, wish, unit, gravity=gravity)
 
 
 COLUMN_MAP = Format("columns", "any table, by a map of its columns", lambda _: False, _read)

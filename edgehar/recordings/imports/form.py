@@ -24,6 +24,8 @@ from edgehar.types import (
 )
 
 UP = "+1 g on the axis that points up"
+_DATES = (946_684_800.0, 4_102_444_800.0)
+"""Unix times of the years 2000 and 2100, s."""
 _FASTEST = 100.0
 """rad/s; gyroscopes of 4000 degree/s, the widest that are sold, end at 70."""
 TURNED = "-1 g on the axis that points up, turned round"
@@ -117,32 +119,35 @@ def chosen(table: Table, keep: NDArray[np.bool_]) -> Table:
     return Table(table.t[keep], table.values[keep], labels, table.passed_over + int((~keep).sum()))
 
 
-def of_one_table(table: Table, wish: Wish, unit: str, *, has_dates: bool, gravity: str = UP) -> Imported:
-    """Return what one table holds; its times are s since 1970 where it has dates."""
+def of_one_table(table: Table, wish: Wish, unit: str, *, gravity: str = UP) -> Imported:
+    """Return what one table holds; its times are s since 1970, or from any moment."""
     begin = float(table.t[0])
     t = table.t - begin
     channels = IMU_CHANNELS if table.values.shape[1] == len(IMU_CHANNELS) else ACCELERATION
     track = Samples(wish.placement, t, table.values, channels)
-    epoch = begin if has_dates else None
-    return Imported((track,), epoch, unit, gravity, labels_of(t, table.labels), table.passed_over)
+    return Imported((track,), _epoch(begin), unit, gravity, labels_of(t, table.labels), table.passed_over)
 
 
-def of_two_tables(
-    force: Table, rate: Table | None, wish: Wish, unit: str, *, has_dates: bool, gravity: str = UP
-) -> Imported:
+def of_two_tables(force: Table, rate: Table | None, wish: Wish, unit: str, *, gravity: str = UP) -> Imported:
     """Return what two tables hold, of acceleration and of angular rate, by the same clock."""
     if rate is None or len(rate.t) < 2:
-        return of_one_table(force, wish, unit, has_dates=has_dates, gravity=gravity)
+        return of_one_table(force, wish, unit, gravity=gravity)
     if np.array_equal(force.t, rate.t):
         both = Table(force.t, np.column_stack((force.values, rate.values)), [], force.passed_over)
-        return of_one_table(both, wish, unit, has_dates=has_dates, gravity=gravity)
+        return of_one_table(both, wish, unit, gravity=gravity)
     begin = float(min(force.t[0], rate.t[0]))
     tracks = (
         Samples(wish.placement, force.t - begin, force.values, ACCELERATION),
         Samples(wish.placement, rate.t - begin, rate.values, ANGULAR_RATE),
     )
     passed_over = force.passed_over + rate.passed_over
-    return Imported(tracks, begin if has_dates else None, unit, gravity, passed_over=passed_over)
+    return Imported(tracks, _epoch(begin), unit, gravity, passed_over=passed_over)
+
+
+def _epoch(begin: float) -> float | None:
+    """Return Unix time, s, if a count of s can be one; None where it counts from another moment, or of a clock that nobody set."""
+    low, high = _DATES
+    return begin if low < begin < high else None
 
 
 def labels_of(t: Times, labels: list[str]) -> tuple[Segment, ...]:

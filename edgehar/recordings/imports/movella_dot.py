@@ -53,7 +53,7 @@ def _read(source: Source, wish: Wish) -> Imported:
     if start is not None:
         table = replace(table, t=table.t + (start - table.t[0]))
     unit = "m/s^2, degree/s" if columns.angular_rate else "m/s^2"
-    return of_one_table(table, wish, unit, has_dates=start is not None)
+    return of_one_table(table, wish, unit)
 
 
 def _unwrapped(t: Times) -> Times:

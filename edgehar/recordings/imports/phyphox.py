@@ -62,13 +62,10 @@ def _read(source: Source, wish: Wish) -> Imported:
     raw = read_raw(force, 1, columns)
     require_gravity(force.name, raw, _REMEDY)
     table = _dated(source, checked(force.name, columns, raw))
-    has_dates = table.t[0] > 1e8
     unit = "m/s^2" if rate is None else "m/s^2, rad/s"
     if is_same:
-        return of_one_table(table, wish, unit, has_dates=has_dates)
-    return of_two_tables(
-        table, None if rate is None else _dated(source, _rate(rate)), wish, unit, has_dates=has_dates
-    )
+        return of_one_table(table, wish, unit)
+    return of_two_tables(table, None if rate is None else _dated(source, _rate(rate)), wish, unit)
 
 
 def _rate(member: Member) -> Table:

@@ -51,7 +51,7 @@ def _read(source: Source, wish: Wish) -> Imported:
     rate_file = source.named("Gyroscope")
     rate = None if rate_file is None else checked_rate(rate_file.name, _FORCE, read_raw(rate_file, 1, _FORCE))
     unit += "" if rate is None else ", rad/s"
-    imported = of_two_tables(force, rate, wish, unit, has_dates=True, gravity=gravity)
+    imported = of_two_tables(force, rate, wish, unit, gravity=gravity)
     return replace(imported, labels=_labels(source, imported))
 
 
@@ -126,7 +126,7 @@ def _labels(source: Source, imported: Imported) -> tuple[Segment, ...]:
         if len(row) > max(at, text) and row[at].isdecimal()
     ]
     begun.sort(key=lambda annotation: annotation[0])
-    ends = [*(start for start, _ in begun[1:]), end]
+    ends = [*(start for start, _ in begun), end][1:]
     return tuple(
         (start, stop, label)
         for (start, label), stop in zip(begun, ends, strict=True)

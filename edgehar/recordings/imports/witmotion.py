@@ -59,7 +59,7 @@ def _read(source: Source, wish: Wish) -> Imported:
     table = checked(member.name, columns, table)
     if not has_zone(cells(member.head[first])[names.index(time)]):
         table = replace(table, t=moved_to_zone(table.t, wish.zone))
-    return of_one_table(table, wish, f"{'m/s^2' if in_si else 'g'}, degree/s", has_dates=True)
+    return of_one_table(table, wish, f"{'m/s^2' if in_si else 'g'}, degree/s")
 
 
 def _time_column(member: Member, first: int, names: list[str], arrival: str) -> str:
