@@ -226,7 +226,7 @@ async def test_who_joins_takes_no_focus_away_and_is_read_out(browser: Browser, h
         daemon.reload()
         await expect(tab.locator("article")).to_have_count(2)
         await tab.keyboard.type("up")
-        field = tab.locator("article[aria-label=anna] .record input")
+        field = tab.locator("article[aria-label=anna] .record input[type=text]")
         await expect(field).to_be_focused()
         await expect(field).to_have_value("stairs up")
         await expect(tab.locator("#spoken")).to_contain_text("zo: ")
@@ -283,6 +283,53 @@ async def test_what_was_wrong_is_corrected_by_keyboard_and_its_seconds_are_kept(
         assert not (tmp_path / "recordings").exists()
     [recording] = kept.glob("anna-*-corrected.ehr")
     assert [label for _, _, label in read(recording).truth()] == ["tape_box"]
+
+
+async def test_a_recording_begins_after_a_countdown_and_ends_by_itself(
+    browser: Browser, house: Gatehouse
+) -> None:
+    folder = house.folder / "state" / "recordings"
+    async with tab_of(browser, house.address) as (tab, _):
+        # As a live region has it that a screen reader follows.
+        await tab.evaluate(
+            """() => {
+                window.heard = [];
+                const notice = document.getElementById("notice");
+                new MutationObserver(() => window.heard.push(notice.textContent)).observe(notice, { childList: true });
+            }"""
+        )
+        await tab.get_by_label("Label").focus()
+        await tab.keyboard.type("tighten screw")
+        await tab.get_by_label("Length").select_option("10 s")
+        # Nobody waits for that here.
+        await tab.evaluate("document.querySelector('.record select').selectedOptions[0].value = '2'")
+        await tab.get_by_label("3 s countdown").focus()
+        await tab.keyboard.press("Space")
+        start = tab.locator(".record button")
+        await start.focus()
+        await tab.keyboard.press("Enter")
+        await expect(start).to_have_text("Cancel 2")
+        await tab.keyboard.press("Enter")
+        await expect(start).to_have_text("Start recording")
+        assert not [*folder.glob("anna-*-tighten_screw.ehr")]
+        await tab.keyboard.press("Enter")
+        await expect(tab.locator(".running .what")).to_contain_text(
+            re.compile("Recording tighten screw for . s of 2 s")
+        )
+        await expect(tab.get_by_role("button", name="Stop recording")).to_be_focused()
+        await expect(tab.get_by_label("Label")).to_be_focused(timeout=20_000)
+        await expect(tab.locator("#notice")).to_have_text("The recording has ended")
+        assert await tab.evaluate("window.heard.filter((text) => text)") == [
+            "tighten screw begins in 3 s",
+            "The countdown was broken off",
+            "tighten screw begins in 3 s",
+            "Recording tighten screw",
+            "The recording has ended",
+        ]
+    [recording] = folder.glob("anna-*-tighten_screw.ehr")
+    [(start_s, end_s, label)] = read(recording).truth()
+    assert label == "tighten_screw"
+    assert 1.9 < end_s - start_s < 4
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

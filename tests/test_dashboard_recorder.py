@@ -226,3 +226,27 @@ async def test_without_a_folder_nothing_is_recorded_and_why_is_told() -> None:
     )
     with pytest.raises(ConfigError, match="anna cannot be recorded: there is no folder to write to"):
         recorders.of(controlled)
+
+
+async def test_a_recording_of_a_chosen_length_ends_by_itself(tmp_path: Path) -> None:
+    notes = list[str]()
+    async with recording(tmp_path, notes) as (recorder, recorders):
+        recorder.start("walking", seconds=0.3)
+        running = recorders.running(recorder.control)
+        assert running is not None
+        assert (running["label"], running["seconds"]) == ("walking", 0.3)
+        await until(lambda: recorder.running is None and "ended" in notes[-1])
+    # Nothing was wrong with it.
+    assert "Recording of walking ended; packets" in notes[-1]
+
+
+async def test_what_marked_a_moment_stands_beside_it(tmp_path: Path) -> None:
+    async with recording(tmp_path, []) as (recorder, recorders):
+        recorder.mark("tap")
+        recorder.start("walking")
+        recorder.mark("tap")
+        await recorders.closed()
+    [beside] = [path for path in files(tmp_path) if path.suffix == ".jsonl"]
+    [written] = [path for path in files(tmp_path) if path.suffix == ".ehr"]
+    assert '"note":"tap"' in beside.read_text()
+    assert [mark.note for _, mark in read(written).marks()][1] == "tap"

@@ -406,3 +406,20 @@ def test_a_mark_that_cannot_be_read_is_counted_and_costs_no_packet(tmp_path: Pat
     recording = read(crafted(tmp_path / "a.ehr", items))
     assert (recording.marks(), recording.unread.refused) == ([], 1)
     assert packets(recording) == [items[0], items[2]]
+
+
+def test_what_a_killed_writer_said_does_not_hold_for_the_next_ones_packets(tmp_path: Path) -> None:
+    path = tmp_path / "a.ehr"
+    killed = Writer(path, HEADER)
+    killed.push(1.0, 0, b"a")
+    killed.mark(1.0, Mark("begin", "walking"))
+    killed.push(3.0, 0, b"b")
+    killed._file.close()  # the lock goes with it, and no end is written
+    with Writer(path, HEADER) as writer:
+        writer.push(5.0, 0, b"c")
+        writer.mark(6.0, Mark("begin", "sitting"))
+        writer.push(8.0, 0, b"d")
+    recording = read(path)
+    assert recording.truth() == [(1.0, 3.0, "walking"), (6.0, 8.0, "sitting")]
+    assert [mark.label for _, mark in recording.marks()] == ["walking", "sitting"]
+    assert [body for _, _, body in recording] == [b"a", b"b", b"c", b"d"]

@@ -12,6 +12,8 @@ from typing import Any
 from msgspec import Struct, ValidationError, convert
 
 from edgehar import __version__
+from edgehar.apps.label_session import LabelSession
+from edgehar.apps.label_with_me import Plan, Prompter, tellable
 from edgehar.config.keys import in_words
 from edgehar.config.read import load
 from edgehar.config.schema import Config, Model
@@ -31,8 +33,8 @@ _LOGGER = logging.getLogger(__name__)
 class OneSensor(Struct, frozen=True):
     """One sensor that is recorded without a configuration, by what the command line calls it."""
 
-    placement: str
-    """Where it is worn."""
+    placement: str | None = None
+    """Where it is worn; None: at the wrist, and a camera is nowhere but before its wearer."""
     port: str | None = None
     """Serial port or URL. Of this, `ble`, `phone` and `camera` exactly one is given."""
     ble: str | None = None
@@ -53,6 +55,9 @@ class OneSensor(Struct, frozen=True):
         return [option for option, value in named.items() if value is not None]
 
 
+_USUAL = "wrist"
+"""Where a sensor is worn of which nobody says it."""
+
 _OPTIONS = {
     "id": "--wearer",
     "placement": "--placement",
@@ -70,14 +75,16 @@ async def record_wearer(
     config: Path | None = None,
     wearer: str | None = None,
     seconds: float | None = None,
+    plan: Plan | None = None,
 ) -> tuple[dict[str, Any], RecordingError | None]:
     """Write the packets of one sensor, or of a wearer of `config`, until `seconds` are over or it is cancelled.
 
-    Return what was counted, and what ended it early if the disk refused.
+    With a `plan` also what the wearer is prompted to do, until all of it was done. Return what was counted, and what ended
+    it early if the disk refused.
     """
     if config is None:
         if sensor.camera is None:
-            _warn_of_unknown([sensor.placement], Model().path)
+            _warn_of_unknown([sensor.placement or _USUAL], Model().path)
         settings = await _settings_of(sensor, wearer)
     elif sensor.ways:
         raise ConfigError(f"record takes {sensor.ways[0]} or --config, not both; leave one out")
@@ -89,27 +96,36 @@ async def record_wearer(
     if config is not None:
         worn = [s.placement for s in streams if modality_of_profile(s.profile) is IMU]
         _warn_of_unknown(worn, settings.model.path)
+    labels = (plan.labels or tellable(settings, streams)) if plan else []
     created = f"edgehar {__version__}, {datetime.now(UTC).isoformat(timespec='seconds')}"
     writer = Writer(out, Header(chosen.id, tuple(streams), epoch=epoch, created=created))
     until = "until Ctrl-C" if seconds is None else f"for {seconds:g} s"
     _LOGGER.info(
         "records to %s %s; waits for %s", out, until, ", ".join(describe_sensors(chosen, placements))
     )
+    session = LabelSession(labels, placements, take_s=plan.take_s, pause_s=plan.pause_s) if plan else None
     failure: RecordingError | None = None
     try:
         with writer:
             writer.push(time.monotonic(), 0, b"")
-            await _keep_open(sources, placements, writer, seconds)
+            prompter = Prompter(session, streams, writer) if session else None
+            await _keep_open(sources, placements, writer, seconds, prompter)
     except* RecordingError as errors:
         failure = _first(errors)
     counts = {"recording": str(out), "wearer": chosen.id, "placements": placements, "packets": writer.packets}
+    if session:
+        counts["taken_s"] = session.seconds()
     return counts, failure
 
 
 async def _keep_open(
-    sources: Sequence[Source], placements: Sequence[str], writer: Writer, seconds: float | None
+    sources: Sequence[Source],
+    placements: Sequence[str],
+    writer: Writer,
+    seconds: float | None,
+    prompter: Prompter | None,
 ) -> None:
-    """Write what all sources bring until `seconds` are over or this task is cancelled."""
+    """Write what all sources bring until `seconds` or all prompts are over, or this task is cancelled."""
     heard: set[int] = set()
 
     def tap(offset: int) -> Callable[[float, int, bytes], None]:
@@ -118,13 +134,24 @@ async def _keep_open(
                 heard.add(offset + stream)
                 _LOGGER.info("%s: first packet", placements[offset + stream])
             writer.push(t, offset + stream, body)
+            if prompter:
+                prompter.take(t, offset + stream, body)
 
         return deliver
 
     with contextlib.suppress(TimeoutError, asyncio.CancelledError):
         async with asyncio.timeout(seconds), asyncio.TaskGroup() as tasks:
-            for i, source in enumerate(sources):
+            reading = [
                 tasks.create_task(keep_open(source, tap(i), name=placements[i]), name=placements[i])
+                for i, source in enumerate(sources)
+            ]
+            if prompter:
+                prompting = tasks.create_task(prompter.run(), name="prompts")
+                prompting.add_done_callback(lambda _: [task.cancel() for task in reading])
+                await asyncio.wait(reading)
+                prompting.cancel()
+    if prompter:
+        prompter.stop()
 
 
 def _first(errors: BaseExceptionGroup[RecordingError]) -> RecordingError:
@@ -137,12 +164,16 @@ async def _settings_of(sensor: OneSensor, wearer: str | None) -> Config:
     if len(sensor.ways) != 1:
         came = " and ".join(sensor.ways) or "none"
         raise ConfigError(f"record needs one of --port, --ble, --phone, --camera and --config; {came} came")
-    entry: dict[str, Any] = {"placement": sensor.placement}
+    entry: dict[str, Any] = {"placement": sensor.placement or _USUAL}
     if sensor.ble is not None:
         from edgehar.apps.targets import identify  # noqa: PLC0415 - Bluetooth is loaded where it is used
 
         kind, entry = "ble", entry | await identify(sensor.ble, sensor.profile, sensor.adapter)
     elif sensor.camera is not None:
+        if sensor.placement is not None:
+            raise ConfigError(
+                "--placement says where a sensor is worn, and a camera is not worn; leave it out"
+            )
         kind, entry = "camera", {"device": sensor.camera}
     elif sensor.phone is not None:
         kind, way = "phone", "url" if "://" in sensor.phone else "listen"

@@ -18,6 +18,7 @@ from edgehar.cli import (
     models as models_verbs,
     mqtt as mqtt_verbs,
     personalize as personalize_verb,
+    record as record_verb,
     status as status_verb,
     transfer as transfer_verbs,
 )
@@ -33,10 +34,8 @@ from edgehar.cli.terminal import (
     ModelOption,
     RootGroup,
     VerboseOption,
-    answer_of,
     how_it_comes,
     run_to_end,
-    show,
 )
 from edgehar.errors import EdgeharError, OperatorError
 
@@ -55,6 +54,7 @@ app.add_typer(data_verbs.app, name="data")
 app.command()(init_verb.init)
 app.command()(personalize_verb.personalize)
 app.command()(status_verb.status)
+app.command()(record_verb.record)
 app.command("import")(transfer_verbs.import_)
 app.command()(transfer_verbs.export)
 
@@ -188,55 +188,6 @@ def replay(
             as_json=as_json,
         )
     )
-
-
-@app.command()
-def record(
-    out: Annotated[Path, typer.Argument(help="The recording to write or to append to.")],
-    port: Annotated[
-        str | None, typer.Option(help="Serial port or URL of one sensor.", autocompletion=completion.ports)
-    ] = None,
-    ble: Annotated[str | None, typer.Option(help="Bluetooth address or name of one sensor.")] = None,
-    phone: Annotated[
-        str | None,
-        typer.Option(
-            help="A phone: SensorServer's ws://address:port, or 0.0.0.0:8000, to which Sensor Logger posts."
-        ),
-    ] = None,
-    camera: Annotated[
-        str | None, typer.Option(help="A webcam's number or path: its keypoints, never a picture.")
-    ] = None,
-    placement: Annotated[
-        str, typer.Option(help="Where that sensor is worn.", autocompletion=completion.placements)
-    ] = "wrist",
-    profile: devices_verbs.ProfileOption = None,
-    adapter: devices_verbs.AdapterOption = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="Record a wearer of this file instead.")
-    ] = None,
-    wearer: Annotated[str | None, typer.Option(help="Which wearer of the file.")] = None,
-    seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="Stop after this time, s; else on Ctrl-C.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write the packets of one wearer's sensors to a file.
-
-    Example: edgehar record walk.ehr --port /dev/ttyACM0 --placement wrist_left
-
-    Their arrival times are kept, so that `edgehar replay` gives what a live run would have given.
-    """
-    from edgehar.apps.record import OneSensor, record_wearer
-
-    sensor = OneSensor(
-        placement, port=port, ble=ble, phone=phone, camera=camera, profile=profile, adapter=adapter
-    )
-    counts, failure = answer_of(record_wearer(out, sensor, config=config, wearer=wearer, seconds=seconds))
-    show(counts, as_json)
-    if failure is not None:
-        raise failure
-    if not counts["packets"]:
-        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command()

@@ -43,7 +43,7 @@ def complaints(config: Config) -> Iterator[Complaint]:
     serial, ble, phones = list[tuple[str, Serial]](), list[tuple[str, Ble]](), list[tuple[str, Phone]]()
     cameras = list[tuple[str, Camera]]()
     for at, wearer in _numbered("wearer", config.wearer):
-        yield from _of_wearer(at, wearer)
+        yield from _of_wearer(at, wearer, has_page=config.dashboard is not None)
         serial += _numbered(f"{at}.serial", wearer.serial)
         ble += _numbered(f"{at}.ble", wearer.ble)
         phones += _numbered(f"{at}.phone", wearer.phone)
@@ -68,10 +68,19 @@ def complaints(config: Config) -> Iterator[Complaint]:
     yield from _of_cameras(cameras)
 
 
-def _of_wearer(at: str, wearer: Wearer) -> Iterator[Complaint]:
+def _of_wearer(at: str, wearer: Wearer, *, has_page: bool) -> Iterator[Complaint]:
     worn = bool(wearer.serial or wearer.ble or wearer.phone or wearer.camera)
     if wearer.id in TOPICS_OF_REQUESTS:
         yield f"{at}.id", f"requests have the topic `{wearer.id}`; give the wearer another id"
+    if wearer.tap and not has_page:
+        yield (
+            f"{at}.tap",
+            "tap = true marks moments as the page does: add a table [dashboard], even an empty one",
+        )
+    if wearer.tap and (
+        wearer.replay or not (wearer.serial or wearer.ble or wearer.phone or wearer.simulator)
+    ):
+        yield f"{at}.tap", f"wearer `{wearer.id}` wears nothing that could be tapped; leave tap out"
     if len(wearer.camera) > 1:
         yield (
             f"{at}.camera[1]",

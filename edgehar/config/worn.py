@@ -155,6 +155,12 @@ class Wearer(Struct, frozen=True, forbid_unknown_fields=True):
             description="What was taught of this person: a file of `edgehar personalize`; unset: the model as it is."
         ),
     ] = None
+    tap: Annotated[
+        bool,
+        Meta(
+            description="true: two taps on a sensor mark a moment, as the page's button does; wants 100 samples/s."
+        ),
+    ] = False
     serial: Annotated[list[Serial], Meta(description="Sensors worn, on serial ports.")] = []
     ble: Annotated[list[Ble], Meta(description="Sensors worn, over Bluetooth Low Energy.")] = []
     phone: Annotated[list[Phone], Meta(description="Phones worn as sensors.")] = []

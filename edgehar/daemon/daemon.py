@@ -116,6 +116,10 @@ class Daemon:
         """The wearers' feeds of now."""
         return [control.feed for control in self.controls]
 
+    def on_double_tap(self, tell: Callable[[str], None]) -> None:
+        """Have somebody told of each wearer with `tap = true` who tapped a sensor twice, by their id."""
+        self._roster.on_double_tap = tell
+
     async def run(self) -> Config | None:
         """Work until cancelled, or until every source came to its own end (replays do).
 

@@ -16,6 +16,7 @@ from edgehar.errors import about
 from edgehar.pipeline.joint_labels import joint_tree
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.operating_points import Point
+from edgehar.pipeline.taps import watch
 from edgehar.pipeline.telling import check_told
 from edgehar.types import OTHER
 
@@ -26,6 +27,8 @@ class Roster:
     def __init__(self, config: Config, models: Models, on_new: Callable[[WearerControl], None]) -> None:
         """Open nothing yet; OperatorError says what does not fit. `on_new` is called with each wearer before it runs."""
         self._config, self._models, self._on_new = config, models, on_new
+        self.on_double_tap: Callable[[str], None] = lambda _: None
+        """Called with the id of who tapped a sensor twice, if `tap` is on."""
         self._shared = make_shared_links(config)
         self.controls = [self._new_control(i, wearer, config) for i, wearer in enumerate(config.wearer)]
         """Those of now, in the order of the configuration."""
@@ -102,7 +105,10 @@ class Roster:
 
         def make(point: Point) -> WearerFeed:
             chosen = replace(settings, operating_point=point)
-            return WearerFeed(wearer, models, chosen, self._shared, told=told)
+            feed = WearerFeed(wearer, models, chosen, self._shared, told=told)
+            if wearer.tap:
+                watch(feed.pipeline, lambda _: self.on_double_tap(wearer.id))
+            return feed
 
         with about(f"wearer[{i}]"):
             return WearerControl(make, point)

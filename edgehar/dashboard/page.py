@@ -20,7 +20,7 @@ from edgehar.dashboard.recorder import Recorder, Recorders
 from edgehar.dashboard.strips import BEHIND_S, COLUMNS_HZ, Strips
 from edgehar.dashboard.viewers import Viewer, Viewers
 from edgehar.devices.keypoints import PROFILE as KEYPOINTS
-from edgehar.errors import ConfigError
+from edgehar.errors import ConfigError, OperatorError
 from edgehar.types import NOT_WORN, OTHER, Activity, Event
 from edgehar.validation import shown
 from edgehar.warn_once import WarnOnce
@@ -54,6 +54,7 @@ class Page:
         self._changed = asyncio.Event()
         self._state_at = 0.0
         self._warn = WarnOnce(_LOGGER)
+        daemon.on_double_tap(self._mark_tapped)
 
     def push(self, item: Activity | Event) -> None:
         """Show an answer at once if it is new, else with the next frame."""
@@ -74,14 +75,14 @@ class Page:
             return self.recorders.of(control)
         raise ConfigError(f"nobody here is called {shown(wearer)}")
 
-    def mark(self, wearer: str) -> None:
+    def mark(self, wearer: str, by: str = "button") -> None:
         """Mark this moment in the recording, or keep its seconds where that is asked for; OperatorError if it cannot be."""
         recorder, control = self.recorder(wearer), self.control(wearer)
         keeper = control.keeper if control and not recorder.running else None
-        if keeper and keeper.mark(time.monotonic(), "button"):
+        if keeper and keeper.mark(time.monotonic(), by):
             self._note(wearer, "This moment was marked, and its seconds are kept")
         else:
-            recorder.mark()
+            recorder.mark(by)
 
     def note_correction(self, wearer: str, label: str) -> None:
         """Say in the event log what was done instead."""
@@ -134,7 +135,6 @@ class Page:
         activity, now = self.history.newest.get(control.id), time.monotonic()
         # The clock of a recording stands where it has come to.
         its_now = activity.t if activity and not control.feed.is_live else now
-        recording = self.recorders.running(control)
         return {
             "id": control.id,
             "behind_s": round(now - its_now, 1),
@@ -142,7 +142,7 @@ class Page:
             "paused": control.is_paused,
             "can_pause": control.feed.is_live,
             "obstacle": self.recorders.obstacle(control),
-            "recording": {"label": recording[0], "since": recording[1]} if recording else None,
+            "recording": self.recorders.running(control),
             "labels": [name for name in control.feed.pipeline.tree.labels if name != OTHER],
             "timeline": self.history.timeline(control.id, its_now),
             "sensors": self._sensors(control, now),
@@ -182,6 +182,14 @@ class Page:
         """Return the newest frame of a wearer's camera, as JPEG; None in privacy mode, or where there is none."""
         camera = _camera_of(control)
         return await self._pictures.newest(camera) if camera else None
+
+    def _mark_tapped(self, wearer: str) -> None:
+        """Mark the moment at which a wearer tapped a sensor twice, or say why it is not."""
+        try:
+            self.mark(wearer, "tap")
+        except OperatorError as error:
+            self._warn(f"tap {wearer}", "%s: a double tap is not marked: %s", wearer, error)
+            self._note(wearer, f"A double tap is not marked: {error}")
 
     def _note(self, wearer: str, text: str) -> None:
         self.history.note(wearer, text, time.time())

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from edgehar import __version__
 from edgehar.daemon.control import WearerControl
@@ -53,6 +54,8 @@ class _Running:
     def __init__(self, path: Path, label: str, writer: Writer) -> None:
         self.path, self.label, self.writer = path, label, writer
         self.began = time.time()
+        self.seconds: float | None = None
+        """It ends by itself after so long, as was asked for, s."""
         self.size, self.check_at = 0, CHECK_EVERY
         """Bytes that were written, and at which to look at the disk again."""
         self.end = ""
@@ -71,8 +74,8 @@ class Recorder:
         control.on_end = lambda: self.stop("as edgehar reads their sensors no longer")
         self._closing: set[asyncio.Task[None]] = set()
 
-    def start(self, label: str) -> None:
-        """Begin to record; OperatorError says why it cannot be."""
+    def start(self, label: str, seconds: float | None = None) -> None:
+        """Begin to record, until `stop` or for some seconds; OperatorError says why it cannot be."""
         if self.running:
             raise ConfigError(
                 f"{self.control.id} is being recorded already, as {self.running.label}; stop that first"
@@ -91,9 +94,9 @@ class Recorder:
         self.control.tap = self._take
         self._begin(time.monotonic())
         self._mark(Mark("begin", label, _MARKED_BY))
-        self._ending = asyncio.get_running_loop().call_later(
-            LONGEST_S, self.stop, f"after {LONGEST_S / 60:.0f} minutes, the most there can be"
-        )
+        self.running.seconds = seconds
+        why = "" if seconds else f"after {LONGEST_S / 60:.0f} minutes, the most there can be"
+        self._ending = asyncio.get_running_loop().call_later(seconds or LONGEST_S, self.stop, why)
         self._note(feed.id, f"Recording of {label} began: {path.name}")
 
     def stop(self, why: str = "") -> None:
@@ -114,13 +117,13 @@ class Recorder:
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
 
-    def mark(self) -> None:
-        """Write down this moment; OperatorError if it cannot be."""
+    def mark(self, by: str = _MARKED_BY) -> None:
+        """Write down this moment, and what marked it; OperatorError if it cannot be."""
         if self.running:
-            self._mark(Mark("moment", note=_MARKED_BY))
+            self._mark(Mark("moment", note=by))
         else:
             _make_folder(self._folder)
-            moment = Moment(iso_utc(time.time()), self.control.id, _MARKED_BY)
+            moment = Moment(iso_utc(time.time()), self.control.id, by)
             moments.append(self._folder / f"{self.control.id}{moments.SUFFIX}", moment)
         self._note(self.control.id, "This moment was marked")
 
@@ -187,11 +190,13 @@ class Recorders:
             return "there is no folder to write to; give state_dir under [gateway] in edgehar.toml"
         return None if control.feed.is_live else "this is a recording already"
 
-    def running(self, control: WearerControl) -> tuple[str, float] | None:
-        """Return what a wearer is recorded doing, and since which Unix time, s; None if they are not."""
+    def running(self, control: WearerControl) -> dict[str, Any] | None:
+        """Return what a wearer is recorded doing, since which Unix time and for how long, s; None if they are not."""
         recorder = self._recorders.get(control.id)
         running = recorder.running if recorder and recorder.control is control else None
-        return (running.label, running.began) if running else None
+        if running is None:
+            return None
+        return {"label": running.label, "since": running.began, "seconds": running.seconds}
 
     def of(self, control: WearerControl) -> Recorder:
         """Return a wearer's recorder; ConfigError says why there can be none."""

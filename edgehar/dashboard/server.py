@@ -3,7 +3,8 @@
 GET /, /page.css, /page.js, …       the page
 GET /live                           WebSocket: `hello` once, then the newest `state` and `strips`, JSON
 GET /picture/<wearer>               the camera's newest frame, JPEG; 204 in privacy mode
-POST /do                            JSON, what a button asks: `verb`, `wearer`; to record and to correct `label`, to correct also `event`
+POST /do                            JSON, what a button asks: `verb`, `wearer`; to record and to correct `label`, to record perhaps `seconds`,
+                                    to correct also `event`
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from edgehar.config.names import Name
 from edgehar.daemon.requests import Correct, Pause, Request
 from edgehar.dashboard.access import HEADERS, Access
 from edgehar.dashboard.page import Page
+from edgehar.dashboard.recorder import LONGEST_S
 from edgehar.dashboard.viewers import Viewer
 from edgehar.errors import OperatorError
 from edgehar.sources.addresses import listening_address
@@ -60,6 +62,10 @@ class Wish(Struct, frozen=True, forbid_unknown_fields=True):
     verb: Literal["pause", "resume", "mark", "record", "stop", "correct"]
     wearer: Name
     label: Annotated[Name | None, msgspec.Meta(description="What is done, or was done instead.")] = None
+    seconds: Annotated[
+        Annotated[float, msgspec.Meta(ge=1, le=LONGEST_S)] | None,
+        msgspec.Meta(description="To record: it ends after so long, s."),
+    ] = None
     event: Annotated[str | None, msgspec.Meta(description="To correct: the event that is wrong.")] = None
 
 
@@ -157,7 +163,7 @@ class Server:
             case "mark":
                 self._page.mark(wish.wearer)
             case "record":
-                self._page.recorder(wish.wearer).start(wish.label or "unnamed")
+                self._page.recorder(wish.wearer).start(wish.label or "unnamed", wish.seconds)
             case "stop":
                 self._page.recorder(wish.wearer).stop()
 

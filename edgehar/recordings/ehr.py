@@ -55,6 +55,8 @@ _VERSION = 1
 _NAME = b"edgehar"
 _MAGIC = _NAME + bytes((_VERSION,))
 _FLUSH_S = 1.0
+_WRITER_ENDED = Mark("end", note="writer")
+"""Nobody said what was done between a writer that was killed and the next one."""
 _LATEST_EPOCH_S = 1e10
 """Unix time of the year 2286, s."""
 
@@ -155,12 +157,12 @@ class Recording:
 
     def __iter__(self) -> Iterator[Item]:
         for t, stream, body in self._items():
-            if stream != MARK_STREAM:
+            if stream not in {MARK_STREAM, HEADER_STREAM}:
                 yield t, stream, body
 
     def marks(self) -> list[TimedMark]:
         """Read the marks, in their order, by the recording's stream time, s."""
-        return self._marks_and_end()[0]
+        return [timed for timed in self._marks_and_end()[0] if timed[1] is not _WRITER_ENDED]
 
     def truth(self, begin: float | None = None) -> list[Segment]:
         """Read what was done, in common labels and stream time, s; nothing if nobody says it.
@@ -177,22 +179,26 @@ class Recording:
         ]
 
     def _marks_and_end(self) -> tuple[list[TimedMark], float]:
-        """Return the marks, and the time of the last that was recorded, s."""
+        """Return the marks, where a writer followed another one's end, and the time of the last that was recorded, s."""
         timed: list[TimedMark] = []
         t = 0.0
         for t, stream, body in self._items():
             if stream == MARK_STREAM:
                 timed.append((t, marks.decode(body)))
+            elif stream == HEADER_STREAM:
+                timed.append((t, _WRITER_ENDED))
         return timed, t
 
     def _items(self) -> Iterator[Item]:
-        """Yield packets and marks, and where something between two could not be read."""
+        """Yield packets and marks, where something between two could not be read, and the end of a writer before another."""
         with _open_to_read(self.path) as file:
             self.unread = Unread()
-            timeline, end, first = Timeline(), file.tell(), None
+            timeline, end, first, t = Timeline(), file.tell(), None, None
             for record in self._in_order(Records(file, self.unread)):
                 if record.stream == HEADER_STREAM:
                     timeline.begin_part(self._later(record))
+                    if t is not None:
+                        yield t, HEADER_STREAM, b""
                 elif record.stream == MARK_STREAM and not marks.is_mark(record.body):
                     self.unread.refused += 1
                     self.unread.note(record.offset)

@@ -87,7 +87,7 @@ function takeState(state) {
 function takeWearers(state) {
   const ids = state.wearers.map((wearer) => wearer.id);
   if (ids.join() !== [...wearers.keys()].join()) {
-    wearers = new Map(ids.map((id) => [id, wearers.get(id) ?? new Wearer(id, colours, hello, ask)]));
+    wearers = new Map(ids.map((id) => [id, wearers.get(id) ?? new Wearer(id, colours, hello, ask, notice)]));
     const focused = document.activeElement;
     $("main").replaceChildren(...[...wearers.values()].map((wearer) => wearer.root));
     focused?.focus({ preventScroll: true }); // what is moved loses it

@@ -4,18 +4,21 @@ import { Skeleton } from "/skeleton.js";
 import { Strip } from "/strip.js";
 import { clock, lasted, plain } from "/words.js";
 
+const AHEAD_S = 3;
 const LETTER = 7.6; // pixels of a letter on the timeline, and more
 
 // What is out of sight is not drawn: there may be hundreds.
 const watching = new IntersectionObserver((entries) => entries.forEach(({ target, isIntersecting }) => (target.inSight = isIntersecting)));
 
 export class Wearer {
-  constructor(id, colours, hello, ask) {
+  constructor(id, colours, hello, ask, notice) {
     this.id = id;
     this.colours = colours;
     this.hello = hello;
     this.root = document.getElementById("wearer").content.firstElementChild.cloneNode(true);
     this.sensors = [];
+    this.notice = notice;
+    this.counting = 0;
     this.name(id);
     this.listen(ask);
   }
@@ -51,7 +54,8 @@ export class Wearer {
     this.$(".record").addEventListener("submit", (event) => {
       event.preventDefault();
       const label = nameIn(this.$(".record input"));
-      ask({ verb: "record", wearer, label }, `Recording ${plain(label)}`);
+      const seconds = Number(this.$(".record select").value) || undefined;
+      this.countDown(label, () => ask({ verb: "record", wearer, label, seconds }, `Recording ${plain(label)}`));
     });
     this.$(".wrong form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -79,7 +83,35 @@ export class Wearer {
     this.set(".which", `Not ${told}, but`);
   }
 
+  // Begin at once, or after a countdown that the same button breaks off; it is read out once, and then only seen.
+  countDown(label, begin) {
+    if (this.counting) return this.endCountdown("The countdown was broken off");
+    if (!this.$(".ahead input").checked) return begin();
+    this.notice(`${plain(label)} begins in ${AHEAD_S} s`);
+    this.set(".start", "Cancel");
+    this.$(".record button").formNoValidate = true;
+    let left = AHEAD_S;
+    const count = () => {
+      this.set(".left", ` ${left}`);
+      if (left-- > 0) return;
+      this.endCountdown();
+      begin();
+    };
+    this.counting = setInterval(count, 1000);
+    count();
+  }
+
+  endCountdown(notice) {
+    clearInterval(this.counting);
+    this.counting = 0;
+    this.set(".start", "Start recording");
+    this.set(".left", "");
+    this.$(".record button").formNoValidate = false;
+    if (notice) this.notice(notice);
+  }
+
   take(state, now) {
+    if (this.state?.recording && !state.recording) this.notice("The recording has ended");
     this.state = state;
     this.takeNow(state);
     this.takeTimeline(state, now - state.behind_s);
@@ -152,7 +184,7 @@ export class Wearer {
     this.set(".obstacle", obstacle ? `Marks and recordings are off: ${obstacle}.` : "");
     this.$(".obstacle").hidden = !obstacle;
     this.$(".hint").hidden = Boolean(obstacle);
-    for (const control of this.root.querySelectorAll(".mark, .record input, .record button")) {
+    for (const control of this.root.querySelectorAll(".mark, .record input, .record select, .record button")) {
       control.disabled = Boolean(obstacle);
       if (obstacle) control.setAttribute("aria-describedby", this.$(".obstacle").id);
       else control.removeAttribute("aria-describedby");
@@ -191,7 +223,9 @@ export class Wearer {
     const { activity, recording } = this.state;
     const its = now - this.state.behind_s;
     this.set(".since", activity ? `for ${lasted(its - activity.since)}, since ${clock(activity.since)}` : "");
-    if (recording) this.set(".what", `Recording ${plain(recording.label)} for ${lasted(now - recording.since)}`);
+    if (!recording) return;
+    const of = recording.seconds ? ` of ${lasted(recording.seconds)}` : "";
+    this.set(".what", `Recording ${plain(recording.label)} for ${lasted(now - recording.since)}${of}`);
   }
 
   draw(still) {
