@@ -94,7 +94,7 @@ def test_little_support_leaves_the_decision_to_a_model_that_knows() -> None:
 
 def test_the_head_is_a_minimum_of_its_penalized_loss() -> None:
     judged = people(1, 1, noise=1.0)
-    head = fit(judged.embedding, judged.log_probability, judged.label, penalty=1.0)
+    head = fit(judged.embedding, judged.log_probability, np.eye(3)[judged.label], penalty=1.0)
     scores = head.scores(judged.embedding, judged.log_probability)
     powers = np.exp(scores)
     x = np.column_stack([(judged.embedding - head.center) / head.scale, np.ones(len(scores))])
@@ -104,7 +104,7 @@ def test_the_head_is_a_minimum_of_its_penalized_loss() -> None:
 
 def test_a_constant_feature_and_a_single_window_per_class_are_no_trouble() -> None:
     embedding = np.array([[1.0, 5.0], [2.0, 5.0]])
-    head = fit(embedding, np.zeros((2, 2)), np.array([0, 1]))
+    head = fit(embedding, np.zeros((2, 2)), np.eye(2))
     assert head.scores(embedding, np.zeros((2, 2))).argmax(axis=1).tolist() == [0, 1]
 
 

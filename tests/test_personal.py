@@ -10,14 +10,16 @@ from msgspec import json
 from msgspec.structs import replace
 
 from edgehar.errors import ModelError, RecordingError
-from edgehar.personal import head as heads
-from edgehar.personal.fit import teach
+from edgehar.personal import background, head as heads
+from edgehar.personal.fit import fit, teach
 from edgehar.personal.head import Head
+from edgehar.personal.judged import judge
 from edgehar.personal.recognizer import personal
 from edgehar.personal.takes import Take, read_take
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.cut import cut
 from edgehar.pipeline.loop import Pipeline
+from edgehar.pipeline.manifest import read
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings import ehr
 from edgehar.recordings.marks import Mark
@@ -61,15 +63,15 @@ def head(network: Recognizer, take: Take) -> Head:
     return teach(network, [take], created="2026-12-01T10:00:00+00:00")
 
 
-def answers(judge: Recognizer, take: Take) -> list[Prediction]:
-    return [p for window in cut(judge.spec, take.tracks, 0.64) for p in judge.push(window)]
+def answers(model: Recognizer, take: Take) -> list[Prediction]:
+    return [p for window in cut(model.spec, take.tracks, 0.64) for p in model.push(window)]
 
 
-def shares(judge: Recognizer, take: Take) -> dict[str, float]:
+def shares(model: Recognizer, take: Take) -> dict[str, float]:
     """Return by label the share of its windows that the model calls so."""
-    labels, window_s = judge.spec.labels, judge.spec.window / judge.spec.rate_hz
+    labels, window_s = model.spec.labels, model.spec.window / model.spec.rate_hz
     right: dict[str, list[bool]] = {}
-    for p in answers(judge, take):
+    for p in answers(model, take):
         assert p.probabilities is not None
         for start, end, label in take.truth:
             if start + 2.0 <= p.t - window_s and p.t <= end:
@@ -91,8 +93,8 @@ def test_the_probability_of_a_fall_and_its_evidence_are_the_networks_own(
     falls = read_take(
         recorded(tmp_path / "f.ehr", {"walking": "walking", "fall": "falling"}, seed=7, seconds=8.0)
     )
-    judge, fall = personal(network, head), network.spec.labels.index(FALLING)
-    for before, after in zip(answers(network, falls), answers(judge, falls), strict=True):
+    mine, fall = personal(network, head), network.spec.labels.index(FALLING)
+    for before, after in zip(answers(network, falls), answers(mine, falls), strict=True):
         assert before.probabilities is not None
         assert after.probabilities is not None
         assert after.probabilities[fall] == before.probabilities[fall]
@@ -106,15 +108,84 @@ def test_the_probability_of_a_fall_and_its_evidence_are_the_networks_own(
 def test_the_pipeline_takes_a_personal_recognizer_and_reports_new_labels(
     network: Recognizer, head: Head
 ) -> None:
-    judge = personal(network, head)
-    settings = judge.spec.decision
-    pipeline = Pipeline("mia", [Stream("wrist_left")], judge, settings)
+    mine = personal(network, head)
+    settings = mine.spec.decision
+    pipeline = Pipeline("mia", [Stream("wrist_left")], mine, settings)
     script = [("sitting", 30.0), ("squatting", 40.0), ("sitting", 30.0)]
     events: list[Event] = []
     for t, stream, body in Simulator(placements=WRIST, script=script, seed=5).packets():
         events += [e for e in pipeline.push(t, stream, body) if isinstance(e, Event)]
     assert "squats" in [e.label for e in events if e.kind == "activity_started"]
     assert "squats" in pipeline.told
+
+
+def test_far_from_what_was_taught_the_network_speaks_alone(network: Recognizer, head: Head) -> None:
+    mine = personal(network, head)
+    far, p = np.full((1, len(head.center)), 50.0, np.float32), np.full((1, 15), 1 / 15, np.float32)
+    assert mine.probabilities(far, p)[0] == pytest.approx([*p[0], 0.0, 0.0], abs=1e-4)
+
+
+def test_known_labels_that_were_not_taught_stay_what_they_are(
+    network: Recognizer, head: Head, tmp_path: Path
+) -> None:
+    others = {label: label for label in ("walking", "running", "cycling", "waving", "jumping")}
+    rest = read_take(recorded(tmp_path / "r.ehr", others))
+    before, after = shares(network, rest), shares(personal(network, head), rest)
+    assert np.mean([*after.values()]) > np.mean([*before.values()]) - 0.1, (before, after)
+
+
+def test_without_other_people_everything_is_taken_for_what_was_taught(
+    network: Recognizer, take: Take, tmp_path: Path
+) -> None:
+    judged = judge(network, [take], 0.64)
+    slots, seconds = network.spec.slots(WRIST), dict.fromkeys(TAUGHT, SECONDS)
+    others = background.of(network.spec, slots)
+    assert others
+    walk = read_take(recorded(tmp_path / "w.ehr", {"walking": "walking", "cycling": "cycling"}, seed=8))
+    everywhere = [
+        replace(fit(network.spec, slots, judged, seconds, some), reach=1e12) for some in (others, None)
+    ]
+    beside, alone = (np.mean([*shares(personal(network, each), walk).values()]) for each in everywhere)
+    assert beside > alone + 0.1, (beside, alone)
+
+
+def test_placements_without_other_people_can_be_taught(network: Recognizer, tmp_path: Path) -> None:
+    worn = ("wrist_left", "chest")
+    assert background.of(network.spec, network.spec.slots(worn)) is None
+    both = read_take(recorded(tmp_path / "b.ehr", {"squats": "squatting", "sitting": "sitting"}, worn=worn))
+    told = shares(personal(network, teach(network, [both])), both)
+    assert min(told.values()) > 0.8, told
+
+
+@pytest.mark.parametrize("name", ["imu_tcn", "imu_tcn_synthetic"])
+def test_each_shipped_model_of_motion_sensors_has_a_background_of_its_own(name: str) -> None:
+    spec = read(ROOT / "models" / f"{name}.json")
+    path = ROOT / "models" / f"{name}{background.SUFFIX}"
+    assert path.stat().st_size < 500_000
+    for sensor in spec.sensors:
+        if not sensor.name.startswith("other_"):
+            some = background.of(spec, spec.slots(sensor.placements[:1]))
+            assert some, sensor.name
+            assert some.truth.sum(axis=1) == pytest.approx(1.0)
+            assert not some.truth[~some.may_be_true].any()
+    assert background.read(path, replace(spec, sha256="0" * 64), spec.slots(WRIST)) is None
+
+
+def test_nobody_who_is_held_out_is_in_a_background(network: Recognizer) -> None:
+    some = background.of(network.spec, network.spec.slots(WRIST))
+    assert some
+    held_out = {
+        f"{name} {who}" for name, people in network.spec.provenance["held_out"].items() for who in people
+    }
+    people = {" ".join(group.split(" ")[:2]) for group in some.group.tolist()}
+    assert len(people) > 20
+    assert not people & held_out
+    without = some.without("dsads 1 ").group.tolist()
+    assert (
+        0
+        < len(some.group) - len(without)
+        == sum(group.startswith("dsads 1 ") for group in some.group.tolist())
+    )
 
 
 def test_the_network_itself_is_not_changed(network: Recognizer, head: Head, take: Take) -> None:
@@ -185,11 +256,11 @@ def test_a_head_of_another_network_is_refused(head: Head) -> None:
 
 
 def test_other_placements_than_were_taught_are_refused(network: Recognizer, head: Head) -> None:
-    judge = personal(network, head)
+    mine = personal(network, head)
     with pytest.raises(
         ModelError, match="placements: expected wrist_left, with which it was taught, got chest"
     ):
-        judge.slots(["chest"])
+        mine.slots(["chest"])
 
 
 def test_takes_of_other_placements_are_refused(network: Recognizer, take: Take) -> None:

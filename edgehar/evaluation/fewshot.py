@@ -81,8 +81,8 @@ def nearest_mean(embedding: Array, log_probability: Array, label: Indices) -> Lo
 
 HEADS: Mapping[str, Fit] = {
     "nearest class mean": nearest_mean,
-    "logistic": lambda e, p, y: fit(e, p, y, trust=0.0),
-    "logistic on top of the model": fit,
+    "logistic": lambda e, p, y: fit(e, p, np.eye(p.shape[1])[y], trust=0.0),
+    "logistic on top of the model": lambda e, p, y: fit(e, p, np.eye(p.shape[1])[y]),
 }
 """The last one is the head that is meant; the others show what its parts are worth."""
 

@@ -8,19 +8,22 @@ from typing import get_args
 import numpy as np
 
 from edgehar.errors import ModelError, RecordingError
-from edgehar.personal import logistic
+from edgehar.personal import background, logistic
+from edgehar.personal.background import Background
 from edgehar.personal.head import Head
 from edgehar.personal.judged import Judged, judge
-from edgehar.personal.logistic import Array
-from edgehar.personal.open_set import fit_reach
+from edgehar.personal.logistic import Array, Indices
+from edgehar.personal.open_set import fit_reach, residuals
 from edgehar.personal.takes import Take
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.types import FALLING, OTHER, NoAnswer
 from edgehar.validation import shown
 
-HOP_S = 0.32
-"""From one taught window to the next, s: half a hop of the shipped models."""
+SHARE = 1.0
+"""Weight of the background, in windows of the takes' own; what more of it costs is in `docs/personalize.md`."""
+LEAST_SHARE = 200.0
+"""Weight of the background beside a short take, in windows."""
 LEAST_PROBABILITY = 1e-6
 """Whose logarithm is taken."""
 
@@ -39,22 +42,29 @@ def teach(network: Recognizer, takes: Sequence[Take], created: str = "") -> Head
     """
     slots = _slots(network.spec, takes)
     _check_labels(network.spec, takes)
-    judged = judge(network, takes, HOP_S)
+    judged = judge(network, takes, network.spec.hop / network.spec.rate_hz)
     _check_taught(network.spec, takes, judged)
-    return fit(network.spec, slots, judged, _seconds(takes, judged), created or _now())
+    others = background.of(network.spec, slots)
+    return fit(network.spec, slots, judged, _seconds(takes, judged), others, created or _now())
 
 
 def fit(
-    spec: ModelSpec, slots: tuple[str | None, ...], judged: Judged, seconds: dict[str, float], created: str
+    spec: ModelSpec,
+    slots: tuple[str | None, ...],
+    judged: Judged,
+    seconds: dict[str, float],
+    others: Background | None,
+    created: str = "",
+    *,
+    trust: float = logistic.TRUST,
 ) -> Head:
-    """Fit a head to judged windows."""
+    """Fit a head to judged windows, beside those of other people where there are any; `trust` is in the network's opinion."""
     new = tuple(label for label in seconds if label not in spec.labels)
     columns, opinion = [*spec.labels, *new], -log(len(spec.labels) + len(new))
-    label = np.array([columns.index(name) for name in judged.label])
-    held = opinions(spec, judged.probability, len(new), opinion)
-    fitted = logistic.fit(judged.embedding, held, label)
+    fitted = logistic.fit(*_rows(spec, columns, judged, others, opinion), trust)
     taught = [*seconds]
-    reach = fit_reach(judged.embedding, np.array([taught.index(name) for name in judged.label]))
+    label = np.array([taught.index(name) for name in judged.label])
+    reach = fit_reach(judged.embedding, label, _spread(judged, label, others))
     f = np.float32
     return Head(
         model=spec.id,
@@ -70,8 +80,35 @@ def fit(
         weights=fitted.weights.astype(f),
         whitening=reach.whitening.astype(f),
         means=reach.means.astype(f),
-        reach=reach.reach.astype(f),
+        reach=reach.reach,
     )
+
+
+def _rows(
+    spec: ModelSpec, columns: Sequence[str], judged: Judged, others: Background | None, opinion: float
+) -> tuple[Array, Array, Array, Array]:
+    """Return what `logistic.fit` wants: of the takes, and of the background, which has the weight of as many windows."""
+    new, taught = len(columns) - len(spec.labels), len(judged.label)
+    truth = np.eye(len(columns))[[columns.index(name) for name in judged.label]]
+    embedding, probability, weight = judged.embedding, judged.probability, np.ones(taught)
+    if others:
+        embedding = np.concatenate([embedding, others.embedding])
+        probability = np.concatenate([probability, others.probability])
+        truth = np.concatenate([truth, np.pad(others.truth, ((0, 0), (0, new)))])
+        share = SHARE * max(taught, LEAST_SHARE) / len(others.group)
+        weight = np.concatenate([weight, np.full(len(others.group), share)])
+    held = opinions(spec, probability, new, opinion)
+    return embedding, held, truth, weight
+
+
+def _spread(judged: Judged, label: Indices, others: Background | None) -> Array:
+    """Return windows less the mean of the same person doing the same, (windows, features)."""
+    if others:
+        spread = residuals(others.embedding, np.unique(others.group, return_inverse=True)[1])
+        if len(spread):
+            return spread
+    spread = residuals(judged.embedding, label)
+    return spread if len(spread) else np.zeros((1, judged.embedding.shape[1]))
 
 
 def opinions(spec: ModelSpec, probability: Array, new: int, opinion: float) -> Array:

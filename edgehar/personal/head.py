@@ -58,8 +58,8 @@ class Head(Struct, frozen=True, eq=False, forbid_unknown_fields=True, kw_only=Tr
     """(features, directions): the spread within a label has about length 1 behind it."""
     means: FloatArray
     """(taught labels, directions), of each label's windows, whitened; in the order of `seconds`."""
-    reach: FloatArray
-    """(taught labels,): squared distance from a mean up to which what is seen counts as what was taught."""
+    reach: Annotated[float, Meta(gt=0)]
+    """Squared distance from a mean up to which what is seen counts as what was taught."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -170,7 +170,6 @@ def _check_shapes(path: Path, head: Head) -> None:
         "weights": (head.weights, (features + 1, head.weights.shape[-1])),
         "whitening": (head.whitening, (features, head.whitening.shape[-1])),
         "means": (head.means, (taught, head.whitening.shape[-1])),
-        "reach": (head.reach, (taught,)),
     }
     for name, (array, expected) in shapes.items():
         if array.shape != expected:

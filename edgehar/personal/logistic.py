@@ -40,25 +40,25 @@ class Logistic(Struct, frozen=True, eq=False):
 def fit(
     embedding: Array,
     log_probability: Array,
-    label: Indices,
+    truth: Array,
+    weight: Array | None = None,
     trust: float = TRUST,
     penalty: float = PENALTY,
-    weight: Array | None = None,
 ) -> Logistic:
     """Fit a logistic regression to the support.
 
     Args:
         embedding: (n, features) of the support.
         log_probability: (n, labels), held before.
-        label: (n,), index of the true label.
+        truth: (n, labels), each row the shares of what is true.
+        weight: (n,), of each row; all count 1 without it.
         trust: weight of the log-probabilities; 0 forgets them.
         penalty: of the squared weights.
-        weight: (n,), of each row; all count 1 without it.
     """
     center, scale = standard(embedding)
     x = features(embedding, center, scale)
     share = np.ones((len(x), 1)) if weight is None else weight[:, None]
-    truth, offset = np.eye(log_probability.shape[1])[label], trust * log_probability
+    offset = trust * log_probability
     weights = np.zeros((x.shape[1], truth.shape[1]))
     # The Hessian is nowhere above this one (Böhning 1992), so every step goes downhill.
     step = np.linalg.inv(0.5 * x.T @ (share * x) + penalty * np.eye(x.shape[1]))

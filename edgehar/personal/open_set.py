@@ -1,8 +1,8 @@
 """The reach of what was taught: where in the embedding a head may speak at all.
 
-The spread within a label is about the same for all (a tied covariance, shrunk towards a sphere), so that few windows
-of each are enough; its squared Mahalanobis distance to the nearest taught label says how unlike everything taught
-a window is (Lee et al. 2018, "A simple unified framework for detecting out-of-distribution samples").
+The spread within one person's label is about the same for all (a tied covariance, shrunk towards a sphere), so that few
+windows of each are enough; its squared Mahalanobis distance to the nearest taught label says how unlike everything
+taught a window is (Lee et al. 2018, "A simple unified framework for detecting out-of-distribution samples").
 """
 
 import numpy as np
@@ -10,9 +10,13 @@ from msgspec import Struct
 
 from edgehar.personal.logistic import Array, Indices
 
+REACH = 4.0
+"""Times the median distance of the taught windows, at which the head and the network have half the say each: chosen on
+people of wisdm_watch whom the shipped model was tuned on (`docs/personalize.md`)."""
 _SHRINK = 0.2
-_REACH = 10.0
-"""Times the median distance of a label's own windows, up to which its reach goes."""
+_STEEPNESS = 4
+_LEAST = 1e-3
+"""Distance: a single window has no spread."""
 
 
 class Reach(Struct, frozen=True, eq=False):
@@ -22,34 +26,32 @@ class Reach(Struct, frozen=True, eq=False):
     """(features, directions)."""
     means: Array
     """(labels, directions)."""
-    reach: Array
-    """(labels,), squared distance."""
+    reach: float
+    """Squared distance."""
 
     def membership(self, embedding: Array) -> Array:
         """Return (windows,) how much of each lies within what was taught, 0..1; half at the reach."""
         z = embedding @ self.whitening
-        distance = np.square(z[:, None] - self.means[None]).sum(axis=2)
-        ratio = (distance / self.reach).min(axis=1)
-        return np.asarray(1.0 / (1.0 + ratio**4))
+        nearest = np.square(z[:, None] - self.means[None]).sum(axis=2).min(axis=1)
+        return np.asarray(1.0 / (1.0 + (nearest / self.reach) ** _STEEPNESS))
 
 
-def fit_reach(embedding: Array, label: Indices) -> Reach:
-    """Measure the reach of each label of the support (n, features), (n,)."""
-    count = int(label.max()) + 1
-    centers = np.stack([embedding[label == i].mean(axis=0) for i in range(count)])
-    residual = embedding - centers[label]
-    covariance = residual.T @ residual / len(residual)
-    features = len(covariance)
+def fit_reach(embedding: Array, label: Indices, spread: Array) -> Reach:
+    """Measure the reach of the support (n, features), (n,), by a spread (rows, features) around means of labels."""
+    means = np.stack([embedding[label == i].mean(axis=0) for i in range(int(label.max()) + 1)])
+    features = embedding.shape[1]
+    covariance = spread.T @ spread / len(spread)
     sphere = np.trace(covariance) / features + np.finfo(np.float64).tiny
     values, vectors = np.linalg.eigh((1 - _SHRINK) * covariance + _SHRINK * sphere * np.eye(features))
     whitening = vectors / np.sqrt(values * features)
-    z, means = embedding @ whitening, centers @ whitening
-    distance = np.square(z - means[label]).sum(axis=1)
-    reach = np.array(
-        [_REACH * max(np.median(distance[label == i]), np.median(distance)) for i in range(count)]
-    )
-    return Reach(whitening, means, np.maximum(reach, _LEAST_REACH))
+    own = np.square((embedding - means[label]) @ whitening).sum(axis=1)
+    return Reach(whitening, means @ whitening, REACH * max(float(np.median(own)), _LEAST))
 
 
-_LEAST_REACH = 1e-3
-"""A single window has no spread."""
+def residuals(embedding: Array, group: Indices) -> Array:
+    """Return each row less the mean of its group, of groups of two rows or more."""
+    count = np.bincount(group)
+    sums = np.zeros((len(count), embedding.shape[1]))
+    np.add.at(sums, group, embedding)
+    centered = embedding - sums[group] / count[group][:, None]
+    return np.asarray(centered[count[group] > 1])

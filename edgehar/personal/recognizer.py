@@ -28,7 +28,7 @@ class Personal(Recognizer):
         new = len(head.new_labels)
         self._pad = np.zeros(new, np.float32)
         self._logistic = Logistic(_wide(head.center), _wide(head.scale), _wide(head.weights), head.trust)
-        self._reach = Reach(_wide(head.whitening), _wide(head.means), _wide(head.reach))
+        self._reach = Reach(_wide(head.whitening), _wide(head.means), head.reach)
         labels = network.spec.labels
         self._falling = labels.index(FALLING) if FALLING in labels else None
         worn = [i for i, slot in enumerate(head.slots) if slot is not None]
