@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from edgehar.personal.logistic import Array, Indices
 
-REACH = 4.0
+REACH = 8.0
 """Times the median distance of the taught windows, at which the head and the network have half the say each: chosen on
 people of wisdm_watch whom the shipped model was tuned on (`docs/personalize.md`)."""
 _SHRINK = 0.2
