@@ -377,21 +377,21 @@ def wisdm(network: Recognizer, data: Path) -> None:
     held = named(read(Path("models/imu_tcn.json")), HELD_OUT)["wisdm_watch"]
     trials = read_set(data, "wisdm_watch")
     days = {who: day(network, [t for t in trials if t.subject == who]) for who in held}
-    known = ("walking", "running", "sitting", "standing", "clapping")
+    shipped = ("walking", "running", "sitting", "standing", "clapping")
     new = sorted(
         {word for d in days.values() for word in d.takes} - {*network.spec.labels, "stairs_up_or_down"}
     )
     slots = slots_of(network, ("wrist",))
     others = background.of(network.spec, slots)
     alone = [live(network, None, d, []) for d in days.values()]
-    rows, labels = [_wisdm_row("the network alone", "", alone, new, known)], []
+    rows, labels = [_wisdm_row("the network alone", "", alone, new, shipped)], []
     for name, variant in HEADS.items():
         together = []
         for d in days.values():
             taught = [word for word in new if word in d.takes]
             judge = variant.taught(network, slots, [d.takes[word] for word in taught], others)
             together.append(live(network, judge, d, taught))
-        rows.append(_wisdm_row("all twelve", name, together, new, known))
+        rows.append(_wisdm_row("all twelve", name, together, new, shipped))
         if not variant.is_shipped:
             continue
         each: dict[str, list[Told]] = {}
@@ -406,7 +406,7 @@ def wisdm(network: Recognizer, data: Path) -> None:
                 name,
                 [told for some in each.values() for told in some],
                 [],
-                known,
+                shipped,
                 [_f1(word, some) for word, some in each.items()],
             )
         )
@@ -445,7 +445,7 @@ def _wisdm_row(
     name: str,
     some: Sequence[Told],
     new: Sequence[str],
-    known: Sequence[str],
+    shipped: Sequence[str],
     alone: Sequence[float] = (),
 ) -> tuple[str, ...]:
     true, state = (np.concatenate([getattr(told, key) for told in some]) for key in ("true", "state"))
@@ -453,7 +453,7 @@ def _wisdm_row(
     hours, false = sum(told.hours for told in some), sum(told.false for told in some)
     scored = with_interval(true, state, new, who) if new else f"{np.mean(alone):.3f}"
     rate = poisson(false, hours) if name else ""
-    return what, name, scored, f"{macro(true, state, known):.3f}", rate, f"{hours:.1f}"
+    return what, name, scored, f"{macro(true, state, shipped):.3f}", rate, f"{hours:.1f}"
 
 
 def _label_row(word: str, together: Sequence[Told], alone: Sequence[Told]) -> tuple[str, ...]:

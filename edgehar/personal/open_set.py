@@ -44,8 +44,8 @@ def fit_reach(embedding: Array, label: Indices, spread: Array) -> Reach:
     sphere = np.trace(covariance) / features + np.finfo(np.float64).tiny
     values, vectors = np.linalg.eigh((1 - _SHRINK) * covariance + _SHRINK * sphere * np.eye(features))
     whitening = vectors / np.sqrt(values * features)
-    own = np.square((embedding - means[label]) @ whitening).sum(axis=1)
-    return Reach(whitening, means @ whitening, REACH * max(float(np.median(own)), _LEAST))
+    distance = np.square((embedding - means[label]) @ whitening).sum(axis=1)
+    return Reach(whitening, means @ whitening, REACH * max(float(np.median(distance)), _LEAST))
 
 
 def residuals(embedding: Array, group: Indices) -> Array:
