@@ -8,6 +8,7 @@ from edgehar.config.names import BLUETOOTH_ADDRESS, Filled, Name
 from edgehar.devices import PROFILES
 from edgehar.pipeline.operating_points import Point
 from edgehar.sources.addresses import DEFAULT_BAUD
+from edgehar.sources.simulated.misfits import NO_MISFITS, Misfits
 
 Placement = Annotated[
     Name, Meta(description="Where it is worn; `edgehar models info` lists what a model accepts.")
@@ -137,6 +138,12 @@ class SimulatedWearer(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="Mean time between lost links, s; unset: never."),
     ] = None
     battery: Annotated[int, Meta(ge=0, le=100, description="Charge at the start, percent.")] = 100
+    turned_s: Annotated[
+        float, Meta(ge=0, description="Time at the start for which the sensors are turned slowly by hand, s.")
+    ] = 0.0
+    misfits: Annotated[
+        Misfits, Meta(description="Faults of the sensors themselves, as `edgehar doctor` is to find them.")
+    ] = NO_MISFITS
 
 
 class Wearer(Struct, frozen=True, forbid_unknown_fields=True):

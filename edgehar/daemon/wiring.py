@@ -230,8 +230,13 @@ def _simulator(simulated: SimulatedWearer) -> Source:
         drift_ppm=simulated.drift_ppm,
         disconnect_every_s=simulated.disconnect_every_s,
         battery=simulated.battery,
+        misfits=simulated.misfits,
         seed=simulated.seed,
     )
     return Simulator(
-        placements=simulated.placements, longest_s=simulated.longest_s, seed=simulated.seed, faults=faults
+        placements=simulated.placements,
+        longest_s=simulated.longest_s,
+        turned_s=simulated.turned_s,
+        seed=simulated.seed,
+        faults=faults,
     )

@@ -60,6 +60,11 @@ class Clock:
         return (1.0 / (1.0 + envelope.slope) - 1.0) * 1e6 if envelope.fitted else None
 
     @property
+    def is_counting(self) -> bool:
+        """True of a sensor without a clock: its samples are counted instead."""
+        return self._identity is not None and self._identity[2]
+
+    @property
     def restarts(self) -> int:
         """Times that the fit began anew: reboot, clock jump, host suspend, pause without counting."""
         return self._began_anew + self._envelope.jumps

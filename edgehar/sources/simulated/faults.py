@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
+from edgehar.sources.simulated.misfits import NO_MISFITS, Misfits, misread
 from edgehar.sources.simulated.packet_loss import BURST, BurstLoss
 from edgehar.types import Item
 from edgehar.wire.framing import frame
@@ -59,6 +60,8 @@ class Faults(Struct, frozen=True):
     """Mean time between restarts of a device, s; sequence and clock begin again. None: never."""
     boot_s: float = 1.5
     """Time that a restart takes, s."""
+    misfits: Misfits = NO_MISFITS
+    """Faults of the sensor itself, and of who put it on."""
     seed: int = 0
     """Same seed, same faults."""
 
@@ -79,6 +82,8 @@ def inject(faults: Faults, items: Iterable[Item]) -> Iterator[Item]:
         faults: What goes wrong; its times count from stream time 0.
         items: Valid packets in the order of their arrival, from stream time 0 on.
     """
+    if faults.misfits != NO_MISFITS:
+        items = misread(faults.misfits, items, faults.seed)
     if faults.battery is not None or faults.drift_ppm or faults.reboot_every_s:
         items = _through_devices(faults, items)
     if faults.loss:
