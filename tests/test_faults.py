@@ -146,7 +146,7 @@ def test_what_happens_every_so_often_does_so_after_a_time(name: str, amount: flo
 )
 def test_no_fault_is_less_than_none(name: str) -> None:
     with pytest.raises(ValueError, match=name):
-        Faults(**{name: -1})
+        Faults(**{name: -1})  # type: ignore[arg-type]
 
 
 def test_the_battery_drains_and_an_empty_sensor_is_silent() -> None:

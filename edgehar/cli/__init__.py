@@ -14,12 +14,14 @@ from edgehar.cli import (
     config as config_verbs,
     data as data_verbs,
     devices as devices_verbs,
+    doctor as doctor_verb,
     init as init_verb,
     models as models_verbs,
     mqtt as mqtt_verbs,
     personalize as personalize_verb,
     record as record_verb,
     status as status_verb,
+    support as support_verb,
     transfer as transfer_verbs,
 )
 from edgehar.cli.logs import LogFormat, choose_format, log_to_stderr, write_last_line
@@ -57,6 +59,8 @@ app.command()(status_verb.status)
 app.command()(record_verb.record)
 app.command("import")(transfer_verbs.import_)
 app.command()(transfer_verbs.export)
+app.command()(doctor_verb.doctor)
+app.command()(support_verb.support)
 
 _DEMO_SEED = 349
 """Within its first minute this wearer walks, runs, stands and sits, as README.md says."""
@@ -212,6 +216,13 @@ def sim(
         float | None, typer.Option(min=1, help="Mean time between restarts, s.")
     ] = None,
     battery: Annotated[int, typer.Option(min=0, max=100, help="Charge at the start, percent.")] = 100,
+    misfit: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A fault of the sensor, KEY=VALUE: swap=acc_x,acc_y mirror=gyr_z stuck=acc_y acc_factor=9.81 gyr_factor=57.3 "
+            "acc_range_g=2 gyr_bias=0.1 upside_down=true put_on_s=15 taken_off_s=60; may be repeated."
+        ),
+    ] = None,
 ) -> None:
     """Simulate a sensor on a port, with faults if you like.
 
@@ -220,6 +231,7 @@ def sim(
     It speaks the real wire format to whoever opens its port.
     """
     from edgehar.sources.simulated.faults import Faults
+    from edgehar.sources.simulated.misfits import parse_misfits
     from edgehar.sources.simulated.serve import serve_pty, serve_tcp
     from edgehar.sources.simulated.simulator import Simulator
 
@@ -231,6 +243,7 @@ def sim(
         disconnect_every_s=disconnect_every_s,
         reboot_every_s=reboot_every_s,
         battery=battery,
+        misfits=parse_misfits(misfit or []),
         seed=seed,
     )
     simulator = Simulator(placements=[placement], seed=seed, faults=faults)

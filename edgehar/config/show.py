@@ -1,8 +1,9 @@
 """A configuration as it counts, defaults and the model's settings included: as rows, and as TOML that can be read again.
 
-No secret is in it but the account in a camera's URL: else a configuration names the file, or the credential, that holds one.
+No secret is in it: a configuration names the file, or the credential, that holds one, and an account in a URL is left out.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,16 @@ import tomlkit
 from edgehar.config.read import decision_settings, leaves
 from edgehar.config.schema import Config
 from edgehar.pipeline.decision_settings import Settings
+
+_ACCOUNT = re.compile(r"(\w+://)[^/?#@\s]*(?:@[^/?#@\s]*)*@")
+_SECRET_PARAMETER = re.compile(
+    r"([?&][^=&\s]*(?:pass|pwd|token|key|secret|auth|user)[^=&\s]*=)[^&#\s]*", re.IGNORECASE
+)
+
+
+def without_accounts(text: str) -> str:
+    """Return a text in which no URL has a user, a password, or a parameter that sounds like one."""
+    return _SECRET_PARAMETER.sub(r"\1...", _ACCOUNT.sub(r"\1", text))
 
 
 def origins(config: Config, text: str, model: Settings) -> Iterator[tuple[str, Any, str]]:
@@ -33,12 +44,20 @@ def as_toml(config: Config, text: str, model: Settings) -> str:
 
 def _effective(config: Config, model: Settings) -> dict[str, Any]:
     decision = msgspec.to_builtins(decision_settings(config, model))
-    whole: dict[str, Any] = msgspec.to_builtins(config)
+    whole: dict[str, Any] = _public(msgspec.to_builtins(config))
     # The tables in the order in which people write them, the wearers last.
     return {key: value for key, value in whole.items() if key != "wearer"} | {
         "decision": decision,
         "wearer": whole["wearer"],
     }
+
+
+def _public(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _public(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_public(inner) for inner in value]
+    return without_accounts(value) if isinstance(value, str) and "://" in value else value
 
 
 def _lines(table: dict[str, Any], path: str, header: str, remarks: dict[str, str]) -> Iterator[str]:

@@ -138,9 +138,6 @@ class SimulatedWearer(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="Mean time between lost links, s; unset: never."),
     ] = None
     battery: Annotated[int, Meta(ge=0, le=100, description="Charge at the start, percent.")] = 100
-    turned_s: Annotated[
-        float, Meta(ge=0, description="Time at the start for which the sensors are turned slowly by hand, s.")
-    ] = 0.0
     misfits: Annotated[
         Misfits, Meta(description="Faults of the sensors themselves, as `edgehar doctor` is to find them.")
     ] = NO_MISFITS

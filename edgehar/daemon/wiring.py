@@ -234,9 +234,5 @@ def _simulator(simulated: SimulatedWearer) -> Source:
         seed=simulated.seed,
     )
     return Simulator(
-        placements=simulated.placements,
-        longest_s=simulated.longest_s,
-        turned_s=simulated.turned_s,
-        seed=simulated.seed,
-        faults=faults,
+        placements=simulated.placements, longest_s=simulated.longest_s, seed=simulated.seed, faults=faults
     )

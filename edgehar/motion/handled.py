@@ -11,7 +11,7 @@ _SWINGS = ((0, 1.2, 0.11, 0.0), (1, 0.9, 0.17, 1.0), (2, 1.0, 0.13, 2.0))
 
 
 def turned_by_hand(t: Array) -> Array:
-    """Return specific force and angular rate, (n, 6), m/s² and rad/s, at times `t`, s, evenly spaced or not."""
+    """Return specific force and angular rate, (n, 6), m/s² and rad/s, at times `t`, s, in order."""
     fine = np.arange(t[0] - 2 * _STEP_S, t[-1] + 3 * _STEP_S, _STEP_S)
     rotation = np.tile(np.eye(3), (len(fine), 1, 1))
     for axis, size, hertz, phase in _SWINGS:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from edgehar.pipeline.diagnosis.findings import Finding, fail, ok
 from edgehar.pipeline.diagnosis.measurement import Array, Signals
@@ -73,7 +74,7 @@ class Fit(Struct, frozen=True, eq=False):
         return int(np.argmax(self.correlation))
 
 
-def fit_axes(force: Array, turn: Array, rate_hz: float, is_sound: Array | None = None) -> Fit:
+def fit_axes(force: Array, turn: Array, rate_hz: float, is_sound: NDArray[np.bool_] | None = None) -> Fit:
     """Fit all 48 signed permutations to (n, 3) m/s² and (n, 3) of any unit."""
     n = max(3, round(SMOOTH_S * rate_hz)) | 1
     nothing = Fit(0.0, np.zeros(48), np.zeros(48))
@@ -85,7 +86,7 @@ def fit_axes(force: Array, turn: Array, rate_hz: float, is_sound: Array | None =
     shakes = np.sqrt(np.convolve(((middle - f) ** 2).sum(axis=1), np.full(second, 1 / second), "same"))
     counts = (np.abs(np.linalg.norm(f, axis=1) / STANDARD_GRAVITY - 1) < _NEAR_G) & (shakes < _SHAKES)
     if is_sound is not None:
-        counts &= np.convolve(~np.asarray(is_sound, bool), np.ones(n), "valid")[: len(f)] == 0
+        counts &= np.convolve(~is_sound, np.ones(n), "valid")[: len(f)] == 0
     change = (f[2:] - f[:-2]) * (0.5 * rate_hz)
     rows = counts[1:-1] & (np.linalg.norm(change, axis=1) > _TURNS)
     if not rows.any():
@@ -96,7 +97,9 @@ def fit_axes(force: Array, turn: Array, rate_hz: float, is_sound: Array | None =
     products = (f[:, :, None] * w[:, None, :]).reshape(len(f), 9)
     squares, flat = products.T @ products, PERMUTATIONS.reshape(48, 9)
     along = -np.einsum("kij,ij->k", PERMUTATIONS, moment)
-    size = float(((f**2).sum(axis=1) * (w**2).sum(axis=1)).sum()) - np.einsum("ki,ij,kj->k", flat, squares, flat)
+    size = float(((f**2).sum(axis=1) * (w**2).sum(axis=1)).sum()) - np.einsum(
+        "ki,ij,kj->k", flat, squares, flat
+    )
     total = float((change**2).sum())
     with np.errstate(divide="ignore", invalid="ignore"):
         correlation = np.nan_to_num(along / np.sqrt(size * total))
@@ -181,7 +184,7 @@ def _in_words(sensor: str, wrong: Array) -> str:
         return f"{sensor}_{names[moved[0]]} and {sensor}_{names[moved[1]]} were swapped"
     if not moved:
         flipped = [f"{sensor}_{names[i]}" for i in range(3) if wrong[i, i] < 0]
-        return f"{' and '.join(flipped)} {'were' if len(flipped) > 1 else 'was'} mirrored"
+        return f"{' and '.join(flipped)} were mirrored"
     reads = [
         f"{sensor}_{names[i]} read {'-' if wrong[i, j] < 0 else ''}{names[j]}"
         for i in range(3)

@@ -1,6 +1,7 @@
 """The chip and its scale: one g at rest, the range's ends, axes that never move, the gyroscope's bias."""
 
 from collections.abc import Iterator
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,14 +83,20 @@ def check_gravity(signals: Signals) -> Finding:
     likely = next((why for f, why in _LIKELY.items() if abs(factor / f - 1) <= _NEAR), None)
     if at_rest or factor < 0.5 or factor > 2:
         why = likely or (
-            "acceleration without gravity, or another unit" if factor < 0.1 else f"another by a factor of {factor:.2g}"
+            "acceleration without gravity, or another unit"
+            if factor < 0.1
+            else f"another by a factor of {factor:.2g}"
         )
         return fail(
             "units",
             f"{says}, and gravity is {STANDARD_GRAVITY:.2f}: {why}",
             "correct unit and range in its firmware or app, or choose another profile",
         )
-    return warn("gravity", f"{says}, and gravity is {STANDARD_GRAVITY:.2f}", "lay it still for a second, and see again")
+    return warn(
+        "gravity",
+        f"{says}, and gravity is {STANDARD_GRAVITY:.2f}",
+        "lay it still for a second, and see again",
+    )
 
 
 def check_range(m: Measurement) -> Iterator[Finding]:
@@ -107,7 +114,9 @@ def check_range(m: Measurement) -> Iterator[Finding]:
         stuck += _stuck(kind, t, x, {*cut})
     if cut:
         yield warn(
-            "saturation", "; ".join(cut.values()), "set a wider range (±8 g or more for legs, ±16 g for running and falls)"
+            "saturation",
+            "; ".join(cut.values()),
+            "set a wider range (±8 g or more for legs, ±16 g for running and falls)",
         )
     else:
         yield ok("saturation", "no peaks are cut off")
@@ -129,7 +138,9 @@ def _cut_share(values: Array, x: Array, name: str, *, is_counts: bool) -> float:
         edges = np.flatnonzero(np.diff(padded))
         runs = edges[1::2] - edges[::2]
         # A sensor that lies still has no extremes to speak of.
-        is_far = abs(float(x[int(np.argmax(at_end))])) > (1.5 * STANDARD_GRAVITY if name in ACCELERATION else 3.0)
+        is_far = abs(float(x[int(np.argmax(at_end))])) > (
+            1.5 * STANDARD_GRAVITY if name in ACCELERATION else 3.0
+        )
         if is_far and (runs >= _CUT_RUN).sum() >= _CUT_TIMES:
             share += float(at_end.mean())
     return share if share < 0.5 else 0.0
@@ -152,11 +163,11 @@ def _stuck(kind: tuple[str, ...], t: Array, x: Array, cut: set[str]) -> Iterator
                 f"{name} stays at {x[first, i]:.4g} {_unit(name)} for {seconds:.0f} s while the sensor moves",
                 "look at its firmware or profile (a channel that is never written), or replace the sensor",
             )
-    for i, j in ((i, j) for i in range(len(kind)) for j in range(i) if np.ptp(x[:, i]) > 0):
-        if np.array_equal(x[:, i], x[:, j]):
+    for i, j in combinations(range(len(kind)), 2):
+        if np.ptp(x[:, i]) > 0 and np.array_equal(x[:, i], x[:, j]):
             yield fail(
                 "stuck",
-                f"{kind[i]} repeats {kind[j]}, sample by sample",
+                f"{kind[j]} repeats {kind[i]}, sample by sample",
                 "look at its firmware or profile: one axis is sent twice",
             )
 
@@ -168,7 +179,11 @@ def check_bias(signals: Signals) -> Finding | None:
     rows, n = still_seconds(signals), max(2, round(signals.rate_hz))
     turn = [signals.turn[i : i + n] for i in rows]
     # Slow turning leaves the force as it is about the vertical alone.
-    quiet = [second.mean(axis=0) for second in turn if np.ptp(second, axis=0).max() < 0.1 + 4 * second.std(axis=0).max()]
+    quiet = [
+        second.mean(axis=0)
+        for second in turn
+        if np.ptp(second, axis=0).max() < 0.1 + 4 * second.std(axis=0).max()
+    ]
     if not quiet:
         return ok("bias", "cannot be told: it never lay still for a second")
     bias = np.median(quiet, axis=0)

@@ -74,4 +74,6 @@ def _check_taken(placement: str, spec: ModelSpec) -> Iterator[Finding]:
     try:
         spec.slots([placement])
     except ModelError as error:
-        yield fail("placement", str(error), "correct its `placement` in the configuration, or choose another model")
+        yield fail(
+            "placement", str(error), "correct its `placement` in the configuration, or choose another model"
+        )

@@ -55,7 +55,9 @@ def walking(signals: Signals) -> Gait | None:
     for first in range(0, len(signals.force) - n + 1, max(1, n // 2)):
         rows = slice(first, first + n)
         force = signals.force[rows]
-        if not signals.is_sound[rows].all() or not _is_walking(np.linalg.norm(force, axis=1), signals.rate_hz):
+        if not signals.is_sound[rows].all() or not _is_walking(
+            np.linalg.norm(force, axis=1), signals.rate_hz
+        ):
             continue
         mean = force.mean(axis=0)
         ups.append(mean / np.linalg.norm(mean))
@@ -122,7 +124,9 @@ def _check_up(placement: str, gait: Gait, like: Array | None) -> Finding:
             f"{says}: it lies flat where its face should look away from the body",
             "turn it so that its face (z) looks away from the body, or ignore it if its z axis is not the face",
         )
-    upside_down = ", so it is upside down if y is its top; the models take it either way" if axis == "-y" else ""
+    upside_down = (
+        ", so it is upside down if y is its top; the models take it either way" if axis == "-y" else ""
+    )
     return ok("orientation", f"{says}{upside_down}")
 
 

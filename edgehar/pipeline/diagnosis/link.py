@@ -65,7 +65,9 @@ def check_link(m: Measurement) -> Iterator[Finding]:
         )
         return
     if problem and problem != m.intake.gravity.misfit:
-        yield fail("packets", problem, "check its profile, or let its firmware describe and send acceleration")
+        yield fail(
+            "packets", problem, "check its profile, or let its firmware describe and send acceleration"
+        )
     yield from _rates(m)
     yield _loss(m)
     yield _jitter(m)
@@ -108,7 +110,9 @@ def _jitter(m: Measurement) -> Finding:
     says = f"packets come up to {1000 * late:.0f} ms later than the quickest, 99 of 100"
     if late > m.intake.bundle_s + JITTER_S:
         return warn(
-            "jitter", says, "something holds packets up: a far sensor, a busy adapter or Wi-Fi, a machine under load"
+            "jitter",
+            says,
+            "something holds packets up: a far sensor, a busy adapter or Wi-Fi, a machine under load",
         )
     return ok("jitter", says)
 

@@ -83,7 +83,9 @@ class Measurement:
     def raw(self, kind: tuple[str, ...]) -> tuple[Times, NDArray[np.float64], NDArray[np.float64] | None]:
         """Return the samples of a kind: times, s, (n, channels) values as sent, and scale, of what was read with the last scale."""
         scale = self._samples[kind][-1].scale
-        same = [s for s in self._samples[kind] if (s.scale is None) == (scale is None) and _equal(s.scale, scale)]
+        same = [
+            s for s in self._samples[kind] if (s.scale is None) == (scale is None) and _equal(s.scale, scale)
+        ]
         t = np.concatenate([s.t for s in same])
         values = np.concatenate([s.values for s in same]).astype(np.float64)
         return t, values, None if scale is None else np.asarray(scale, np.float64)
@@ -114,9 +116,9 @@ class Measurement:
             return None
         columns = [kind.index(name) for name in channels]
         parts = self._samples[kind]
-        return np.concatenate([s.t for s in parts]), np.concatenate(
-            [s.x[:, columns] for s in parts]
-        ).astype(np.float64)
+        return np.concatenate([s.t for s in parts]), np.concatenate([s.x[:, columns] for s in parts]).astype(
+            np.float64
+        )
 
 
 def _equal(a: object, b: object) -> bool:

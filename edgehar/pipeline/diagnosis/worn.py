@@ -46,5 +46,9 @@ def check_worn(signals: Signals) -> Finding:
         return ok("worn", "it moves" if not len(tail) else f"it moved {len(tail)} s before the end")
     says = f"has lain still for the last {len(tail)} s"
     if wander(tail) < ON_A_TABLE:
-        return warn("worn", f"{says}, as on a table", "put it on; whoever sits or lies very still looks the same: walk a few steps")
+        return warn(
+            "worn",
+            f"{says}, as on a table",
+            "put it on; whoever sits or lies very still looks the same: walk a few steps",
+        )
     return ok("worn", f"{says}, and sways as on a body")

@@ -10,7 +10,6 @@ import random
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
@@ -73,10 +72,6 @@ DURATIONS_S = {
 """Shortest and longest time that one lasts, s."""
 
 
-BY_HAND = "turned_by_hand"
-"""In a script: the sensors are not worn, and somebody turns them slowly about all of their axes."""
-
-
 def some_day(seed: int, longest_s: float = math.inf) -> Iterator[tuple[str, float]]:
     """Yield activities and how long they last, s, one after another as people do them, without end."""
     rng = random.Random(seed)  # noqa: S311 - a simulation, no secret
@@ -99,7 +94,6 @@ class Simulator:
         placements: Sequence[str],
         script: Sequence[tuple[str, float]] | None = None,
         longest_s: float = math.inf,
-        turned_s: float = 0.0,
         seed: int = 1,
         rate_hz: float = 50.0,
         samples_per_packet: int = 10,
@@ -114,7 +108,6 @@ class Simulator:
             placements: Where the wearer wears sensors.
             script: Activities and how long each lasts, s; without one an endless random day.
             longest_s: No activity of the random day lasts longer, s.
-            turned_s: Before all of that the sensors are turned slowly by hand for so long, s.
             seed: Same seed, same wearer, same bytes.
             rate_hz: Samples per second of every sensor.
             samples_per_packet: 1..19.
@@ -126,7 +119,6 @@ class Simulator:
         self.faults = faults
         self._script = script
         self._longest_s = longest_s
-        self._turned_s = turned_s
         self._seed = seed
         self._rate_hz = rate_hz
         self._samples = samples_per_packet
@@ -185,29 +177,21 @@ class Simulator:
         wearer = self._wearer()
         row, step = 0, math.ceil(_STEP_S * self._rate_hz)
         rest = np.empty((len(self.placements), 0, len(IMU_CHANNELS)), np.int16)
-        first = [(BY_HAND, self._turned_s)] if self._turned_s else []
-        for activity, seconds in chain(first, self._script or some_day(self._seed, self._longest_s)):
+        for activity, seconds in self._script or some_day(self._seed, self._longest_s):
             end = row + round(seconds * self._rate_hz)
             self._truth.append((row / self._rate_hz, end / self._rate_hz, activity))
             while row < end:
                 rows = min(step, end - row)
-                rest = np.concatenate((rest, _counts(self._made(wearer, activity, row, rows))), axis=1)
+                made = {
+                    samples.placement: samples.x for samples in wearer.perform(activity, rows / self._rate_hz)
+                }
+                rest = np.concatenate((rest, _counts([made[p] for p in self.placements])), axis=1)
                 while rest.shape[1] >= self._samples:
                     yield rest[:, : self._samples]
                     rest = rest[:, self._samples :]
                 row += rows
         if rest.shape[1]:
             yield rest
-
-    def _made(self, wearer: "Wearer", activity: str, row: int, rows: int) -> list[FloatArray]:
-        """Return what each sensor measures while the wearer, or somebody's hand, does something; from `row` on."""
-        if activity == BY_HAND:
-            from edgehar.motion.handled import turned_by_hand  # noqa: PLC0415 - as in `_wearer`
-
-            x = turned_by_hand((row + np.arange(rows)) / self._rate_hz)
-            return [x.astype(np.float32) for _ in self.placements]
-        made = {samples.placement: samples.x for samples in wearer.perform(activity, rows / self._rate_hz)}
-        return [made[placement] for placement in self.placements]
 
 
 def _counts(x: Sequence[FloatArray]) -> NDArray[np.int16]:
