@@ -7,8 +7,9 @@ import pytest
 from bluez import Bluetoothd
 from peripherals import sensor
 
-from edgehar.apps.devices import Trial
 from edgehar.devices import PROFILES
+from edgehar.pipeline.diagnosis.link import rates
+from edgehar.pipeline.diagnosis.measurement import Measurement
 from edgehar.pipeline.intake import Intake
 from edgehar.sources.bluetooth.ble import Ble
 from edgehar.sources.bluetooth.radio import Radio
@@ -18,7 +19,7 @@ SECONDS = 6.0
 """Time for which all sensors are heard at once, s: a heart belt sends every 0.7 s."""
 
 
-class Heard(Trial):
+class Heard(Measurement):
     """All that came of one sensor."""
 
     def __init__(self, profile: str) -> None:
@@ -62,9 +63,9 @@ async def test_every_profile_starts_and_streams_at_rest(bluez: Bluetoothd) -> No
     assert {name for name, each in sensors.items() if each.is_started and PROFILES[name].stop} == set()
     for name, each in heard.items():
         assert each.force == pytest.approx([9.81] * len(each.force), rel=0.03), name
-        rates = each.rates()
-        assert set(rates) & {"acceleration", "both"}, name
-        for rate in rates.values():
+        sent = rates(each)
+        assert set(sent) & {"acceleration", "both"}, name
+        for rate in sent.values():
             assert rate == pytest.approx(PROFILES[name].rate_hz, rel=0.03), name
         health = each.intake.health()
         assert (health["lost"], health["misfit"], health["clock_restarts"]) == (0, None, 0), name

@@ -100,3 +100,11 @@ def test_every_table_of_the_file_is_in_what_is_shown() -> None:
     shown = tomllib.loads(as_toml(parse(ALL_ELSE), ALL_ELSE, MODEL))
     assert shown["mqtt"]["tls"] == {}
     assert [wearer["id"] for wearer in shown["wearer"]] == ["anna", "ben"]
+
+
+def test_an_account_in_a_url_is_not_shown() -> None:
+    text = '[[wearer]]\nid = "a"\n[[wearer.camera]]\ndevice = "rtsp://me:p@ss@cam.lan/s?token=abc&n=2"\n'
+    shown = as_toml(parse(text), text, MODEL)
+    assert 'device = "rtsp://cam.lan/s?token=...&n=2"' in shown
+    values = [value for path, value, _ in origins(parse(text), text, MODEL) if path.endswith("device")]
+    assert values == ["rtsp://cam.lan/s?token=...&n=2"]

@@ -4,30 +4,21 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from edgehar.apps.targets import source_of
 from edgehar.devices import PROFILES, Profile, matching_profiles
-from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.errors import ConfigError, SourceLostError
-from edgehar.pipeline.intake import Intake
+from edgehar.pipeline.diagnosis.link import RATE_TOLERANCE, rates
+from edgehar.pipeline.diagnosis.measurement import Measurement
 from edgehar.sources.bluetooth.ble import SEARCH_S, Ble
 from edgehar.sources.bluetooth.radio import Radio, Sighting
 from edgehar.sources.serial import Serial
-from edgehar.types import ACCELERATION, ANGULAR_RATE, IMU_CHANNELS, Stream
+from edgehar.types import Stream
 from edgehar.validation import did_you_mean, shown
 from edgehar.wire.commands import Kind, decode_answer, encode_command, is_answer
 
 _LOGGER = logging.getLogger(__name__)
-
-RATE_TOLERANCE = 0.1
-"""Share of the declared rate; a greater difference is a finding."""
-
-_KINDS = {IMU_CHANNELS: "both", ACCELERATION: "acceleration", ANGULAR_RATE: "angular_rate"}
 
 _WEAKEST_DBM = -128
 
@@ -62,36 +53,6 @@ async def scan(adapter: str | None, seconds: float, *, everything: bool) -> list
     ]
 
 
-class Trial:
-    """Some seconds of one sensor."""
-
-    def __init__(self, stream: Stream) -> None:
-        self.intake = Intake(stream)
-        self.longest_pause_s = 0.0
-        self._last: float | None = None
-        self._samples: dict[tuple[str, ...], list[tuple[float, int]]] = defaultdict(list)
-
-    def push(self, t: float, body: bytes) -> None:
-        """Take one body that arrived at `t`, s."""
-        if self._last is not None:
-            self.longest_pause_s = max(self.longest_pause_s, t - self._last)
-        self._last = t
-        for samples in self.intake.push(t, body):
-            self._samples[samples.channels].append((t, len(samples.t)))
-
-    def rates(self) -> dict[str, float]:
-        """Return samples per second, by kind of channel: `acceleration`, `angular_rate`, `both`, `some`."""
-        return {_KINDS.get(channels, "some"): _rate(arrivals) for channels, arrivals in self._samples.items()}
-
-
-def _rate(arrivals: Sequence[tuple[float, int]]) -> float:
-    """Return the slope of the samples' number over the time of their arrival, which bundling does not bend."""
-    if len(arrivals) < 3:
-        return 0.0
-    t, n = np.array(arrivals).T
-    return float(np.polyfit(t - t[0], np.cumsum(n), 1)[0])
-
-
 async def run_trial(
     target: str,
     *,
@@ -112,13 +73,13 @@ async def run_trial(
         search_s: How long a Bluetooth device is looked for, s.
     """
     source, kind = await source_of(target, profile, adapter, baud, search_s)
-    trial = Trial(Stream(target, kind.name))
+    trial = Measurement(Stream(target, kind.name))
     _LOGGER.info("waits for the first packet of %s, the %s", target, kind.title)
     await _listen(source, trial, seconds)
     return _findings(trial, source, kind)
 
 
-async def _listen(source: Ble | Serial, trial: Trial, seconds: float) -> None:
+async def _listen(source: Ble | Serial, trial: Measurement, seconds: float) -> None:
     loop = asyncio.get_running_loop()
 
     def deliver(t: float, _: int, body: bytes) -> None:
@@ -135,25 +96,25 @@ async def _listen(source: Ble | Serial, trial: Trial, seconds: float) -> None:
             raise
 
 
-def _findings(trial: Trial, source: Ble | Serial, profile: Profile) -> dict[str, Any]:
+def _findings(trial: Measurement, source: Ble | Serial, profile: Profile) -> dict[str, Any]:
     health = trial.intake.health()
-    declared = _declared_hz(trial.intake, profile)
-    rates = trial.rates()
+    declared = trial.declared_hz
+    sent = rates(trial)
     at_rest = trial.intake.gravity.at_rest
     wrong = [
         f"{rate:.1f} samples came per second where {declared:g} are declared"
-        for rate in rates.values()
-        if abs(rate - declared) > RATE_TOLERANCE * declared
+        for rate in sent.values()
+        if declared and abs(rate - declared) > RATE_TOLERANCE * declared
     ]
     wrong += [health["misfit"]] if health["misfit"] else []
-    wrong += [] if rates else ["nothing came that its profile can read"]
+    wrong += [] if sent else ["nothing came that its profile can read"]
     identity: dict[str, Any] = {"profile": profile.name, "sensor": profile.title}
     if isinstance(source, Ble):
         identity |= {"address": source.address, "signal_dbm": source.rssi_dbm}
     return identity | {
         "battery": health["battery"] if health["battery"] is not None else source.link.battery,
         "declared_samples_per_s": declared,
-        "samples_per_s": {kind: round(rate, 1) for kind, rate in rates.items()},
+        "samples_per_s": {kind: round(rate, 1) for kind, rate in sent.items()},
         "packets": health["packets"],
         "lost": health["lost"],
         "malformed": health["malformed"],
@@ -162,12 +123,6 @@ def _findings(trial: Trial, source: Ble | Serial, profile: Profile) -> dict[str,
         "at_rest_m_s2": None if at_rest is None else round(at_rest, 2),
         "wrong": wrong,
     }
-
-
-def _declared_hz(intake: Intake, profile: Profile) -> float:
-    """Return the samples per second that the sensor says it sends, or else its profile."""
-    described = intake.reader.description if isinstance(intake.reader, EdgeharReader) else None
-    return 1e6 / described.period_us if described else profile.rate_hz
 
 
 def kind_of(name: str) -> Kind:

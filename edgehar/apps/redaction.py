@@ -30,7 +30,7 @@ _PATTERNS = (
     (re.compile(r"(?<![\w:])(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4}){1,7}(?![\w:])"), "IP"),
     (re.compile(r"(?<![\w:])[0-9A-Fa-f]{0,4}::(?:[0-9A-Fa-f]{1,4}:){0,6}[0-9A-Fa-f]{1,4}(?![\w:])"), "IP"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "DEVICE"),
-    (re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b"), "MAIL"),
+    (re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b"), "MAIL"),
 )
 
 _TIME = re.compile(r"\d{1,2}:\d\d:\d\d")
@@ -103,7 +103,10 @@ def _of_config(config: Config) -> Iterator[tuple[str, str | None]]:
         yield from (("SPARKPLUG", name) for name in names)
     for wearer in config.wearer:
         yield "WEARER", wearer.id
-        yield from (("PORT", sensor.port) for sensor in wearer.serial)
+        for port in (sensor.port for sensor in wearer.serial):
+            name = Path(port).name
+            yield from (("PORT", port), ("PORT", None if name.startswith("tty") else name))
+            yield "HOST", _host(port if "://" in port else None)
         for sensor in wearer.ble:
             yield from (("MAC", sensor.address), ("SENSOR", sensor.name))
         for phone in wearer.phone:

@@ -67,10 +67,13 @@ def read_recording(path: Path) -> tuple[str, list[Measurement]]:
 def ups_of(path: Path) -> dict[str, Array]:
     """Return the direction that points up in each sensor of a recording in which somebody walks, by placement."""
     _, measurements = read_recording(path)
-    gaits = {
-        m.stream.placement: walking(signals) for m in measurements if (signals := m.signals()) is not None
-    }
-    return {placement: gait.up for placement, gait in gaits.items() if gait is not None}
+    ups = dict[str, Array]()
+    for m in measurements:
+        signals = m.signals()
+        gait = walking(signals, m.stream.placement) if signals else None
+        if gait:
+            ups[m.stream.placement] = gait.up
+    return ups
 
 
 def examine(

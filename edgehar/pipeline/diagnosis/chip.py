@@ -16,10 +16,15 @@ TOLERANCE = 0.15
 STILL = 0.05
 """A second is still if no axis of the force varies by more, as a share of the force."""
 
+_STILL_SECONDS = 3
+"""Still seconds that are needed to trust them: one may be the top of a leap."""
+
+_WHILE_MOVING = 2.0
+"""Factor by which the middle of |f| may differ from one g while somebody runs or jumps."""
+
 _LIKELY = {
     1 / STANDARD_GRAVITY: "it sends g where m/s² is expected",
     STANDARD_GRAVITY: "it multiplies by 9.81 what is m/s² already",
-    1e-3 / STANDARD_GRAVITY * 1e3: "it sends g where m/s² is expected",
     1000 / STANDARD_GRAVITY: "it sends mg where m/s² is expected",
     0.5: "its range is twice what it says",
     2.0: "its range is half of what it says",
@@ -50,6 +55,9 @@ _MOVES = {"acc": 2.0, "gyr": 0.5}
 BIAS = 0.06
 """Angular rate at rest, rad/s: five times the spread of the devices that the models were trained on (`motion/imu.py`)."""
 
+_QUIET, _STEADY = 0.15, 0.02
+"""Peak-to-peak of a second and spread of the seconds' means, rad/s, beyond which somebody holds or wears it and moves."""
+
 
 def still_seconds(signals: Signals) -> NDArray[np.int64]:
     """Return the first rows of seconds in which the sensor lay still, none overlapping."""
@@ -67,35 +75,43 @@ def gravity(signals: Signals) -> tuple[float, bool]:
     """Return the force that stands for one g, m/s², and whether it was felt at rest; else it is the middle of all."""
     rows = still_seconds(signals)
     n = max(2, round(signals.rate_hz))
-    if len(rows):
+    if len(rows) >= _STILL_SECONDS:
         return float(np.median([np.linalg.norm(signals.force[i : i + n].mean(axis=0)) for i in rows])), True
     return float(np.median(np.linalg.norm(signals.force[signals.is_sound], axis=1))), False
+
+
+def unit_of_force(signals: Signals) -> float | None:
+    """Return what reads as one g where that is another number than it should be, m/s²; None where nothing shows it."""
+    felt, at_rest = gravity(signals)
+    factor = felt / STANDARD_GRAVITY
+    is_sure = at_rest or not 1 / _WHILE_MOVING < factor < _WHILE_MOVING
+    return felt if felt > 0 and is_sure and abs(factor - 1) > TOLERANCE else None
 
 
 def check_gravity(signals: Signals) -> Finding:
     """Return what the force at rest says of unit and range."""
     felt, at_rest = gravity(signals)
     factor = felt / STANDARD_GRAVITY
-    when = "at rest" if at_rest else "in the middle of its movement"
-    says = f"feels {felt:.2f} m/s² {when}"
-    if abs(factor - 1) <= TOLERANCE:
-        return ok("gravity", says)
-    likely = next((why for f, why in _LIKELY.items() if abs(factor / f - 1) <= _NEAR), None)
-    if at_rest or factor < 0.5 or factor > 2:
-        why = likely or (
-            "acceleration without gravity, or another unit"
-            if factor < 0.1
-            else f"another by a factor of {factor:.2g}"
-        )
+    if felt == 0:
         return fail(
-            "units",
-            f"{says}, and gravity is {STANDARD_GRAVITY:.2f}: {why}",
-            "correct unit and range in its firmware or app, or choose another profile",
+            "units", "feels nothing at all", "look at its firmware or profile: acceleration is never written"
         )
-    return warn(
-        "gravity",
-        f"{says}, and gravity is {STANDARD_GRAVITY:.2f}",
-        "lay it still for a second, and see again",
+    if unit_of_force(signals) is None:
+        more = "" if at_rest else ": lay it still to know it exactly"
+        return ok(
+            "gravity",
+            f"feels {felt:.2f} m/s² {'at rest' if at_rest else 'in the middle of its movement'}{more}",
+        )
+    likely = next((why for f, why in _LIKELY.items() if abs(factor / f - 1) <= _NEAR), None)
+    other = (
+        "acceleration without gravity, or another unit"
+        if factor < 0.1
+        else f"another by a factor of {factor:.2g}"
+    )
+    return fail(
+        "units",
+        f"feels {felt:.2f} m/s² where gravity is {STANDARD_GRAVITY:.2f}: {likely or other}",
+        "correct unit and range in its firmware or app, or choose another profile",
     )
 
 
@@ -176,16 +192,11 @@ def check_bias(signals: Signals) -> Finding | None:
     """Return what the gyroscope reads at rest; None if there is none."""
     if signals.turn is None:
         return None
-    rows, n = still_seconds(signals), max(2, round(signals.rate_hz))
-    turn = [signals.turn[i : i + n] for i in rows]
-    # Slow turning leaves the force as it is about the vertical alone.
-    quiet = [
-        second.mean(axis=0)
-        for second in turn
-        if np.ptp(second, axis=0).max() < 0.1 + 4 * second.std(axis=0).max()
-    ]
-    if not quiet:
-        return ok("bias", "cannot be told: it never lay still for a second")
+    n = max(2, round(signals.rate_hz))
+    turn = [signals.turn[i : i + n] for i in still_seconds(signals)]
+    quiet = [second.mean(axis=0) for second in turn if np.ptp(second, axis=0).max() < _QUIET]
+    if len(quiet) < _STILL_SECONDS or np.std(quiet, axis=0).max() > _STEADY:
+        return ok("bias", "cannot be told: it never lay still for three seconds")
     bias = np.median(quiet, axis=0)
     size = float(np.linalg.norm(bias))
     says = f"reads {size:.3f} rad/s at rest ({', '.join(f'{b:+.3f}' for b in bias)})"

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from edgehar.errors import ModelError
 from edgehar.pipeline.diagnosis.axes import check_axes, turn_factor
-from edgehar.pipeline.diagnosis.chip import TOLERANCE, check_bias, check_gravity, check_range, gravity
+from edgehar.pipeline.diagnosis.chip import check_bias, check_gravity, check_range, unit_of_force
 from edgehar.pipeline.diagnosis.findings import Finding, fail
 from edgehar.pipeline.diagnosis.gait import check_gait, walking
 from edgehar.pipeline.diagnosis.link import check_link
@@ -48,15 +48,13 @@ def diagnose(m: Measurement, spec: ModelSpec | None = None, like: Array | None =
     if (bias := check_bias(signals)) is not None:
         yield bias
     yield check_worn(signals)
-    yield from check_gait(m.stream.placement, walking(signals), like)
+    yield from check_gait(m.stream.placement, walking(signals, m.stream.placement), like)
 
 
 def in_g(signals: Signals) -> Signals:
     """Return the signals with a force that is one g at rest, so that a wrong unit is told once and not by every check."""
-    felt, _ = gravity(signals)
-    if felt <= 0 or abs(felt / STANDARD_GRAVITY - 1) <= TOLERANCE:
-        return signals
-    return replace(signals, force=signals.force * (STANDARD_GRAVITY / felt))
+    felt = unit_of_force(signals)
+    return signals if felt is None else replace(signals, force=signals.force * (STANDARD_GRAVITY / felt))
 
 
 def in_rad(signals: Signals) -> Signals:

@@ -35,7 +35,11 @@ def _still_tail(signals: Signals) -> np.ndarray:
     n = max(2, round(signals.rate_hz))
     whole = len(signals.force) // n
     seconds = signals.force[len(signals.force) - whole * n :].reshape(whole, n, 3)
-    moved = np.flatnonzero(np.ptp(seconds, axis=1).max(axis=1) >= _STILL)
+    mean = seconds.mean(axis=1)
+    moves = np.ptp(seconds, axis=1).max(axis=1) >= _STILL
+    # It may be turned just between two of them.
+    moves[1:] |= np.abs(np.diff(mean, axis=0)).max(axis=1) >= _STILL
+    moved = np.flatnonzero(moves)
     return seconds[moved[-1] + 1 :] if len(moved) else seconds
 
 

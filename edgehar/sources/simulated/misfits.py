@@ -137,9 +137,8 @@ class _Sensor:
         self._period_s = description.period_us * 1e-6
         scale = dict(zip(description.channels, np.asarray(description.scale(), np.float64), strict=True))
         self._scale = np.array([scale.get(name, 1.0) for name in IMU_CHANNELS])
-        self._limit[:3] = np.minimum(
-            FULL_SCALE, self._misfits.acc_range_g * STANDARD_GRAVITY / self._scale[:3]
-        )
+        most = np.rint(self._misfits.acc_range_g * STANDARD_GRAVITY / self._scale[:3])
+        self._limit[:3] = np.minimum(FULL_SCALE, most)
 
     def _read(self, t: float, counts: Counts) -> Counts:
         misfits, x = self._misfits, counts.astype(np.float64)
