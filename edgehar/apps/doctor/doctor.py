@@ -133,8 +133,8 @@ async def _sensors(
             for name in lost
             if any(m.stream.placement == name and m.first_s is None for m in measurements)
         }
-        there = [m for m in measurements if m.stream.placement not in unheard]
-        examined = examine(wearer.id, there, _spec(config), ups)
+        audible = [m for m in measurements if m.stream.placement not in unheard]
+        examined = examine(wearer.id, audible, _spec(config), ups)
         whole = Examined(
             [*whole.findings, *of_links, *examined.findings], {**whole.sensors, **examined.sensors}
         )

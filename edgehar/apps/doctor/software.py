@@ -84,7 +84,10 @@ def _check_config(config: Config) -> Finding:
             "nobody is told what is recognized",
             "give a broker as [mqtt], or [dashboard], or run with --stdout",
         )
-    return ok("configuration", f"{len(config.wearer)} wearers, as `edgehar run` would take them")
+    return ok(
+        "configuration",
+        f"{', '.join(wearer.id for wearer in config.wearer)}, as `edgehar run` would take them",
+    )
 
 
 def _check_service(service: dict[str, Any] | None) -> Finding:

@@ -118,20 +118,20 @@ def check_axes(signals: Signals) -> Iterator[Finding]:
         return
     fit = fit_axes(signals.force, signals.turn, signals.rate_hz, signals.is_sound)
     chosen = chosen_axes(fit)
-    own, best = fit.correlation[0], fit.correlation[fit.best]
+    plain, best = fit.correlation[0], fit.correlation[fit.best]
     if chosen is None:
         yield ok("axes", "cannot be told: turn it slowly about all of its axes for ten seconds")
         return
     if chosen:
         yield fail(
             "axes",
-            f"accelerometer and gyroscope do not fit ({own:.2f}), but would if {explain(PERMUTATIONS[chosen])} ({best:.2f})",
+            f"accelerometer and gyroscope do not fit ({plain:.2f}), but would if {explain(PERMUTATIONS[chosen])} ({best:.2f})",
             "mend the order and signs of the axes in its firmware or profile",
         )
     else:
-        alike = int((fit.correlation > own - BETTER).sum()) - 1
+        alike = int((fit.correlation > plain - BETTER).sum()) - 1
         more = f"; so would {alike} other orders, as it was turned about few axes" if alike else ""
-        yield ok("axes", f"accelerometer and gyroscope fit ({own:.2f}){more}")
+        yield ok("axes", f"accelerometer and gyroscope fit ({plain:.2f}){more}")
     yield _check_unit(float(fit.slope[chosen]))
 
 
@@ -153,7 +153,8 @@ def turn_factor(signals: Signals) -> float:
 
 
 def _check_unit(slope: float) -> Finding:
-    says = f"turns {1 / slope:.3g} times as fast as gravity does"
+    factor = 1 / slope
+    says = f"turns {factor:{'.2f' if 0.1 < factor < 10 else '.3g'}} times as fast as gravity does"
     if 1 / _UNIT < slope < _UNIT:
         return ok("gyroscope", says)
     fix = "correct unit and range of the gyroscope in its firmware or app"
@@ -179,8 +180,8 @@ def explain(m: Array) -> str:
 def _in_words(sensor: str, wrong: Array) -> str:
     names = "xyz"
     moved = [i for i in range(3) if wrong[i, i] == 0]
-    plain = bool((wrong >= 0).all())
-    if plain and len(moved) == 2:
+    unsigned = bool((wrong >= 0).all())
+    if unsigned and len(moved) == 2:
         return f"{sensor}_{names[moved[0]]} and {sensor}_{names[moved[1]]} were swapped"
     if not moved:
         flipped = [f"{sensor}_{names[i]}" for i in range(3) if wrong[i, i] < 0]

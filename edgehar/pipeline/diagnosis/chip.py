@@ -19,7 +19,7 @@ STILL = 0.05
 _STILL_SECONDS = 3
 """Still seconds that are needed to trust them: one may be the top of a leap."""
 
-_WHILE_MOVING = 2.0
+_WHILE_MOVING = 3.0
 """Factor by which the middle of |f| may differ from one g while somebody runs or jumps."""
 
 _LIKELY = {
