@@ -20,7 +20,7 @@ def support(
     ] = 0.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Pack what somebody who is to help needs, without names and secrets.
+    """Pack one file without names for who is to help.
 
     Example: edgehar support --config edgehar.toml --out bundle.zip
 
