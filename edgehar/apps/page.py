@@ -40,11 +40,11 @@ async def demo_page(daemon: Daemon, config: Config) -> AsyncIterator[str]:
 
     page = Page(daemon, config)
     daemon.publishers.append(page)
-    application = Server(page, daemon.obey, Access(None, "edgehar")).application
+    server = Server(page, daemon.obey, Access(None, "edgehar"))
     async with contextlib.AsyncExitStack() as stack:
         try:
-            address = await stack.enter_async_context(serving(application(), Dashboard().listen))
+            address = await stack.enter_async_context(serving(server, Dashboard().listen))
         except OSError:
-            address = await stack.enter_async_context(serving(application(), "127.0.0.1:0"))
+            address = await stack.enter_async_context(serving(server, "127.0.0.1:0"))
         yield address
         await page.recorders.closed()

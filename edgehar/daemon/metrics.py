@@ -209,6 +209,8 @@ async def serve(listen: str, text: Callable[[], str], token: str | None = None) 
     """
     from aiohttp import web
 
+    from edgehar.daemon.connections import Connections
+
     expected = f"Bearer {token}".encode()
 
     async def answer(request: web.Request) -> web.Response:
@@ -219,7 +221,8 @@ async def serve(listen: str, text: Callable[[], str], token: str | None = None) 
             return web.Response(status=401, text=refusal, headers={"WWW-Authenticate": "Bearer"})
         return web.Response(body=text().encode(), headers={"Content-Type": CONTENT_TYPE})
 
-    application = web.Application()
+    connections = Connections()
+    application = web.Application(middlewares=[connections.watched])
     application.router.add_get("/metrics", answer)
     warn = WarnOnce(_LOGGER)
     while True:
@@ -228,7 +231,8 @@ async def serve(listen: str, text: Callable[[], str], token: str | None = None) 
             await runner.setup()
             await web.TCPSite(runner, *listening_address(listen)).start()
             _LOGGER.info("metrics at http://%s/metrics", listen)
-            await asyncio.Event().wait()
+            async with connections.bounded(runner.server):
+                await asyncio.Event().wait()
         except OSError as error:
             warn("port", "metrics at %s: %s; trying again", listen, error.strerror or error)
         finally:

@@ -21,6 +21,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from edgehar.config.names import Name
+from edgehar.daemon.connections import Connections
 from edgehar.daemon.requests import Correct, Pause, Request
 from edgehar.dashboard.access import HEADERS, Access
 from edgehar.dashboard.page import Page
@@ -51,6 +52,9 @@ UNSENT_BYTES = 2**16
 LARGEST_REQUEST = 4096
 """Bytes of what a button asks."""
 
+BODY_S = 10.0
+"""What a button asks has not come as a whole by then, and never will, s."""
+
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -76,10 +80,13 @@ class Server:
         """Serve a page; `obey` does what a request asks."""
         self._page, self._obey, self._access = page, obey, access
         self._warn = WarnOnce(_LOGGER)
+        self.connections = Connections()
 
     def application(self) -> web.Application:
         """Return what an aiohttp server runs."""
-        application = web.Application(client_max_size=LARGEST_REQUEST, middlewares=[self._guard])
+        application = web.Application(
+            client_max_size=LARGEST_REQUEST, middlewares=[self.connections.watched, self._guard]
+        )
         router = application.router
         for path, content, kind in _static():
             router.add_get(path, _sender(content, kind))
@@ -142,7 +149,11 @@ class Server:
         if request.content_type != "application/json":
             return _refused(415, "expected JSON, with that content type")
         try:
-            self._ask(msgspec.json.decode(await request.read(), type=Wish))
+            async with asyncio.timeout(BODY_S):
+                body = await request.read()
+            self._ask(msgspec.json.decode(body, type=Wish))
+        except TimeoutError:
+            return _refused(408, f"what is asked did not come within {BODY_S:g} s")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return _refused(400, f"{error}")
         except OperatorError as error:
@@ -169,15 +180,16 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(application: web.Application, listen: str) -> AsyncIterator[str]:
+async def serving(server: Server, listen: str) -> AsyncIterator[str]:
     """Serve at an address, and yield the page's own; port 0 is any free one. OSError if it cannot be opened."""
     host, _, port = listen.rpartition(":")
-    runner = web.AppRunner(application, access_log=None, logger=_LIBRARY, shutdown_timeout=0.1)
+    runner = web.AppRunner(server.application(), access_log=None, logger=_LIBRARY, shutdown_timeout=0.1)
     try:
         await runner.setup()
         site = web.TCPSite(runner, host.strip("[]"), int(port))
         await site.start()
-        yield f"http://{host}:{runner.addresses[0][1]}/"
+        async with server.connections.bounded(runner.server):
+            yield f"http://{host}:{runner.addresses[0][1]}/"
     finally:
         await runner.cleanup()
 
@@ -189,7 +201,7 @@ async def keep_serving(page: Page, obey: Callable[[Request], None], listen: str,
     warn = WarnOnce(_LOGGER)
     while True:
         try:
-            async with serving(server.application(), listen) as address:
+            async with serving(server, listen) as address:
                 _LOGGER.info("the live page is at %s%s", address, " for who shows the token" if token else "")
                 await asyncio.Event().wait()
         except OSError as error:
