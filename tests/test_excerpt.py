@@ -44,6 +44,14 @@ def test_two_moments_of_a_second_have_two_files(tmp_path: Path) -> None:
     assert {parse_name(path.name) is not None for path in tmp_path.iterdir()} == {True}
 
 
+def test_what_takes_the_place_of_another_is_alone_there(tmp_path: Path) -> None:
+    first, later = kept(tmp_path), kept(tmp_path, unix_s=TODAY + 1)
+    content = Excerpt(Header("anna", (Stream("wrist"),), epoch=TODAY), ITEMS[:1], [])
+    path = write(tmp_path, RecordingName("anna", TODAY, "rejected"), content, [first, later])
+    assert [*tmp_path.iterdir()] == [path] == [first]
+    assert [*read(path)] == ITEMS[:1]
+
+
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: object) -> None:
         raise OSError(28, os.strerror(28))

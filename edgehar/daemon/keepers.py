@@ -107,11 +107,10 @@ class Keepers:
     def _replace(self, kept: Kept, name: RecordingName, content: Excerpt) -> None:
         """Write a moment, and remove those whose place it takes; in a thread."""
         assert self._folder
-        path = excerpt.write(self._folder, name, content)
-        self._paths[kept] = path
-        for former in kept.former:
-            if former_path := self._paths.pop(former, None):
-                former_path.unlink(missing_ok=True)
+        former = [self._paths[each] for each in kept.former if each in self._paths]
+        self._paths[kept] = path = excerpt.write(self._folder, name, content, former)
+        for each in kept.former:
+            self._paths.pop(each, None)
         kept.former.clear()
         _LOGGER.info("%s: kept the seconds of a moment: %s", name.wearer, path)
         self._sweep()

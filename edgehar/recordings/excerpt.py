@@ -6,7 +6,7 @@ They lie in one folder of which only its owner reads anything. A file is there a
 import contextlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -48,15 +48,18 @@ class Excerpt(Struct, frozen=True):
     """Marks in their order."""
 
 
-def write(folder: Path, name: RecordingName, excerpt: Excerpt) -> Path:
-    """Write a recording into a folder, which is made if need be, and return its path; RecordingError if it cannot be."""
+def write(folder: Path, name: RecordingName, excerpt: Excerpt, former: Collection[Path] = ()) -> Path:
+    """Write a recording into a folder, which is made if need be, and return its path; RecordingError if it cannot be.
+
+    The `former` recordings, whose place it takes, go once it is there.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free
         if free < LEAST_FREE:
             room = f"{free >> 20} MB are free on the disk, and {LEAST_FREE >> 20} have to stay"
             raise RecordingError(f"{folder}: {room}; make room there")
-        path = _unused(folder, name)
+        path = _unused(folder, name, former)
         part = path.with_name(path.name + PART)
         try:
             _write(part, excerpt)
@@ -65,6 +68,9 @@ def write(folder: Path, name: RecordingName, excerpt: Excerpt) -> Path:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
             raise
+        for other in former:
+            if other != path:
+                other.unlink(missing_ok=True)
         _sync(folder)
     except OSError as error:
         raise RecordingError(f"{folder}: {error.strerror}") from error
@@ -85,11 +91,12 @@ def _write(path: Path, excerpt: Excerpt) -> None:
         os.fsync(handle)
 
 
-def _unused(folder: Path, name: RecordingName) -> Path:
-    """Return a path that no file has: there may be several moments in a second."""
+def _unused(folder: Path, name: RecordingName, former: Collection[Path]) -> Path:
+    """Return a path that no file has, but one that is replaced: there may be several moments in a second."""
     for number in range(1, _MOST_OF_A_NAME):
         word = name.word if number == 1 else f"{name.word}_{number}"
-        if not (path := folder / str(replace(name, word=word))).exists():
+        path = folder / str(replace(name, word=word))
+        if path in former or not path.exists():
             return path
     raise RecordingError(f"{folder}: has {_MOST_OF_A_NAME} recordings of one second; move them away")
 
