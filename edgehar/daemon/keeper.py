@@ -7,6 +7,7 @@ what is told, now or later: only a teaching with its recording can.
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from msgspec import Struct, field
 
@@ -43,6 +44,8 @@ class Kept(Struct, eq=False):
     notes: list[tuple[float, str]] = field(default_factory=list)
     former: list["Kept"] = field(default_factory=list)
     """Those that were written and whose place this takes."""
+    path: Path | None = None
+    """File, once it is written."""
 
     def overlaps(self, other: "Kept") -> bool:
         """Tell whether both can become one."""
@@ -166,7 +169,7 @@ class Keeper:
         for other in [other for other in complete if kept.overlaps(other)]:
             self._written.remove(other)
             kept.absorb(other)
-            kept.former.append(other)
+            kept.former += [other, *other.former]
         self._open.append(kept)
         if len(self._open) > _MOST_WAITING:
             self._finish(self._open[:1], now)

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import NoReturn
 
 from edgehar.config.read import state_folder
@@ -38,7 +37,6 @@ class Keepers:
         self._folder = folder / FOLDER if folder else None
         self._clock = clock
         self._keepers: dict[str, Keeper] = {}
-        self._paths: dict[Kept, Path] = {}
         self._writing: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
         self._warn = WarnOnce(_LOGGER)
@@ -107,12 +105,10 @@ class Keepers:
     def _replace(self, kept: Kept, name: RecordingName, content: Excerpt) -> None:
         """Write a moment, and remove those whose place it takes; in a thread."""
         assert self._folder
-        former = [self._paths[each] for each in kept.former if each in self._paths]
-        self._paths[kept] = path = excerpt.write(self._folder, name, content, former)
-        for each in kept.former:
-            self._paths.pop(each, None)
+        former = [each.path for each in kept.former if each.path]
+        kept.path = excerpt.write(self._folder, name, content, former)
         kept.former.clear()
-        _LOGGER.info("%s: kept the seconds of a moment: %s", name.wearer, path)
+        _LOGGER.info("%s: kept the seconds of a moment: %s", name.wearer, kept.path)
         self._sweep()
 
     def _sweep(self) -> None:
