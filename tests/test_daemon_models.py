@@ -14,7 +14,9 @@ SEEN, WORN = [Camera(device="0")], [Serial(placement="wrist", port="/dev/ttyACM0
 @pytest.mark.parametrize("worn", [[], WORN], ids=["a camera", "a camera and a sensor"])
 def test_a_model_of_sensors_is_none_of_cameras(worn: list[Serial]) -> None:
     config = Config(wearer=[Wearer(id="w", serial=worn, camera=SEEN)], model=Model(camera="imu_tcn"))
-    with pytest.raises(ModelError, match=r"model\.camera: imu_tcn@.* does not look at nose_x") as raised:
+    with pytest.raises(
+        ModelError, match=r"model\.camera: channels: imu_tcn@.* trained with acc_x .* for nose_x"
+    ) as raised:
         Models(config, Recognizer)
     assert raised.value.key == "model.camera"
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from edgehar.cli.terminal import JsonOption, ModelArgument, answer_of, show
+from edgehar.cli.terminal import EXIT_REFUSED, JsonOption, ModelArgument, answer_of, show
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -75,19 +75,38 @@ def models_info(
 
 
 @app.command("verify")
-def models_verify(name: ModelArgument, *, as_json: JsonOption = False) -> None:
-    """Load a model as the daemon would, and say whether it is whole.
+def models_verify(
+    name: ModelArgument,
+    *,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="Also say what of this configuration it was not trained for."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Load a model as the daemon would, and say whether it is whole, and fits a configuration.
 
-    Example: edgehar models verify models/imu_tcn.json
+    Example: edgehar models verify imu_tcn --config edgehar.toml
 
-    Its checksums, shapes and one inference are tried.
+    Its checksums, shapes and one inference are tried. With --config it takes the place of the model that the file names,
+    and each line says in what it does not fit: where sensors are worn, what they are, how fast they are, what is to be told. What
+    cannot work is refused, with exit code 78; the rest is unwise, and works.
     """
+    from edgehar.apps.verify import verify
+    from edgehar.config.read import load
     from edgehar.pipeline import manifest, recognizer
 
     spec = recognizer.load(manifest.find(name)).spec
-    network, rest = "network", "labels, settings and all else in the manifest that decides an answer"
-    covered = [network, rest] if spec.manifest_sha256 else [f"{network} alone: the manifest of an older pair"]
-    show({"model": spec.id, "sha256": spec.sha256, "checksums_cover": covered, "verified": True}, as_json)
+    answer = verify(spec, name, load(config) if config else None)
+    if as_json:
+        show(answer, as_json)
+    else:
+        show({key: value for key, value in answer.items() if key not in {"refused", "unwise"}}, as_json)
+        for kind in ("refused", "unwise"):
+            for misfit in answer.get(kind, []):
+                typer.echo(f"{kind}: {misfit['line']}")
+    if not answer["verified"]:
+        raise typer.Exit(EXIT_REFUSED)
 
 
 @app.command("pull")

@@ -112,6 +112,11 @@ class Daemon:
         return self._roster.controls
 
     @property
+    def unwise(self) -> list[str]:
+        """In which models and sensors fit badly, in lines; until the run begins, which logs them."""
+        return [misfit.line for misfit in self._roster.unwise]
+
+    @property
     def feeds(self) -> list[WearerFeed]:
         """The wearers' feeds of now."""
         return [control.feed for control in self.controls]

@@ -1,30 +1,26 @@
 """The models of one configuration: one for motion sensors, one for cameras, each loaded when a wearer first needs it."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from edgehar.config.read import decision_settings, model_pair
 from edgehar.config.schema import Config
 from edgehar.config.worn import Wearer
+from edgehar.daemon.contract import KEYS, Key, refuse
 from edgehar.daemon.wiring import streams_of
 from edgehar.errors import ModelError, about
 from edgehar.personal.heads import load_head
-from edgehar.pipeline import recognizer
+from edgehar.pipeline import contract, recognizer
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.joint_labels import joint_tree
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.manifest import ModelSpec
-from edgehar.pipeline.modality import CAMERA, IMU, Modality, modality_of_profile
+from edgehar.pipeline.modality import IMU, modality_of_profile
 from edgehar.pipeline.recognizer import Recognizer
 
 _LOGGER = logging.getLogger(__name__)
-
-_Key = Literal["path", "camera"]
-
-_KEYS: Mapping[_Key, Modality] = {"path": IMU, "camera": CAMERA}
-"""Of [model], which name the models, and what each of them looks at; where both judge, the first leads."""
 
 
 class Models:
@@ -42,7 +38,7 @@ class Models:
         A head that does not fit is a warning, and its wearer has the model as it is, but where `heads_must_fit`.
         """
         self._config, self._make, self._heads_must_fit = config, make, heads_must_fit
-        self._loaded: dict[_Key, Recognizer] = {}
+        self._loaded: dict[Key, Recognizer] = {}
         self._headed: dict[tuple[str | None, ...], Recognizer | None] = {}
         """By wearer, file and what is worn, the model with a head; None: the head does not fit."""
         for i, wearer in enumerate(config.wearer):
@@ -53,7 +49,7 @@ class Models:
         """Return the models for what somebody wears and is seen by."""
         streams = streams_of(wearer)
         needed = [modality_of_profile(stream.profile) for stream in streams]
-        models = [self._load(key) for key, modality in _KEYS.items() if modality in needed]
+        models = [self._load(key) for key, modality in KEYS.items() if modality in needed]
         worn = [s.placement for s in streams if modality_of_profile(s.profile) is IMU]
         return [
             self._with_head(wearer, model, worn) if model.spec.modality is IMU else model for model in models
@@ -81,11 +77,11 @@ class Models:
                 _LOGGER.warning("%s: %s; goes on with %s as it is", wearer.id, error, model.spec.id)
         return self._headed[key] or model
 
-    def _load(self, key: _Key) -> Recognizer:
+    def _load(self, key: Key) -> Recognizer:
         if key not in self._loaded:
             with about(f"model.{key}"):
                 loaded = recognizer.load(model_pair(self._config, key), self._make)
-                _check_modality(loaded.spec, key)
+                refuse(contract.of_modality(loaded.spec, f"model.{key}", KEYS[key]))
             self._loaded[key] = loaded
         return self._loaded[key]
 
@@ -97,7 +93,7 @@ class Models:
 
     @property
     def _specs(self) -> list[ModelSpec]:
-        return [self._loaded[key].spec for key in _KEYS if key in self._loaded]
+        return [self._loaded[key].spec for key in KEYS if key in self._loaded]
 
     @property
     def id(self) -> str:
@@ -118,12 +114,3 @@ class Models:
     def tree(self) -> LabelTree:
         """All labels and their kinds, also those that wearers have taught."""
         return joint_tree([*self._specs, *(model.spec for model in self._headed.values() if model)])
-
-
-def _check_modality(spec: ModelSpec, key: _Key) -> None:
-    expected = _KEYS[key]
-    if spec.modality is not expected:
-        raise ModelError(
-            f"model.{key}: {spec.id} does not look at {expected.channels[0]} and the like; name a model that does, "
-            f"such as {expected.shipped}"
-        )

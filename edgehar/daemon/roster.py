@@ -1,6 +1,7 @@
 """The wearers that are watched: begun, changed and gone while the daemon runs, each for itself."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -8,17 +9,21 @@ from msgspec.structs import replace
 
 from edgehar.config.schema import Config
 from edgehar.config.worn import Wearer
+from edgehar.daemon.contract import of_sensors, refuse
 from edgehar.daemon.control import WearerControl
 from edgehar.daemon.models import Models
 from edgehar.daemon.wearer import Publish, WearerFeed
 from edgehar.daemon.wiring import make_shared_links, renew_claims
 from edgehar.errors import about
+from edgehar.pipeline.contract import Mismatch
 from edgehar.pipeline.joint_labels import joint_tree
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.operating_points import Point
 from edgehar.pipeline.taps import watch
 from edgehar.pipeline.telling import check_told
 from edgehar.types import OTHER
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class Roster:
@@ -30,6 +35,8 @@ class Roster:
         self.on_double_tap: Callable[[str], None] = lambda _: None
         """Called with the id of who tapped a sensor twice, if `tap` is on."""
         self._shared = make_shared_links(config)
+        self.unwise: list[Mismatch] = []
+        """In which models and sensors fit badly, and work all the same."""
         self.controls = [self._new_control(i, wearer, config) for i, wearer in enumerate(config.wearer)]
         """Those of now, in the order of the configuration."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -52,6 +59,7 @@ class Roster:
             on_state: Called when what is known of a wearer may have changed.
         """
         self._publish, self._on_state = publish, on_state
+        self._warn_of_unwise()
         async with asyncio.TaskGroup() as self._running:
             for control in self.controls:
                 self._start(control)
@@ -81,6 +89,7 @@ class Roster:
             for i, wearer in enumerate(config.wearer)
             if wearer != before.get(wearer.id)
         }
+        self._warn_of_unwise()
         gone = before.keys() - {wearer.id for wearer in config.wearer}
         self._config = config
         self.controls = [begun.get(wearer.id) or running[wearer.id] for wearer in config.wearer]
@@ -96,7 +105,8 @@ class Roster:
         """Make what runs the i-th wearer; OperatorError says what does not fit."""
         with about(f"wearer[{i}]"):
             models = self._models.of(wearer)
-        settings, tree = self._models.settings(models), joint_tree([model.spec for model in models])
+        specs = [model.spec for model in models]
+        settings, tree = self._models.settings(models), joint_tree(specs)
         with about(f"wearer[{i}].labels"):
             told = self._told(wearer, tree, config)
         point = wearer.operating_point or settings.operating_point
@@ -111,7 +121,9 @@ class Roster:
             return feed
 
         with about(f"wearer[{i}]"):
-            return WearerControl(make, point)
+            control = WearerControl(make, point)
+        self.unwise += refuse(of_sensors(wearer, i, specs))
+        return control
 
     def _told(self, wearer: Wearer, tree: LabelTree, config: Config) -> list[str]:
         """Return the labels that are told of a wearer, all if there are none; ConfigError if the models do not have them."""
@@ -141,6 +153,11 @@ class Roster:
         async with self._turns[wearer]:
             if all(control.id != wearer for control in self.controls):
                 on_gone(wearer)
+
+    def _warn_of_unwise(self) -> None:
+        for misfit in self.unwise:
+            _LOGGER.warning("%s", misfit.line)
+        self.unwise = []
 
     def _renew_claims(self) -> None:
         sources = [source for control in self.controls for source in control.feed.sources]

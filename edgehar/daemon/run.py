@@ -50,6 +50,7 @@ def check(config: Config) -> dict[str, Any]:
         "model": daemon.models.id,
         **({"heads": heads} if heads else {}),
         "wearers": {feed.id: list(feed.placements) for feed in daemon.feeds},
+        **({"unwise": daemon.unwise} if daemon.unwise else {}),
     }
 
 

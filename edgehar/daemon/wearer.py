@@ -11,8 +11,11 @@ from msgspec.structs import replace
 from edgehar.config.worn import Wearer
 from edgehar.daemon.wiring import SharedLinks, make_sources
 from edgehar.errors import ModelError
+from edgehar.pipeline.contract import too_slow
 from edgehar.pipeline.decision_settings import Settings
+from edgehar.pipeline.intake import Intake
 from edgehar.pipeline.loop import Pipeline
+from edgehar.pipeline.modality import IMU
 from edgehar.pipeline.operating_points import POINTS, Point
 from edgehar.pipeline.reasons import ENDED, STOPPED
 from edgehar.pipeline.recognizer import Recognizer
@@ -59,8 +62,9 @@ class WearerFeed:
         """No recording."""
         self.stop_reason = STOPPED
         """In words, why it is stopped, if it is."""
-        spec = (models if isinstance(models, Recognizer) else models[0]).spec
-        self.model = "+".join(m.spec.id for m in ([models] if isinstance(models, Recognizer) else models))
+        self._specs = [model.spec for model in ([models] if isinstance(models, Recognizer) else models)]
+        spec = self._specs[0]
+        self.model = "+".join(spec.id for spec in self._specs)
         """Names and versions of the models that answer, and of the head on one."""
         self._check_point, self._settings = spec.check_point, settings
         self.points: tuple[Point, ...] = POINTS if spec.operating_points else ()
@@ -115,11 +119,24 @@ class WearerFeed:
         since = self._up_since[source]
         if since is None or not self._is_heard[stream]:
             return self.sources[source].link.lost or (ENDED if self._is_heard[stream] else "no packet yet")
-        if intake.problem:
-            return intake.problem
+        if problem := intake.problem or self._too_slow(intake):
+            return problem
         last = self._last
         lacks = last is not None and (place in last.excluded_sensors or last.coverage < self._min_coverage)
         return "too few of its samples come" if lacks and now - since > SETTLED_S else None
+
+    def _too_slow(self, intake: Intake) -> str | None:
+        """Say that a sensor that tells its rate itself is slower than its model can take; cameras have no rate of their own."""
+        if intake.modality is not IMU or intake.rate_hz is None:
+            return None
+        return next(
+            (
+                slow
+                for spec in self._specs
+                if spec.modality is IMU and (slow := too_slow(spec, intake.rate_hz))
+            ),
+            None,
+        )
 
     def _source_of(self, stream: int) -> int:
         """Return the number of the source that brings a stream: its own, or the one of all."""

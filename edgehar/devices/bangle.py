@@ -84,6 +84,7 @@ BANGLE = Profile(
     name_prefixes=("Bangle.js",),
     notify=(NORDIC_UART_NOTIFY,),
     rate_hz=RATE_HZ,
+    has_gyroscope=False,
     reader=BangleReader,
     start=_console_writes(_START),
     stop=_console_writes(_STOP),

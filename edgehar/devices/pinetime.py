@@ -39,6 +39,7 @@ PINETIME = Profile(
     name_prefixes=("InfiniTime",),
     notify=(MOTION,),
     rate_hz=RATE_HZ,
+    has_gyroscope=False,
     reader=partial(SampleLayoutReader, layout=_LAYOUT),
     # A watch on the table has nothing new to say.
     silence_s=600.0,

@@ -226,6 +226,7 @@ H10 = Profile(
     name_prefixes=("Polar H10",),
     notify=(CONTROL, DATA),
     rate_hz=H10_RATE_HZ,
+    has_gyroscope=False,
     reader=partial(PolarReader, rate_hz=H10_RATE_HZ),
     start=(_stop(_ACC), _start(_ACC, H10_RATE_HZ, _RANGE_G)),
     stop=(_stop(_ACC),),

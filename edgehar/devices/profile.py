@@ -109,6 +109,8 @@ class Profile(Struct, frozen=True):
     """A link that brings nothing for so long is dead, s."""
     bundle_s: float = 1.0
     """Time that the samples of one notification may span, s. A longer one is learnt, at the price of the first."""
+    has_gyroscope: bool = True
+    """False of what sends acceleration alone."""
     pause_s: float = 0.0
     """Time to let pass after each of `start`, s."""
 

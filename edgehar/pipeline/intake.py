@@ -29,6 +29,8 @@ class Intake:
         self.bundle_s = PROFILES[stream.profile].bundle_s if stream.profile in PROFILES else 0.0
         """Longest stretch of time that one body brings: its profile's, or of what came so far, s."""
         self.gravity = GravityCheck()
+        self.rate_hz: float | None = None
+        """Samples per second that the sensor says it takes; None until it is heard."""
         self._faults = 0
         self._warn = WarnOnce(_LOGGER)
 
@@ -40,6 +42,8 @@ class Intake:
         samples = []
         try:
             for packet in self.reader.push(body):
+                if packet.period_us and _can_be_judged(packet.channels):
+                    self.rate_hz = 1e6 / packet.period_us
                 if (misfit := self.gravity.push(t, packet)) is not None:
                     self._warn("misfit", "%s: %s", self._name, misfit)
                 clock = self.clocks.get(packet.channels) or self._clock(packet.channels)

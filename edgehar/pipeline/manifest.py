@@ -62,6 +62,17 @@ class Quantization(Struct, frozen=True, forbid_unknown_fields=True):
     activations: Word
 
 
+class TrainedOn(Struct, frozen=True, forbid_unknown_fields=True):
+    """Range of sensors that the model was trained for; what lies outside of it is guesswork."""
+
+    rates_hz: tuple[Positive, Positive]
+    """Lowest and highest rate of the sensors, Hz; of a camera, of its pictures."""
+    packet_loss: Annotated[float, Meta(ge=0, le=1)]
+    """Largest share of packets, or pictures, that was lost."""
+    no_gyroscope: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """Share of the examples in which a sensor had no gyroscope; None of what has none in any case."""
+
+
 class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """The manifest: all that the run time knows about a model."""
 
@@ -101,6 +112,8 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Labels, of this model or another, and the one as which a model that lacks them knows them; `other` unless named."""
     operating_points: OperatingPoints = {}
     """Thresholds of the decision; empty in older pairs."""
+    trained_on: TrainedOn | None = None
+    """Sensors that it was trained for; None in older pairs."""
     manifest_sha256: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
     """The manifest's `seal`; empty in older pairs."""
 
@@ -303,6 +316,10 @@ def misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
             for values in [getattr(spec.normalization, key)]
         ),
         (spec.hop <= spec.window, "hop", f"at most the window of {spec.window}", spec.hop),
+        *(
+            (low <= high, "trained_on.rates_hz", "the lowest, then the highest", (low, high))
+            for low, high in ([spec.trained_on.rates_hz] if spec.trained_on else [])
+        ),
         (number.input == "float32", "quantization.input", "float32", number.input),
         (number.output == "float32", "quantization.output", "float32", number.output),
         *(

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct, field
 
 from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.pipeline import modality as modalities
+from edgehar.pipeline.manifest import TrainedOn
 from edgehar.pipeline.modality import Modality
 from edgehar.training.recipe_parts import Count, ModelRecipe, Positive, Share
 
@@ -92,6 +93,11 @@ class CameraRecipe(ModelRecipe, frozen=True, forbid_unknown_fields=True, kw_only
     def modality(self) -> Modality:
         """The kind of input that the model looks at."""
         return modalities.CAMERA
+
+    @property
+    def trained_on(self) -> TrainedOn:
+        """The range of cameras that the movement is seen by, for the manifest."""
+        return TrainedOn(self.synthesis.frame_rates_hz, self.synthesis.lost_frames)
 
     def problems(self) -> list[str]:
         """Name what contradicts the catalogue of movements or the rest of the recipe."""

@@ -80,6 +80,7 @@ def describe(
         tree=recipe.tree,
         alike=recipe.alike,
         frames=recipe.frames,
+        trained_on=recipe.trained_on,
     )
 
 

@@ -101,6 +101,9 @@ class Finetune(Struct, frozen=True):
             provenance={},
             metrics={},
             operating_points={},  # of other weights
+            # What the base learned of rates and losses the simulated people keep, and people are shown anew.
+            trained_on=base.trained_on
+            and replace(base.trained_on, no_gyroscope=self.recipe.variation.no_gyroscope),
             manifest_sha256="",
         )
         for problem in export.misfits(spec):

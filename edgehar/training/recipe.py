@@ -11,6 +11,7 @@ from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.motion.imu import SITES
 from edgehar.pipeline import modality as modalities
 from edgehar.pipeline.decision_settings import REPLACED
+from edgehar.pipeline.manifest import TrainedOn
 from edgehar.pipeline.modality import Modality
 from edgehar.training.camera_recipe import CameraRecipe
 from edgehar.training.frames import FRAMES
@@ -81,6 +82,12 @@ class Recipe(ModelRecipe, frozen=True, forbid_unknown_fields=True, kw_only=True)
     def modality(self) -> Modality:
         """The kind of input that the model looks at."""
         return modalities.IMU
+
+    @property
+    def trained_on(self) -> TrainedOn:
+        """The range of sensors that the movement is seen by, for the manifest."""
+        rates = self.synthesis.source_rates_hz
+        return TrainedOn((min(rates), max(rates)), self.synthesis.packet_loss, self.views.no_gyroscope)
 
 
 def load(path: Path) -> Recipe:

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct, field
 
 from edgehar.pipeline import label_tree
 from edgehar.pipeline.decision_settings import Settings
-from edgehar.pipeline.manifest import Normalization
+from edgehar.pipeline.manifest import Normalization, TrainedOn
 from edgehar.pipeline.modality import Modality
 from edgehar.training.tcn import Network
 from edgehar.validation import shown
@@ -82,6 +82,11 @@ class ModelRecipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     @property
     def modality(self) -> Modality:
         """The kind of input that the model looks at."""
+        raise NotImplementedError
+
+    @property
+    def trained_on(self) -> TrainedOn:
+        """The range of sensors that the movement is seen by, for the manifest."""
         raise NotImplementedError
 
     @property
