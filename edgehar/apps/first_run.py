@@ -19,7 +19,7 @@ from edgehar.apps.retained import Listener
 from edgehar.brokers.mqtt import Received
 from edgehar.config.keys import in_words
 from edgehar.config.names import Name
-from edgehar.config.rules import TOPICS_OF_REQUESTS
+from edgehar.config.rules import OTHER_TOPICS
 from edgehar.config.schema import Config, Gateway, HomeAssistant, Mqtt, Tls
 from edgehar.config.worn import SimulatedWearer, Wearer
 from edgehar.daemon.daemon import Daemon
@@ -54,7 +54,7 @@ def gateway_name(text: str) -> str:
 
 def wearer_name(text: str) -> str:
     """Return a pseudonym; ConfigError if it can be none."""
-    if text in TOPICS_OF_REQUESTS:
+    if text in OTHER_TOPICS:
         raise ConfigError(f"requests have the topic `{text}`; choose another pseudonym")
     return gateway_name(text)
 

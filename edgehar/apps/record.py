@@ -195,6 +195,11 @@ def _chosen_wearer(config: Config, wearer: str | None) -> Wearer:
     if len(chosen) != 1:
         ids = ", ".join(w.id for w in config.wearer)
         raise ConfigError(f"--wearer must name one of {ids}; it came as {wearer or 'nothing'}")
+    if zone := next((zone for zone in config.zone if chosen[0].id in zone.wearers), None):
+        raise ConfigError(
+            f"wearer `{chosen[0].id}` is counted in the zone `{zone.id}`, and nobody's movement there is recorded; "
+            "take them out of [[zone]] if they agree"
+        )
     if chosen[0].replay:
         raise ConfigError(f"wearer `{chosen[0].id}` is a recording already; record a live one")
     return chosen[0]

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from edgehar.config.schema import Config
 from edgehar.daemon.daemon import Daemon
+from edgehar.pipeline.zone import Table
 from edgehar.types import Activity, Event
 
 REFRESH_HZ = 4
@@ -144,7 +145,8 @@ class Screen:
             )
             for control in self._daemon.controls
         ]
-        return [*wearers, *self._beneath()]
+        zones = [Text(_counts(name, zone.table)) for name, zone in self._daemon.zones.each.items()]
+        return [*wearers, *zones, *self._beneath()]
 
 
 async def run_on_screen(daemon: Daemon, screen: Screen, seconds: float | None = None) -> Config | None:
@@ -176,6 +178,13 @@ def _state(wearer: str, activity: Activity | None) -> RenderableType:
         (f"  for {activity.t - activity.since:.0f} s", "dim"),
     )
     return Group(line, Text(activity.reason, "dim"))
+
+
+def _counts(zone: str, table: Table | None) -> str:
+    if table is None:
+        return f"zone {zone}: not told yet"
+    told = [f"{name} {count}" for name, count in table.counts.items() if count is not None]
+    return f"zone {zone}: {', '.join([*told, f'withheld {table.withheld}'])} of {table.wearers}"
 
 
 def _line(event: Event) -> str:

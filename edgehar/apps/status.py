@@ -51,6 +51,7 @@ class _About(Struct, frozen=True):
     model: str = ""
     wearers: dict[Name, list[str]] = {}
     models: dict[Name, str] = {}
+    zones: dict[Name, Any] = {}
 
 
 class _SensorHealth(Struct, frozen=True):
@@ -138,7 +139,7 @@ async def status(config: Config) -> dict[str, Any]:
         told = await _told(config, config.mqtt)
     except UnreachableError as error:
         advice = "`edgehar mqtt test` goes the way there stage by stage"
-        nothing: dict[str, Any] = {"gateway": None, "wearers": [], "sensors": []}
+        nothing: dict[str, Any] = {"gateway": None, "wearers": [], "zones": [], "sensors": []}
         return nothing | {
             "broker": {"address": where, "answers": False},
             "service": service,
@@ -154,8 +155,9 @@ async def _told(config: Config, broker: Mqtt) -> dict[str, Any]:
     async with Listener(broker) as listener:
         payloads = await listener.read([f"{root}/{suffix}" for suffix in ("status", "info", "health")])
         about = Topics(root, payloads).content("info", _About, "the JSON of a gateway")
-        names = [*about.wearers] if about else [wearer.id for wearer in config.wearer]
+        names = [*about.wearers] if about else _told_of(config)
         topics = [f"{root}/{name}/{suffix}" for name in names[:MOST_WEARERS] for suffix in _OF_WEARER]
+        topics += [f"{root}/zone/{name}/counts" for name in [*(about.zones if about else ())][:MOST_WEARERS]]
         payloads |= await listener.read(topics)
     return _report(config, Topics(root, payloads), names, time.time())
 
@@ -178,16 +180,23 @@ def _report(config: Config, topics: Topics, names: Sequence[str], now: float) ->
     if state == "online":
         wrong += [*_wrong_of_wearers(wearers, sensors)]
         wrong += [*_wrong_of_heads(config, about)]
-        absent = [wearer.id for wearer in config.wearer if wearer.id not in names]
+        absent = [name for name in _told_of(config) if name not in names]
         wrong += [f"the gateway does not have {', '.join(absent)} of this file"] if absent else []
     if len(names) > MOST_WEARERS:
         wrong.append(f"{len(names) - MOST_WEARERS} more wearers, of whom nothing was read")
     return {
         "gateway": gateway,
         "wearers": wearers,
+        "zones": [_zone(topics, name) for name in [*about.zones][:MOST_WEARERS]],
         "sensors": sensors,
         "wrong": [*topics.problems, *wrong],
     }
+
+
+def _told_of(config: Config) -> list[str]:
+    """Return the wearers of whom something is told: not those of zones."""
+    counted = {wearer for zone in config.zone for wearer in zone.wearers}
+    return [wearer.id for wearer in config.wearer if wearer.id not in counted]
 
 
 def _gateway(name: str, state: str | None, about: _About, health: _Health, now: float) -> dict[str, Any]:
@@ -224,6 +233,14 @@ def _wearer(topics: Topics, name: str, model: str | None, *, is_online: bool, no
         "operating_point": topics.word(f"{name}/operating_point"),
         "model": model and _line(model),
     }
+
+
+def _zone(topics: Topics, name: str) -> dict[str, Any]:
+    """Return the counts of a zone, a text or number each; what is withheld is none."""
+    expected, form = "the JSON of a zone's counts", dict[str, Count | str | None]
+    told = topics.content(f"zone/{name}/counts", form, expected) or {}
+    counts = [(_line(key), _line(value) if isinstance(value, str) else value) for key, value in told.items()]
+    return {"zone": name, **dict(counts[:MOST_WEARERS])}
 
 
 def _utc(unix_s: float) -> str:

@@ -84,11 +84,11 @@ def models_verify(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Load a model as the daemon would, and say whether it is whole, and fits a configuration.
+    """Say whether a model is whole, and whether it fits a configuration.
 
     Example: edgehar models verify imu_tcn --config edgehar.toml
 
-    Its checksums, shapes and one inference are tried. With --config it takes the place of the model that the file names,
+    It is loaded as the daemon would: its checksums, shapes and one inference are tried. With --config it takes the place of the model that the file names,
     and each line says in what it does not fit: where sensors are worn, what they are, how fast they are, what is to be told. What
     cannot work is refused, with exit code 78; the rest is unwise, and works.
     """

@@ -50,7 +50,7 @@ def status(
 def _print(report: Mapping[str, Any]) -> None:
     """Print a report for people."""
     show(dict(_facts(report)), as_json=False)
-    for name, row in (("wearers", _wearer_row), ("sensors", _sensor_row)):
+    for name, row in (("wearers", _wearer_row), ("zones", dict), ("sensors", _sensor_row)):
         if report[name]:
             typer.echo()
             show_table([row(each) for each in report[name]], as_json=False)

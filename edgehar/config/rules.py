@@ -19,7 +19,7 @@ from edgehar.sources.addresses import (
 )
 from edgehar.sources.camera.address import parse as parse_camera
 from edgehar.sources.camera.region import Region
-from edgehar.validation import shown
+from edgehar.validation import did_you_mean, shown
 
 T = TypeVar("T")
 
@@ -29,8 +29,8 @@ _LONGEST_PREFIX = LONGEST_TEXT - 500
 _LONGEST_SPARKPLUG_ID = 1000
 """Bytes; two of them and the rest of a topic are far from LONGEST_TEXT."""
 
-TOPICS_OF_REQUESTS = ("request", "response")
-"""What stands behind the gateway in topics beside the wearers, and has topics below it."""
+OTHER_TOPICS = {"request": "requests have", "response": "answers to requests have", "zone": "zones have"}
+"""What stands behind the gateway in topics beside the wearers, and has topics below it; and who has it."""
 
 Complaint = tuple[str, str]
 """Path of the key or table, and the sentence."""
@@ -48,6 +48,7 @@ def complaints(config: Config) -> Iterator[Complaint]:
         ble += _numbered(f"{at}.ble", wearer.ble)
         phones += _numbered(f"{at}.phone", wearer.phone)
         cameras += _numbered(f"{at}.camera", wearer.camera)
+    yield from _of_zones(config)
     if config.mqtt:
         yield from _of_mqtt(config.mqtt)
     if config.homeassistant:
@@ -70,8 +71,8 @@ def complaints(config: Config) -> Iterator[Complaint]:
 
 def _of_wearer(at: str, wearer: Wearer, *, has_page: bool) -> Iterator[Complaint]:
     worn = bool(wearer.serial or wearer.ble or wearer.phone or wearer.camera)
-    if wearer.id in TOPICS_OF_REQUESTS:
-        yield f"{at}.id", f"requests have the topic `{wearer.id}`; give the wearer another id"
+    if wearer.id in OTHER_TOPICS:
+        yield f"{at}.id", f"{OTHER_TOPICS[wearer.id]} the topic `{wearer.id}`; give the wearer another id"
     if wearer.tap and not has_page:
         yield (
             f"{at}.tap",
@@ -97,6 +98,31 @@ def _of_wearer(at: str, wearer: Wearer, *, has_page: bool) -> Iterator[Complaint
     if sources > 1:
         tables = "or one of [wearer.replay] and [wearer.simulator]"
         yield at, f"wearer `{wearer.id}` needs sensors {tables}, and has {sources} of the three: leave one"
+
+
+def _of_zones(config: Config) -> Iterator[Complaint]:
+    wearers = [wearer.id for wearer in config.wearer]
+    zones = _numbered("zone", config.zone)
+    for path, name in _repeated((f"{at}.id", zone.id) for at, zone in zones):
+        yield path, f"two zones are called `{name}`; give each an id of its own"
+    counted = [(f"{at}.wearers[{i}]", w) for at, zone in zones for i, w in enumerate(zone.wearers)]
+    for path, name in _repeated(counted):
+        yield path, f"the wearer `{name}` is counted twice; leave them in one zone, once"
+    for path, name in counted:
+        if name not in wearers:
+            yield (
+                path,
+                f"no wearer is called `{name}`; {did_you_mean(name, wearers, 'add a [[wearer]] of this id')}",
+            )
+    for at, zone in zones:
+        if zone.id in wearers:
+            yield f"{at}.id", f"a wearer is called `{zone.id}` too; give the zone another id"
+        if len(zone.wearers) < 2 * zone.least:
+            few = f"{len(zone.wearers)} wearers and least = {zone.least}"
+            yield (
+                f"{at}.wearers",
+                f"zone `{zone.id}` has {few}: of fewer than {2 * zone.least} nothing could ever be told; make it larger",
+            )
 
 
 def _refused(path: str, check: Callable[[T], object], value: T | None) -> Iterator[Complaint]:

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct, field
 
 from edgehar.config.names import ADAPTER, TOPIC, Filled, Name, SparkplugId, TopicStart
 from edgehar.config.worn import Wearer
+from edgehar.config.zone import Zone
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.publishers.outbox import Bounds
 
@@ -231,6 +232,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     decision: Annotated[
         dict[str, Any], Meta(description="Settings of the decision that replace the model's own.")
     ] = {}
+    zone: Annotated[
+        list[Zone], Meta(description="Wearers who are counted together, and of whom nothing else is told.")
+    ] = []
 
 
 def json_schema() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
     <root> = <prefix>/<gateway>                 payload                                           retained
     <root>/info                                 JSON: version, model, labels, wearers, models      yes
+    <root>/zone/<zone>/counts, …/sensors        JSON, as `zones` says                              yes
     <root>/<wearer>/status                      `online` or `offline`: is any sensor heard         yes
     <root>/<wearer>/status/attributes           JSON: what is wrong with each sensor, or `ok`      yes
     <root>/<wearer>/paused                      `ON` or `OFF`                                      yes
@@ -16,6 +17,7 @@ import hashlib
 import logging
 import random
 from collections.abc import Collection, Iterable
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -27,10 +29,12 @@ from edgehar.config.names import Name, TopicStart
 from edgehar.config.schema import Config
 from edgehar.daemon.control import WearerControl
 from edgehar.daemon.models import Models
+from edgehar.daemon.zones import CountedZone, Zones, payload_of
 from edgehar.errors import ConfigError
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.publishers.homeassistant import ONLINE, HomeAssistant, Person
 from edgehar.publishers.mqtt import Mqtt
+from edgehar.publishers.payloads import Message
 from edgehar.types import NO_SIGNAL, NOT_WORN, OTHER
 
 _LOGGER = logging.getLogger(__name__)
@@ -46,6 +50,7 @@ class _Former(Struct, frozen=True):
     """Wearers and discovery prefix of an `info` that a gateway of this name left."""
 
     wearers: dict[Name, list[str]] = {}
+    zones: dict[Name, Any] = {}
     homeassistant: TopicStart | None = None
 
 
@@ -58,6 +63,7 @@ class Announcement:
         """By topic, the last that was sent."""
         self._people: dict[str, Person] = {}
         self._wearers: set[str] = set()
+        self._zones: set[str] = set()
         self._greeting: asyncio.TimerHandle | None = None
         self._home: HomeAssistant | None = None
         self._prefix = config.homeassistant.prefix if config.homeassistant else None
@@ -66,11 +72,11 @@ class Announcement:
             self._home = self._new_home(self._prefix)
             mqtt.listen(self._home.birth_topic, self._greet)
 
-    def describe(self, config: Config, controls: Iterable[WearerControl]) -> None:
+    def describe(self, config: Config, controls: Iterable[WearerControl], zones: Zones) -> None:
         """Tell what runs here."""
         controls = [*controls]
         wearers = {control.id: control.feed.placements for control in controls}
-        self._wearers = set(wearers)
+        self._wearers, self._zones = set(wearers), set(zones.each)
         self._retain(
             "info",
             {
@@ -82,12 +88,19 @@ class Announcement:
                 ),
                 "models": {control.id: control.feed.model for control in controls},
                 "wearers": wearers,
+                "zones": {
+                    name: {"wearers": len(zone.zone.wearers), "counts": zone.categories}
+                    for name, zone in zones.each.items()
+                },
                 "config_sha256": hashlib.sha256(msgspec.json.encode(config)).hexdigest(),
                 "homeassistant": self._prefix,
             },
         )
         if self._home and not self._people:
             self._mqtt.send(self._home.gateway())
+        if self._home:
+            for name, zone in zones.each.items():
+                self._mqtt.send(self._home.zone(name, zone.categories, zone.expires_s))
 
     def update(self, control: WearerControl, now: float) -> None:
         """Tell what has changed of a wearer; `now` is monotonic, s."""
@@ -104,6 +117,21 @@ class Announcement:
         self._retain(f"{wearer}/status/attributes", states)
         self._retain(f"{wearer}/paused", "ON" if control.is_paused else "OFF")
         self._retain(f"{wearer}/operating_point", control.point)
+
+    def count(self, zone: CountedZone) -> None:
+        """Tell the counts of a zone, and what is wrong with its sensors."""
+        if zone.table:
+            topic = f"{self._mqtt.root}/zone/{zone.zone.id}"
+            faults = msgspec.json.encode(zone.faults)
+            counts = payload_of(zone.table)
+            self._mqtt.send(Message(f"{topic}/sensors", faults, True, zone.expires_s))
+            self._mqtt.send(Message(f"{topic}/counts", counts, True, zone.expires_s))
+
+    def _forget_zone(self, zone: str) -> None:
+        if self._home:
+            self._mqtt.send(self._home.forget(zone))
+        for suffix in ("counts", "sensors"):
+            self._mqtt.retain(f"zone/{zone}/{suffix}", "")
 
     def forget(self, wearer: str) -> None:
         """Remove all that is retained of a wearer."""
@@ -166,12 +194,15 @@ class Announcement:
         gone = [wearer for wearer in former.wearers if wearer not in self._wearers]
         for wearer in gone:
             self.forget(wearer)
+        for zone in former.zones.keys() - self._zones:
+            self._forget_zone(zone)
         if former.homeassistant and former.homeassistant != self._prefix:
             home = self._new_home(former.homeassistant)
-            for former_device in (*former.wearers, None):
+            for former_device in (*former.wearers, *former.zones, None):
                 self._mqtt.send(home.forget(former_device))
         if gone:
-            _LOGGER.info("removed from the broker what was left of %s", ", ".join(gone))
+            # No names: they may be counted from now on, and nothing else of them told.
+            _LOGGER.info("removed from the broker what was left of wearers who are no more: %d", len(gone))
 
 
 def _kind(tree: LabelTree, state: str, told: Collection[str]) -> str:

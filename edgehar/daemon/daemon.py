@@ -27,11 +27,13 @@ from edgehar.daemon.metrics import Answers, TimedRecognizer
 from edgehar.daemon.models import Models
 from edgehar.daemon.publishing import check_kept_events, make_mqtt
 from edgehar.daemon.purging import obey_wishes
-from edgehar.daemon.requests import Request, Requests, obey
+from edgehar.daemon.requests import Reload, Request, Requests, obey
 from edgehar.daemon.roster import Roster
-from edgehar.daemon.scada import make_sparkplug, worn
+from edgehar.daemon.scada import make_sparkplug, worn, zone_device
+from edgehar.daemon.status_line import status_line
 from edgehar.daemon.wearer import WearerFeed
 from edgehar.daemon.wiring import describe_sensors
+from edgehar.daemon.zones import Zones, pseudonymous
 from edgehar.errors import ConfigError, EdgeharError, OperatorError, about
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.telling import check_told
@@ -48,9 +50,6 @@ WATCH_S = 1.0
 
 HEALTH_S = 60.0
 """Period at which health is published, s; the first one once all sensors were heard, if that is sooner."""
-
-MOST_PROBLEMS = 5
-"""Problems that systemd's status line names; the others it counts."""
 
 DRAIN_S = 10.0
 """A replay that ended waits for so long for the broker to take its events, s."""
@@ -79,6 +78,7 @@ class Daemon:
             kept: Events of an earlier life; None: they are kept in memory alone.
             heads_must_fit: Refuse what a wearer has taught if it fits no longer, rather than go on without it.
         """
+        config = pseudonymous(config)
         self._config, self._reread = config, reread
         self._answers = Answers()
         make = partial(TimedRecognizer, durations=self._answers.durations) if config.metrics else Recognizer
@@ -87,6 +87,7 @@ class Daemon:
             check_told(self.models.tree, () if self.models.lacks_head else config.model.labels)
         self.keepers = Keepers(config)
         self._roster = Roster(config, self.models, self.keepers.equip)
+        self.zones = Zones(config, self._roster.controls, self.models.tree)
         self.mqtt = make_mqtt(config, kept)
         self.sparkplug = make_sparkplug(config, self.models)
         self.publishers: list[Publisher] = [
@@ -108,8 +109,8 @@ class Daemon:
 
     @property
     def controls(self) -> list[WearerControl]:
-        """The wearers of now."""
-        return self._roster.controls
+        """The wearers of now but those of zones, of whom nobody is told."""
+        return [control for control in self._roster.controls if not self.zones.has(control.id)]
 
     @property
     def unwise(self) -> list[str]:
@@ -118,8 +119,8 @@ class Daemon:
 
     @property
     def feeds(self) -> list[WearerFeed]:
-        """The wearers' feeds of now."""
-        return [control.feed for control in self.controls]
+        """The feeds of all wearers of now."""
+        return [control.feed for control in self._roster.controls]
 
     def on_double_tap(self, tell: Callable[[str], None]) -> None:
         """Have somebody told of each wearer with `tap = true` who tapped a sensor twice, by their id."""
@@ -176,11 +177,12 @@ class Daemon:
         """
         if self._reread is None or not self._roster.is_running:
             raise ConfigError("there is no file to read again, or all is about to end")
-        config = self._reread()
+        named = self._reread()
+        config = pseudonymous(named)
         if self._next or not self._roster.can_take(config):
             Daemon(config)
             check_kept_events(self._config, config)
-            self._next = config
+            self._next = named
             _LOGGER.info("the configuration has changed: all begins anew")
             self._roster.stop()
             return
@@ -196,6 +198,8 @@ class Daemon:
 
     def obey(self, request: Request) -> None:
         """Do what is asked for, and tell the broker; OperatorError if it cannot be done."""
+        if self.zones.each and not self.controls and not isinstance(request, Reload):
+            raise ConfigError("all wearers here are counted in zones, of which nothing can be asked")
         obey(request, self.controls, self.reload)
         self._update()
 
@@ -225,19 +229,7 @@ class Daemon:
 
     def status(self) -> str:
         """Say in words how it goes, and what is wrong with which sensor."""
-        up, now = sum(feed.is_up for feed in self.feeds), time.monotonic()
-        problems = [
-            f"{control.id}/{placement}: {problem}"
-            for control in self.controls
-            for placement, problem in control.problems(now).items()
-        ]
-        more = [f"{len(problems) - MOST_PROBLEMS} more problems"] if len(problems) > MOST_PROBLEMS else []
-        heard = f"{up} of {len(self.feeds)} wearers heard, {self.broker}"
-        disk = self.mqtt.disk_problem if self.mqtt else None
-        at_risk = [f"events are in memory alone: {disk}"] if disk else []
-        is_unheard = self.sparkplug is not None and not self.sparkplug.is_born
-        unheard = ["no Sparkplug host hears it"] if is_unheard else []
-        return "; ".join([heard, *unheard, *at_risk, *problems[:MOST_PROBLEMS], *more])
+        return status_line(self)
 
     def figures(self) -> dict[str, Any]:
         """Return counters since the start of all but the wearers."""
@@ -252,7 +244,7 @@ class Daemon:
 
     def health(self) -> dict[str, Any]:
         """Return counters since the start, for people and dashboards."""
-        return self.figures() | {"wearers": {feed.id: feed.health() for feed in self.feeds}}
+        return self.figures() | {"wearers": {control.id: control.feed.health() for control in self.controls}}
 
     def metrics(self) -> str:
         """Return figures since the start, as Prometheus reads them."""
@@ -262,9 +254,13 @@ class Daemon:
             "runtime": self.models.runtime,
         }
         families = metrics.families_of(self.health(), info, self.mqtt, began=self._began)
-        return metrics.text_of([*families, *self._answers.families()])
+        tables = {name: zone.table for name, zone in self.zones.each.items()}
+        return metrics.text_of([*families, *self._answers.families(), metrics.of_zones(tables)])
 
     def _publish(self, item: Activity | Event) -> None:
+        if self.zones.has(item.wearer):
+            self.zones.push(item)
+            return
         for publisher in self.publishers:
             publisher.push(item)
 
@@ -277,8 +273,17 @@ class Daemon:
             if self.sparkplug:
                 self.sparkplug.update(worn(control, now))
 
+    def _count(self, now: float) -> None:
+        """Tell the counts of zones that are due."""
+        for zone in self.zones.tick(now, self._roster.controls):
+            if self._announcement:
+                self._announcement.count(zone)
+            if self.sparkplug and zone.table:
+                self.sparkplug.count(zone_device(zone, zone.table))
+
     def _log_start(self) -> None:
         """Log what begins, a line for each fact."""
+        self.zones.log_start()
         _LOGGER.info("edgehar %s, model %s", __version__, self.models.id)
         for wearer, feed in zip(self._config.wearer, self.feeds, strict=True):
             _LOGGER.info("wearer %s: %s", feed.id, ", ".join(describe_sensors(wearer, feed.placements)))
@@ -292,7 +297,7 @@ class Daemon:
     def _describe(self) -> None:
         """Tell the broker what runs here."""
         if self._announcement:
-            self._announcement.describe(self._config, self.controls)
+            self._announcement.describe(self._config, self.controls, self.zones)
             self._update()
 
     async def _watch(self) -> None:
@@ -303,9 +308,10 @@ class Daemon:
             now = time.monotonic()
             if all(feed.makes_progress(now) for feed in self.feeds):
                 # A queue that was full just then must not cost the start.
-                taken = systemd.notify(*ready, "WATCHDOG=1", f"STATUS={self.status()}")
+                taken = systemd.notify(*ready, "WATCHDOG=1", f"STATUS={status_line(self)}")
                 ready = [] if taken else ready
             self._update()
+            self._count(now)
             is_due = now >= next_health or (is_first and not any(feed.unheard for feed in self.feeds))
             if self.mqtt and is_due:
                 self.mqtt.retain("health", msgspec.json.encode(self.health()).decode())

@@ -36,6 +36,7 @@ class Keepers:
         self.settings, folder = config.keep, state_folder(config.gateway)
         self._folder = folder / FOLDER if folder else None
         self._clock = clock
+        self._counted = {wearer for zone in config.zone for wearer in zone.wearers}
         self._keepers: dict[str, Keeper] = {}
         self._writing: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
@@ -49,9 +50,11 @@ class Keepers:
         return self.settings is not None and self._folder is not None
 
     def equip(self, control: WearerControl) -> None:
-        """Give a wearer a keeper, or the reason why there is none; a recording needs none."""
+        """Give a wearer a keeper, or the reason why there is none; a recording needs none, and of a zone nothing is kept."""
         control.no_keeper = NO_FOLDER if self.settings else NOT_ON
         if self.settings is None or self._folder is None or not control.feed.is_live:
+            return
+        if control.id in self._counted:
             return
         keeper = Keeper(control.id, control.feed.streams, self.settings, self._write)
         keeper.intakes = control.feed.pipeline.intakes

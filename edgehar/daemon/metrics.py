@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.pipeline.zone import Table
 from edgehar.publishers.mqtt import Mqtt
 from edgehar.sources.addresses import listening_address
 from edgehar.types import Activity, Event, Prediction, Window
@@ -187,6 +188,18 @@ def families_of(
     age = "From when data were taken to their delivery, where it is known."
     yield _of_streams("edgehar_data_age_seconds", "gauge", age, sensors, "age_s")
     yield _of_streams("edgehar_battery_ratio", "gauge", "Charge, 0 to 1.", sensors, "battery", 0.01)
+
+
+def of_zones(tables: Mapping[str, Table | None]) -> Family:
+    """Return what was told last of each zone; what is withheld has no figure."""
+    samples = [
+        Sample({"zone": zone, "label": label}, count)
+        for zone, table in tables.items()
+        if table
+        for label, count in (*table.counts.items(), ("withheld", table.withheld))
+        if count is not None
+    ]
+    return Family("edgehar_zone_wearers", "gauge", "Counts of a zone, as they were told.", samples)
 
 
 def text_of(families: Iterable[Family]) -> str:

@@ -15,6 +15,7 @@ from edgehar.config.read import state_folder
 from edgehar.config.schema import Config
 from edgehar.daemon.daemon import DRAIN_S, Daemon
 from edgehar.daemon.publishing import moved, open_kept_events
+from edgehar.daemon.zones import drop_kept_events
 from edgehar.errors import about
 from edgehar.publishers import Publisher
 from edgehar.publishers.event_file import check_folder
@@ -41,6 +42,7 @@ def check(config: Config) -> dict[str, Any]:
             check_folder(folder)
     daemon = Daemon(config, heads_must_fit=True)
     heads = {wearer.id: Path(wearer.head).name for wearer in config.wearer if wearer.head}
+    zones = daemon.zones.each
     return {
         "gateway": config.gateway.id,
         "broker": f"{mqtt.host}:{mqtt.port}" if mqtt else "none",
@@ -49,7 +51,8 @@ def check(config: Config) -> dict[str, Any]:
         "events": f"kept in {folder}" if folder else "kept in memory",
         "model": daemon.models.id,
         **({"heads": heads} if heads else {}),
-        "wearers": {feed.id: list(feed.placements) for feed in daemon.feeds},
+        "wearers": {control.id: list(control.feed.placements) for control in daemon.controls},
+        **({"zones": {name: len(zone.zone.wearers) for name, zone in zones.items()}} if zones else {}),
         **({"unwise": daemon.unwise} if daemon.unwise else {}),
     }
 
@@ -88,6 +91,7 @@ async def run_daemons(
     former: Sparkplug | None = None
     try:
         while following:
+            drop_kept_events(kept, following)
             daemon = Daemon(following, publishers, drain_s=drain_s, reread=reread, kept=kept)
             daemon.take_over(former)
             now, following = following, None

@@ -9,9 +9,12 @@ from edgehar.config.schema import Config
 from edgehar.daemon.control import WearerControl
 from edgehar.daemon.models import Models
 from edgehar.daemon.wiring import make_tls
+from edgehar.daemon.zones import CountedZone
 from edgehar.errors import about
+from edgehar.pipeline.zone import Table
 from edgehar.publishers.mqtt_reconnect import Broker
-from edgehar.publishers.sparkplug.metrics import Worn
+from edgehar.publishers.payloads import monotonic_to_unix
+from edgehar.publishers.sparkplug.metrics import Worn, ZoneDevice
 from edgehar.publishers.sparkplug.node import EdgeNode
 from edgehar.publishers.sparkplug.publisher import Sparkplug, now_ms
 from edgehar.types import FALLING
@@ -66,4 +69,17 @@ def worn(control: WearerControl, now: float) -> Worn:
         operating_point=control.point,
         tells_falls=FALLING in feed.pipeline.told,
         is_heard=feed.is_up,
+    )
+
+
+def zone_device(zone: CountedZone, table: Table) -> ZoneDevice:
+    """Return a zone as a host sees one."""
+    return ZoneDevice(
+        id=zone.zone.id,
+        counts=table.counts,
+        withheld=table.withheld,
+        wearers=table.wearers,
+        least=table.least,
+        faulty=len(zone.faults),
+        counted_ms=round(monotonic_to_unix(table.t) * 1000),
     )

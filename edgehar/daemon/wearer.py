@@ -125,6 +125,19 @@ class WearerFeed:
         lacks = last is not None and (place in last.excluded_sensors or last.coverage < self._min_coverage)
         return "too few of its samples come" if lacks and now - since > SETTLED_S else None
 
+    def faults(self, low_battery: int) -> dict[str, str]:
+        """Say what is wrong with sensors themselves, whoever wears them or not, by placement; nothing of one that does well.
+
+        A charge of `low_battery` percent or less is a fault.
+        """
+        sensors, faults = self.health()["sensors"], {}
+        for intake in self.pipeline.intakes:
+            charge = sensors[intake.placement]["battery"]
+            low = f"battery {charge} %" if charge is not None and charge <= low_battery else None
+            if fault := intake.problem or self._too_slow(intake) or low:
+                faults[intake.placement] = fault
+        return faults
+
     def _too_slow(self, intake: Intake) -> str | None:
         """Say that a sensor that tells its rate itself is slower than its model can take; cameras have no rate of their own."""
         if intake.modality is not IMU or intake.rate_hz is None:

@@ -1,7 +1,7 @@
 """What Home Assistant reads to show a gateway and each wearer as a device, with nothing to set up there.
 
     <prefix>/device/<client id>/config             the gateway       retained; empty: forget it
-    <prefix>/device/<client id>/<wearer>/config    a wearer          retained; empty: forget them
+    <prefix>/device/<client id>/<wearer>/config    a wearer, a zone  retained; empty: forget them
 
 One message a device is the form of Home Assistant 2024.11 and newer (MQTT discovery). It refuses a device with a key
 it does not know at the root, so there is none here that it does not need. All entities read the topics of
@@ -9,7 +9,6 @@ it does not know at the root, so there is none here that it does not need. All e
 A sensor that is lost makes its wearer unavailable, but not what says so: that is there as long as the gateway is.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,15 @@ import msgspec
 from msgspec import Struct
 
 from edgehar import __version__
+from edgehar.publishers.homeassistant_components import (
+    TRIGGER,
+    Component,
+    binary_sensor,
+    button,
+    is_no_entity,
+    jinja,
+    sensor,
+)
 from edgehar.publishers.payloads import EXPIRES_HEARTBEATS, Message
 from edgehar.types import FALLING, NO_SIGNAL, NOT_WORN, OTHER
 
@@ -31,13 +39,8 @@ EVENT_TYPES = ("activity_started", "activity_ended")
 FALL_TYPES = {"activity_started": "fall", "activity_ended": "fall_ended"}
 """What a fall's entity says of each event; whether they got up again stands beside it, as `recovered`."""
 
-TRIGGER = "device_automation"
-"""Platform of what is no entity, but starts automations."""
-
 NEVER_EVENTS = (OTHER, NO_SIGNAL, NOT_WORN)
 """States that neither begin nor end as an event."""
-
-Component = dict[str, Any]
 
 
 class Person(Struct, frozen=True):
@@ -79,19 +82,19 @@ class HomeAssistant:
             device,
             [{"topic": f"{root}/status"}],
             {
-                "connection": _binary_sensor("connectivity", f"{root}/status", name="Connection")
+                "connection": binary_sensor("connectivity", f"{root}/status", name="Connection")
                 # It would be unavailable where it should say off.
                 | {"payload_on": "online", "payload_off": "offline", "availability": []},
-                "dropped": _sensor("Lost events", health, "value_json.events_dropped")
+                "dropped": sensor("Lost events", health, "value_json.events_dropped")
                 | {"state_class": "total_increasing", "icon": "mdi:message-off"},
-                "memory": _sensor("Memory", health, "value_json.rss_mb")
+                "memory": sensor("Memory", health, "value_json.rss_mb")
                 | {
                     "device_class": "data_size",
                     "unit_of_measurement": "MB",
                     "state_class": "measurement",
                     "enabled_by_default": False,
                 },
-                "reload": _button("Read the configuration again", f"{root}/request/reload", "{}"),
+                "reload": button("Read the configuration again", f"{root}/request/reload", "{}"),
             },
             owner=root,
         )
@@ -109,7 +112,7 @@ class HomeAssistant:
             "via_device": root,
         }
         apart = {
-            "problem": _binary_sensor("problem", f"{topic}/status/attributes", name="Sensor problem")
+            "problem": binary_sensor("problem", f"{topic}/status/attributes", name="Sensor problem")
             | {
                 "value_template": "{{ 'OFF' if value_json.values() | reject('in', ['ok', 'paused']) | list == [] else 'ON' }}",
                 "json_attributes_topic": f"{topic}/status/attributes",
@@ -132,8 +135,42 @@ class HomeAssistant:
         available = [*gateway_is_up, {"topic": f"{topic}/status"}]
         return self._device(self._topic(person.id), device, available, components, owner=topic)
 
+    def zone(self, zone: str, counts: Sequence[str], expires_s: int) -> Message:
+        """Announce a zone, of whose wearers only counts are told; they are unknown while they are withheld."""
+        root, topic = self._root, f"{self._root}/zone/{zone}"
+        device = {
+            "identifiers": [topic],
+            "name": zone,
+            "manufacturer": "edgehar",
+            "model": "counts of a zone",
+            "sw_version": __version__,
+            "via_device": root,
+        }
+        count = {
+            "platform": "sensor",
+            "state_topic": f"{topic}/counts",
+            "state_class": "measurement",
+            "expire_after": expires_s,
+            "icon": "mdi:account-group",
+            "qos": 1,
+        }
+        components: dict[str, Component] = {
+            f"count_{name}": count
+            | {
+                "name": name.replace("_", " ").capitalize(),
+                "value_template": f"{{{{ value_json[{jinja(name)}] }}}}",
+            }
+            for name in (*counts, "withheld")
+        }
+        components["problem"] = binary_sensor("problem", f"{topic}/sensors", name="Sensor problem") | {
+            "value_template": "{{ 'ON' if value_json else 'OFF' }}",
+            "json_attributes_topic": f"{topic}/sensors",
+        }
+        available = [{"topic": f"{root}/status"}]
+        return self._device(self._topic(zone), device, available, components, owner=topic)
+
     def forget(self, wearer: str | None = None) -> Message:
-        """Have a wearer, or the gateway, removed."""
+        """Have a wearer, a zone, or the gateway, removed."""
         return Message(self._topic(wearer), b"", retain=True)
 
     def _topic(self, wearer: str | None) -> str:
@@ -149,7 +186,7 @@ class HomeAssistant:
         owner: str,
     ) -> Message:
         entities = {
-            key: component if _is_no_entity(component) else component | {"unique_id": f"{owner}/{key}"}
+            key: component if is_no_entity(component) else component | {"unique_id": f"{owner}/{key}"}
             for key, component in components.items()
         }
         payload = {
@@ -184,16 +221,16 @@ class HomeAssistant:
             | {
                 "name": "Kind of activity",
                 "options": kinds,
-                "value_template": f"{{{{ {_jinja(dict(person.kinds))}.get(value, value) }}}}",
+                "value_template": f"{{{{ {jinja(dict(person.kinds))}.get(value, value) }}}}",
                 "icon": "mdi:walk",
             },
-            "confidence": _sensor("Confidence", attributes, "(100 * value_json.confidence) | round")
+            "confidence": sensor("Confidence", attributes, "(100 * value_json.confidence) | round")
             | {"unit_of_measurement": "%", "state_class": "measurement", "enabled_by_default": False},
         }
 
     def _commands(self, person: Person) -> dict[str, Component]:
         request, topic = f"{self._root}/request", f"{self._root}/{person.id}"
-        wearer = _jinja(person.id)
+        wearer = jinja(person.id)
         switch = {
             "platform": "switch",
             "name": "Pause",
@@ -215,19 +252,19 @@ class HomeAssistant:
             "icon": "mdi:tune",
             "qos": 1,
         }
-        recalibrate = _button("Recalibrate", f"{request}/recalibrate", f'{{"wearer": {wearer}}}')
+        recalibrate = button("Recalibrate", f"{request}/recalibrate", f'{{"wearer": {wearer}}}')
         return {"pause": switch, "recalibrate": recalibrate} | (
             {"operating_point": select} if person.points else {}
         )
 
     def _batteries(self, person: Person) -> dict[str, Component]:
-        wearer = _jinja(person.id)
+        wearer = jinja(person.id)
         return {
-            f"battery_{placement}": _sensor(
+            f"battery_{placement}": sensor(
                 f"Battery {placement}",
                 f"{self._root}/health",
                 # Just after a reload the wearer may not stand there yet.
-                f"value_json.wearers.get({wearer}, {{}}).get('sensors', {{}}).get({_jinja(placement)}, {{}}).get('battery')",
+                f"value_json.wearers.get({wearer}, {{}}).get('sensors', {{}}).get({jinja(placement)}, {{}}).get('battery')",
             )
             | {"device_class": "battery", "unit_of_measurement": "%", "state_class": "measurement"}
             for placement in person.batteries
@@ -245,8 +282,8 @@ def _events(person: Person, topic: str) -> dict[str, Component]:
         components["fall"] = event | {
             "name": "Fall",
             "event_types": [*FALL_TYPES.values()],
-            "value_template": f"{{% if value_json.label == {_jinja(FALLING)} %}}{{{{ "
-            f"dict(value_json, event_type={_jinja(FALL_TYPES)}[value_json.event_type]) | to_json }}}}{{% endif %}}",
+            "value_template": f"{{% if value_json.label == {jinja(FALLING)} %}}{{{{ "
+            f"dict(value_json, event_type={jinja(FALL_TYPES)}[value_json.event_type]) | to_json }}}}{{% endif %}}",
             "icon": "mdi:human-falling",
         }
     return components | {
@@ -263,47 +300,3 @@ def _events(person: Person, topic: str) -> dict[str, Component]:
         for kind in EVENT_TYPES
         for label in told
     }
-
-
-def _is_no_entity(component: Component) -> bool:
-    """Tell whether it is a trigger, or one to remove."""
-    return component["platform"] == TRIGGER or len(component) == 1
-
-
-def _sensor(name: str, topic: str, value: str) -> Component:
-    """Return a figure that is one `value` of the JSON on a topic."""
-    return {
-        "platform": "sensor",
-        "name": name,
-        "state_topic": topic,
-        "value_template": f"{{{{ {value} }}}}",
-        "entity_category": "diagnostic",
-        "qos": 1,
-    }
-
-
-def _binary_sensor(device_class: str, topic: str, *, name: str) -> Component:
-    return {
-        "platform": "binary_sensor",
-        "name": name,
-        "device_class": device_class,
-        "state_topic": topic,
-        "entity_category": "diagnostic",
-        "qos": 1,
-    }
-
-
-def _button(name: str, topic: str, payload: str) -> Component:
-    return {
-        "platform": "button",
-        "name": name,
-        "command_topic": topic,
-        "payload_press": payload,
-        "entity_category": "config",
-        "qos": 1,
-    }
-
-
-def _jinja(value: Any) -> str:
-    """Write a text, or a mapping of texts, as Jinja reads it: JSON in ASCII is a literal of it."""
-    return json.dumps(value)

@@ -20,6 +20,15 @@
     Sensor/<p>/Problem      String      `ok`, or in words what is wrong, for each placement
     Sensor/<p>/Battery      Int64       percent, once the sensor has told it
 
+And of a zone, whose wearers are counted, a device with these alone:
+
+    Count/<label>           Int64       wearers who do so; nothing where it is withheld
+    Count/Withheld          Int64       in all that are withheld together
+    Count/At                DateTime
+    Zone/Wearers            Int64       all of the zone
+    Zone/Least              Int64       no smaller group can be made out
+    Sensors/Faulty          Int64       sensors with a fault
+
 What is not known has no value (`is_null`).
 """
 
@@ -70,6 +79,37 @@ class Worn(Struct, frozen=True):
     tells_falls: bool
     is_heard: bool
     """At least one sensor is connected."""
+
+
+class ZoneDevice(Struct, frozen=True):
+    """A zone as a device: counts by label, and what stands beside them."""
+
+    id: str
+    counts: Mapping[str, int | None]
+    withheld: int
+    wearers: int
+    least: int
+    faulty: int
+    """Sensors with a fault."""
+    counted_ms: int
+    """Unix time, ms."""
+
+
+def types_of_zone(zone: ZoneDevice) -> dict[str, DataType]:
+    """Return all metrics that a zone will ever have, with their types."""
+    return {name: DataType.DATETIME if name == "Count/At" else DataType.INT64 for name in of_zone(zone)}
+
+
+def of_zone(zone: ZoneDevice) -> Values:
+    """Return the counts of a zone."""
+    return {
+        **{f"Count/{name}": count for name, count in zone.counts.items()},
+        "Count/Withheld": zone.withheld,
+        "Count/At": zone.counted_ms,
+        "Zone/Wearers": zone.wearers,
+        "Zone/Least": zone.least,
+        "Sensors/Faulty": zone.faulty,
+    }
 
 
 def types_of(worn: Worn) -> dict[str, DataType]:

@@ -23,7 +23,7 @@ from edgehar.publishers.sparkplug import metrics
 from edgehar.publishers.sparkplug.commands import Commands
 from edgehar.publishers.sparkplug.farewell import Farewell
 from edgehar.publishers.sparkplug.host import PrimaryHost
-from edgehar.publishers.sparkplug.metrics import Worn
+from edgehar.publishers.sparkplug.metrics import Worn, ZoneDevice
 from edgehar.publishers.sparkplug.node import EdgeNode
 from edgehar.publishers.subscriptions import Subscriptions
 from edgehar.types import NO_SIGNAL, Activity, Event
@@ -127,6 +127,13 @@ class Sparkplug:
         is_alive = worn.is_heard or (node.is_alive(worn.id) and not is_told)
         self._publish(node.set_alive(worn.id, t_ms, is_alive=is_alive))
         self._publish(self._node.count(now_ms()))
+
+    def count(self, zone: ZoneDevice) -> None:
+        """Tell the counts of a zone, a device that lives from then on."""
+        t_ms = now_ms()
+        self._publish(self._node.define(zone.id, metrics.types_of_zone(zone), t_ms))
+        self._change(zone.id, metrics.of_zone(zone), zone.counted_ms)
+        self._publish(self._node.set_alive(zone.id, t_ms, is_alive=True))
 
     def forget(self, wearer: str) -> None:
         """Have the device of a wearer who is gone die."""
