@@ -1,4 +1,4 @@
-"""`edgehar models`: what whoever chooses a model wants to know, on one screen of 80 columns and 24 lines."""
+"""`edgehar models`: what whoever chooses a model wants to know, on one screen of 80 columns and 28 lines."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from edgehar.apps.cards import Card
 from edgehar.errors import OperatorError
 from edgehar.personal.head import read
 from edgehar.personal.heads import name_of
@@ -18,8 +19,8 @@ _SCORES = 4
 """Rows of the evaluation that are shown."""
 
 
-def summary(spec: ModelSpec) -> Iterator[str]:
-    """Yield lines: when it answers, what it tells of sensors worn where, where it comes from, and how it scored."""
+def summary(spec: ModelSpec, card: Card | None = None) -> Iterator[str]:
+    """Yield lines: when it answers, what it tells of sensors worn where, where it comes from, how it scored, and its limits."""
     every, last = spec.hop / spec.rate_hz, spec.window / spec.rate_hz
     yield from _wrapped(f"{spec.name} {spec.version} answers every {every:g} s, from the last {last:g} s")
     yield from _wrapped(f"labels: {', '.join(spec.labels)}")
@@ -39,6 +40,9 @@ def summary(spec: ModelSpec) -> Iterator[str]:
             f"macro-F1 on people it has not seen, the {rows} with the most windows: {', '.join(scores)}"
         )
     yield "--full prints the whole manifest"
+    if card:
+        yield from _wrapped(f"it must not be used for: {'; '.join(card.must_not).lower()}")
+        yield f"card{f' of {card.base}, its base' if card.base else ''}: {card.path}"
 
 
 def _points(spec: ModelSpec) -> Iterator[str]:

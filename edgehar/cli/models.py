@@ -50,9 +50,10 @@ def models_info(
 
     Example: edgehar models info imu_tcn
 
-    --full prints its manifest, --json does so for programs: also the decision's settings and all scores. Of a *.head.json
-    it says what `edgehar personalize` has taught.
+    The last lines say what it must not be used for, and where its card is. --full prints its manifest, --json does so for
+    programs: also the decision's settings and all scores. Of a *.head.json it says what `edgehar personalize` has taught.
     """
+    from edgehar.apps.cards import card_of
     from edgehar.apps.models import camera_weights, head_of, summary
     from edgehar.personal.head import SUFFIX
     from edgehar.pipeline import manifest
@@ -64,11 +65,14 @@ def models_info(
     if name == MODEL:
         show(camera_weights(), as_json)
         return
-    spec = manifest.read(manifest.find(name))
+    pair = manifest.find(name)
+    spec = manifest.read(pair)
+    card = card_of(spec, pair)
     if not (full or as_json):
-        typer.echo("\n".join(summary(spec)))
+        typer.echo("\n".join(summary(spec, card)))
         return
     content = msgspec.to_builtins(spec)
+    content |= {"card": str(card.path), "must_not": card.must_not} if card else {}
     for sensor in () if as_json else content["sensors"]:
         sensor["labels"] = sensor["labels"] or "all"
     show(content, as_json)
