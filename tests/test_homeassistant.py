@@ -153,6 +153,16 @@ def test_what_is_no_more_is_removed() -> None:
     home_assistant_on(devices=[json.loads(HOME.wearer(bare, ANNA).payload)])
 
 
+def test_a_zone_has_a_sensor_for_each_count_and_no_command() -> None:
+    message = HOME.zone("line_1", ("still", "not_judged"), 180)
+    assert message.topic == "homeassistant/device/edgehar-pi/line_1/config"
+    components = json.loads(message.payload)["components"]
+    assert set(components) == {"count_still", "count_not_judged", "count_withheld", "problem"}
+    assert not any("command_topic" in part for part in components.values())
+    assert components["count_still"]["expire_after"] == 180
+    assert components["count_still"]["state_topic"] == "edgehar/pi/zone/line_1/counts"
+
+
 def test_every_entity_has_an_id_of_its_own() -> None:
     ben = Person(id="ben", states=ANNA.states)
     devices = [announced(), announced(ben), json.loads(HOME.gateway().payload)]
@@ -163,7 +173,10 @@ def test_every_entity_has_an_id_of_its_own() -> None:
 
 
 def test_home_assistants_own_schemas_take_all_of_it() -> None:
-    home_assistant_on(devices=[announced(), json.loads(HOME.gateway().payload)])
+    zone = HOME.zone("line_1", ("still", "on_foot", "other", "not_judged"), 180)
+    home_assistant_on(
+        devices=[json.loads(each.payload) for each in (HOME.wearer(ANNA), HOME.gateway(), zone)]
+    )
 
 
 def test_home_assistants_own_schemas_take_the_blueprints() -> None:

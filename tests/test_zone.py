@@ -107,6 +107,32 @@ def test_a_change_of_few_waits_for_others() -> None:
     assert (third.counts["still"], third.withheld, third.wearers, third.t) == (7, 3, 10, 280.0)
 
 
+def blocks(counts: Mapping[str, int | None]) -> dict[str, str]:
+    """Return the block that each category is told in."""
+    return {name: name if count is not None else "withheld" for name, count in counts.items()}
+
+
+def moved(block: Mapping[str, str], before: Mapping[str, str], after: Mapping[str, str]) -> int:
+    return sum(block[before[wearer]] != block[after[wearer]] for wearer in before)
+
+
+def test_who_moves_among_those_who_are_withheld_lends_nobody_cover() -> None:
+    zone = counter(12)
+    for i in range(12):
+        zone.push(f"z/{i}", "still" if i < 6 else "other")
+    first = zone.tick(160.0)
+    assert first
+    assert first.counts["still"] == 6
+    for i, category in enumerate(("running", "running", NOT_JUDGED, "still"), start=6):
+        zone.push(f"z/{i}", category)
+    assert zone.tick(220.0) is first  # four count otherwise, and only one would be seen to
+    for i in (10, 11):
+        zone.push(f"z/{i}", "still")
+    second = zone.tick(280.0)
+    assert second
+    assert (second.counts["still"], second.withheld) == (9, 3)
+
+
 states = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(CATEGORIES)), max_size=12)
 
 
@@ -124,8 +150,12 @@ def test_tables_are_true_and_differ_by_as_many_wearers_at_least(
         table = zone.tick(160.0 + 60.0 * beat)
         assert table
         if table is not told:
-            changed = [wearer for wearer in now_in if now_in[wearer] != told_in[wearer]]
-            assert told is None or len(changed) >= least
+            if told is not None:
+                large, small = sorted(
+                    (blocks(told.counts), blocks(table.counts)), key=lambda each: len(set(each.values()))
+                )
+                assert moved(small, told_in, now_in) >= least
+                assert moved(large, told_in, now_in) not in range(1, least)
             told, told_in = table, now_in
         true = Counter(told_in.values())
         alone = {name: count for name, count in table.counts.items() if count is not None}

@@ -133,6 +133,7 @@ async def test_nothing_but_counts_is_published_shown_logged_or_kept(
     assert json.loads(health)["wearers"] == {}
     assert "edgehar_stream_up" not in figures
     assert "edgehar_windows_total" not in figures
+    assert "edgehar_inference_duration_seconds_count 0.0" in figures
     # Of a number nothing is published but a fault.
     assert {topic for topic, payload in listener.raw if b"/wrist_left" in payload} == {
         "edgehar/gw/zone/line_1/sensors"
@@ -312,6 +313,14 @@ ALL = "[" + ", ".join(f'"w{i}"' for i in range(6)) + "]"
 def test_a_zone_that_cannot_be_is_refused_with_its_line(zone: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=rf"edgehar\.toml:\d+: .*{complaint}"):
         parse(text(zone))
+
+
+def test_a_head_of_who_is_counted_is_refused() -> None:
+    zone = text(f'id = "z"\nwearers = {ALL}\nleast = 3').replace(
+        'id = "w2"', 'id = "w2"\nhead = "w2.1.head.json"'
+    )
+    with pytest.raises(ConfigError, match=r"wearer `w2` is counted in a zone, .* take out their `head`"):
+        parse(zone)
 
 
 def test_a_wearer_cannot_have_the_topic_of_zones() -> None:

@@ -114,6 +114,13 @@ def _of_zones(config: Config) -> Iterator[Complaint]:
                 path,
                 f"no wearer is called `{name}`; {did_you_mean(name, wearers, 'add a [[wearer]] of this id')}",
             )
+    heads = {wearer.id: at for at, wearer in _numbered("wearer", config.wearer) if wearer.head}
+    for _, name in counted:
+        if name in heads:
+            yield (
+                f"{heads[name]}.head",
+                f"the wearer `{name}` is counted in a zone, where nothing of their own counts; take out their `head`",
+            )
     for at, zone in zones:
         if zone.id in wearers:
             yield f"{at}.id", f"a wearer is called `{zone.id}` too; give the zone another id"

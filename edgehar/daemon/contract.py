@@ -74,7 +74,9 @@ def _of_head(spec: ModelSpec, wearer: Wearer, at: str) -> Iterator[Mismatch]:
     try:
         head = read_head(Path(wearer.head))
     except ModelError as error:
-        yield Mismatch(f"{at}.head", "head", spec.id, "takes a head that can be read", str(error), "teach it again")
+        yield Mismatch(
+            f"{at}.head", "head", spec.id, "takes a head that can be read", str(error), "teach it again"
+        )
         return
     if head.model_sha256 != spec.sha256:
         taught = f"a head that was taught over {head.model} of another sha256"
@@ -114,9 +116,7 @@ def configured_sensors(wearer: Wearer, at: str) -> list[ConfiguredSensor]:
         *(f"{at}.camera[{i}]" for i in range(len(wearer.camera))),
     ]
     streams = streams_of(wearer)
-    return [
-        _sensor(keys[i] if keys else at, each.placement, each.profile) for i, each in enumerate(streams)
-    ]
+    return [_sensor(keys[i] if keys else at, each.placement, each.profile) for i, each in enumerate(streams)]
 
 
 def _sensor(key: str, placement: str, profile: str) -> ConfiguredSensor:

@@ -81,7 +81,9 @@ class Daemon:
         config = pseudonymous(config)
         self._config, self._reread = config, reread
         self._answers = Answers()
-        make = partial(TimedRecognizer, durations=self._answers.durations) if config.metrics else Recognizer
+        # How many windows are judged would tell who is there of a zone.
+        is_timed = config.metrics and not config.zone
+        make = partial(TimedRecognizer, durations=self._answers.durations) if is_timed else Recognizer
         self.models = Models(config, make, heads_must_fit=heads_must_fit)
         with about("model.labels"):
             check_told(self.models.tree, () if self.models.lacks_head else config.model.labels)

@@ -9,8 +9,9 @@ may be all of both. Whatever is made out of a table is then a union of its block
 next smallest beside them, would not do: who knows the rule can often reckon the small ones. Zeros are small too: else
 `still: 24` of 24 would tell of each what they do.
 
-Counts are told by the clock, never by a change, and a new table replaces the last one only if at least `least` wearers
-count otherwise than then: the difference of two tables is of as many at least.
+Counts are told by the clock, never by a change, and a new table replaces the last one only if at least `least` wearers are in
+other blocks than then: what two tables differ by is never the movement of fewer. It is asked of the blocks of both tables, of which
+one's are made of the other's: between the larger ones none may have moved, or as many.
 """
 
 from collections.abc import Mapping, Sequence
@@ -84,11 +85,21 @@ class ZoneCounter:
             return None
         # On its own beat, also where a beat was missed: when a table comes must tell nothing.
         self._due += self._every_s * (1 + (now - self._due) // self._every_s)
-        changed = sum(self._told_in.get(wearer) != category for wearer, category in self._now_in.items())
-        if self.table is None or changed >= self._least:
-            self._told_in = dict(self._now_in)
-            self.table = self._count(now)
+        table = self._count(now)
+        if self.table is None or self._may_follow(self.table, table):
+            self._told_in, self.table = dict(self._now_in), table
         return self.table
+
+    def _may_follow(self, before: Table, after: Table) -> bool:
+        """Tell whether two tables, one after the other, differ by enough wearers."""
+        smaller, larger = sorted(map(_alone, (before, after)))
+        between_large, between_small = self._moved(smaller), self._moved(larger)
+        return between_small >= self._least and (not between_large or between_large >= self._least)
+
+    def _moved(self, alone: int) -> int:
+        """Count who is in another block than when the standing table was counted; so many first categories are blocks each."""
+        block = {name: min(i, alone) for i, name in enumerate(self._categories)}
+        return sum(block[self._told_in[wearer]] != block[now_in] for wearer, now_in in self._now_in.items())
 
     def _count(self, now: float) -> Table:
         counts = dict.fromkeys(self._categories, 0)
@@ -97,3 +108,8 @@ class ZoneCounter:
         told = coarsened(counts, self._least)
         withheld = sum(counts[name] for name, count in told.items() if count is None)
         return Table(told, withheld, len(self._now_in), self._least, now)
+
+
+def _alone(table: Table) -> int:
+    """Return how many of the first categories are told each by itself."""
+    return sum(count is not None for count in table.counts.values())
