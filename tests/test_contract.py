@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import ROOT
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from edgehar.daemon import contract
 from edgehar.daemon.daemon import Daemon
 from edgehar.devices import PROFILES
 from edgehar.errors import OperatorError
+from edgehar.personal.head import Head, write
 from edgehar.pipeline import manifest
 from edgehar.pipeline.contract import Mismatch, too_slow
 from edgehar.pipeline.intake import Intake
@@ -149,6 +151,35 @@ def test_a_pair_of_a_later_edgehar_is_unwise(pair: Path) -> None:
     table = rewrite(pair, lambda raw: raw["provenance"].update(edgehar="99.0"))
     [misfit] = misfits(wearing("wrist_left witmotion", more=table))
     assert (misfit.field, misfit.is_refused) == ("edgehar", False)
+
+
+def head(path: Path, sha256: str) -> Path:
+    """Write a head that was taught one new label over a network of this digest."""
+    ones = np.ones(2, np.float32)
+    taught = Head(
+        model="imu_tcn@0.5.0", model_sha256=sha256, slots=("wrist_left",), seconds={"hammering": 9.0},
+        new_labels=("hammering",), created="2026-12-01T10:00:00Z", trust=0.5, new_opinion=-2.0, center=ones, scale=ones,
+        whitening=np.ones((2, 2), np.float32), means=np.ones((1, 2), np.float32), weights=np.ones((3, 16), np.float32),
+        reach=np.ones(1, np.float32),
+    )  # fmt: skip
+    write(path, taught)
+    return path
+
+
+def test_what_a_wearer_taught_is_told_and_a_head_of_another_network_is_refused(tmp_path: Path) -> None:
+    network = manifest.read(MODELS / "imu_tcn").sha256
+    for digest, fields in ((network, []), ("0" * 64, ["head"])):
+        path = head(tmp_path / "anna.1.head.json", digest)
+        keys = f'id = "anna"\nhead = "{path}"\nlabels = ["hammering", "still"]'
+        told = misfits(wearing("wrist_left witmotion").replace('id = "anna"', keys))
+        assert [misfit.field for misfit in told] == fields
+    path.write_text("{}")
+    [misfit, *_] = [
+        misfit
+        for misfit in misfits(wearing("wrist_left witmotion").replace('id = "anna"', keys))
+        if misfit.field == "head"
+    ]
+    assert misfit.key == "wearer[0].head"
 
 
 @pytest.mark.parametrize(
