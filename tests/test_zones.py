@@ -22,7 +22,17 @@ from edgehar.apps.record import _chosen_wearer
 from edgehar.apps.screen import Screen
 from edgehar.apps.status import status
 from edgehar.config.read import parse
-from edgehar.config.schema import Config, Dashboard, Gateway, HomeAssistant, Metrics, Model, Mqtt, Sparkplug
+from edgehar.config.schema import (
+    Config,
+    Dashboard,
+    Gateway,
+    HomeAssistant,
+    Keep,
+    Metrics,
+    Model,
+    Mqtt,
+    Sparkplug,
+)
 from edgehar.config.worn import SimulatedWearer, Wearer
 from edgehar.config.zone import Zone
 from edgehar.daemon.daemon import Daemon
@@ -81,6 +91,7 @@ async def test_nothing_but_counts_is_published_shown_logged_or_kept(
         sparkplug=Sparkplug(group="plant"),
         metrics=Metrics(listen=f"127.0.0.1:{free_port()}"),
         dashboard=Dashboard(),
+        keep=Keep(),
         model=Model(labels=["still", "on_foot", "falling"]),
     )
     seen: dict[str, Any] = {}
@@ -100,6 +111,7 @@ async def test_nothing_but_counts_is_published_shown_logged_or_kept(
     )
     daemon = seen["daemon"]
     state = json.dumps(await seen["page"].state())
+    keepers = [control.keeper for control in daemon._roster.controls]
     figures, health, told = daemon.metrics(), json.dumps(daemon.health()), daemon.status()
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -128,6 +140,7 @@ async def test_nothing_but_counts_is_published_shown_logged_or_kept(
         assert b"activity_started" not in text
     assert not re.search(r"\b(walking|running|sitting|standing|lying|falling)\b", log)
     assert "NOBODY'S FALL IS TOLD" in log
+    assert keepers == [None] * 6
     assert lines.getvalue() == ""
     assert json.loads(state)["wearers"] == []
     assert json.loads(health)["wearers"] == {}
