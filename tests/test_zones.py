@@ -328,12 +328,12 @@ def test_a_zone_that_cannot_be_is_refused_with_its_line(zone: str, complaint: st
         parse(text(zone))
 
 
-def test_a_head_of_who_is_counted_is_refused() -> None:
-    zone = text(f'id = "z"\nwearers = {ALL}\nleast = 3').replace(
-        'id = "w2"', 'id = "w2"\nhead = "w2.1.head.json"'
-    )
-    with pytest.raises(ConfigError, match=r"wearer `w2` is counted in a zone, .* take out their `head`"):
-        parse(zone)
+@pytest.mark.parametrize("key", ['head = "w2.1.head.json"', "tap = true"])
+def test_what_is_of_one_alone_is_refused_of_who_is_counted(key: str) -> None:
+    zone = text(f'id = "z"\nwearers = {ALL}\nleast = 3').replace('id = "w2"', f'id = "w2"\n{key}')
+    name = key.partition(" ")[0]
+    with pytest.raises(ConfigError, match=rf"wearer `w2` is counted in a zone, .* take out their `{name}`"):
+        parse(f"[dashboard]\n{zone}")
 
 
 def test_a_wearer_cannot_have_the_topic_of_zones() -> None:

@@ -1,6 +1,6 @@
 """Mistakes in edgehar.toml that no single key's type can see, each in a sentence that says what to write instead."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from itertools import combinations
 from typing import TypeVar
@@ -114,13 +114,7 @@ def _of_zones(config: Config) -> Iterator[Complaint]:
                 path,
                 f"no wearer is called `{name}`; {did_you_mean(name, wearers, 'add a [[wearer]] of this id')}",
             )
-    heads = {wearer.id: at for at, wearer in _numbered("wearer", config.wearer) if wearer.head}
-    for _, name in counted:
-        if name in heads:
-            yield (
-                f"{heads[name]}.head",
-                f"the wearer `{name}` is counted in a zone, where nothing of their own counts; take out their `head`",
-            )
+    yield from _of_counted(config, {name for _, name in counted})
     for at, zone in zones:
         if zone.id in wearers:
             yield f"{at}.id", f"a wearer is called `{zone.id}` too; give the zone another id"
@@ -130,6 +124,17 @@ def _of_zones(config: Config) -> Iterator[Complaint]:
                 f"{at}.wearers",
                 f"zone `{zone.id}` has {few}: of fewer than {2 * zone.least} nothing could ever be told; make it larger",
             )
+
+
+def _of_counted(config: Config, in_zones: Collection[str]) -> Iterator[Complaint]:
+    """Yield the keys of one person alone that somebody has who is counted."""
+    for at, wearer in _numbered("wearer", config.wearer):
+        for key in ("head", "tap"):
+            if wearer.id in in_zones and getattr(wearer, key):
+                yield (
+                    f"{at}.{key}",
+                    f"the wearer `{wearer.id}` is counted in a zone, where nothing of their own counts; take out their `{key}`",
+                )
 
 
 def _refused(path: str, check: Callable[[T], object], value: T | None) -> Iterator[Complaint]:
