@@ -160,7 +160,7 @@ def head(path: Path, sha256: str) -> Path:
         model="imu_tcn@0.5.0", model_sha256=sha256, slots=("wrist_left",), seconds={"hammering": 9.0},
         new_labels=("hammering",), created="2026-12-01T10:00:00Z", trust=0.5, new_opinion=-2.0, center=ones, scale=ones,
         whitening=np.ones((2, 2), np.float32), means=np.ones((1, 2), np.float32), weights=np.ones((3, 16), np.float32),
-        reach=np.ones(1, np.float32),
+        reach=3.0,
     )  # fmt: skip
     write(path, taught)
     return path
