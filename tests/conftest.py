@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import pytest
 
-pytest_plugins = ["bluez", "cameras", "clocks", "listening"]
+pytest_plugins = ["bluez", "browsers", "cameras", "clocks", "listening"]
 
 ROOT = Path(__file__).resolve().parents[1]
 

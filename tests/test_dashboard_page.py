@@ -7,21 +7,19 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe
-from conftest import ROOT, lacking
+from browsers import DESKTOP, PHONE, Scheme, Seen, require_accessible, require_no_violations
+from conftest import ROOT
 from listening import until
 from mosquitto import PATIENCE_S, Listener, Mosquitto, free_port
 from msgspec.structs import replace
 from playwright.async_api import Browser, Page as Tab, ViewportSize, expect
 from test_daemon_requests import running
 
-from benchmarks.browser import chromium, chromium_path
 from edgehar.apps.page import page_beside
 from edgehar.config.schema import Config, Dashboard, Gateway, Keep, Mqtt
 from edgehar.config.worn import SimulatedWearer, Wearer
@@ -33,10 +31,6 @@ from edgehar.types import KEYPOINT_CHANNELS, Activity, Samples, Stream
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-Scheme = Literal["light", "dark"]
-
-PHONE: ViewportSize = {"width": 390, "height": 844}
-DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 STATIC = ROOT / "edgehar" / "dashboard" / "static"
 LARGEST = 200_000
 """Bytes of all files of the page."""
@@ -67,30 +61,6 @@ class Gatehouse:
         daemon = Daemon(self.config)
         async with page_beside(daemon, self.config), running(daemon):
             yield daemon
-
-
-class Seen:
-    """Addresses that a tab asked for, and what its console complained of."""
-
-    def __init__(self, tab: Tab) -> None:
-        self.addresses: list[str] = []
-        self.complaints: list[str] = []
-        tab.on("request", lambda request: self.addresses.append(request.url))
-        tab.on("websocket", lambda link: self.addresses.append(link.url))
-        tab.on("console", self._note)
-        tab.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def _note(self, message: Any) -> None:
-        if message.type in {"error", "warning"}:
-            self.complaints.append(message.text)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    if chromium_path() is None:
-        lacking("chromium (apt install chromium)")
-    async with chromium() as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -270,8 +240,7 @@ async def test_what_was_wrong_is_corrected_by_keyboard_and_its_seconds_are_kept(
         await tab.get_by_role("button", name="Wrong?").last.focus()
         await tab.keyboard.press("Enter")
         await expect(tab.locator(".wrong .which")).to_have_text(re.compile(r"Not .+ at \d\d:\d\d:\d\d, but"))
-        violations = (await Axe().run(tab)).response["violations"]
-        assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == []
+        await require_no_violations(tab)
         await tab.keyboard.type("tape box")
         await tab.keyboard.press("Enter")
         await expect(tab.locator("#notice")).to_have_text("Noted: it was tape box")
@@ -339,12 +308,7 @@ async def test_axe_complains_of_nothing(
 ) -> None:
     async with tab_of(browser, house.address, size, scheme) as (tab, _):
         await expect(tab.locator(".timeline span").first).to_be_attached()
-        violations = (await Axe().run(tab)).response["violations"]
-        assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == []
-        # Nothing is cut off at the side, on the smallest telephone either.
-        assert await tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        await tab.set_viewport_size({"width": 320, "height": 568})
-        assert await tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await require_accessible(tab)
 
 
 async def test_all_comes_from_the_gateway_and_nothing_breaks_its_rules(

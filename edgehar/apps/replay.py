@@ -10,13 +10,8 @@ from typing import Any
 import typer
 from msgspec import structs
 
-from edgehar.errors import ModelError
-from edgehar.personal.heads import load_head
+from edgehar.apps.playback import Playback, has_dates
 from edgehar.pipeline.label_tree import LabelTree
-from edgehar.pipeline.loop import Pipeline
-from edgehar.pipeline.manifest import find
-from edgehar.pipeline.modality import MODALITIES, modality_of_profile
-from edgehar.pipeline.recognizer import Recognizer, load
 from edgehar.publishers.payloads import iso_utc
 from edgehar.recordings.labels import common_label
 from edgehar.recordings.scoring import (
@@ -30,14 +25,10 @@ from edgehar.recordings.scoring import (
     f1,
     score,
 )
-from edgehar.sources.replay import Replay, open_recording
-from edgehar.types import Activity, Event, Stream
+from edgehar.types import Activity, Event
 
 BY_KIND = " by kind"
 """Marks a score for which `still` is right where somebody sits, and sitting where somebody stands."""
-
-_YEAR_2000 = 946_684_800.0
-"""Unix time, s."""
 
 
 async def replay_recording(
@@ -51,16 +42,8 @@ async def replay_recording(
     as_json: bool = False,
 ) -> None:
     """Print a recording's events as they are found, then how well they meet the truth, if it is known."""
-    recording = open_recording(path, subject=subject, placements=placements)
-    header = recording.header
-    models = _models(header.streams, load(find(model)), head)
-    spec = models[0].spec
-    try:
-        pipeline = Pipeline(header.wearer, header.streams, models, spec.decision, epoch=header.epoch)
-    except ModelError as error:
-        raise ModelError(
-            f"{error}; --placement RECORDED=WORN replays a sensor as worn elsewhere, --placement RECORDED it alone"
-        ) from error
+    playback = Playback(path, subject=subject, placements=placements, model=model, head=head)
+    recording, header, spec = playback.recording, playback.header, playback.spec
     windows = Counter[str]()
     # Of a set, which is small; a recording may go on for weeks.
     events: list[Event] = []
@@ -78,34 +61,15 @@ async def replay_recording(
                 if recording.truth:
                     answers.append((item.t, item.state))
 
-    await Replay(recording, speed=speed).run(lambda t, stream, body: show(pipeline.push(t, stream, body)))
-    show(pipeline.finish())
+    await playback.run(show, speed=speed)
     hop_s = spec.hop / spec.rate_hz
     _print_time_in_states({state: n * hop_s for state, n in windows.most_common()}, as_json=as_json)
     if recording.truth:
-        window_s = spec.window / spec.rate_hz
-        _print_scores(pipeline.tree, window_s, recording.truth, events, answers, as_json=as_json)
+        _print_scores(
+            playback.pipeline.tree, playback.window_s, recording.truth, events, answers, as_json=as_json
+        )
     if as_json and (unread := recording.packets.unread).first_offset is not None:
         typer.echo(json.dumps({"type": "unread", **structs.asdict(unread)}))
-
-
-def _models(streams: Sequence[Stream], chosen: Recognizer, head: Path | None) -> list[Recognizer]:
-    """Return the models for what was recorded: the chosen one, with a head, and for what it does not look at the shipped one."""
-    if head:
-        modality = chosen.spec.modality
-        worn = [s.placement for s in streams if modality_of_profile(s.profile) is modality]
-        chosen = load_head(chosen, head, worn)
-    brought = [modality_of_profile(stream.profile) for stream in streams]
-    return [
-        chosen if chosen.spec.modality is modality else load(find(modality.shipped))
-        for modality in MODALITIES
-        if modality in brought
-    ]
-
-
-def _has_dates(epoch: float) -> bool:
-    """Tell whether Unix time at stream time 0, s, was known: a clock that was never set begins in 1970."""
-    return epoch > _YEAR_2000
 
 
 def _json_row(event: Event, epoch: float) -> dict[str, Any]:
@@ -120,7 +84,7 @@ def _json_row(event: Event, epoch: float) -> dict[str, Any]:
         "id": event.id,
         "label": event.label,
         **{f"{key}_s": None if t is None else round(t, 3) for key, t in times.items()},
-        **(dates if _has_dates(epoch) else {}),
+        **(dates if has_dates(epoch) else {}),
         "confidence": round(event.confidence, 3),
     }
 
@@ -136,7 +100,7 @@ def _line(event: Event, epoch: float) -> str:
 
 def _moment(t: float, epoch: float) -> str:
     """Return a stream time as this place's date and time, where the recording has them."""
-    if _has_dates(epoch):
+    if has_dates(epoch):
         return datetime.fromtimestamp(epoch + t, UTC).astimezone().isoformat(" ", "seconds")
     return f"{t:9.1f} s"
 

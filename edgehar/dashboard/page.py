@@ -14,6 +14,7 @@ from edgehar.config.read import state_folder
 from edgehar.config.schema import Config
 from edgehar.daemon.control import WearerControl
 from edgehar.daemon.daemon import Daemon
+from edgehar.dashboard.colours import hue
 from edgehar.dashboard.history import TIMELINE_S, History
 from edgehar.dashboard.pictures import HasPicture, Pictures
 from edgehar.dashboard.recorder import Recorder, Recorders
@@ -91,13 +92,15 @@ class Page:
     def welcome(self, viewer: Viewer) -> None:
         """Offer what never changes to somebody who has just come, and have all that is known now sent."""
         models = self._daemon.models
+        tree = models.tree
         hello = {
             "type": "hello",
             "version": __version__,
             "gateway": self._config.gateway.id,
             "model": models.id,
             "runtime": models.runtime,
-            "kinds": {node: models.tree.path(node)[1:] for node in models.tree.nodes},
+            "kinds": {node: tree.path(node)[1:] for node in tree.nodes},
+            "hues": {node: hue(node, tree) for node in tree.nodes},
             "timeline_s": TIMELINE_S,
             "strip_hz": COLUMNS_HZ,
         }

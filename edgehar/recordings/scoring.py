@@ -1,5 +1,6 @@
 """Scores of reported events against the true boundaries of a labelled recording."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
 
@@ -90,16 +91,29 @@ def confusion(answers: Iterable[tuple[float, str]], truth: Iterable[Segment], wi
         truth: What was done.
         window_s: Length of a window, s.
     """
-    counts: Confusion = {}
-    segments = iter(merge(truth))
-    start, end, label = next(segments, (inf, inf, ""))
+    counter = ConfusionCounter(truth, window_s)
     for t, state in answers:
-        while t > end:
-            start, end, label = next(segments, (inf, inf, ""))
-        if t - window_s >= start:
-            row = counts.setdefault(label, {})
+        counter.push(t, state)
+    return counter.counts
+
+
+class ConfusionCounter:
+    """Counts windows as `confusion` does, one after the other."""
+
+    def __init__(self, truth: Iterable[Segment], window_s: float) -> None:
+        self.counts: Confusion = {}
+        self._window_s = window_s
+        self._segments = iter(merge(truth))
+        self._segment: Segment = (-inf, -inf, "")
+
+    def push(self, t: float, state: str) -> None:
+        """Count the window that ended at `t`, s, after all before it."""
+        while t > self._segment[1]:
+            self._segment = next(self._segments, (inf, inf, ""))
+        start, _, label = self._segment
+        if t - self._window_s >= start:
+            row = self.counts.setdefault(label, {})
             row[state] = row.get(state, 0) + 1
-    return counts
 
 
 def confusion_by_kind(counts: Confusion, top: Callable[[str], str]) -> Confusion:
@@ -126,12 +140,18 @@ def _match(
     true: list[tuple[float, str]], reported: list[tuple[float, str]], tolerance_s: float
 ) -> Boundaries:
     """Pair each true boundary with the nearest free report of its label, nearest pairs first."""
-    pairs = sorted(
-        (abs(at - t), i, j)
-        for i, (t, label) in enumerate(true)
-        for j, (at, named) in enumerate(reported)
-        if named == label and abs(at - t) <= tolerance_s
-    )
+    reports: dict[str, list[tuple[float, int]]] = {}
+    for j, (at, named) in enumerate(reported):
+        reports.setdefault(named, []).append((at, j))
+    for of_label in reports.values():
+        of_label.sort()
+    pairs: list[tuple[float, int, int]] = []
+    for i, (t, label) in enumerate(true):
+        near = reports.get(label, [])
+        # A little more than the tolerance: rounding must not decide which are looked at.
+        first, end = (bisect_left(near, (t + side * (tolerance_s + 1.0), -1)) for side in (-1, 1))
+        pairs += [(abs(at - t), i, j) for at, j in near[first:end] if abs(at - t) <= tolerance_s]
+    pairs.sort()
     taken_true: set[int] = set()
     taken_reported: set[int] = set()
     for _, i, j in pairs:

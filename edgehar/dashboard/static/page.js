@@ -64,7 +64,7 @@ function takeHello(message) {
   // After a lost link all stays where it is, and so does the keyboard's focus.
   if (JSON.stringify(hello) === JSON.stringify(message)) return;
   hello = message;
-  colours = new Colours(hello.kinds);
+  colours = new Colours(hello.hues);
   wearers = new Map();
   $("gateway").textContent = hello.gateway;
   $("model").textContent = hello.model;

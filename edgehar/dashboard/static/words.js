@@ -12,12 +12,9 @@ export function lasted(seconds) {
   return hours < 48 ? `${hours} h ${Math.floor((s % 3600) / 60)} min` : `${Math.floor(hours / 24)} days`;
 }
 
-// Hues of what this project's models tell, such that kinds are near each other; of other words by their letters.
-const HUES = { still: 255, on_foot: 158, running: 70, jumping: 50, cycling: 200, rowing: 225, waving: 320, clapping: 345, punching: 300, falling: 25 };
-
 export class Colours {
-  constructor(kinds) {
-    this.kinds = kinds;
+  constructor(hues) {
+    this.hues = hues;
   }
 
   // Give an element the colour of a state.
@@ -25,16 +22,7 @@ export class Colours {
     const nothing = state === "no_signal" || state === "not_worn";
     element.classList.toggle("none", nothing);
     element.style.setProperty("--colour", nothing || state === "other" ? "0.08" : "1");
-    element.style.setProperty("--hue", String(this.hue(state)));
-  }
-
-  hue(state) {
-    const path = [state, ...(this.kinds[state] ?? [])];
-    const top = path.at(-1);
-    const base = HUES[top] ?? [...top].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 7);
-    const siblings = Object.keys(this.kinds).filter((name) => (this.kinds[name] ?? []).at(-1) === top);
-    const at = siblings.indexOf(state);
-    return at < 0 ? base : base + (at - (siblings.length - 1) / 2) * 16;
+    element.style.setProperty("--hue", String(this.hues[state] ?? 250));
   }
 }
 
