@@ -9,21 +9,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from benchmarks import mqtt
 from benchmarks.broker import PORT, mosquitto
-from edgehar.evaluation.plan import decision_of
-from edgehar.pipeline.intake import Intake
+from edgehar.apps.bench.stages import STAGES, time_packets
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
-from edgehar.pipeline.recognizer import Recognizer, load
-from edgehar.pipeline.resample import Grid
-from edgehar.pipeline.windows import Windows
+from edgehar.pipeline.recognizer import load
 from edgehar.recordings.ehr import Header, Writer
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Activity, Item, Stream
@@ -87,41 +83,18 @@ def pipeline_costs() -> None:
 
 
 def stage_costs() -> None:
-    """Print where a window's µs go: the least of each stage over the rounds, timed apart."""
+    """Print where a window's µs go: the least of each stage over the rounds."""
     recognizer = load(find(MODEL))
     items = list(Simulator(placements=[PLACEMENT], script=SCRIPT, seed=1).packets())
     least: dict[str, float] = {}
     for _ in range(ROUNDS):
-        spent, windows = stages_of_one_run(recognizer, items)
-        least = {stage: min(s / windows * 1e6, least.get(stage, 1e9)) for stage, s in spent.items()}
+        times = time_packets(
+            lambda: Pipeline("w", [Stream(PLACEMENT)], recognizer, recognizer.spec.decision), items, 0.0
+        )
+        for stage in STAGES:
+            us = sum(times.of[stage].seconds) / times.windows * 1e6
+            least[stage] = min(us, least.get(stage, 1e9))
     print("of that, µs per window: " + ", ".join(f"{stage} {us:.1f}" for stage, us in least.items()))
-
-
-def stages_of_one_run(recognizer: Recognizer, items: list[Item]) -> tuple[dict[str, float], int]:
-    """Return the seconds spent in each stage of a pipeline of one sensor, and how many windows came out."""
-    spec, intake = recognizer.spec, Intake(Stream(PLACEMENT))
-    slots = spec.slots([PLACEMENT])
-    grid = Grid(slots, spec.rate_hz, spec.hop)
-    windows_of = Windows(spec.window, [slots.index(PLACEMENT)], spec.decision.min_coverage)
-    decision = decision_of(spec, [PLACEMENT])
-    stages: dict[str, Callable[[float, Any], Iterable[object]]] = {
-        "grid": grid.push,
-        "windows": lambda _, block: windows_of.push(block),
-        "recognizer": lambda _, window: recognizer.push(window),
-        "decision": lambda _, prediction: decision.push(prediction),
-    }
-    spent = dict.fromkeys(["intake", *stages], 0.0)
-    windows = 0
-    for t, _, body in items:
-        began = time.perf_counter()
-        held: list[object] = list(intake.push(t, body))
-        spent["intake"] += time.perf_counter() - began
-        for name, stage in stages.items():
-            began = time.perf_counter()
-            held = [made for item in held for made in stage(t, item)]
-            spent[name] += time.perf_counter() - began
-            windows += len(held) if name == "recognizer" else 0
-    return spent, windows
 
 
 def watch(command: list[str], seconds: float) -> tuple[float, float]:
