@@ -10,6 +10,7 @@ import typer
 
 from edgehar import __version__
 from edgehar.cli import (
+    bench as bench_verb,
     completion,
     config as config_verbs,
     data as data_verbs,
@@ -20,6 +21,7 @@ from edgehar.cli import (
     mqtt as mqtt_verbs,
     personalize as personalize_verb,
     record as record_verb,
+    report as report_verb,
     sim as sim_verb,
     status as status_verb,
     support as support_verb,
@@ -33,9 +35,12 @@ from edgehar.cli.terminal import (
     EXIT_REFUSED,
     HELP_OPTIONS,
     ConfigOption,
+    HeadOption,
     JsonOption,
     ModelOption,
+    PlacementsOption,
     RootGroup,
+    SubjectOption,
     VerboseOption,
     how_it_comes,
     run_to_end,
@@ -63,11 +68,11 @@ app.command()(transfer_verbs.export)
 app.command()(doctor_verb.doctor)
 app.command()(sim_verb.sim)
 app.command()(support_verb.support)
+app.command()(bench_verb.bench)
+app.command()(report_verb.report)
 
 _DEMO_SEED = 349
 """Within its first minute this wearer walks, runs, stands and sits, as README.md says."""
-
-SubjectOption = Annotated[str | None, typer.Option(help="Which person of an .npz set.")]
 
 
 def _print_version(version: bool) -> None:  # noqa: FBT001 - typer calls it with the flag
@@ -162,14 +167,9 @@ def demo(
 def replay(
     path: Annotated[Path, typer.Argument(help="An .ehr recording, or an .npz set.")],
     subject: SubjectOption = None,
-    placement: Annotated[
-        list[str] | None,
-        typer.Option(help="Which sensors, all by default; RECORDED=WORN as worn elsewhere; may be repeated."),
-    ] = None,
+    placement: PlacementsOption = None,
     model: ModelOption = "imu_tcn",
-    head: Annotated[
-        Path | None, typer.Option(help="With what `edgehar personalize` has taught: a *.head.json.")
-    ] = None,
+    head: HeadOption = None,
     speed: Annotated[float, typer.Option(min=0, help="1 is its own pace, 0 as fast as it goes.")] = 0.0,
     as_json: JsonOption = False,
 ) -> None:

@@ -64,6 +64,15 @@ ModelArgument = Annotated[
     ),
 ]
 
+SubjectOption = Annotated[str | None, typer.Option(help="Which person of an .npz set.")]
+PlacementsOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Which sensors, all by default; RECORDED=WORN as worn elsewhere; may be repeated."),
+]
+HeadOption = Annotated[
+    Path | None, typer.Option(help="With what `edgehar personalize` has taught: a *.head.json.")
+]
+
 
 class RootGroup(TyperGroup):
     """The root of a command line: every group and verb below it takes its `--verbose` too."""
