@@ -101,6 +101,7 @@ def _of_config(config: Config) -> Iterator[tuple[str, str | None]]:
     if sparkplug := config.sparkplug:
         names = (sparkplug.group, sparkplug.edge_node, sparkplug.primary_host)
         yield from (("SPARKPLUG", name) for name in names)
+    yield from (("ZONE", zone.id) for zone in config.zone)
     for wearer in config.wearer:
         yield "WEARER", wearer.id
         for port in (sensor.port for sensor in wearer.serial):
