@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -418,6 +419,37 @@ def test_a_gap_stays_one_and_what_is_odd_is_said(tmp_path: Path, caplog: pytest.
     assert "40 samples of acceleration stand at the end of the range" in said_of
     assert "no shipped model knows a sensor at `trouser_poket`" in said_of
     assert "did you mean `trouser_pocket`?" in said_of
+
+
+@pytest.mark.parametrize(
+    ("out", "placement", "wishes", "complaint"),
+    [
+        ("b.csv", "wrist", {}, r"b.csv: expected a name that ends in \.ehr"),
+        ("b.ehr", "", {}, "--placement: expected 1 to 64 letters"),
+        ("b.ehr", "wrist", {"wearer": "a/b"}, '--wearer: expected 1 to 64 letters .*, got "a/b"'),
+        ("b.ehr", "wrist", {"label": " "}, "--label: expected 1 to 64 letters"),
+    ],
+)
+def test_names_that_nothing_else_takes_are_refused(
+    tmp_path: Path, out: str, placement: str, wishes: dict[str, str], complaint: str
+) -> None:
+    path = foreign.axivity(tmp_path / "a.csv", *foreign.motion(seconds=2.0))
+    with pytest.raises(OperatorError, match=complaint):
+        import_file(path, tmp_path / out, Wish(placement), **wishes)
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_label_gets_the_form_that_labels_have(tmp_path: Path) -> None:
+    path = foreign.axivity(tmp_path / "a.csv", *foreign.motion(seconds=2.0))
+    import_file(path, tmp_path / "b.ehr", Wish("wrist"), label="Tape  box")
+    assert [label for _, _, label in Recording(tmp_path / "b.ehr").truth()] == ["tape_box"]
+
+
+def test_a_file_s_name_may_be_no_text(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/n\xff.csv"))
+    foreign.axivity(path, *foreign.motion(seconds=2.0))
+    import_file(path, None, Wish("wrist"))
+    assert "n?.csv" in Recording(path.with_suffix(".ehr")).header.created
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:

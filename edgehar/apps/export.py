@@ -1,20 +1,22 @@
 """`edgehar export`: a recording's calibrated samples as a table, for whoever analyses them elsewhere."""
 
 import csv
+import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgehar import __version__
-from edgehar.errors import ConfigError, RecordingError
+from edgehar.errors import ConfigError
 from edgehar.pipeline.resample import Grid
 from edgehar.pipeline.tracks import read_tracks
 from edgehar.publishers.payloads import iso_utc
 from edgehar.recordings.ehr import Header
+from edgehar.recordings.new_file import new_file, require_new
 from edgehar.recordings.scoring import Segment
 from edgehar.sources.replay import Packets, Track, open_recording
 from edgehar.types import IMU_CHANNELS, FloatArray, Item, Samples, Times
@@ -67,20 +69,15 @@ def export_recording(
     if rate_hz is not None and not _RATES_HZ[0] <= rate_hz <= _RATES_HZ[1]:
         low, high = _RATES_HZ
         raise ConfigError(f"--rate: expected {low:g} to {high:g} Hz, got {rate_hz:g}")
-    if out.exists():
-        raise RecordingError(
-            f"{out}: expected a new file, and there is one already; name another, or move it away"
-        )
+    require_new(out)
     recording = open_recording(path, subject=subject)
     tracks, begin = read_tracks(_Whole(recording, path))
     truth = [(start - begin, end - begin, label) for start, end, label in recording.truth]
     epoch = recording.header.epoch + begin if recording.header.epoch > _YEAR_2000 else None
     if rate_hz is not None:
         tracks = {place: _resampled(track, rate_hz) for place, track in tracks.items()}
-    try:
-        write(out, _rows(tracks.values(), truth), epoch, recording.header)
-    except OSError as error:
-        raise RecordingError(f"{out}: {error.strerror or error}") from error
+    with new_file(out) as file:
+        write(file, _rows(tracks.values(), truth), epoch, recording.header)
     counts = {place: len(track.t) for place, track in tracks.items()}
     begins = None if epoch is None else iso_utc(epoch)
     return {"table": str(out), "wearer": recording.header.wearer, "begins": begins, "rows": counts}
@@ -129,7 +126,7 @@ def _resampled(track: Samples, rate_hz: float) -> Samples:
     return Samples(track.placement, t[keep], x[keep], track.channels)
 
 
-Write = Callable[[Path, Iterator[Rows], float | None, Header], None]
+Write = Callable[[BinaryIO, Iterator[Rows], float | None, Header], None]
 
 
 def _writer_for(out: Path) -> Write:
@@ -143,9 +140,10 @@ def _writer_for(out: Path) -> Write:
     raise ConfigError(f"{out}: expected a name that ends in .csv or .parquet")
 
 
-def _write_csv(out: Path, parts: Iterator[Rows], epoch: float | None, _header: Header) -> None:
-    with out.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+def _write_csv(out: BinaryIO, parts: Iterator[Rows], epoch: float | None, _header: Header) -> None:
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="")
+    try:
+        writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
         for part in parts:
             numbers = [
@@ -155,13 +153,15 @@ def _write_csv(out: Path, parts: Iterator[Rows], epoch: float | None, _header: H
             dates = [""] * len(times) if epoch is None else [_date(epoch + t) for t in part.t.tolist()]
             places = [part.placement] * len(times)
             writer.writerows(zip(times, dates, places, *numbers, part.labels.tolist(), strict=True))
+    finally:
+        text.detach()  # it would close the file
 
 
 def _date(t: float) -> str:
     return str(np.datetime64(round(t * 1e6), "us")) + "Z"
 
 
-def _write_parquet(out: Path, parts: Iterator[Rows], epoch: float | None, header: Header) -> None:
+def _write_parquet(out: BinaryIO, parts: Iterator[Rows], epoch: float | None, header: Header) -> None:
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 

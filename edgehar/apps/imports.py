@@ -13,7 +13,9 @@ from msgspec import ValidationError, convert
 from msgspec.structs import replace
 
 from edgehar import __version__
-from edgehar.errors import ConfigError, RecordingError
+from edgehar.apps.label_session import marked
+from edgehar.config.names import check_name
+from edgehar.errors import ConfigError
 from edgehar.pipeline import manifest
 from edgehar.publishers.payloads import iso_utc
 from edgehar.recordings.csv_files import Columns
@@ -23,6 +25,8 @@ from edgehar.recordings.imports.registry import AUTO, read_import
 from edgehar.recordings.imports.source import Source
 from edgehar.recordings.labels import common_label
 from edgehar.recordings.marks import Mark, TimedMark
+from edgehar.recordings.names import SUFFIX
+from edgehar.recordings.new_file import new_file, require_new
 from edgehar.recordings.sampled import bodies
 from edgehar.types import STANDARD_GRAVITY, FloatArray, Samples, Stream
 from edgehar.validation import did_you_mean, explain
@@ -56,19 +60,21 @@ def import_file(
 
     RecordingError or ConfigError says what cannot be understood; then nothing is written.
     """
+    check_name("--wearer", wearer)
+    check_name("--placement", wish.placement)
     whole = path.resolve()
-    out = out or path.parent / f"{whole.name if path.is_dir() else whole.stem}.ehr"
-    if out.exists():
-        raise RecordingError(
-            f"{out}: expected a new file, and there is one already; name another, or move it away"
-        )
+    out = out or path.parent / f"{whole.name if path.is_dir() else whole.stem}{SUFFIX}"
+    require_new(out)
+    if out.suffix != SUFFIX:
+        raise ConfigError(f"{out}: expected a name that ends in {SUFFIX}")
     form, imported = read_import(Source(path), wish, name)
-    if label:
-        imported = replace(imported, labels=((0.0, _end(imported), label),))
+    if label is not None:
+        imported = replace(imported, labels=((0.0, _end(imported), check_name("--label", marked(label))),))
     remarks = [*_remarks_on_signal(imported), *_remarks_on_placement(wish.placement)]
     for remark in remarks:
         _LOGGER.warning("%s: %s", path, remark)
-    _write(out, imported, wearer, wish.placement, f"edgehar {__version__}, from {path.name} ({form.name})")
+    from_name = path.name.encode(errors="replace").decode()
+    _write(out, imported, wearer, wish.placement, f"edgehar {__version__}, from {from_name} ({form.name})")
     return {
         "recording": str(out),
         "wearer": wearer,
@@ -131,20 +137,16 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def _write(out: Path, imported: Imported, wearer: str, placement: str, created: str) -> None:
-    """Write packets and marks in the order of their times; nothing is left of a recording that the disk refused."""
+    """Write packets and marks in the order of their times."""
     header = Header(wearer, (Stream(placement),), epoch=imported.epoch or 0.0, created=created)
     marks = _marks(imported)
-    try:
-        with Writer(out, header) as writer:
-            for t, stream, body in bodies(imported.tracks, out.stem):
-                while marks and marks[0][0] <= t:
-                    writer.mark(*marks.pop(0))
-                writer.push(t, stream, body)
-            for mark in marks:
-                writer.mark(*mark)
-    except RecordingError:
-        out.unlink(missing_ok=True)
-        raise
+    with new_file(out) as file, Writer(file, header) as writer:
+        for t, stream, body in bodies(imported.tracks, out.stem):
+            while marks and marks[0][0] <= t:
+                writer.mark(*marks.pop(0))
+            writer.push(t, stream, body)
+        for mark in marks:
+            writer.mark(*mark)
 
 
 def _marks(imported: Imported) -> list[TimedMark]:

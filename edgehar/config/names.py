@@ -1,8 +1,12 @@
 """What names, topics and addresses in edgehar.toml may look like: as patterns, and in words for people."""
 
+import re
 from typing import Annotated
 
 from msgspec import Meta
+
+from edgehar.errors import ConfigError
+from edgehar.validation import shown
 
 NAME = r"^[A-Za-z0-9_-]{1,64}$(?!\n)"
 TOPIC = r"^(?!\$)[^+#/\s]+(/[^+#/\s]+)*$(?!\n)"
@@ -25,3 +29,10 @@ Name = Annotated[
 Filled = Annotated[str, Meta(min_length=1)]
 SparkplugId = Annotated[str, Meta(pattern=SPARKPLUG_ID)]
 TopicStart = Annotated[str, Meta(pattern=TOPIC)]
+
+
+def check_name(what: str, text: str) -> str:
+    """Return a name that `what` gives; ConfigError if it is none."""
+    if not re.match(NAME, text):
+        raise ConfigError(f"{what}: expected {IN_WORDS[NAME]}, got {shown(text)}")
+    return text

@@ -84,7 +84,7 @@ class Writer:
         if len(header.streams) > MARK_STREAM:
             raise ValueError(f"{len(header.streams)} streams; at most {MARK_STREAM} fit")
         self._owned = isinstance(target, Path)
-        self._name = str(target)
+        self._name = str(target if isinstance(target, Path) else getattr(target, "name", target))
         self._file = _open_to_append(target, header) if isinstance(target, Path) else target
         self._streams = len(header.streams)
         self.packets = 0

@@ -35,7 +35,7 @@ def bodies(tracks: Sequence[Samples], name: str) -> Iterator[Item]:
 
     Tracks of several kinds of channels take turns, each described before its packets. `name` makes the sensor's id.
     """
-    device = f"{zlib.crc32(name.encode()):012x}"
+    device = f"{zlib.crc32(name.encode(errors='surrogateescape')):012x}"
     cutters = [_Cutter(track, device) for track in tracks]
     sequence, described_until, arrival, before = 0, -np.inf, -np.inf, None
     while waiting := [cutter for cutter in cutters if cutter.propose(learns=cutter is before)]:
