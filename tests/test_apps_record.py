@@ -113,6 +113,12 @@ async def test_what_is_no_file_is_refused_at_once(tmp_path: Path, kind: str) -> 
     assert err.splitlines()[-1].startswith(f"edgehar: {target}: expected a file")
 
 
+async def test_a_name_that_no_replay_takes_is_refused(tmp_path: Path) -> None:
+    code, _, err = await edgehar("record", str(tmp_path / "a.npz"), "--port", "/dev/ttyNOWHERE")
+    assert (code, "expected a name that ends in .ehr; .npz is that of a set" in err) == (78, True)
+    assert not (tmp_path / "a.npz").exists()
+
+
 async def test_the_second_recorder_of_a_file_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "a.ehr"
     async with sensor_on_a_port() as url:

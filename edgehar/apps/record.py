@@ -82,6 +82,8 @@ async def record_wearer(
     With a `plan` also what the wearer is prompted to do, until all of it was done. Return what was counted, and what ended
     it early if the disk refused.
     """
+    if out.suffix == ".npz":
+        raise ConfigError(f"{out}: expected a name that ends in .ehr; .npz is that of a set")
     if config is None:
         if sensor.camera is None:
             _warn_of_unknown([sensor.placement or _USUAL], Model().path)
