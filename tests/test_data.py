@@ -1,6 +1,9 @@
 """What is stored of whom, as `edgehar data` lists and removes it: with a daemon that runs, and without one."""
 
+import contextlib
+import fcntl
 import json
+import os
 import subprocess
 import sys
 import time
@@ -16,7 +19,7 @@ from edgehar import cli
 from edgehar.errors import EdgeharError, OperatorError
 from edgehar.publishers.event_file import EventFile
 from edgehar.publishers.kept_events import KeptEvents
-from edgehar.publishers.payloads import Message
+from edgehar.publishers.payloads import Message, iso_utc
 from edgehar.recordings import moments
 from edgehar.recordings.ehr import Header, Writer
 from edgehar.recordings.excerpt import Excerpt, write
@@ -75,7 +78,8 @@ def store(folder: Path, port: int = 1, more: str = "") -> Path:
             )
         (state / "recordings" / str(name)).with_suffix(".labels.csv").write_text("0,1,walking\n")
         moments.append(
-            state / "recordings" / f"{wearer}.moments.jsonl", Moment("2026-12-01", wearer, "button")
+            state / "recordings" / f"{wearer}.moments.jsonl",
+            Moment(iso_utc(time.time() - DAY_S), wearer, "button"),
         )
         (folder / "heads" / f"{wearer}.1.head.json").write_text("{}")
         (folder / "heads" / f"{wearer}.2.undone.json").write_text("{}")
@@ -169,6 +173,53 @@ def test_only_what_is_old_goes_if_that_is_asked_for(tmp_path: Path) -> None:
     assert (both.returncode, "give one" in both.stderr) == (78, True)
 
 
+def test_old_moments_go_out_of_a_file_that_has_newer_ones(tmp_path: Path) -> None:
+    config = store(tmp_path)
+    path = tmp_path / "state" / "recordings" / "ben.moments.jsonl"
+    moments.append(path, Moment(iso_utc(time.time() - 10 * DAY_S), "ben", "tap"))
+    done = edgehar("data", "purge", "-c", str(config), "--wearer", "ben", "--days", "5", "--yes", "--json")
+    rows = [row for row in json.loads(done.stdout)["removed"] if row["kind"] == "marked moments"]
+    assert [row["what"] for row in rows] == ["1 of its moments"]
+    assert path.read_bytes().count(b"button") == path.read_bytes().count(b"\n") == 1
+
+
+def test_what_nobody_can_tell_whose_it_is_is_left_and_named(tmp_path: Path) -> None:
+    config = store(tmp_path)
+    path = tmp_path / "state" / "recordings" / "odd.ehr"
+    path.write_bytes(b"damaged")
+    done = edgehar("data", "purge", "-c", str(config), "--wearer", "anna", "--yes")
+    assert f"left: {path}: nobody can tell whose it is; remove it if it is anna's" in done.stdout
+    assert done.returncode == 1
+    old = edgehar("data", "purge", "-c", str(config), "--wearer", "anna", "--days", "1", "--yes")
+    assert (old.returncode, "left" in old.stdout) == (0, False)
+
+
+def test_a_wearer_of_whom_nothing_is_stored_may_be_another(tmp_path: Path) -> None:
+    config = store(tmp_path)
+    arguments = ("data", "purge", "-c", str(config), "--yes", "--wearer")
+    assert "nothing was stored of bem; did you mean `ben`?" in edgehar(*arguments, "bem").stderr
+    assert "nothing was stored" not in edgehar(*arguments, "ben").stderr
+    refused = edgehar(*arguments, "../ben")
+    assert (refused.returncode, "--wearer: expected" in refused.stderr) == (78, True)
+
+
+def test_more_days_than_there_were_are_refused(tmp_path: Path) -> None:
+    done = edgehar("data", "purge", "-c", str(store(tmp_path)), "--wearer", "ben", "--days", "1e9")
+    assert (done.returncode, "less than or equal to 36500" in done.stderr) == (2, True)
+
+
+def test_a_daemon_that_cannot_be_asked_is_said(tmp_path: Path) -> None:
+    config, state = store(tmp_path), tmp_path / "state"
+    (state / "purge.answer").mkdir()
+    with contextlib.ExitStack() as stack:
+        folder = os.open(state, os.O_RDONLY)
+        stack.callback(os.close, folder)
+        fcntl.flock(folder, fcntl.LOCK_SH)
+        done = edgehar("data", "purge", "-c", str(config), "--wearer", "ben", "--yes")
+    assert (done.returncode, "purge.request: Is a directory" in done.stderr) == (78, True)
+    assert len(names(state, "ben")) > 0
+
+
 def test_nothing_is_removed_unless_somebody_says_yes(tmp_path: Path) -> None:
     config = store(tmp_path)
     before = names(tmp_path, "anna")
@@ -201,6 +252,9 @@ def test_where_nothing_is_stored_that_is_said(tmp_path: Path) -> None:
     assert edgehar("data", "list", "-c", str(config)).stdout == ""
     assert edgehar("data", "purge", "-c", str(config), "--wearer", "anna", "-y").returncode == 0
     assert not (tmp_path / "state").exists()
+    (tmp_path / "state").write_text("a file")
+    done = edgehar("data", "list", "-c", str(config))
+    assert (done.returncode, "expected a folder, and it is a file" in done.stderr) == (78, True)
 
 
 def test_a_daemon_that_runs_without_its_broker_forgets_what_waits_and_what_it_keeps(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from edgehar.config.read import state_folder
 from edgehar.config.schema import Config
@@ -36,6 +37,10 @@ Kind = Literal[
 ]
 
 
+_OF_SEVERAL = {"waiting events", "damaged events"}
+"""Kinds of which a file is of several wearers."""
+
+
 class Stored(Struct, frozen=True):
     """A file of one wearer, or their part of one."""
 
@@ -59,6 +64,8 @@ class Purged(Struct):
     """Events that waited for the broker."""
     is_running: bool = False
     """True if a daemon runs, and has forgotten too."""
+    others: list[str] = field(default_factory=list)
+    """Other wearers of whom something is stored."""
     left: list[tuple[Path, str]] = field(default_factory=list)
     """What could not be removed, and what to do."""
 
@@ -87,6 +94,8 @@ def places_of(config: Config, path: Path) -> Places:
 
 def stored(places: Places, wearer: str | None = None) -> list[Stored]:
     """Return what is stored, of one wearer or of all, by wearer and time; ConfigError if that cannot be looked at."""
+    if places.state.exists() and not places.state.is_dir():
+        raise ConfigError(f"{places.state}: expected a folder, and it is a file; state_dir names it")
     try:
         files = [*_files(places), *_events(places.state / FILE_NAME)]
     except OSError as error:
@@ -175,9 +184,17 @@ def purge(places: Places, wearer: str, before: float | None = None) -> Purged:
         if done and not done.is_on_disk:
             hint = "the disk is slow, or refuses: look at the log, and purge again"
             purged.left.append((places.state / FILE_NAME, hint))
-    for file in stored(places, wearer):
-        if file.kind != "waiting events" and (before is None or file.unix_s < before):
+    everything = stored(places)
+    purged.others = sorted({file.wearer for file in everything if file.wearer} - {wearer})
+    for file in everything:
+        if file.kind == "marked moments" and file.wearer == wearer and before is not None:
+            _remove_moments(file, before, purged)
+        elif file.kind in _OF_SEVERAL or (before is not None and file.unix_s >= before):
+            continue
+        elif file.wearer == wearer:
             _remove(file, places, purged)
+        elif file.wearer is None:
+            purged.left.append((file.path, f"nobody can tell whose it is; remove it if it is {wearer}'s"))
     damaged = places.state / f"{FILE_NAME}.damaged"
     if before is None and damaged.is_file() and f"/{wearer}/event".encode() in damaged.read_bytes():
         size, changed = damaged.stat().st_size, damaged.stat().st_mtime
@@ -205,6 +222,17 @@ def _remove(file: Stored, places: Places, purged: Purged) -> None:
         )
     else:
         purged.removed.append(file)
+
+
+def _remove_moments(file: Stored, before: float, purged: Purged) -> None:
+    """Remove the moments of a file that are older than `before`, Unix time, s."""
+    try:
+        removed = moments.remove(file.path, before)
+    except RecordingError as error:
+        purged.left.append((file.path, f"{error}; do it as the account that runs edgehar, or as root"))
+        return
+    if removed:
+        purged.removed.append(replace(file, what=f"{removed} of its moments"))
 
 
 def _purge_events(places: Places, wearer: str, before: float | None, purged: Purged) -> int:

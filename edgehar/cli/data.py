@@ -18,6 +18,7 @@ from edgehar.cli.terminal import (
     show_table,
 )
 from edgehar.errors import ConfigError
+from edgehar.validation import did_you_mean
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -73,7 +74,9 @@ def data_purge(
     before: Annotated[
         datetime | None, typer.Option(help="Only what is older, by UTC.", formats=["%Y-%m-%d"])
     ] = None,
-    days: Annotated[float | None, typer.Option(min=0, help="Only what is older than so many days.")] = None,
+    days: Annotated[
+        float | None, typer.Option(min=0, max=36_500, help="Only what is older than so many days.")
+    ] = None,
     retained: Annotated[
         bool, typer.Option("--retained", help="Also remove what the broker retains of the wearer.")
     ] = False,
@@ -89,8 +92,10 @@ def data_purge(
     """
     from edgehar.apps.data import places_of, purge, stored
     from edgehar.config.credentials import by_hand
+    from edgehar.config.names import check_name
     from edgehar.config.read import load, naming_lines
 
+    check_name("--wearer", wearer)
     loaded = by_hand(load(config), config)
     cutoff = _cutoff(before, days)
     places = places_of(loaded, config)
@@ -125,6 +130,9 @@ def data_purge(
         show(answer, as_json)
     else:
         _print(answer, configured=any(each.id == wearer for each in loaded.wearer), wearer=wearer)
+    if not (purged.removed or purged.events):
+        hint = did_you_mean(wearer, purged.others, "")
+        say(f"nothing was stored of {wearer}{'; ' if hint else ''}{hint}")
     if purged.left:
         raise typer.Exit(EXIT_FAILED)
 

@@ -129,8 +129,8 @@ def ask_daemon(folder: Path, wish: Wish, wait: Callable[[float], None] = time.sl
             return None
     request = folder / REQUEST
     _remove_stale(folder)
-    (folder / ANSWER).unlink(missing_ok=True)
     try:
+        (folder / ANSWER).unlink(missing_ok=True)
         handle = os.open(request, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "wb") as file:
             if os.geteuid() == 0:  # the service is another account, and has to read it
