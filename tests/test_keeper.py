@@ -103,6 +103,11 @@ def test_a_correction_changes_nothing_of_what_is_told(tmp_path: Path) -> None:
     assert told[0] == told[1]
 
 
+def test_what_was_not_told_yet_cannot_be_corrected(life: Life) -> None:
+    with pytest.raises(ConfigError, match="nothing was told of anna yet; a correction reaches 100 s back"):
+        life.keeper.correct("driving", life.now)
+
+
 def test_a_correction_may_be_of_a_time_or_an_event(life: Life) -> None:
     life.until(40.0)
     assert life.keeper.correct("driving", life.now, at=8.0).state == "sitting"
