@@ -1,5 +1,6 @@
 """A head over a frozen network: what one wearer teaches it, and what stays as it was."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -149,6 +150,20 @@ def test_without_other_people_everything_is_taken_for_what_was_taught(
     assert beside > alone + 0.1, (beside, alone)
 
 
+@pytest.mark.parametrize("worn", [WRIST, ("wrist_left", "chest")])
+def test_one_window_of_each_label_is_enough_to_teach(
+    network: Recognizer, tmp_path: Path, worn: tuple[str, ...]
+) -> None:
+    brief = read_take(recorded(tmp_path / "s.ehr", TAUGHT, worn=worn, seconds=6.0))
+    truth = [(start + 2.0, start + 5.2, label) for start, _, label in brief.truth]
+    only = replace(brief, truth=truth)
+    assert set(Counter(judge(network, [only], 0.64).label).values()) <= {1, 2}
+    mine = personal(network, teach(network, [only]))
+    told = [p.probabilities for p in answers(mine, brief) if p.probabilities is not None]
+    assert np.isfinite(told).all()
+    assert {mine.spec.labels[int(p.argmax())] for p in told} & {"squats", "throws"}
+
+
 def test_placements_without_other_people_can_be_taught(network: Recognizer, tmp_path: Path) -> None:
     worn = ("wrist_left", "chest")
     assert background.of(network.spec, network.spec.slots(worn)) is None
@@ -169,6 +184,16 @@ def test_each_shipped_model_of_motion_sensors_has_a_background_of_its_own(name: 
             assert some.truth.sum(axis=1) == pytest.approx(1.0)
             assert not some.truth[~some.may_be_true].any()
     assert background.read(path, replace(spec, sha256="0" * 64), spec.slots(WRIST)) is None
+
+
+def test_of_what_was_taught_other_people_do_not_count(network: Recognizer) -> None:
+    some, labels = background.of(network.spec, network.spec.slots(WRIST)), network.spec.labels
+    assert some
+    rest = some.beyond([labels.index("walking"), labels.index("running")])
+    words = {group.rsplit(" ", 1)[1] for group in some.group.tolist()} - {
+        group.rsplit(" ", 1)[1] for group in rest.group.tolist()
+    }
+    assert words == {"walking", "running"}
 
 
 def test_nobody_who_is_held_out_is_in_a_background(network: Recognizer) -> None:

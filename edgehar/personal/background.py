@@ -5,6 +5,7 @@ made by `python -m benchmarks.background`, of people whose recordings may be tra
 placement has no such recordings.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +39,15 @@ class Background(Struct, frozen=True, eq=False):
 
     def without(self, words: str) -> "Background":
         """Return it without the groups whose name begins so."""
-        kept = ~np.char.startswith(self.group, words)
+        return self._only(~np.char.startswith(self.group, words))
+
+    def beyond(self, labels: Sequence[int]) -> "Background":
+        """Return the windows in which more than these labels (indices) may be true."""
+        return self._only(np.asarray(np.delete(self.may_be_true, [*labels], axis=1).any(axis=1)))
+
+    def _only(self, rows: NDArray[np.bool_]) -> "Background":
         return Background(
-            self.embedding[kept], self.probability[kept], self.may_be_true[kept], self.group[kept]
+            self.embedding[rows], self.probability[rows], self.may_be_true[rows], self.group[rows]
         )
 
 

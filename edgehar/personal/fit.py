@@ -92,11 +92,13 @@ def _rows(
     truth = np.eye(len(columns))[[columns.index(name) for name in judged.label]]
     embedding, probability, weight = judged.embedding, judged.probability, np.ones(taught)
     if others:
-        embedding = np.concatenate([embedding, others.embedding])
-        probability = np.concatenate([probability, others.probability])
-        truth = np.concatenate([truth, np.pad(others.truth, ((0, 0), (0, new)))])
         share = SHARE * max(taught, LEAST_SHARE) / len(others.group)
-        weight = np.concatenate([weight, np.full(len(others.group), share)])
+        # Of what the wearer showed, the wearer's way of it counts alone.
+        rest = others.beyond([spec.labels.index(name) for name in {*judged.label} if name in spec.labels])
+        embedding = np.concatenate([embedding, rest.embedding])
+        probability = np.concatenate([probability, rest.probability])
+        truth = np.concatenate([truth, np.pad(rest.truth, ((0, 0), (0, new)))])
+        weight = np.concatenate([weight, np.full(len(rest.group), share)])
     held = opinions(spec, probability, new, opinion)
     return embedding, held, truth, weight
 

@@ -16,7 +16,7 @@ people of wisdm_watch whom the shipped model was tuned on (`docs/personalize.md`
 _SHRINK = 0.2
 _STEEPNESS = 4
 _LEAST = 1e-3
-"""Distance: a single window has no spread."""
+"""Variance, or squared distance: a single window has none."""
 
 
 class Reach(Struct, frozen=True, eq=False):
@@ -41,11 +41,14 @@ def fit_reach(embedding: Array, label: Indices, spread: Array) -> Reach:
     means = np.stack([embedding[label == i].mean(axis=0) for i in range(int(label.max()) + 1)])
     features = embedding.shape[1]
     covariance = spread.T @ spread / len(spread)
-    sphere = np.trace(covariance) / features + np.finfo(np.float64).tiny
+    sphere = max(np.trace(covariance) / features, _LEAST)
     values, vectors = np.linalg.eigh((1 - _SHRINK) * covariance + _SHRINK * sphere * np.eye(features))
     whitening = vectors / np.sqrt(values * features)
-    distance = np.square((embedding - means[label]) @ whitening).sum(axis=1)
-    return Reach(whitening, means @ whitening, REACH * max(float(np.median(distance)), _LEAST))
+    # Few windows, or one, show too little of how wide they spread.
+    usual = [
+        np.median(np.square(rows @ whitening).sum(axis=1)) for rows in (embedding - means[label], spread)
+    ]
+    return Reach(whitening, means @ whitening, REACH * max(*map(float, usual), _LEAST))
 
 
 def residuals(embedding: Array, group: Indices) -> Array:
