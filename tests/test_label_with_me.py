@@ -245,6 +245,11 @@ async def test_two_taps_on_the_sensor_begin_and_end_a_take(tmp_path: Path) -> No
             "3.0",
         )
         process = await start("record", str(path), *options)
+        assert process.stderr is not None
+        async with asyncio.timeout(60):
+            while b"s taken" not in await process.stderr.readline():
+                pass
+        process.send_signal(signal.SIGTERM)
         code, out, _ = await ended(process)
     assert code == 0, out
     [(_, begin), (_, end)] = read(path).marks()

@@ -43,7 +43,7 @@ async def recorded(path: Path) -> list[list[Written]]:
         *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     rng = random.Random(4)
-    parts = [await until_killed(writer, rng.randint(1, 24)) for _ in range(KILLS)]
+    parts = [await until_killed(writer, rng.randint(1, 20)) for _ in range(KILLS)]
     writer.stdin.close()  # type: ignore[union-attr]
     await writer.wait()
     serving.cancel()
@@ -67,14 +67,21 @@ async def test_a_writer_that_is_killed_a_hundred_times_loses_its_last_second_at_
     assert lost  # else nobody was killed in the middle
     assert max(lost) <= 1.0
     marks = {mark.label for _, mark in recording.marks()}
-    assert {each.label for part in parts for each in part} == marks
+    acknowledged = {each.label for part in parts for each in part}
+    assert acknowledged <= marks
+    # A writer may be killed between a mark and its acknowledgement.
+    unacknowledged = Counter(label.split("_")[1] for label in marks - acknowledged)
+    assert set(unacknowledged.values()) <= {1}
 
     labels = {each.body: each.label for part in packets for each in part}
     truth = recording.truth()
     starts = [start for start, _, _ in truth]
     told = list[tuple[str, str]]()
     for t, body in written:
-        _, end, label = truth[bisect_right(starts, t) - 1]
+        newest = bisect_right(starts, t) - 1
+        if newest < 0:
+            continue  # the first label, if its writer was killed at once, lasted for no time
+        _, end, label = truth[newest]
         # Of a packet that came with its mark, as the last, nobody knows how long its label held.
         if body in labels and t < end:
             told.append((labels[body], label))
