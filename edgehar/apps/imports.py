@@ -139,14 +139,8 @@ def zone_of(name: str) -> ZoneInfo:
 def _write(out: Path, imported: Imported, wearer: str, placement: str, created: str) -> None:
     """Write packets and marks in the order of their times."""
     header = Header(wearer, (Stream(placement),), epoch=imported.epoch or 0.0, created=created)
-    marks = _marks(imported)
     with new_file(out) as file, Writer(file, header) as writer:
-        for t, stream, body in bodies(imported.tracks, out.stem):
-            while marks and marks[0][0] <= t:
-                writer.mark(*marks.pop(0))
-            writer.push(t, stream, body)
-        for mark in marks:
-            writer.mark(*mark)
+        writer.write(bodies(imported.tracks, out.stem), _marks(imported))
 
 
 def _marks(imported: Imported) -> list[TimedMark]:

@@ -6,10 +6,8 @@ goes into `<wearer>.moments.jsonl`.
 
 import asyncio
 import logging
-import shutil
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +17,10 @@ from edgehar.errors import ConfigError, RecordingError
 from edgehar.publishers.payloads import iso_utc
 from edgehar.recordings import moments
 from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.free_space import require_space
 from edgehar.recordings.marks import Mark
 from edgehar.recordings.moments import Moment
+from edgehar.recordings.names import RecordingName
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -32,9 +32,6 @@ LONGEST_S = 3600.0
 
 LARGEST = 256 * 2**20
 """Bytes of a recording; a sensor at 1,000 samples a second fills some 60 MB in an hour."""
-
-LEAST_FREE = 512 * 2**20
-"""Bytes that stay free on the disk, where events wait for the broker too."""
 
 CHECK_EVERY = 2**20
 """Bytes of a recording after which is looked how much of the disk is free: others write to it too."""
@@ -82,8 +79,7 @@ class Recorder:
             )
         _make_folder(self._folder)
         now, feed = time.time(), self.control.feed
-        moment = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-        path = self._folder / f"{feed.id}-{moment}-{label}.ehr"
+        path = self._folder / f"{RecordingName(feed.id, now, label)}"
         if path.exists():
             raise ConfigError(f"{path.name} was recorded within this second; wait for the next")
         header = Header(
@@ -148,7 +144,7 @@ class Recorder:
             running.writer.push(t, stream, body)
             if running.size >= running.check_at:
                 running.check_at += CHECK_EVERY
-                _require_space(self._folder)
+                require_space(self._folder)
         except RecordingError as error:
             self.stop(f"as the disk refused: {error}")
             return
@@ -221,16 +217,4 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise RecordingError(f"{folder}: {error.strerror}") from error
-    _require_space(folder)
-
-
-def _require_space(folder: Path) -> None:
-    """Refuse, by RecordingError, a disk that is nearly full or cannot be looked at."""
-    try:
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise RecordingError(f"{folder}: {error.strerror}") from error
-    if free < LEAST_FREE:
-        raise RecordingError(
-            f"{folder}: {free >> 20} MB are free on the disk, and {LEAST_FREE >> 20} have to stay; make room there"
-        )
+    require_space(folder)

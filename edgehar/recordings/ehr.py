@@ -24,6 +24,7 @@ import contextlib
 import fcntl
 import logging
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -106,6 +107,16 @@ class Writer:
     def mark(self, t: float, mark: Mark) -> None:
         """Append a mark of stream time t, s."""
         self._write(encode_record(t, MARK_STREAM, marks.encode(mark)), flush=True)
+
+    def write(self, items: Iterable[Item], marks: Iterable[TimedMark]) -> None:
+        """Append packets and marks, each in the order of their times; of both at a time the mark comes first."""
+        left = deque(marks)
+        for t, stream, body in items:
+            while left and left[0][0] <= t:
+                self.mark(*left.popleft())
+            self.push(t, stream, body)
+        for timed in left:
+            self.mark(*timed)
 
     def _write(self, data: bytes, *, flush: bool) -> None:
         try:

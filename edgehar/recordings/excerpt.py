@@ -5,7 +5,6 @@ They lie in one folder of which only its owner reads anything. A file is there a
 
 import contextlib
 import os
-import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -14,15 +13,13 @@ from msgspec.structs import replace
 
 from edgehar.errors import RecordingError
 from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.free_space import require_space
 from edgehar.recordings.marks import TimedMark
 from edgehar.recordings.names import RecordingName, parse_name
 from edgehar.types import Item
 
 FOLDER = "kept"
 """Below the folder for what outlives the process."""
-
-LEAST_FREE = 512 * 2**20
-"""Bytes that stay free on the disk, where events wait for the broker too."""
 
 PART = ".part"
 """Ends the name of a file that is being written."""
@@ -55,10 +52,7 @@ def write(folder: Path, name: RecordingName, excerpt: Excerpt, former: Collectio
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder).free
-        if free < LEAST_FREE:
-            room = f"{free >> 20} MB are free on the disk, and {LEAST_FREE >> 20} have to stay"
-            raise RecordingError(f"{folder}: {room}; make room there")
+        require_space(folder)
         path = _unused(folder, name, former)
         part = path.with_name(path.name + PART)
         try:
@@ -81,13 +75,7 @@ def _write(path: Path, excerpt: Excerpt) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as file:
         with Writer(file, excerpt.header) as writer:
-            marks = [*excerpt.marks]
-            for t, stream, body in excerpt.items:
-                while marks and marks[0][0] <= t:
-                    writer.mark(*marks.pop(0))
-                writer.push(t, stream, body)
-            for mark in marks:
-                writer.mark(*mark)
+            writer.write(excerpt.items, excerpt.marks)
         os.fsync(handle)
 
 
