@@ -1,6 +1,6 @@
 """`python -m benchmarks.personalize TABLE DATA [MODEL ...]`: what a minute of the wearer is worth, on real people.
 
-TABLE is `motionsense`, `openpack`, `dsads`, `wisdm` or `time`; `docs/personalize.md` has what each printed. The wisdm
+TABLE is `motionsense`, `openpack`, `dsads`, `wisdm` or `time`; `docs/personalize_scores.md` has what each printed. The wisdm
 table is of the people whom `imu_tcn` holds out. Each takes some minutes on two cores.
 """
 

@@ -21,7 +21,7 @@ from edgehar.types import FALLING, OTHER, NoAnswer
 from edgehar.validation import shown
 
 SHARE = 1.0
-"""Weight of the background, in windows of the takes' own; what more of it costs is in `docs/personalize.md`."""
+"""Weight of the background, in windows of the takes' own; what more of it costs is in `docs/personalize_scores.md`."""
 LEAST_SHARE = 100.0
 """Weight of the background beside a short take, in windows."""
 LEAST_PROBABILITY = 1e-6

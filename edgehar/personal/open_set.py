@@ -12,7 +12,7 @@ from edgehar.personal.logistic import Array, Indices
 
 REACH = 8.0
 """Times the median distance of the taught windows, at which the head and the network have half the say each: chosen on
-people of wisdm_watch whom the shipped model was tuned on (`docs/personalize.md`)."""
+people of wisdm_watch whom the shipped model was tuned on (`docs/personalize_scores.md`)."""
 _SHRINK = 0.2
 _STEEPNESS = 4
 _LEAST = 1e-3

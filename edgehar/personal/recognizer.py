@@ -22,7 +22,7 @@ from edgehar.types import FALLING, FloatArray, Prediction, Window
 
 _NEW_THRESHOLDS: Mapping[Point, float] = {"quiet": 0.9999, "normal": 0.995, "eager": 0.9}
 """Belief from which a new label is told: no recordings of others can say it. Chosen on people of wisdm_watch whom the
-shipped model was tuned on, the most recall at about half the false starts of the plain 0.8 (`docs/personalize.md`)."""
+shipped model was tuned on, the most recall at about half the false starts of the plain 0.8 (`docs/personalize_scores.md`)."""
 
 
 class Personal(Recognizer):
