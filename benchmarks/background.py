@@ -39,7 +39,7 @@ WORN = {
         ("knee_left", "knee_right"),
         ("wrist_left", "wrist_right", "chest", "knee_left", "knee_right"),
     ),
-    "sp_sw_har": (("wrist_left",), ("trouser_pocket_left",), ("wrist_left", "trouser_pocket_left")),
+    "sp_sw_har": (("wrist_left",), ("trouser_pocket_left",)),
     "selfback_wrist": (("wrist",),),
     "selfback_thigh": (("thigh",),),
     "stress_predict": (("wrist",),),
