@@ -439,6 +439,15 @@ def test_names_that_nothing_else_takes_are_refused(
     assert [*tmp_path.iterdir()] == [path]
 
 
+def test_what_would_be_passed_over_is_refused(tmp_path: Path) -> None:
+    path = foreign.axivity(tmp_path / "a.csv", *foreign.motion(seconds=2.0))
+    with pytest.raises(ConfigError, match="--device: expected a file of WitMotion's program"):
+        import_file(path, None, Wish("wrist", device="left"))
+    with pytest.raises(ConfigError, match="--format: axivity has columns of its own"):
+        import_file(path, None, Wish("wrist", columns=columns_of(MAP, None)), name="axivity")
+    assert [*tmp_path.iterdir()] == [path]
+
+
 def test_a_label_gets_the_form_that_labels_have(tmp_path: Path) -> None:
     path = foreign.axivity(tmp_path / "a.csv", *foreign.motion(seconds=2.0))
     import_file(path, tmp_path / "b.ehr", Wish("wrist"), label="Tape  box")

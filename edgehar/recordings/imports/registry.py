@@ -45,6 +45,14 @@ def format_of(source: Source, name: str = AUTO) -> Format:
 
 
 def read_import(source: Source, wish: Wish, name: str = AUTO) -> tuple[Format, Imported]:
-    """Read a source; RecordingError says what does not fit."""
+    """Read a source; RecordingError says what does not fit, ConfigError what is wished in vain."""
     form = COLUMN_MAP if wish.columns is not None and name == AUTO else format_of(source, name)
+    if wish.columns is not None and form is not COLUMN_MAP:
+        raise ConfigError(
+            f"--format: {form.name} has columns of its own; leave out --column and --columns, or this"
+        )
+    if wish.device is not None and form is not WITMOTION:
+        raise ConfigError(
+            f"--device: expected a file of {WITMOTION.title}, got one of {form.title}; leave it out"
+        )
     return form, form.read(source, wish)
