@@ -39,10 +39,10 @@ _TIME = re.compile(r"\d{1,2}:\d\d:\d\d")
 class Redaction:
     """A set of names and what stands in their place."""
 
-    def __init__(self, config: Config | None) -> None:
-        """Collect the names of a configuration and of this machine; without a configuration of the machine alone."""
+    def __init__(self, config: Config | None, text: str = "") -> None:
+        """Collect the names of this machine and of a configuration, or of the text of one that cannot be used."""
         self._stand_ins: dict[str, str] = {}
-        for kind, name in (*_of_machine(), *(_of_config(config) if config else ())):
+        for kind, name in (*_of_machine(), *(_of_config(config) if config else _of_text(text))):
             self._add(kind, name)
         names = sorted(self._stand_ins, key=len, reverse=True)
         self._names = re.compile("|".join(map(_pattern, names)), re.IGNORECASE) if names else None
@@ -91,6 +91,14 @@ def _of_machine() -> Iterator[tuple[str, str]]:
         yield "USER", getpass.getuser()
     except (KeyError, OSError):
         return
+
+
+def _of_text(text: str) -> Iterator[tuple[str, str]]:
+    """Yield whatever stands in quotes, closed or not: which of it names anybody nobody can say."""
+    for line in text.splitlines():
+        for quoted in (*re.findall(r'"([^"]*)', line), *re.findall(r"'([^']*)", line)):
+            parts = [part for part in re.split(r"[/:@?&=]+", quoted) if len(part) > _SHORT]
+            yield from (("VALUE", value.strip()) for value in (quoted, *parts) if re.search(r"\w", value))
 
 
 def _of_config(config: Config) -> Iterator[tuple[str, str | None]]:

@@ -56,13 +56,7 @@ async def bundle(path: Path, seconds: float) -> list[Part]:
     try:
         config = by_hand(load(path), path)
     except OperatorError as error:
-        redaction = Redaction(None)
-        # What stands in quotes is a value of the file.
-        why = re.sub(r'"[^"]*"|`[^`]*`|\'[^\']*\'', "...", str(error))
-        return [
-            _json("config.json", "why the configuration cannot be used", {"error": redaction.text(why)}),
-            *_always(redaction),
-        ]
+        return _without_config(path, error)
     redaction = Redaction(config)
     diagnosis = await doctor(config, Wish(seconds))
     return [
@@ -76,6 +70,19 @@ async def bundle(path: Path, seconds: float) -> list[Part]:
         _json("health.json", "counters of the gateway that runs", redaction.value(await _health(config))),
         *_always(redaction, await asyncio.to_thread(_log)),
     ]
+
+
+def _without_config(path: Path, error: OperatorError) -> list[Part]:
+    try:
+        redaction, log = Redaction(None, read_text(path)), None
+    except ConfigError:
+        redaction, log = Redaction(None), "left out: without the configuration no name in it is known\n"
+    # What stands in quotes is a value of the file.
+    why = re.sub(r'"[^"]*"|`[^`]*`|\'[^\']*\'', "...", str(error))
+    told = _json(
+        "config.json", f"why the configuration cannot be used: {error}", {"error": redaction.text(why)}
+    )
+    return [told, *_always(redaction, log)]
 
 
 def _always(redaction: Redaction, log: str | None = None) -> list[Part]:
@@ -98,9 +105,15 @@ def write(parts: list[Part], out: Path) -> None:
         raise ConfigError(
             f"{out}: cannot be written: {error.strerror}; name another file with --out"
         ) from error
-    with os.fdopen(fd, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for part in parts:
-            archive.writestr(part.name, part.content)
+    try:
+        with os.fdopen(fd, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for part in parts:
+                archive.writestr(part.name, part.content)
+    except OSError as error:
+        out.unlink()
+        raise ConfigError(
+            f"{out}: cannot be written: {error.strerror}; make room for it or write elsewhere"
+        ) from error
 
 
 def _json(name: str, about: str, value: Any) -> Part:
