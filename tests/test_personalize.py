@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from labelled import Script, record
+from shell import run
 from test_cli import edgehar
 from typer.testing import CliRunner, Result
 
@@ -53,6 +54,10 @@ def personalize(config: Path, *arguments: str | Path) -> Result:
     return CliRunner().invoke(cli.app, ["personalize", "--config", str(config), *map(str, arguments)])
 
 
+def shell(*arguments: str | Path) -> tuple[int, str, str]:
+    return run(*map(str, arguments))
+
+
 def report(config: Path, *arguments: str | Path) -> dict[str, Any]:
     done = personalize(config, *arguments, "--json")
     assert not done.exception or isinstance(done.exception, SystemExit), done.exception
@@ -69,9 +74,8 @@ def test_a_new_activity_is_taught_used_and_taken_back(recordings: Path, config: 
     assert load(config).wearer[0].head == str(head)
     assert 'id = "anna"  # not her name' in config.read_text()
 
-    replayed = edgehar("replay", recordings / "box.ehr", "--head", head)
-    assert "tape_box began" in replayed.stdout
-    assert "tape_box began" not in edgehar("replay", recordings / "box.ehr").stdout
+    assert "tape_box began" in shell("replay", recordings / "box.ehr", "--head", head)[1]
+    assert "tape_box began" not in shell("replay", recordings / "box.ehr")[1]
 
     about = CliRunner().invoke(cli.app, ["models", "info", str(head), "--json"])
     assert json.loads(about.stdout)["new_labels"] == ["tape_box"]
@@ -113,6 +117,30 @@ def test_the_next_lesson_forgets_nothing_of_the_one_before(recordings: Path, con
     assert second["head"].endswith("anna.2.head.json")
     assert "in use is " in (undone := personalize(config, "--undo").stdout)
     assert "anna.1.head.json" in undone
+
+
+def test_a_copy_is_no_second_take_and_no_other_recording(config: Path, tmp_path: Path) -> None:
+    once = record(
+        tmp_path / "once.ehr", [("arm_work", 9), ("walking", 9), ("sitting", 9)], {"arm_work": "box"}
+    )
+    copy = tmp_path / "copy.ehr"
+    copy.write_bytes(once.read_bytes())
+    alone = report(config, once, "--dry-run")
+    assert not alone["accepted"]
+    twice = personalize(config, once, copy, "--replay", once, "--dry-run", "--json")
+    assert f"{copy}: 27 s of it stand in {once} too" in twice.stderr
+    assert json.loads(twice.stdout) | {"took_s": 0} == alone | {"took_s": 0}
+
+
+def test_recordings_of_another_place_are_refused_and_of_another_wearer_named(config: Path) -> None:
+    elsewhere = record(config.parent / "elsewhere.ehr", DAY, placement="waist")
+    done = shell("personalize", elsewhere, "--config", config)
+    assert (done[0], "expected what anna wears, wrist_right, got waist" in done[2]) == (78, True)
+    bens = record(config.parent / "bens.ehr", DAY, wearer="ben")
+    assert (
+        "bens.ehr: was recorded of ben, and is taught to anna"
+        in personalize(config, bens, "--dry-run").stderr
+    )
 
 
 def test_one_label_alone_says_too_little_unless_somebody_insists(recordings: Path, config: Path) -> None:
@@ -158,9 +186,8 @@ def test_a_damaged_head_and_one_of_another_network_fail_the_check_and_are_taken_
     assert report(config, recordings / "box.ehr")["accepted"]
     head = config.parent / "heads" / "anna.1.head.json"
     head.write_text(head.read_text().replace("tape_box", "tape_bag"))
-    check = edgehar("config", "check", "--config", config)
-    assert check.returncode == 78
-    assert "anna.1.head.json: sha256: expected" in check.stderr
+    code, _, err = shell("config", "check", "--config", config)
+    assert (code, "anna.1.head.json: sha256: expected" in err) == (78, True)
     assert personalize(config, "--undo").exit_code == 0
     assert config.read_text() == CONFIG
 
@@ -177,17 +204,17 @@ def test_a_damaged_head_and_one_of_another_network_fail_the_check_and_are_taken_
     ],
 )
 def test_what_cannot_be_is_one_line(config: Path, arguments: tuple[str, ...], problem: str) -> None:
-    done = edgehar("personalize", *arguments, "--config", config)
-    assert done.returncode in {2, 78}
-    assert problem in " ".join(done.stderr.split())
-    assert "Traceback" not in done.stderr
+    code, _, err = shell("personalize", *arguments, "--config", config)
+    assert code in {2, 78}
+    assert problem in " ".join(err.split())
 
 
 def test_a_recording_without_labels_and_a_label_too_short_are_one_line_each(
     recordings: Path, config: Path
 ) -> None:
-    done = edgehar("personalize", recordings / "silent.ehr", "--config", config)
-    assert "says nowhere what was done" in done.stderr
+    assert (
+        "says nowhere what was done" in shell("personalize", recordings / "silent.ehr", "--config", config)[2]
+    )
     short = record(config.parent / "short.ehr", [("walking", 10), ("arm_work", 2)], {"arm_work": "tape_box"})
     done = edgehar("personalize", short, "--config", config)
     assert (done.returncode, done.stderr.count("\n")) == (78, 1)

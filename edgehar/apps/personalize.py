@@ -1,7 +1,7 @@
 """`edgehar personalize`: a head taught, judged, and put in use or not; and taken back."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ from edgehar.config.read import decision_settings, load, model_pair, state_folde
 from edgehar.config.schema import Config
 from edgehar.config.worn import Wearer
 from edgehar.daemon.run import check
+from edgehar.daemon.wiring import streams_of
 from edgehar.errors import ConfigError, ModelError, RecordingError, about
 from edgehar.personal import gate
 from edgehar.personal.compare import Lesson, Progress, try_head
 from edgehar.personal.head import Head, read
 from edgehar.personal.heads import Heads, load_head, name_of
+from edgehar.personal.repeats import Repeats
 from edgehar.personal.takes import Take, read_take
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.modality import IMU, modality_of_profile
@@ -91,8 +93,10 @@ def personalize(
     network = recognizer.load(model_pair(place.config))
     head, in_use = _in_use(place, network, _track(recordings[0]), warn)
     files = _files(recordings, label or "", head, warn)
-    lessons = [_lesson(path, name) for path, name in files.items()]
-    stored = [*_named(lessons, replays), *_stored(place, {*files, *replays}, warn)]
+    repeats = Repeats()
+    lessons = [*_fresh_lessons([_lesson(path, name) for path, name in files.items()], repeats, warn)]
+    _check_worn(place, lessons, warn)
+    stored = [*_fresh([*_named(replays), *_stored(place, {*files, *replays}, warn)], repeats, warn)]
     with about("decision"):
         settings = decision_settings(place.config, network.spec.decision)
     settings = replace(settings, operating_point=place.wearer.operating_point or settings.operating_point)
@@ -173,7 +177,7 @@ def _in_use(place: Place, network: Recognizer, recorded: Track, warn: Warn) -> t
     try:
         return read(place.in_use), load_head(network, place.in_use, worn)
     except ModelError as error:
-        warn(f"{error}; it is compared with {network.spec.id} as it is")
+        warn(f"{error}; what it was taught is forgotten, and {network.spec.id} as it is stands in its place")
         return None, network
 
 
@@ -213,15 +217,46 @@ def _track(path: Path) -> Track:
     return open_recording(path, placements=None if len(worn) == len(streams) else worn)
 
 
-def _named(lessons: Sequence[Lesson], replays: Sequence[Path]) -> Iterator[Track]:
-    """Yield recordings that are named to judge by, and that nothing is taught from."""
-    taught = {lesson.track.name for lesson in lessons}
+def _fresh(tracks: Iterable[Track], repeats: Repeats, warn: Warn) -> Iterator[Track]:
+    """Yield recordings, each with what is known of it only where none before is the same; none of which nothing is left."""
+    for track in tracks:
+        fresh, says = repeats.fresh(track)
+        if says:
+            warn(says)
+        if fresh.truth:
+            yield fresh
+
+
+def _fresh_lessons(lessons: Iterable[Lesson], repeats: Repeats, warn: Warn) -> Iterator[Lesson]:
+    for lesson in lessons:
+        begin = lesson.track.truth[0][0] - lesson.take.truth[0][0]
+        for track in _fresh([lesson.track], repeats, warn):
+            truth = [(start - begin, end - begin, label) for start, end, label in track.truth]
+            yield Lesson(replace(lesson.take, truth=truth), track)
+
+
+def _check_worn(place: Place, lessons: Iterable[Lesson], warn: Warn) -> None:
+    """Refuse, by RecordingError, recordings of other placements than the wearer's; say of somebody else's that they are."""
+    worn = {s.placement for s in streams_of(place.wearer) if modality_of_profile(s.profile) is IMU}
+    for lesson in lessons:
+        name, header = lesson.track.name, lesson.track.header
+        recorded = {stream.placement for stream in header.streams}
+        if recorded != worn:
+            raise RecordingError(
+                f"{name}: expected what {place.wearer.id} wears, {', '.join(sorted(worn)) or 'no motion sensor'}, got "
+                f"{', '.join(sorted(recorded))}; teach by recordings of the same sensors, or correct {place.path}"
+            )
+        if header.wearer != place.wearer.id:
+            warn(f"{name}: was recorded of {header.wearer}, and is taught to {place.wearer.id}")
+
+
+def _named(replays: Sequence[Path]) -> Iterator[Track]:
+    """Yield recordings that are named to judge by."""
     for path in dict.fromkeys(path.resolve() for path in replays):
         track = _track(path)
         if not track.truth:
             raise RecordingError(f"{path}: says nowhere what was done, so nothing can be judged by it")
-        if track.name not in taught:
-            yield track
+        yield track
 
 
 def _stored(place: Place, named: Collection[Path], warn: Warn) -> Iterator[Track]:
@@ -250,7 +285,7 @@ def _put_in_use(place: Place, head: Head) -> Path:
     path = place.heads.add(head, place.in_use)
     try:
         set_head(place.path, place.wearer.id, path, check=check)
-    except Exception:
+    except BaseException:
         path.unlink(missing_ok=True)
         raise
     return path
