@@ -48,6 +48,37 @@ def test_a_head_comes_changes_and_goes_and_all_else_stays(file: Path, wearer: st
     assert file.read_text() == TEXT
 
 
+BEN = """[[wearer]]
+id = "ben"
+simulator = {placements = ["waist"]}
+"""
+FORMS = [
+    '[[wearer]]\nid = "anna"\n[wearer.simulator]\nplacements = ["waist"]\n\n# end',
+    '\t[[wearer]]\r\n\tid="anna"\r\n\t[wearer.simulator]\r\n\tplacements = ["waist"]',
+    '[[wearer]]\nsimulator = {placements = ["waist"]}\nid = "anna"',
+    f'{BEN}\n[gateway]\nid = "gw"\n{BEN.replace("ben", "anna")}',
+]
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_what_comes_and_goes_leaves_every_byte_as_it_was(file: Path, text: str) -> None:
+    file.write_bytes(text.encode())
+    head = file.parent / "a.head.json"
+    set_head(file, "anna", head, check=accept)
+    assert [each.head for each in load(file).wearer if each.id == "anna"] == [str(head)]
+    set_head(file, "anna", None, check=accept)
+    assert file.read_bytes() == text.encode()
+
+
+def test_a_wearer_in_a_single_line_has_a_head_in_it(file: Path) -> None:
+    file.write_text('wearer = [{id = "anna", simulator = {placements = ["waist"]}}]\n')
+    before, head = load(file), file.parent / "a.head.json"
+    set_head(file, "anna", head, check=accept)
+    assert load(file).wearer[0].head == str(head)
+    set_head(file, "anna", None, check=accept)
+    assert load(file) == before
+
+
 def test_what_would_be_refused_is_not_written(file: Path) -> None:
     def refuse(_: Config) -> None:
         raise ModelError("no such head")
@@ -63,8 +94,8 @@ def test_nobody_of_that_name_is_refused(file: Path) -> None:
 
 
 def test_a_file_that_cannot_be_changed_says_what_to_write(file: Path) -> None:
-    # tomlkit draws tables of an array together that others lie between.
-    text = '[[wearer]]\nid = "anna"\nsimulator = {placements = ["waist"]}\n[gateway]\nid = "gw"\n[[wearer]]\nid = "ben"\n'
+    # tomlkit draws tables of an array together that others lie between, and a line more would lie within the name.
+    text = '[[wearer]]\nid = """\nanna"""\nsimulator = {placements = ["waist"]}\n[gateway]\nid = "gw"\n[[wearer]]\nid = "ben"\n'
     text += 'simulator = {placements = ["waist"]}\n'
     file.write_text(text)
     with pytest.raises(ConfigError, match=r'in \[\[wearer\]\] anna: add head = "a.head.json"'):
