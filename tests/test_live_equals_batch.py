@@ -10,14 +10,18 @@ from pathlib import Path
 
 import pytest
 from bluez import Bluetoothd
+from labelled import record
 from peripherals import sensor
 
 from edgehar.config.worn import Ble, Serial, Wearer
 from edgehar.daemon.wearer import WearerFeed
 from edgehar.daemon.wiring import SharedLinks
+from edgehar.personal.fit import teach
+from edgehar.personal.heads import Heads, load_head
+from edgehar.personal.takes import read_take
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
-from edgehar.pipeline.recognizer import load
+from edgehar.pipeline.recognizer import Recognizer, load
 from edgehar.recordings.ehr import Header, Writer, read
 from edgehar.recordings.npz import read_npz
 from edgehar.sources.bluetooth.radio import Radio
@@ -53,10 +57,10 @@ async def ports(items: Sequence[Item], count: int) -> AsyncIterator[list[str]]:
 
 
 async def live(
-    wearer: str, track: Sequence[Item], placements: Sequence[str], out: Path
+    wearer: str, track: Sequence[Item], placements: Sequence[str], out: Path, head: Path | None = None
 ) -> list[Activity | Event]:
     """Return what a daemon's feed answers while it is recorded to `out`."""
-    recognizer = load(find("imu_tcn"))
+    recognizer = model(placements, head)
     answers: list[Activity | Event] = []
     async with ports(track, len(placements)) as names:
         sensors = [Serial(placement=p, port=name) for p, name in zip(placements, names, strict=True)]
@@ -71,9 +75,14 @@ async def live(
     return answers
 
 
-def batch(path: Path) -> list[Activity | Event]:
+def model(placements: Sequence[str], head: Path | None) -> Recognizer:
+    network = load(find("imu_tcn"))
+    return load_head(network, head, placements) if head else network
+
+
+def batch(path: Path, head: Path | None = None) -> list[Activity | Event]:
     recording = read(path)
-    recognizer = load(find("imu_tcn"))
+    recognizer = model([stream.placement for stream in recording.header.streams], head)
     pipeline = Pipeline(
         recording.header.wearer,
         recording.header.streams,
@@ -97,9 +106,15 @@ async def test_live_runs_and_the_batches_of_their_recordings_agree_to_the_bit(
         npz = data / "imu" / f"{name}.npz"
         track = list(read_npz(npz, subject="1", placements=placements, activities=activities))
         runs.append(live(name, track, placements, tmp_path / f"{name}.ehr"))
-    answers = await asyncio.gather(*runs)
-    for name, answered in zip(people, answers, strict=True):
-        again = batch(tmp_path / f"{name}.ehr")
+    # Beside them somebody with a head.
+    box = record(tmp_path / "box.ehr", [("arm_work", 10.0), ("sitting", 5.0)], {"arm_work": "tape_box"})
+    heads = {"anna": Heads(tmp_path, "anna").add(teach(load(find("imu_tcn")), [read_take(box)]), None)}
+    packets = [(t, stream, body) for t, stream, body in read(box) if body]
+    runs.append(live("anna", packets, ["wrist_right"], tmp_path / "anna.ehr", heads["anna"]))
+    answers = dict(zip([*people, "anna"], await asyncio.gather(*runs), strict=True))
+    assert any(answer.label == "tape_box" for answer in answers["anna"])
+    for name, answered in answers.items():
+        again = batch(tmp_path / f"{name}.ehr", heads.get(name))
         # What follows is the live run's own end, which ends what runs.
         assert answered[: len(again)] == again
         judged = [a for a in again if isinstance(a, Activity) and a.coverage == 1.0]
