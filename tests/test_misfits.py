@@ -79,6 +79,7 @@ def test_the_options_of_the_command_line_are_the_keys_of_the_file() -> None:
         (["acc_factor=many"], "acc_factor: expected"),
         (["acc_factor=0"], "acc_factor: expected"),
         (["swap=acc_x"], "swap"),
+        (["swap=acc_x,acc_x"], "swap: expected two axes, got acc_x twice"),
     ],
 )
 def test_what_is_no_fault_is_refused(options: list[str], message: str) -> None:

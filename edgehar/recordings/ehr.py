@@ -260,7 +260,7 @@ def _open_to_read(path: Path) -> BinaryIO:
         file = path.open("rb")
         magic = file.read(len(_MAGIC))
     except OSError as error:
-        raise RecordingError(f"{path}: {error.strerror}") from error
+        raise RecordingError(f"{path}: {error.strerror}; name a recording, *.ehr") from error
     if magic == _MAGIC:
         return file
     file.close()

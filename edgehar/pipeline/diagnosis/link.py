@@ -145,8 +145,8 @@ def _drift(m: Measurement) -> Iterator[Finding]:
 def _drift_error(arrivals: Sequence[tuple[float, int, float]]) -> float:
     """Return the standard error of a slope over the smallest delays of each second, ppm; inf if there are too few."""
     t, _, delay = np.array(arrivals).T
-    second = ((t - t[0]) // 1.0).astype(int)
-    least = np.array([delay[second == i].min() for i in np.unique(second)])[8:]
+    first = np.flatnonzero(np.diff((t - t[0]) // 1.0, prepend=-1.0))
+    least = np.minimum.reduceat(delay, first)[8:]
     if len(least) < 8:
         return float("inf")
     # Every second's minimum is off by as much as they scatter, at the least by what a time stamp is off.

@@ -66,11 +66,13 @@ _LISTS = ("swap", "mirror", "stuck")
 
 
 def _check_axes(misfits: Misfits) -> None:
-    """Refuse, by ConfigError, a name that is no axis."""
+    """Refuse, by ConfigError, a name that is no axis, and an axis in its own place."""
     for axis in (*(misfits.swap or ()), *misfits.mirror, *misfits.stuck):
         if axis not in IMU_CHANNELS:
             hint = did_you_mean(axis, IMU_CHANNELS, f"there are {', '.join(IMU_CHANNELS)}")
             raise ConfigError(f"no axis is called {shown(axis)}; {hint}")
+    if misfits.swap and misfits.swap[0] == misfits.swap[1]:
+        raise ConfigError(f"swap: expected two axes, got {misfits.swap[0]} twice")
 
 
 def parse_misfits(options: Sequence[str]) -> Misfits:
