@@ -196,6 +196,10 @@ async def test_what_cannot_be_written_is_refused_before_anything_is_replayed(tmp
     with pytest.raises(ModelError, match="--placement RECORDED=WORN"):
         await write_report(path, tmp_path / "page.html", placements=["wrist_left=nose"])
     assert not (tmp_path / "page.html").exists()
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match=r"walk\.ehr: is there already and is not a page"):
+        await write_report(path, path)
+    assert path.read_bytes() == before
 
 
 def test_the_verb_writes_the_page_and_says_how_long_it_took(tmp_path: Path) -> None:

@@ -308,3 +308,14 @@ def test_a_baseline_that_is_none_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=why):
             benches.baseline(path)
     assert edgehar("bench", "--seconds", "0").returncode == 2
+
+
+def test_a_baseline_takes_the_place_of_nothing_else(bench: benches.Bench, tmp_path: Path) -> None:
+    config, before = tmp_path / "edgehar.toml", tmp_path / "before.json"
+    config.write_text(CONFIG)
+    refused = edgehar("bench", "--config", config, "--save", config)
+    assert (refused.returncode, refused.stdout) == (78, "")
+    assert "is there already and is not a baseline" in refused.stderr
+    assert config.read_text() == CONFIG
+    benches.save(benches.run(bench, 0.1), before)
+    benches.require_savable(before)

@@ -37,6 +37,8 @@ def bench(
     from edgehar.apps.bench import run as benches
 
     earlier = benches.baseline(against) if against else None
+    if save:
+        benches.require_savable(save)
     result = benches.run(benches.Bench(model, config), seconds, with_camera=camera)
     if save:
         benches.save(result, save)

@@ -27,6 +27,7 @@ from edgehar.apps.bench.stages import (
     time_packets,
     yardstick,
 )
+from edgehar.apps.whole_file import require_replaceable, write_whole
 from edgehar.config.read import load as load_config
 from edgehar.config.worn import Wearer
 from edgehar.errors import ConfigError
@@ -49,6 +50,9 @@ _PLACEMENT = "trouser_pocket"
 _INVOKES = 200
 
 FORMAT = 1
+
+_BEGINS = b'{\n  "format":'
+"""Begin of every baseline."""
 
 
 class Stage(Struct, frozen=True):
@@ -225,12 +229,14 @@ def _warmest(samples: Sequence[Sample]) -> float | None:
     return max((each.celsius for each in samples if each.celsius is not None), default=None)
 
 
+def require_savable(path: Path) -> None:
+    """Refuse, by ConfigError and before anything is measured, a file that no baseline can be written to."""
+    require_replaceable(path, "a baseline", _BEGINS)
+
+
 def save(result: Result, path: Path) -> None:
     """Write a run, to be a baseline; ConfigError if it cannot be written."""
-    try:
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; name another file") from error
+    write_whole(path, msgspec.json.format(msgspec.json.encode(result)) + b"\n")
 
 
 def baseline(path: Path) -> Result:

@@ -7,6 +7,9 @@ from importlib.resources import files
 from edgehar.apps.report.looks import Looks
 from edgehar.apps.report.markup import Markup, element, joined
 
+DOCTYPE = "<!doctype html>"
+"""Begin of every page."""
+
 _SHADES = 9
 _LARGEST_SHADE = 42
 """Percent of a shade's colour in the ground below letters: more is hard to read."""
@@ -34,7 +37,7 @@ def page(title: str, body: Markup, looks: Looks) -> str:
             f"<style>{style}</style>",
         )
     )
-    return f'<!doctype html>\n<html lang="en">{element("head", head)}{element("body", looks.patterns(), body)}</html>\n'
+    return f'{DOCTYPE}\n<html lang="en">{element("head", head)}{element("body", looks.patterns(), body)}</html>\n'
 
 
 def _style(looks: Looks) -> str:

@@ -18,11 +18,11 @@ from edgehar.apps.report.collect import Collected
 from edgehar.apps.report.lanes import painter
 from edgehar.apps.report.looks import Looks
 from edgehar.apps.report.markup import Markup, element, joined
-from edgehar.apps.report.page import page
+from edgehar.apps.report.page import DOCTYPE, page
 from edgehar.apps.report.rows import Calendar, Row, lasted, percent, plain, rows
 from edgehar.apps.report.sections import Fact
 from edgehar.apps.report.truth_section import against_truth
-from edgehar.errors import ConfigError
+from edgehar.apps.whole_file import require_replaceable, write_whole
 from edgehar.recordings.ehr import read
 from edgehar.types import NO_SIGNAL, NOT_WORN, OTHER
 
@@ -45,7 +45,7 @@ async def write_report(
     `command` is what the page says it was made by.
     """
     began = time.monotonic()
-    _require_writable(out)
+    require_replaceable(out, "a page", DOCTYPE.encode())
     playback = Playback(path, subject=subject, placements=placements, model=model, head=head)
     collected = Collected(playback)
     await playback.run(collected.take)
@@ -53,7 +53,7 @@ async def write_report(
     moments = _moments(path)
     took_s = time.monotonic() - began
     written = compose(path, playback, collected, moments, shlex.join(command), took_s)
-    _write(out, written)
+    write_whole(out, written.encode())
     truth = collected.truth
     return {
         "page": str(out),
@@ -169,22 +169,3 @@ def _moments(path: Path) -> Moments:
         for t, mark in read(path).marks()
         if mark.kind == "moment"
     ]
-
-
-def _require_writable(out: Path) -> None:
-    """Refuse, before anything is replayed, a page that could not be written."""
-    if out.is_dir():
-        raise ConfigError(f"{out}: expected a file for the page, and it is a folder; name a file in it")
-    if not out.parent.is_dir():
-        raise ConfigError(f"{out}: there is no folder {out.parent}; make it, or name another")
-
-
-def _write(out: Path, written: str) -> None:
-    """Write the page whole or not at all."""
-    part = out.with_name(f".{out.name}.part")
-    try:
-        part.write_text(written, encoding="utf-8")
-        part.replace(out)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise ConfigError(f"{out}: {error.strerror}; name another file") from error
