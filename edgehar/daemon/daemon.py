@@ -314,7 +314,9 @@ class Daemon:
                 ready = [] if taken else ready
             self._update()
             self._count(now)
-            is_due = now >= next_health or (is_first and not any(feed.unheard for feed in self.feeds))
+            # That all are heard of a zone would tell that all are there.
+            is_heard = not any(control.feed.unheard for control in self.controls)
+            is_due = now >= next_health or (is_first and is_heard)
             if self.mqtt and is_due:
                 self.mqtt.retain("health", msgspec.json.encode(self.health()).decode())
                 is_first, next_health = False, now + HEALTH_S

@@ -133,7 +133,8 @@ class WearerFeed:
         sensors, faults = self.health()["sensors"], {}
         for intake in self.pipeline.intakes:
             charge = sensors[intake.placement]["battery"]
-            low = f"battery {charge} %" if charge is not None and charge <= low_battery else None
+            # The charge itself would tell, each time it falls, that the sensor was heard.
+            low = f"battery at most {low_battery} %" if charge is not None and charge <= low_battery else None
             if fault := intake.problem or self._too_slow(intake) or low:
                 faults[intake.placement] = fault
         return faults

@@ -10,7 +10,7 @@ next smallest beside them, would not do: who knows the rule can often reckon the
 `still: 24` of 24 would tell of each what they do.
 
 Counts are told by the clock, never by a change, and a new table replaces the last one only if at least `least` wearers are in
-other blocks than then: what two tables differ by is never the movement of fewer. It is asked of the blocks of both tables, of which
+other blocks than then: what it differs from that one by is never the movement of fewer. It is asked of the blocks of both tables, of which
 one's are made of the other's: between the larger ones none may have moved, or as many.
 """
 
