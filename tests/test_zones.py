@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from shell import run as edgehar
 
+from edgehar.apps.doctor.doctor import Wish, doctor
 from edgehar.apps.record import _chosen_wearer
 from edgehar.apps.screen import Screen
 from edgehar.apps.status import status
@@ -33,7 +34,7 @@ from edgehar.config.schema import (
     Mqtt,
     Sparkplug,
 )
-from edgehar.config.worn import SimulatedWearer, Wearer
+from edgehar.config.worn import Serial, SimulatedWearer, Wearer
 from edgehar.config.zone import Zone
 from edgehar.daemon.daemon import Daemon
 from edgehar.daemon.requests import Pause, Reload
@@ -49,6 +50,10 @@ from edgehar.types import Activity, NoAnswer
 
 SECRET = "secretive"
 """What all ids of counted wearers begin with."""
+
+
+PEOPLE, ABSENT = 6, 3
+"""All begin with walking and some are not heard, so that the second table soon follows the first."""
 
 
 class Everything(Listener):
@@ -68,9 +73,24 @@ def counted(i: int, **faults: Any) -> Wearer:
     return Wearer(id=f"{SECRET}_{i}", simulator=simulated)
 
 
-def config(port: int | None = None, *more: Wearer, people: int = 6, **tables: Any) -> Config:
+def absent(i: int) -> Wearer:
+    """Make somebody whose sensor is not heard."""
+    return Wearer(
+        id=f"{SECRET}_{i}", serial=[Serial(port="/dev/serial/by-id/absent", placement="wrist_left")]
+    )
+
+
+def config(
+    port: int | None = None,
+    *more: Wearer,
+    people: int = 6,
+    unheard: int = 0,
+    labels: list[str] | None = None,
+    **tables: Any,
+) -> Config:
     wearers = [counted(i, **({"battery": 9} if i == 1 else {})) for i in range(people)]
-    zone = Zone("line_1", [wearer.id for wearer in wearers], every_s=1.0, least=3)
+    wearers += map(absent, range(people, people + unheard))
+    zone = Zone("line_1", [wearer.id for wearer in wearers], labels or [], every_s=1.0, least=3)
     return Config(
         wearer=[*wearers, *more],
         zone=[zone],
@@ -93,6 +113,9 @@ async def test_nothing_but_counts_is_published_shown_logged_or_kept(
         dashboard=Dashboard(),
         keep=Keep(),
         model=Model(labels=["still", "on_foot", "falling"]),
+        people=PEOPLE,
+        unheard=ABSENT,
+        labels=["on_foot", "still"],
     )
     seen: dict[str, Any] = {}
     lines, listener = io.StringIO(), Everything(broker.port)
@@ -140,7 +163,7 @@ async def test_nothing_but_counts_is_published_shown_logged_or_kept(
         assert b"activity_started" not in text
     assert not re.search(r"\b(walking|running|sitting|standing|lying|falling)\b", log)
     assert "NOBODY'S FALL IS TOLD" in log
-    assert keepers == [None] * 6
+    assert keepers == [None] * (PEOPLE + ABSENT)
     assert lines.getvalue() == ""
     assert json.loads(state)["wearers"] == []
     assert json.loads(health)["wearers"] == {}
@@ -151,16 +174,18 @@ async def test_nothing_but_counts_is_published_shown_logged_or_kept(
     assert {topic for topic, payload in listener.raw if b"/wrist_left" in payload} == {
         "edgehar/gw/zone/line_1/sensors"
     }
-    assert json.loads(listener.on("edgehar/gw/zone/line_1/sensors")[-1]) == {"2/wrist_left": "battery 9 %"}
+    assert json.loads(listener.on("edgehar/gw/zone/line_1/sensors")[-1]) == {
+        "2/wrist_left": "battery at most 15 %"
+    }
     for payload in listener.on(counts):
         content = json.loads(payload)
         assert list(content) == [
-            "still", "on_foot", "other", "not_judged", "withheld", "wearers", "least", "t",
+            "on_foot", "still", "other", "not_judged", "withheld", "wearers", "least", "t",
         ]  # fmt: skip
         alone = [
-            content[name] for name in ("still", "on_foot", "other", "not_judged") if content[name] is not None
+            content[name] for name in ("on_foot", "still", "other", "not_judged") if content[name] is not None
         ]
-        assert sum(alone) + content["withheld"] == content["wearers"] == 6
+        assert sum(alone) + content["withheld"] == content["wearers"] == PEOPLE + ABSENT
         assert min([*alone, content["withheld"] or 3]) >= content["least"] == 3
 
 
@@ -220,6 +245,17 @@ async def test_who_is_in_no_zone_is_told_as_ever_and_requests_reach_nobody_in_on
         await running
     listener.close()
     assert paused == ["ben"]
+
+
+async def test_when_health_is_first_told_tells_of_nobody_in_a_zone(broker: Mosquitto) -> None:
+    ben = Wearer(id="ben", simulator=SimulatedWearer(placements=["chest"]))
+    listener = Everything(broker.port)
+    running = asyncio.create_task(Daemon(config(broker.port, ben, unheard=1)).run())
+    await listener.until(lambda: bool(listener.on("edgehar/gw/health")))
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    listener.close()
 
 
 def test_of_zones_alone_nothing_can_be_asked_but_a_reload() -> None:
@@ -357,11 +393,12 @@ def test_nobody_who_is_counted_is_recorded() -> None:
         _chosen_wearer(config(), f"{SECRET}_0")
 
 
-async def test_status_misses_nobody_of_a_zone_and_the_screen_shows_counts(broker: Mosquitto) -> None:
-    daemon = Daemon(config(broker.port))
+async def test_status_and_doctor_miss_nobody_of_a_zone_and_the_screen_shows_counts(broker: Mosquitto) -> None:
+    daemon = Daemon(config(broker.port, homeassistant=HomeAssistant()))
     running = asyncio.create_task(daemon.run())
     await until(lambda: daemon.zones.each["line_1"].table is not None)
-    told = await status(config(broker.port))
+    announced = config(broker.port, homeassistant=HomeAssistant())
+    told, checked = await status(announced), await doctor(announced, Wish(seconds=0))
     console = Console(file=(written := io.StringIO()), force_terminal=True, width=100, height=30)
     console.print(Screen(console, daemon, title="t", footer=tuple)._draw())
     running.cancel()
@@ -369,7 +406,11 @@ async def test_status_misses_nobody_of_a_zone_and_the_screen_shows_counts(broker
         await running
     assert told["wearers"] == []
     assert told["wrong"] == []
-    assert [(zone["zone"], zone["wearers"]) for zone in told["zones"]] == [("line_1", 6)]
+    [zone] = told["zones"]
+    assert (zone["zone"], zone["wearers"], type(zone["wearers"])) == ("line_1", 6, int)
+    assert [each["says"] for each in checked["findings"] if each["check"] == "discovery"] == [
+        "1 of 1 wearers and zones stand on the broker as devices"
+    ]
     shown = written.getvalue()
     assert "zone line_1: " in shown
     assert "withheld" in shown

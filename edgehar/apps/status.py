@@ -42,6 +42,7 @@ _OF_WEARER = ("status", "status/attributes", "activity", "activity/attributes", 
 
 Moment = Annotated[datetime, Meta(tz=True)]
 Count = Annotated[float, Meta(ge=0, le=1e12)]
+WholeCount = Annotated[int, Meta(ge=0, le=10**12)]
 
 
 class _About(Struct, frozen=True):
@@ -155,7 +156,7 @@ async def _told(config: Config, broker: Mqtt) -> dict[str, Any]:
     async with Listener(broker) as listener:
         payloads = await listener.read([f"{root}/{suffix}" for suffix in ("status", "info", "health")])
         about = Topics(root, payloads).content("info", _About, "the JSON of a gateway")
-        names = [*about.wearers] if about else _told_of(config)
+        names = [*about.wearers] if about else told_of(config)
         topics = [f"{root}/{name}/{suffix}" for name in names[:MOST_WEARERS] for suffix in _OF_WEARER]
         topics += [f"{root}/zone/{name}/counts" for name in [*(about.zones if about else ())][:MOST_WEARERS]]
         payloads |= await listener.read(topics)
@@ -180,7 +181,7 @@ def _report(config: Config, topics: Topics, names: Sequence[str], now: float) ->
     if state == "online":
         wrong += [*_wrong_of_wearers(wearers, sensors)]
         wrong += [*_wrong_of_heads(config, about)]
-        absent = [name for name in _told_of(config) if name not in names]
+        absent = [name for name in told_of(config) if name not in names]
         wrong += [f"the gateway does not have {', '.join(absent)} of this file"] if absent else []
     if len(names) > MOST_WEARERS:
         wrong.append(f"{len(names) - MOST_WEARERS} more wearers, of whom nothing was read")
@@ -193,7 +194,7 @@ def _report(config: Config, topics: Topics, names: Sequence[str], now: float) ->
     }
 
 
-def _told_of(config: Config) -> list[str]:
+def told_of(config: Config) -> list[str]:
     """Return the wearers of whom something is told: not those of zones."""
     counted = {wearer for zone in config.zone for wearer in zone.wearers}
     return [wearer.id for wearer in config.wearer if wearer.id not in counted]
@@ -237,7 +238,7 @@ def _wearer(topics: Topics, name: str, model: str | None, *, is_online: bool, no
 
 def _zone(topics: Topics, name: str) -> dict[str, Any]:
     """Return the counts of a zone, a text or number each; what is withheld is none."""
-    expected, form = "the JSON of a zone's counts", dict[str, Count | str | None]
+    expected, form = "the JSON of a zone's counts", dict[str, WholeCount | str | None]
     told = topics.content(f"zone/{name}/counts", form, expected) or {}
     counts = [(_line(key), _line(value) if isinstance(value, str) else value) for key, value in told.items()]
     return {"zone": name, **dict(counts[:MOST_WEARERS])}

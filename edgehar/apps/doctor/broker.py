@@ -7,6 +7,7 @@ import msgspec
 
 from edgehar.apps.broker import BrokerTest
 from edgehar.apps.retained import Listener, UnreachableError
+from edgehar.apps.status import told_of
 from edgehar.brokers.mqtt_text import client_id
 from edgehar.config.schema import Config
 from edgehar.errors import OperatorError
@@ -44,7 +45,8 @@ async def _check_home_assistant(config: Config, *, is_running: bool) -> list[Fin
     assert config.homeassistant is not None
     prefix = config.homeassistant.prefix
     devices = f"{prefix}/device/{client_id(f'{config.mqtt.prefix}/{config.gateway.id}')}"
-    topics = {f"{devices}/{wearer.id}/config": wearer.id for wearer in config.wearer}
+    zones = [zone.id for zone in config.zone]
+    topics = {f"{devices}/{name}/config": name for name in [*told_of(config), *zones]}
     birth = f"{prefix}/status"
     try:
         async with Listener(config.mqtt) as listener:
@@ -53,7 +55,9 @@ async def _check_home_assistant(config: Config, *, is_running: bool) -> list[Fin
         return [
             fail("discovery", str(error), f"let this account read {prefix}/# in the broker's access list")
         ]
-    return [_check_birth(birth, payloads.get(birth)), _check_devices(topics, payloads, is_running=is_running)]
+    who = "wearers and zones" if zones else "wearers"
+    as_devices = _check_devices(topics, payloads, who, is_running=is_running)
+    return [_check_birth(birth, payloads.get(birth)), as_devices]
 
 
 def _check_birth(topic: str, payload: bytes | None) -> Finding:
@@ -69,11 +73,13 @@ def _check_birth(topic: str, payload: bytes | None) -> Finding:
     )
 
 
-def _check_devices(topics: Mapping[str, str], payloads: Mapping[str, bytes], *, is_running: bool) -> Finding:
+def _check_devices(
+    topics: Mapping[str, str], payloads: Mapping[str, bytes], who: str, *, is_running: bool
+) -> Finding:
     announced = [wearer for topic, wearer in topics.items() if _is_device(payloads.get(topic))]
     absent = [wearer for wearer in topics.values() if wearer not in announced]
     if not absent:
-        return ok("discovery", f"{len(announced)} of {len(topics)} wearers stand on the broker as devices")
+        return ok("discovery", f"{len(announced)} of {len(topics)} {who} stand on the broker as devices")
     says = f"{', '.join(absent)} {'stands' if len(absent) == 1 else 'stand'} on the broker as no device"
     if is_running:
         return fail(
