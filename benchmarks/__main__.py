@@ -20,7 +20,8 @@ from edgehar.apps.bench.stages import STAGES, time_packets
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Activity, Item, Stream
 from edgehar.wire.framing import Deframer, frame

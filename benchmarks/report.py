@@ -15,7 +15,8 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.browser import chromium
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.recordings.marks import Mark
 from edgehar.sources.simulated.faults import Faults
 from edgehar.sources.simulated.simulator import Simulator

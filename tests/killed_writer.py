@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.recordings.marks import Mark
 from edgehar.types import Stream
 from edgehar.wire.framing import Deframer

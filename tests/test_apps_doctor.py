@@ -21,7 +21,8 @@ from edgehar.apps.doctor.software import check_software
 from edgehar.config.read import parse
 from edgehar.daemon.daemon import Daemon
 from edgehar.pipeline import manifest
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.sources.simulated.faults import Faults
 from edgehar.sources.simulated.misfits import Misfits
 from edgehar.sources.simulated.simulator import Simulator

@@ -12,8 +12,9 @@ from test_loop import walk
 
 from edgehar.apps.replay import replay_recording
 from edgehar.errors import ModelError
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
 from edgehar.recordings.ehr_records import encode_record
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.recordings.labels import common_label
 from edgehar.types import Stream
 

@@ -18,7 +18,8 @@ from edgehar.apps.report.write import compose, write_report
 from edgehar.devices.keypoints import PROFILE, encode
 from edgehar.errors import ConfigError, ModelError, RecordingError
 from edgehar.pipeline.manifest import find
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.recordings.marks import Mark
 from edgehar.sources.simulated.faults import Faults
 from edgehar.sources.simulated.simulator import Simulator

@@ -15,7 +15,8 @@ from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
 from edgehar.publishers.payloads import attributes
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Activity, Event, Item, Stream
 

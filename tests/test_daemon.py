@@ -24,7 +24,8 @@ from edgehar.daemon import systemd
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
-from edgehar.recordings.ehr import Header, Writer, read
+from edgehar.recordings.ehr import Header, read
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Event, Stream
 

@@ -18,7 +18,8 @@ from edgehar.daemon.wearer import SETTLED_S, WearerFeed
 from edgehar.errors import ConfigError
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.sources import Deliver, LinkState
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Activity, Event, Item, Stream

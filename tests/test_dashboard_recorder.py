@@ -20,7 +20,8 @@ from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import load
 from edgehar.recordings import moments
-from edgehar.recordings.ehr import Writer, read
+from edgehar.recordings.ehr import read
+from edgehar.recordings.ehr_writer import Writer
 
 
 @asynccontextmanager

@@ -30,7 +30,8 @@ from edgehar.dashboard import server
 from edgehar.dashboard.access import HEADERS
 from edgehar.dashboard.page import Page
 from edgehar.errors import ConfigError
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.sources import LinkState
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Stream

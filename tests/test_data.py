@@ -21,7 +21,8 @@ from edgehar.publishers.event_file import EventFile
 from edgehar.publishers.kept_events import KeptEvents
 from edgehar.publishers.payloads import Message, iso_utc
 from edgehar.recordings import moments
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.recordings.excerpt import Excerpt, write
 from edgehar.recordings.marks import Mark
 from edgehar.recordings.moments import Moment

@@ -10,8 +10,9 @@ from conftest import lacking
 from hypothesis import given, settings, strategies as st
 
 from edgehar.errors import RecordingError
-from edgehar.recordings.ehr import Header, Recording, Writer, read
+from edgehar.recordings.ehr import Header, Recording, read
 from edgehar.recordings.ehr_records import CHUNK, MARK_STREAM, encode_record
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.recordings.marks import Mark
 from edgehar.types import UNREADABLE, Item, Stream
 

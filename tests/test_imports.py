@@ -16,7 +16,8 @@ import asyncio
 from edgehar.config.read import parse
 from edgehar.daemon.daemon import Daemon
 from edgehar.daemon.run import run
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Stream
 from pathlib import Path
@@ -88,7 +89,8 @@ from pathlib import Path
 from edgehar.apps.page import page_beside
 from edgehar.config.read import parse
 from edgehar.daemon.run import run
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.types import Stream
 
 with Writer(Path("nothing.ehr"), Header("anna", (Stream("wrist_left"),), 0.0)):

@@ -6,7 +6,8 @@ import pytest
 
 from edgehar.apps.replay import replay_recording
 from edgehar.errors import RecordingError
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.recordings.labels_csv import beside
 from edgehar.sources.replay import open_recording
 from edgehar.sources.simulated.simulator import Simulator

@@ -22,7 +22,8 @@ from edgehar.personal.takes import read_take
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
 from edgehar.pipeline.recognizer import Recognizer, load
-from edgehar.recordings.ehr import Header, Writer, read
+from edgehar.recordings.ehr import Header, read
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.recordings.npz import read_npz
 from edgehar.sources.bluetooth.radio import Radio
 from edgehar.types import Activity, Event, Item, Stream

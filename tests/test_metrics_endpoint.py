@@ -70,7 +70,7 @@ async def test_what_runs_what_came_and_what_was_told_can_be_read(tmp_path: Path)
         daemon = Daemon(config(port, mqtt=Mqtt(host="127.0.0.1", port=broker.port)))
         async with running(daemon), aiohttp.ClientSession() as session:
             await until(
-                lambda: bool(daemon._answers.events) and daemon.mqtt is not None and daemon.mqtt.connected
+                lambda: bool(daemon.answers.events) and daemon.mqtt is not None and daemon.mqtt.connected
             )
             async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
                 assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
@@ -88,7 +88,7 @@ async def test_what_runs_what_came_and_what_was_told_can_be_read(tmp_path: Path)
     assert read["edgehar_mqtt_connected"][()] == 1
     assert read["edgehar_windows_total"][("result", "judged"), ("wearer", "anna")] >= 1
     assert abs(read["process_start_time_seconds"][()] - time.time()) < 600
-    first = next(iter(daemon._answers.events))
+    first = next(iter(daemon.answers.events))
     assert read["edgehar_events_total"][("event", first[2]), ("label", first[1]), ("wearer", "anna")] == 1
     judged = read["edgehar_inference_duration_seconds_count"][()]
     assert judged >= sum(
@@ -198,4 +198,4 @@ async def test_without_the_table_nothing_listens_and_nothing_is_counted() -> Non
         await until(lambda: daemon.feeds[0].is_up)
         assert not any(task.get_name() == "metrics" for task in asyncio.all_tasks())
     assert json.dumps(daemon.health())
-    assert daemon._answers not in daemon.publishers
+    assert daemon.answers not in daemon.publishers

@@ -17,7 +17,8 @@ from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.recordings.csv_files import Columns
-from edgehar.recordings.ehr import Header, Writer, read
+from edgehar.recordings.ehr import Header, read
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.recordings.marks import Mark
 from edgehar.training import people, people_windows
 from edgehar.training.finetune_recipe import FinetuneRecipe, Recordings, Tuning, Variation

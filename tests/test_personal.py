@@ -23,6 +23,7 @@ from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import read
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings import ehr
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.recordings.marks import Mark
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import FALLING, Event, Prediction, Stream
@@ -39,7 +40,7 @@ def recorded(
     """Record one simulated wearer who does what stands for each label, with the label in the recording."""
     simulator = Simulator(placements=worn, script=[(does, seconds) for does in done.values()], seed=seed)
     begins = [(i * seconds, Mark("begin", label)) for i, label in enumerate(done)]
-    with ehr.Writer(path, ehr.Header("mia", tuple(Stream(place) for place in worn), 0.0)) as writer:
+    with Writer(path, ehr.Header("mia", tuple(Stream(place) for place in worn), 0.0)) as writer:
         for t, stream, body in simulator.packets():
             while begins and begins[0][0] <= t:
                 writer.mark(*begins.pop(0))
@@ -312,7 +313,7 @@ def test_a_recording_without_labels_is_refused(tmp_path: Path) -> None:
 
 
 def _unlabelled(path: Path) -> Path:
-    with ehr.Writer(path, ehr.Header("mia", (Stream("wrist_left"),), 0.0)) as writer:
+    with Writer(path, ehr.Header("mia", (Stream("wrist_left"),), 0.0)) as writer:
         for item in Simulator(placements=WRIST, script=[("sitting", 4.0)], seed=1).packets():
             writer.push(*item)
     return path

@@ -6,7 +6,8 @@ import pytest
 from labelled import record
 
 from edgehar.personal.repeats import Repeats
-from edgehar.recordings.ehr import Recording, Writer
+from edgehar.recordings.ehr import Recording
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.sources.replay import Track, open_recording
 
 SCRIPT = [("walking", 8.0), ("sitting", 8.0)]

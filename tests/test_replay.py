@@ -11,7 +11,8 @@ from msgspec import structs
 
 from edgehar.devices.edgehar_firmware import EdgeharReader
 from edgehar.errors import RecordingError
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.sources.pace import Pace
 from edgehar.sources.replay import Replay, open_recording
 from edgehar.types import Item, Stream

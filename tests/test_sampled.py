@@ -8,7 +8,8 @@ from hypothesis import example, given, settings, strategies as st
 from numpy.testing import assert_allclose
 
 from edgehar.pipeline.tracks import read_tracks
-from edgehar.recordings.ehr import Header, Recording, Writer
+from edgehar.recordings.ehr import Header, Recording
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.recordings.sampled import bodies
 from edgehar.types import (
     ACCELERATION,

@@ -25,7 +25,8 @@ from edgehar.daemon.daemon import Daemon
 from edgehar.daemon.run import check, run
 from edgehar.errors import EdgeharError
 from edgehar.publishers.sparkplug.node import HEARD, WATCHED
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Stream
 

@@ -24,7 +24,8 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 from shell import start
 
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.sources.simulated.faults import Faults, inject
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Item, Stream

@@ -19,7 +19,8 @@ from edgehar.errors import ConfigError
 from edgehar.pipeline import manifest
 from edgehar.publishers.payloads import iso_utc
 from edgehar.recordings.csv_files import Columns
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.recordings.imports.form import Imported, Wish
 from edgehar.recordings.imports.registry import AUTO, read_import
 from edgehar.recordings.imports.source import Source

@@ -24,7 +24,7 @@ from edgehar.pipeline import manifest
 from edgehar.pipeline.intake import Intake
 from edgehar.pipeline.modality import CAMERA, IMU, Modality, modality_of_profile
 from edgehar.pipeline.taps import DoubleTaps
-from edgehar.recordings.ehr import Writer
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.types import FALLING, OTHER, Stream
 
 TICK_S = 0.1

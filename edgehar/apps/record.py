@@ -22,7 +22,8 @@ from edgehar.daemon.wiring import describe_sensors, make_shared_links, make_sour
 from edgehar.errors import ConfigError, ModelError, RecordingError
 from edgehar.pipeline import manifest
 from edgehar.pipeline.modality import IMU, modality_of_profile
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.sources import Source
 from edgehar.sources.reconnect import keep_open
 from edgehar.validation import did_you_mean, explain

@@ -6,22 +6,20 @@ pipeline at once, so there is no queue between a sensor and its answer that coul
 
 import asyncio
 import logging
-import resource
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from edgehar import __version__
 from edgehar.config.credentials import dashboard_token, metrics_token
 from edgehar.config.read import state_folder
 from edgehar.config.schema import Config
 from edgehar.daemon import metrics, systemd
 from edgehar.daemon.announcement import Announcement
 from edgehar.daemon.control import WearerControl
+from edgehar.daemon.figures import health, prometheus
 from edgehar.daemon.keepers import Keepers
 from edgehar.daemon.metrics import Answers, TimedRecognizer
 from edgehar.daemon.models import Models
@@ -30,16 +28,14 @@ from edgehar.daemon.purging import obey_wishes
 from edgehar.daemon.requests import Reload, Request, Requests, obey
 from edgehar.daemon.roster import Roster
 from edgehar.daemon.scada import make_sparkplug, worn, zone_device
-from edgehar.daemon.status_line import status_line
+from edgehar.daemon.status_line import log_start, status_line
 from edgehar.daemon.wearer import WearerFeed
-from edgehar.daemon.wiring import describe_sensors
 from edgehar.daemon.zones import Zones, pseudonymous
 from edgehar.errors import ConfigError, EdgeharError, OperatorError, about
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.telling import check_told
 from edgehar.publishers import Publisher
 from edgehar.publishers.kept_events import KeptEvents
-from edgehar.publishers.payloads import iso_utc
 from edgehar.publishers.sparkplug.publisher import Sparkplug
 from edgehar.types import Activity, Event
 
@@ -80,10 +76,11 @@ class Daemon:
         """
         config = pseudonymous(config)
         self._config, self._reread = config, reread
-        self._answers = Answers()
+        self.answers = Answers()
+        """Counter of what was told."""
         # How many windows are judged would tell who is there of a zone.
         is_timed = config.metrics and not config.zone
-        make = partial(TimedRecognizer, durations=self._answers.durations) if is_timed else Recognizer
+        make = partial(TimedRecognizer, durations=self.answers.durations) if is_timed else Recognizer
         self.models = Models(config, make, heads_must_fit=heads_must_fit)
         with about("model.labels"):
             check_told(self.models.tree, () if self.models.lacks_head else config.model.labels)
@@ -99,14 +96,15 @@ class Daemon:
         self._token = metrics_token(config.metrics) if config.metrics else None
         self.page_token = dashboard_token(config.dashboard) if config.dashboard else None
         if config.metrics:
-            self.publishers.append(self._answers)
+            self.publishers.append(self.answers)
         if self.keepers.is_on:
             self.publishers.append(self.keepers)
         self._announcement = Announcement(self.mqtt, config, self.models) if self.mqtt else None
         if self.mqtt:
             Requests(self.mqtt, self.obey)
         self._drain_s = drain_s
-        self._started, self._began = time.monotonic(), time.time()
+        self.started, self.began = time.monotonic(), time.time()
+        """When it was made, monotonic and Unix time, s."""
         self._next: Config | None = None
 
     @property
@@ -137,7 +135,7 @@ class Daemon:
         left: list[str] = []
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._watch(), name="watch")]
-            self._log_start()
+            log_start(self, self._config)
             if self._config.metrics:
                 serving = metrics.serve(self._config.metrics.listen, self.metrics, self._token)
                 background.append(tasks.create_task(serving, name="metrics"))
@@ -233,31 +231,13 @@ class Daemon:
         """Say in words how it goes, and what is wrong with which sensor."""
         return status_line(self)
 
-    def figures(self) -> dict[str, Any]:
-        """Return counters since the start of all but the wearers."""
-        return {
-            "time": iso_utc(time.time()),
-            "uptime_s": round(time.monotonic() - self._started),
-            "rss_mb": _resident_mb(),
-            "events_dropped": self.mqtt.dropped if self.mqtt else 0,
-            "messages_refused": self.mqtt.refused if self.mqtt else 0,
-            **({"sparkplug": self.sparkplug.health()} if self.sparkplug else {}),
-        }
-
     def health(self) -> dict[str, Any]:
         """Return counters since the start, for people and dashboards."""
-        return self.figures() | {"wearers": {control.id: control.feed.health() for control in self.controls}}
+        return health(self)
 
     def metrics(self) -> str:
         """Return figures since the start, as Prometheus reads them."""
-        info = {
-            "version": __version__,
-            "model": self.models.id,
-            "runtime": self.models.runtime,
-        }
-        families = metrics.families_of(self.health(), info, self.mqtt, began=self._began)
-        tables = {name: zone.table for name, zone in self.zones.each.items()}
-        return metrics.text_of([*families, *self._answers.families(), metrics.of_zones(tables)])
+        return prometheus(self)
 
     def _publish(self, item: Activity | Event) -> None:
         if self.zones.has(item.wearer):
@@ -283,19 +263,6 @@ class Daemon:
             if self.sparkplug and zone.table:
                 self.sparkplug.count(zone_device(zone, zone.table))
 
-    def _log_start(self) -> None:
-        """Log what begins, a line for each fact."""
-        self.zones.log_start()
-        _LOGGER.info("edgehar %s, model %s", __version__, self.models.id)
-        for wearer, feed in zip(self._config.wearer, self.feeds, strict=True):
-            _LOGGER.info("wearer %s: %s", feed.id, ", ".join(describe_sensors(wearer, feed.placements)))
-        if (broker := self._config.mqtt) is not None:
-            topics = f"{broker.prefix}/{self._config.gateway.id}/#"
-            topics += f" and {self.sparkplug.topics}" if self.sparkplug else ""
-            _LOGGER.info("publishes to the MQTT broker %s:%d, topics %s", broker.host, broker.port, topics)
-        elif not self.publishers:
-            _LOGGER.warning("nobody is told what is recognized: there is neither [mqtt] nor --stdout")
-
     def _describe(self) -> None:
         """Tell the broker what runs here."""
         if self._announcement:
@@ -305,7 +272,7 @@ class Daemon:
     async def _watch(self) -> None:
         """Feed systemd's watchdog from progress; tell what is wrong with a sensor, and publish health."""
         ready, is_first = ["READY=1"], True
-        next_health = self._started + HEALTH_S
+        next_health = self.started + HEALTH_S
         while True:
             now = time.monotonic()
             if all(feed.makes_progress(now) for feed in self.feeds):
@@ -321,9 +288,3 @@ class Daemon:
                 self.mqtt.retain("health", msgspec.json.encode(self.health()).decode())
                 is_first, next_health = False, now + HEALTH_S
             await asyncio.sleep(WATCH_S)
-
-
-def _resident_mb() -> float:
-    """Return the memory of this process now, MB, as Linux tells it (proc(5))."""
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    return round(pages * resource.getpagesize() / 2**20, 1)

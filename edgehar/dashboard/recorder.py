@@ -16,7 +16,8 @@ from edgehar.daemon.control import WearerControl
 from edgehar.errors import ConfigError, RecordingError
 from edgehar.publishers.payloads import iso_utc
 from edgehar.recordings import moments
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.recordings.free_space import require_space
 from edgehar.recordings.marks import Mark
 from edgehar.recordings.moments import Moment

@@ -1,4 +1,4 @@
-"""Packets with their arrival times, to and from a file `*.ehr` that a power cut cannot spoil.
+"""Packets with their arrival times, in a file `*.ehr` that a power cut cannot spoil: its format, and the reading of it.
 
 The file begins with the 8 bytes `edgehar` and 0x01 (the format's version); records follow, little endian:
 
@@ -15,20 +15,11 @@ a torn tail costs its own record alone, also in the middle of a file that was co
 a record whose time, beside its neighbours', cannot be that of an arrival, and counts all of it. Stream
 time begins anew with every writer: later parts are moved by the difference of their headers'
 epochs, but never before the packet they follow nor more than 60 s behind it.
-
-Flushed for every second of stream time and with every mark, so a killed process loses at most a second. A power cut loses
-what the kernel had not written yet, on Linux about the last 30 s. Closing waits for the disk.
 """
 
-import contextlib
-import fcntl
-import logging
-import os
-from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
@@ -36,13 +27,11 @@ from msgspec import Struct
 from edgehar.errors import RecordingError
 from edgehar.recordings import labels_csv, marks
 from edgehar.recordings.ehr_records import (
-    CHUNK,
     HEADER_STREAM,
     MARK_STREAM,
     Record,
     Records,
     Unread,
-    encode_record,
 )
 from edgehar.recordings.marks import Mark, TimedMark
 from edgehar.recordings.scoring import Segment
@@ -50,12 +39,9 @@ from edgehar.recordings.timeline import ArrivalCheck, Timeline
 from edgehar.types import UNREADABLE, Item, Stream
 from edgehar.validation import shown
 
-_LOGGER = logging.getLogger(__name__)
-
 _VERSION = 1
 _NAME = b"edgehar"
-_MAGIC = _NAME + bytes((_VERSION,))
-_FLUSH_S = 1.0
+MAGIC = _NAME + bytes((_VERSION,))
 _WRITER_ENDED = Mark("end", note="writer")
 """Nobody said what was done between a writer that was killed and the next one."""
 _LATEST_EPOCH_S = 1e10
@@ -74,84 +60,6 @@ class Header(Struct, frozen=True):
     """Program and time that made it, for people."""
 
 
-class Writer:
-    """A writer that appends packets to a file, a new one or a recording of the same wearer and streams.
-
-    RecordingError if the file is anything else, another writer has it, or the disk refuses. A file object
-    that is handed over is written from where it stands, and stays open.
-    """
-
-    def __init__(self, target: Path | BinaryIO, header: Header) -> None:
-        if len(header.streams) > MARK_STREAM:
-            raise ValueError(f"{len(header.streams)} streams; at most {MARK_STREAM} fit")
-        self._owned = isinstance(target, Path)
-        self._name = str(target if isinstance(target, Path) else getattr(target, "name", target))
-        self._file = _open_to_append(target, header) if isinstance(target, Path) else target
-        self._streams = len(header.streams)
-        self.packets = 0
-        """Packets that the file holds for certain: those up to the newest flush."""
-        self._pushed = 0
-        self._flush_at = float("-inf")
-        magic = b"" if self._owned and self._file.tell() else _MAGIC
-        self._write(magic + encode_record(0.0, HEADER_STREAM, msgspec.json.encode(header)), flush=True)
-
-    def push(self, t: float, stream: int, body: bytes) -> None:
-        """Append one packet that arrived at stream time t, s."""
-        if not 0 <= stream < self._streams:
-            raise ValueError(f"stream {stream} of {self._streams}")
-        self._pushed += bool(body)
-        self._write(encode_record(t, stream, body), flush=t >= self._flush_at)
-        if t >= self._flush_at:
-            self._flush_at = t + _FLUSH_S
-
-    def mark(self, t: float, mark: Mark) -> None:
-        """Append a mark of stream time t, s."""
-        self._write(encode_record(t, MARK_STREAM, marks.encode(mark)), flush=True)
-
-    def write(self, items: Iterable[Item], marks: Iterable[TimedMark]) -> None:
-        """Append packets and marks, each in the order of their times; of both at a time the mark comes first."""
-        left = deque(marks)
-        for t, stream, body in items:
-            while left and left[0][0] <= t:
-                self.mark(*left.popleft())
-            self.push(t, stream, body)
-        for timed in left:
-            self.mark(*timed)
-
-    def _write(self, data: bytes, *, flush: bool) -> None:
-        try:
-            self._file.write(data)
-            if flush:
-                self._file.flush()
-                self.packets = self._pushed
-        except OSError as error:
-            raise RecordingError(f"{self._name}: {error.strerror}") from error
-
-    def close(self) -> None:
-        """Write everything to the disk and end."""
-        if self._file.closed:
-            return
-        try:
-            self._write(b"", flush=True)
-            if self._owned:
-                os.fsync(self._file.fileno())
-        except OSError as error:
-            raise RecordingError(f"{self._name}: {error.strerror}") from error
-        finally:
-            if self._owned:
-                # It tries once more to write what the disk has just refused.
-                with contextlib.suppress(OSError):
-                    self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
 class Recording:
     """A recording on disk; each iteration reads it from the start, in bounded memory.
 
@@ -159,7 +67,7 @@ class Recording:
     """
 
     def __init__(self, path: Path) -> None:
-        self.header = _first_header(path)
+        self.header = first_header(path)
         """Header of the file's first part."""
         self.unread = Unread()
         """Counts of what the latest iteration met so far and could not read."""
@@ -258,10 +166,10 @@ def _open_to_read(path: Path) -> BinaryIO:
     """Open the file behind its magic; RecordingError if it cannot be read or has another."""
     try:
         file = path.open("rb")
-        magic = file.read(len(_MAGIC))
+        magic = file.read(len(MAGIC))
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror}; name a recording, *.ehr") from error
-    if magic == _MAGIC:
+    if magic == MAGIC:
         return file
     file.close()
     if magic[:-1] == _NAME:
@@ -272,7 +180,8 @@ def _open_to_read(path: Path) -> BinaryIO:
     )
 
 
-def _first_header(path: Path) -> Header:
+def first_header(path: Path) -> Header:
+    """Read the header of a recording's first part; RecordingError if the file is none."""
     with _open_to_read(path) as file:
         for record in Records(file, Unread()):
             if record.stream != HEADER_STREAM:
@@ -291,56 +200,7 @@ def _parse_header(path: Path, body: bytes) -> Header:
     return header
 
 
-def _open_to_append(path: Path, header: Header) -> BinaryIO:
-    """Open the file at its end; RecordingError if it is none, is being written, or holds anything but these streams."""
-    require_no_pipe(path, "name a new file")
-    try:
-        file = path.open("ab", buffering=CHUNK)
-    except OSError as error:
-        raise RecordingError(f"{path}: {error.strerror}") from error
-    try:
-        _lock(file, path)
-        if _holds_nothing(path):
-            file.truncate(0)
-            file.seek(0)
-        else:
-            _require_same_streams(path, header)
-    except RecordingError:
-        file.close()
-        raise
-    return file
-
-
 def require_no_pipe(path: Path, hint: str) -> None:
     """Refuse, by RecordingError, what to open would wait for its other end."""
     if path.exists() and not path.is_file() and not path.is_dir():
         raise RecordingError(f"{path}: expected a file, and it is a pipe, a device or a socket; {hint}")
-
-
-def _lock(file: BinaryIO, path: Path) -> None:
-    """Keep other writers off as long as the file is open; RecordingError if another one has it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise RecordingError(f"{path}: is being recorded to by another program; name another file") from error
-    except OSError as error:
-        # Not every file system can.
-        _LOGGER.debug("%s: cannot be locked: %s", path, error.strerror)
-
-
-def _holds_nothing(path: Path) -> bool:
-    """Tell whether the file is empty, or a power cut spoilt the very first write to it."""
-    with path.open("rb") as file:
-        return _MAGIC.startswith(file.read(len(_MAGIC))) and next(iter(Records(file, Unread())), None) is None
-
-
-def _require_same_streams(path: Path, header: Header) -> None:
-    recorded = _first_header(path)
-    if (recorded.wearer, recorded.streams) != (header.wearer, header.streams):
-        raise RecordingError(
-            f"{path}: holds {_wearer_and_placements(recorded)}; cannot append {_wearer_and_placements(header)}"
-        )
-
-
-def _wearer_and_placements(header: Header) -> str:
-    return f"{', '.join(stream.placement for stream in header.streams)} of {header.wearer}"

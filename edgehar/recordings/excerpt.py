@@ -12,7 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from edgehar.errors import RecordingError
-from edgehar.recordings.ehr import Header, Writer
+from edgehar.recordings.ehr import Header
+from edgehar.recordings.ehr_writer import Writer
 from edgehar.recordings.free_space import require_space
 from edgehar.recordings.marks import TimedMark
 from edgehar.recordings.names import RecordingName, parse_name
