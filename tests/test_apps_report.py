@@ -120,7 +120,10 @@ async def test_a_recording_too_short_for_an_answer_has_a_page(tmp_path: Path) ->
         writer.push(5.0, 0, b"")
     made = await write_report(path, out)
     assert made["told"] == {}
-    assert "no activity" in out.read_text("utf-8")
+    told = out.read_text("utf-8")
+    assert "no activity" in told
+    assert "No answer: there were too few samples for one." in told
+    assert "Nothing was." not in told
 
 
 async def test_one_person_of_a_set_has_a_page(data: Path, tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ def test_what_holds_from_an_earlier_time_corrects_what_was_told() -> None:
         (1.0, 8.0, "walking"),
     ]
     assert spans.all[1].confidence == pytest.approx(0.9)
+    assert spans.seconds() == {"other": 1.0, "walking": 7.0}
 
 
 def test_of_too_many_stretches_the_shortest_go_and_none_is_without_a_state() -> None:

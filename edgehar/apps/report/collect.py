@@ -1,6 +1,5 @@
 """All that a page shows of a replay, collected answer by answer in memory that does not grow with the recording."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,8 +28,6 @@ class Collected:
         self.pipeline = pipeline = playback.pipeline
         self.streams, self.tree = playback.header.streams, pipeline.tree
         self.spans = Spans()
-        self.seconds: defaultdict[str, float] = defaultdict(float)
-        """Time in each state, s."""
         self.doubts = Doubts()
         self.falls: list[float] = []
         """Onset of falls, stream time in s."""
@@ -65,6 +62,11 @@ class Collected:
         self._flush()
 
     @property
+    def seconds(self) -> dict[str, float]:
+        """Time in each state, s, as the stretches have it: what an answer corrects of those before it is corrected here."""
+        return self.spans.seconds()
+
+    @property
     def begin(self) -> float:
         """Stream time of the first sample or answer, s; 0 if there is none."""
         starts = [sensor.first for sensor in self.sensors if sensor.samples]
@@ -81,7 +83,6 @@ class Collected:
         self._newest = activity.t
         self.answers += 1
         self.spans.push(activity)
-        self.seconds[activity.state] += seconds
         self.doubts.push(activity, seconds)
         if activity.confidence > 0:
             self._held.append((activity.t, activity.confidence))

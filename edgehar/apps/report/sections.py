@@ -46,6 +46,8 @@ def facts(entries: Sequence[Fact]) -> Markup:
 
 def activities(seconds: dict[str, float], looks: Looks) -> Markup:
     """Return the time in each state, which is the key to all colours and patterns as well."""
+    if not seconds:
+        return card("Time in each activity", element("p", "No answer: there were too few samples for one."))
     total = sum(seconds.values()) or 1.0
     most = max(seconds.values(), default=1.0) or 1.0
     rows = []
@@ -162,7 +164,8 @@ def doubts(painter: Painter, whole_s: float) -> Markup:
     collected, clock = painter.collected, painter.times.clock
     groups = collected.doubts.largest()
     if not groups:
-        return card("What was uncertain, and why", element("p", "Nothing was."))
+        nothing = "Nothing was." if collected.answers else "There was no answer to be sure of."
+        return card("What was uncertain, and why", element("p", nothing))
     rows = []
     for group in groups[:_MOST_REASONS]:
         times = ", ".join(f"{clock(begin)} ({lasted(end - begin)})" for begin, end in group.times())

@@ -59,6 +59,13 @@ class Spans:
         if len(spans) > self._most:
             self._thin()
 
+    def seconds(self) -> dict[str, float]:
+        """Return the time in each state, s."""
+        seconds: dict[str, float] = {}
+        for span in self.all:
+            seconds[span.state] = seconds.get(span.state, 0.0) + span.seconds
+        return seconds
+
     def longest(self, count: int) -> list[Span]:
         """Return so many of the longest, in their order."""
         longest = sorted(self.all, key=lambda span: -span.seconds)[:count]

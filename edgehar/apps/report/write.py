@@ -73,13 +73,14 @@ def compose(
     begin, end = collected.begin, max(collected.end, collected.begin + 1.0)
     times = Calendar(playback.header.epoch, begin, is_long=end - begin > 90_000)
     truth = collected.truth
-    states = [*sorted(collected.seconds, key=lambda state: -collected.seconds[state])]
+    seconds = collected.seconds
+    states = sorted(seconds, key=lambda state: -seconds[state])
     states += [label for *_, label in truth.segments] if truth else []
     states += [span.state for span in collected.spans.all]
     looks = Looks(states, collected.tree)
     drawn = painter(collected, looks, times, moments)
     parts = [
-        sections.activities(collected.seconds, looks),
+        sections.activities(seconds, looks),
         sections.timeline(drawn, rows(times, begin, end), Row(begin, end)),
         against_truth(truth, playback.window_s) if truth else Markup(""),
         sections.doubts(drawn, end - begin),
@@ -109,8 +110,9 @@ def _head(wearer: str, times: Calendar, collected: Collected) -> Markup:
 
 
 def _facts(collected: Collected) -> list[Fact]:
-    total = sum(collected.seconds.values())
-    named = {k: s for k, s in collected.seconds.items() if k not in {OTHER, NO_SIGNAL, NOT_WORN}}
+    seconds = collected.seconds
+    total = sum(seconds.values())
+    named = {k: s for k, s in seconds.items() if k not in {OTHER, NO_SIGNAL, NOT_WORN}}
     most = max(named, key=lambda state: named[state], default=None)
     health = [intake.health() for intake in collected.pipeline.intakes]
     lost, came = sum(each["lost"] for each in health), sum(each["packets"] for each in health)
