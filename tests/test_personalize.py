@@ -85,6 +85,11 @@ def test_a_new_activity_is_taught_used_and_taken_back(recordings: Path, config: 
     assert config.read_text() == CONFIG
 
 
+def test_who_was_taught_nothing_has_no_heads_to_list(config: Path) -> None:
+    done = personalize(config, "--list", "--json")
+    assert (json.loads(done.stdout), done.stderr) == ([], "anna has been taught nothing yet\n")
+
+
 def test_the_table_says_what_was_told_before_and_now(recordings: Path, config: Path) -> None:
     answer = report(config, recordings / "box.ehr", "--dry-run")
     [row] = [row for row in answer["labels"] if row["label"] == "tape_box"]

@@ -172,6 +172,7 @@ def test_a_file_that_is_there_is_not_overwritten(config: Path, tmp_path: Path) -
         ("wearer al, also", "wearer <WEARER-1>, also"),
         ("AL/chest", "<WEARER-1>/chest"),
         ("me@house.org", "<MAIL>"),
+        ("free where /home/mueller/state is", "free where /home/<USER>/state is"),
     ],
 )
 def test_a_line_without_names(text: str, redacted: str) -> None:

@@ -30,6 +30,8 @@ _PATTERNS = (
     (re.compile(r"(?<![\w:])(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4}){1,7}(?![\w:])"), "IP"),
     (re.compile(r"(?<![\w:])[0-9A-Fa-f]{0,4}::(?:[0-9A-Fa-f]{1,4}:){0,6}[0-9A-Fa-f]{1,4}(?![\w:])"), "IP"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "DEVICE"),
+    # Of whoever called sudo, as whom this runs not.
+    (re.compile(r"(?<=/home/)[^/\s\"':,;<>]+"), "USER"),
     (re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b"), "MAIL"),
 )
 

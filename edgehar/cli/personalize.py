@@ -59,7 +59,10 @@ def personalize(
         raise typer.BadParameter(f"expected one of RECORDING, --undo and --list; {came} came")
     place = place_of(config, wearer)
     if list_heads:
-        show_table(heads_of(place), as_json)
+        heads = heads_of(place)
+        show_table(heads, as_json)
+        if not heads:
+            _say(f"{place.wearer.id} has been taught nothing yet")
         return
     if undo:
         taken_back = take_back(place)
