@@ -250,7 +250,8 @@ def test_where_nothing_is_stored_that_is_said(tmp_path: Path) -> None:
     done = edgehar("data", "list", "-c", str(config))
     assert (done.returncode, "there is no folder for what outlives edgehar" in done.stderr) == (78, True)
     config.write_text(CONFIG.format(port=1, more=""))
-    assert edgehar("data", "list", "-c", str(config)).stdout == ""
+    done = edgehar("data", "list", "-c", str(config))
+    assert (done.stdout, done.stderr) == ("", "nothing is stored of anybody\n")
     assert edgehar("data", "purge", "-c", str(config), "--wearer", "anna", "-y").returncode == 0
     assert not (tmp_path / "state").exists()
     (tmp_path / "state").write_text("a file")

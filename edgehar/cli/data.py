@@ -51,7 +51,10 @@ def data_list(
     from edgehar.apps.data import places_of, stored
     from edgehar.config.read import load
 
-    show_table([*_rows(stored(places_of(load(config), config), wearer))], as_json)
+    rows = [*_rows(stored(places_of(load(config), config), wearer))]
+    show_table(rows, as_json)
+    if not rows:
+        typer.echo(f"nothing is stored of {wearer or 'anybody'}", err=True)
 
 
 def _rows(files: Any) -> Iterator[dict[str, Any]]:
