@@ -68,6 +68,7 @@ def test_a_recording_is_measured_and_compared_with_another(tmp_path: Path) -> No
     ("arguments", "message"),
     [
         (["--recording", "nowhere.ehr"], "nowhere.ehr: No such file"),
+        (["--recording", "nowhere.ehr", "--wearer", "anna"], "--wearer chooses among those of --config"),
         (["--config", "nowhere.toml"], "nowhere.toml: cannot be read"),
         (["--config", "edgehar.toml", "--wearer", "ben"], "there is no ben; there are anna"),
         (["--config", "edgehar.toml", "--like", "nowhere.ehr"], "nowhere.ehr: No such file"),

@@ -15,7 +15,7 @@ from edgehar.cli.terminal import (
     answer_of,
     show,
 )
-from edgehar.errors import one_line
+from edgehar.errors import ConfigError, one_line
 
 
 def doctor(
@@ -46,6 +46,10 @@ def doctor(
     from edgehar.config.read import load, naming_lines
 
     if recording is not None:
+        if wearer is not None:
+            raise ConfigError(
+                "--wearer chooses among those of --config, and a recording has one; leave it out"
+            )
         report = examine_recording(recording, model, like)
     else:
         loaded = by_hand(load(config), config)
