@@ -115,7 +115,8 @@ def drawn(
     judged = judge(network, takes, network.spec.hop / network.spec.rate_hz)
     rows = rng.permutation(len(judged.label))[:count]
     many = np.full(len(rows), group)
-    return Background(judged.embedding[rows], judged.probability[rows], np.tile(may, (len(rows), 1)), many)
+    arrays = judged.embedding[rows], judged.statistics[rows], judged.probability[rows]
+    return Background(*arrays, np.tile(may, (len(rows), 1)), many)
 
 
 def simulated(network: Recognizer, place: str) -> Iterator[tuple[str, Background]]:
@@ -161,10 +162,7 @@ def main(model: str, data: str) -> None:
 def join(parts: Sequence[Background]) -> Background:
     """Return several as one."""
     return Background(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("embedding", "probability", "may_be_true", "group")
-        )
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in Background.__struct_fields__)
     )
 
 

@@ -1,12 +1,13 @@
 """`python -m benchmarks.personalize TABLE DATA [MODEL ...]`: what a minute of the wearer is worth, on real people.
 
-TABLE is `motionsense`, `openpack`, `dsads`, `wisdm` or `time`; `docs/personalize_scores.md` has what each printed. The wisdm
+TABLE is `motionsense`, `openpack`, `dsads`, `wisdm`, `turned` or `time`; `docs/personalize_scores.md` has what each printed. The wisdm
 table is of the people whom `imu_tcn` holds out. Each takes some minutes on two cores.
 """
 
 import resource
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from benchmarks.personalize_heads import HEADS
 from benchmarks.personalize_windows import (
     SEED,
     SUPPORT_S,
+    Turn,
     joined_seen,
     kept,
     of_rows,
@@ -36,9 +38,10 @@ from edgehar.personal.takes import Take
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.datasets import Trial, read_set
-from edgehar.types import FloatArray
 
 MODELS = ("imu_tcn", "imu_tcn_synthetic")
+TURNS: tuple[Turn | None, ...] = (None, (1, -1, -1), (-1, -1, 1))
+"""None, and half turns about x and z."""
 DRAWS = 2
 """Of support, for motionsense."""
 
@@ -97,7 +100,7 @@ def openpack(network: Recognizer, data: Path) -> None:
     trial = replace(trial, truth=[segment for segment in trial.truth if segment[2] != "null"])
     rows = []
     for worn in (("wrist_right",), ("wrist_left", "wrist_right")):
-        some, slots = seen(network, trial, worn, 0.32, with_x=True), network.spec.slots(worn)
+        some, slots = seen(network, trial, worn, 0.32), network.spec.slots(worn)
         labels = sorted(set(some.label.tolist()))
         box = np.searchsorted(begins, some.end, side="right")
         learn = np.flatnonzero((box <= 5) & (np.searchsorted(begins, some.end - 2.56, side="right") >= 1))
@@ -111,9 +114,7 @@ def openpack(network: Recognizer, data: Path) -> None:
         plain = fewshot.nearest_mean(some.embedding[learn], np.zeros((len(learn), len(labels))), index[learn])
         scores = plain.scores(some.embedding[test], np.zeros((len(test), len(labels))))
         told["nearest class mean"] = np.array(labels)[scores.argmax(axis=1)]
-        filled = [i for i, slot in enumerate(slots) if slot is not None]
-        columns = np.concatenate([np.arange(i * 6, i * 6 + 6) for i in filled])
-        x = forest.features(_scaled(network, some.x[:, :, columns]), network.spec.rate_hz)
+        x = some.in_axes.astype(np.float32)
         trees = forest.grow(x[learn], index[learn], SEED, 1)
         told["random forest"] = np.array(labels)[trees.predict(x[test])]
         for name, words in told.items():
@@ -121,15 +122,6 @@ def openpack(network: Recognizer, data: Path) -> None:
             rows.append((", ".join(worn), name, among, f"{len(learn)}", f"{len(test)}"))
     head = (network.spec.id, "head", "macro-F1 (over boxes)", "windows to learn", "to test")
     print(table(head, rows, words=(0, 1)))
-
-
-def _scaled(network: Recognizer, x: FloatArray) -> FloatArray:
-    """Clip and scale windows as the network's input is."""
-    normalization, sensors = network.spec.normalization, x.shape[-1] // len(network.spec.channels)
-    clip, scale = (
-        np.tile(np.array(v, np.float32), sensors) for v in (normalization.clip, normalization.scale)
-    )
-    return np.asarray(np.clip(x, -clip, clip) / scale, np.float32)
 
 
 def dsads(network: Recognizer, data: Path) -> None:
@@ -165,6 +157,36 @@ def dsads(network: Recognizer, data: Path) -> None:
     print(table((f"dsads, {network.spec.id}", "head", "ten activities", "all fifteen"), rows, words=(0, 1)))
 
 
+def turned(network: Recognizer, data: Path) -> None:
+    """Print what a head is worth once its sensor is worn turned over: people of dsads as above, ten activities."""
+    trials, rows = read_set(data, "dsads"), []
+    for worn in (("wrist_left",), ("chest",)):
+        slots = network.spec.slots(worn)
+        whole = background.of(network.spec, slots)
+        results = dict[tuple[str, Turn | None], list[tuple[NDArray[np.str_], ...]]]()
+        for subject in sorted({trial.subject for trial in trials}):
+            mine = [trial for trial in trials if trial.subject == subject]
+            worn_so = {
+                turn: joined_seen([seen(network, trial, worn, 1.28, turn) for trial in mine])
+                for turn in TURNS
+            }
+            some = worn_so[None]
+            learn, test = np.flatnonzero(some.end <= SUPPORT_S), np.flatnonzero(some.end > SUPPORT_S + 2.56)
+            others = whole.without(f"dsads {subject} ") if whole else None
+            judges: dict[str, Personal | None] = {"the network alone": None}
+            judges |= {name: v.put(network, slots, of_rows(some, learn), others) for name, v in HEADS.items()}
+            for (name, judge), (turn, shown) in product(judges.items(), worn_so.items()):
+                told = told_by(network, judge, shown, test)
+                each = results.setdefault((name, turn), [])
+                each.append((shown.label[test], told, np.full(len(test), f"{subject}")))
+        for name in dict.fromkeys(name for name, _ in results):
+            columns = [map(np.concatenate, zip(*results[name, turn], strict=True)) for turn in TURNS]
+            cells = [with_interval(true, told, LABELS["dsads"], who) for true, told, who in columns]
+            rows.append((", ".join(worn), name, *cells))
+    head = (f"dsads, {network.spec.id}", "head", "as taught", "turned about x", "turned about z")
+    print(table(head, rows, words=(0, 1)))
+
+
 def timing(network: Recognizer, data: Path) -> None:
     """Print how long ten labels of 30 s each take to be taught, from samples to head."""
     trials = [t for t in read_set(data, "wisdm_watch") if t.subject == 1601]
@@ -184,7 +206,14 @@ def timing(network: Recognizer, data: Path) -> None:
     )
 
 
-TABLES = {"motionsense": motionsense, "openpack": openpack, "dsads": dsads, "wisdm": wisdm, "time": timing}
+TABLES = {
+    "motionsense": motionsense,
+    "openpack": openpack,
+    "dsads": dsads,
+    "wisdm": wisdm,
+    "turned": turned,
+    "time": timing,
+}
 
 
 def main(name: str, data: str, *models: str) -> None:

@@ -14,13 +14,17 @@ from edgehar.evaluation.markdown import table
 from edgehar.evaluation.plan import decision_of
 from edgehar.personal import background
 from edgehar.personal.recognizer import Personal
+from edgehar.personal.statistics import of_window
 from edgehar.personal.takes import Take
 from edgehar.pipeline.cut import cut
 from edgehar.pipeline.manifest import read
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.datasets import Trial, joined, read_set
 from edgehar.training.provenance import HELD_OUT, named
-from edgehar.types import Activity, Event, Prediction, Samples
+from edgehar.types import Activity, Event, FloatArray, Prediction, Samples
+
+_NO_ROWS = np.zeros((0, 0), np.float32)
+"""Of windows that the network alone judges."""
 
 
 class Day(Struct, frozen=True, eq=False):
@@ -29,6 +33,8 @@ class Day(Struct, frozen=True, eq=False):
     takes: dict[str, Take]
     rest: list[Prediction]
     """Answers of the network alone."""
+    statistics: FloatArray
+    """(windows, statistics)."""
     truth: list[tuple[float, float, str]]
     hours: float
 
@@ -60,12 +66,12 @@ def day(network: Recognizer, trials: Sequence[Trial]) -> Day:
             rest.append(trial)
     tracks, truth = joined(rest)
     spec = network.spec
-    answers = [
-        replace(p, embedding=None if p.embedding is None else p.embedding.copy())
-        for window in cut(spec, tracks, spec.hop / spec.rate_hz)
-        for p in network.push(window)
-    ]
-    return Day(takes, answers, truth, sum(b - a for a, b, _ in truth) / 3600.0)
+    slots, answers, statistics = spec.slots(tracks), list[Prediction](), list[FloatArray]()
+    for window in cut(spec, tracks, spec.hop / spec.rate_hz):
+        [p] = network.push(window)
+        answers.append(replace(p, embedding=None if p.embedding is None else p.embedding.copy()))
+        statistics.append(of_window(spec, slots, window.x))
+    return Day(takes, answers, np.array(statistics), truth, sum(b - a for a, b, _ in truth) / 3600.0)
 
 
 class Told(Struct, frozen=True, eq=False):
@@ -84,7 +90,7 @@ def live(network: Recognizer, judge: Personal | None, some: Day, new: Sequence[s
     spec = judge.spec if judge else network.spec
     decision, length_s = decision_of(spec, ("wrist",)), spec.window / spec.rate_hz
     true, state, false = [], [], 0
-    for p in personalized(some.rest, judge):
+    for p in personalized(some, judge):
         for item in decision.push(p):
             if isinstance(item, Event):
                 begins = item.kind == "activity_started" and item.label in new
@@ -100,17 +106,19 @@ def live(network: Recognizer, judge: Personal | None, some: Day, new: Sequence[s
     return Told(np.array(true), np.array(state), false, idle)
 
 
-def personalized(answers: Sequence[Prediction], judge: Personal | None) -> list[Prediction]:
-    """Return the answers as a head has them, as `Personal.personalized` does one by one."""
+def personalized(some: Day, judge: Personal | None) -> list[Prediction]:
+    """Return the answers as a head has them, as `Personal.push` gives them one by one."""
+    answers = some.rest
     if judge is None:
         return [*answers]
     rows = [i for i, p in enumerate(answers) if p.probabilities is not None and not p.excluded_sensors]
     embedding, probability = (
         np.array([getattr(answers[i], key) for i in rows]) for key in ("embedding", "probabilities")
     )
-    after = dict(zip(rows, judge.probabilities(embedding, probability), strict=True))
+    told = judge.probabilities(embedding, some.statistics[rows, : judge.head.statistics], probability)
+    after = dict(zip(rows, told, strict=True))
     return [
-        replace(p, probabilities=after[i]) if i in after else judge.personalized(p)
+        replace(p, probabilities=after[i]) if i in after else judge.personalized(p, _NO_ROWS)
         for i, p in enumerate(answers)
     ]
 

@@ -1,6 +1,7 @@
 """The head that `edgehar personalize` teaches, and the same without some of its parts: what each part is worth."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,6 +24,7 @@ class Variant(Struct, frozen=True):
     has_background: bool = True
     has_reach: bool = True
     has_opinion: bool = True
+    has_statistics: bool = True
     is_shipped: bool = False
 
     def put(
@@ -31,6 +33,8 @@ class Variant(Struct, frozen=True):
         """Teach judged windows and put the head on its network."""
         seconds = dict.fromkeys(judged.label, 0.0)
         others = others if self.has_background else None
+        if not self.has_statistics:
+            judged, others = _without_statistics(judged), others and _without_statistics(others)
         trust = TRUST if self.has_opinion else 0.0
         head = fit(network.spec, slots, judged, seconds, others, trust=trust)
         return personal(network, head if self.has_reach else replace(head, reach=_EVERYWHERE))
@@ -48,8 +52,16 @@ class Variant(Struct, frozen=True):
         )
 
 
+_Windows = TypeVar("_Windows", Judged, Background)
+
+
+def _without_statistics(some: _Windows) -> _Windows:
+    return replace(some, statistics=some.statistics[:, :0])
+
+
 HEADS: Mapping[str, Variant] = {
     "the head": Variant(is_shipped=True),
+    "without statistics": Variant(has_statistics=False),
     "without reach": Variant(has_reach=False),
     "without background": Variant(has_background=False),
     "without either": Variant(has_background=False, has_reach=False),

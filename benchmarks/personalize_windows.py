@@ -6,15 +6,17 @@ from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edgehar.personal.judged import Judged
 from edgehar.personal.logistic import Array, Indices
 from edgehar.personal.recognizer import Personal
+from edgehar.personal.statistics import in_axes, of_window
 from edgehar.pipeline.cut import cut
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.datasets import Trial
-from edgehar.types import FloatArray
+from edgehar.types import Samples
 
 SUPPORT_S = 30.0
 """Of each activity to learn from, s."""
@@ -24,6 +26,8 @@ RESAMPLES = 1000
 
 Words = NDArray[np.str_]
 """(windows,), labels."""
+Turn = tuple[int, int, int]
+"""Signs of the axes of a sensor that is turned over."""
 
 
 class Seen(Struct, frozen=True, eq=False):
@@ -31,18 +35,19 @@ class Seen(Struct, frozen=True, eq=False):
 
     label: NDArray[np.str_]
     embedding: Array
+    statistics: Array
     probability: Array
     end: Array
     """(windows,), s from the recording's begin."""
-    x: FloatArray
-    """(windows, rows, columns), as the network would be shown them in the device's frame."""
+    in_axes: Array
+    """(windows, statistics), those of the device's own axes, as the forest has them."""
 
 
 def kept(
     network: Recognizer, name: str, trials: Sequence[Trial], worn: Sequence[str], hop_s: float
 ) -> list[Seen]:
     """Return `seen` of each trial of a set, which is kept in `build/personalize`."""
-    words = f"{network.spec.sha256[:12]}-{name}-{'+'.join(worn)}-{hop_s:g}"
+    words = f"3-{network.spec.sha256[:12]}-{name}-{'+'.join(worn)}-{hop_s:g}"
     path, count = WORK / f"{words}.npz", len(Seen.__struct_fields__)
     if not path.is_file():
         parts = [seen(network, trial, worn, hop_s) for trial in trials]
@@ -57,26 +62,31 @@ def kept(
 
 
 def seen(
-    network: Recognizer, trial: Trial, worn: Sequence[str], hop_s: float, *, with_x: bool = False
+    network: Recognizer, trial: Trial, worn: Sequence[str], hop_s: float, turned: Turn | None = None
 ) -> Seen:
-    """Judge the windows of a trial that lie wholly within one label."""
+    """Judge the windows of a trial that lie wholly within one label, of sensors `turned` as these signs of their axes say."""
     spec, rows = network.spec, []
     length_s = spec.window / spec.rate_hz
-    for window in cut(spec, {place: trial.tracks[place] for place in worn}, hop_s):
+    slots = spec.slots(worn)
+    for window in cut(spec, {place: turn(trial.tracks[place], turned) for place in worn}, hop_s):
         begin, end = window.t_end - length_s, window.t_end
         word = next((word for a, b, word in trial.truth if a <= begin and end <= b), "")
         [p] = network.push(window)
         if word and p.probabilities is not None and p.embedding is not None and not window.excluded_sensors:
-            x = window.x if with_x else np.zeros((0, 0), np.float32)
-            rows.append((word, p.embedding.copy(), p.probabilities, end, x))
-    label, embedding, probability, ends, shown = zip(*rows, strict=True)
-    return Seen(
-        np.array(label),
-        np.array(embedding, np.float64),
-        np.array(probability, np.float64),
-        np.array(ends),
-        np.array(shown),
-    )
+            statistics = of_window(spec, slots, window.x)
+            rows.append(
+                (word, p.embedding.copy(), statistics, p.probabilities, end, in_axes(spec, slots, window.x))
+            )
+    label, *arrays = zip(*rows, strict=True)
+    return Seen(np.array(label), *(np.array(each, np.float64) for each in arrays))
+
+
+def turn(track: Samples, signs: Turn | None) -> Samples:
+    """Return what a sensor would have sent that is worn turned by half a turn about one of its axes."""
+    if not signs:
+        return track
+    both = np.array([signs[("x", "y", "z").index(name[-1])] for name in track.channels], track.values.dtype)
+    return replace(track, values=track.values * both)
 
 
 def joined_seen(parts: Sequence[Seen]) -> Seen:
@@ -86,7 +96,8 @@ def joined_seen(parts: Sequence[Seen]) -> Seen:
 
 def of_rows(some: Seen, rows: NDArray[np.bool_] | Indices) -> Judged:
     """Return these windows as `teach` has them."""
-    return Judged(tuple(some.label[rows].tolist()), some.embedding[rows], some.probability[rows])
+    arrays = some.embedding[rows], some.statistics[rows], some.probability[rows]
+    return Judged(tuple(some.label[rows].tolist()), *arrays)
 
 
 def f1_by_label(true: Words, told: Words, labels: Sequence[str]) -> dict[str, float]:
@@ -122,7 +133,7 @@ def told_by(network: Recognizer, judge: Personal | None, some: Seen, rows: Indic
     """Return the arg-max of the network, or of a head on it."""
     p, labels = some.probability[rows], network.spec.labels
     if judge is not None:
-        shown = some.embedding[rows].astype(np.float32), p.astype(np.float32)
-        p = judge.probabilities(*shown).astype(np.float64)
+        shown = some.embedding[rows], some.statistics[rows, : judge.head.statistics], p
+        p = judge.probabilities(*(each.astype(np.float32) for each in shown)).astype(np.float64)
         labels = judge.spec.labels
     return np.array([labels[i] for i in p.argmax(axis=1).tolist()], np.str_)

@@ -15,6 +15,7 @@ from edgehar.evaluation import baselines, forest as forests
 from edgehar.evaluation.forest import Forest
 from edgehar.evaluation.unseen import Recordings
 from edgehar.motion.wearer import Wearer
+from edgehar.personal.statistics import PER_SENSOR, statistics
 from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.training import export, finetune_recipe, recipe as recipes
@@ -31,7 +32,6 @@ __all__ = ["folder", "libraries"]
 """Fixtures: a tiny base, a recipe that fine-tunes it, and two sets."""
 
 LABELS = ("walking", "running", "standing")
-PER_SENSOR = 119
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def wave(hz: float, axis: int) -> FloatArray:
 def test_features_name_the_frequency_and_where_its_energy_is(axis: int) -> None:
     # Signal by signal, 14 features each: the norm of acceleration is the fourth, of angular rate the eighth.
     signal = axis if axis < 3 else axis + 1
-    features = forests.features(wave(3.125, axis), 50.0)[0, signal * 14 : signal * 14 + 14]
+    features = statistics(wave(3.125, axis), 50.0)[0, signal * 14 : signal * 14 + 14]
     mean, spread, least, _, median, _, greatest, top = features[:8]
     assert [mean, spread, least, median, greatest] == pytest.approx([1.0, 0.354, 0.5, 1.0, 1.5], abs=0.02)
     assert top == pytest.approx(3.125)
@@ -87,7 +87,7 @@ def test_features_name_the_frequency_and_where_its_energy_is(axis: int) -> None:
 
 
 def test_what_is_not_worn_has_zeros_for_features() -> None:
-    features = forests.features(wave(2.0, 1), 50.0)
+    features = statistics(wave(2.0, 1), 50.0)
     assert features.shape == (1, 2 * PER_SENSOR)
     assert features[0, :PER_SENSOR].any()
     assert not features[0, PER_SENSOR:].any()
@@ -97,7 +97,7 @@ def test_axes_that_move_together_correlate() -> None:
     x = wave(2.0, 0)
     x[..., 1] = -x[..., 0]
     x[..., 2] = x[..., 0]
-    assert forests.features(x, 50.0)[0, 112:115] == pytest.approx([-1.0, 1.0, -1.0], abs=1e-3)
+    assert statistics(x, 50.0)[0, 112:115] == pytest.approx([-1.0, 1.0, -1.0], abs=1e-3)
 
 
 def test_a_window_is_answered_as_scikit_learn_does(recipe: Recipe, spec: ModelSpec, data: Dataset) -> None:

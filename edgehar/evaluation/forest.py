@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from edgehar.errors import ConfigError, ModelError
+from edgehar.personal.statistics import statistics
 from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
@@ -29,7 +29,7 @@ from edgehar.training.synthesize import FOREST_VIEWS, Dataset, Views, normalize
 from edgehar.types import IMU_CHANNELS, FloatArray, Prediction, Window
 
 FOREST_VERSION = 1
-"""Raise it with any change that grows another forest on the same windows: in the features or the trees here,
+"""Raise it with any change that grows another forest on the same windows: in `personal.statistics`, in the trees here,
 in the views of `synthesize`, or in what they draw from `motion.imu` (`draw_mountings`, `random_rotations`, `SITES`).
 Then it is grown anew, in minutes."""
 NAME = "random_forest"
@@ -43,52 +43,10 @@ _VIEWS = 60_000
 """Most views of recorded windows, as many as there are simulated ones of the shipped recipe."""
 _PEOPLE_VIEWS = 1_000_002
 """Seed of these views, beyond those of a fine-tuning."""
-_BANDS_HZ = (0.3, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""Edges of the energy bands: octaves around the step frequency, round numbers."""
-_PAIRS = ((0, 1), (0, 2), (1, 2), (4, 5), (4, 6), (5, 6), (3, 7))
-"""Signals whose correlation is a feature: axes of the same sensor, and the two norms."""
 _TINY = 1e-6
 _WIDTH = len(IMU_CHANNELS)
 _PICKLE = "forest"
 """Name of the array that holds a pickled forest."""
-
-
-def features(x: FloatArray, rate_hz: float) -> FloatArray:
-    """Return (n, sensors * 119) statistics of network inputs (n, window, sensors * 6); zeros for what is not worn.
-
-    Of each sensor's six axes and two norms: mean, standard deviation, least, quartiles, greatest, the
-    frequency of most energy and the logarithm of the energy in six bands; and seven correlations.
-    """
-    parts = [_features(x[i : i + _AT_ONCE], rate_hz) for i in range(0, len(x), _AT_ONCE)]
-    return np.concatenate(parts)
-
-
-def _features(x: FloatArray, rate_hz: float) -> FloatArray:
-    n, window, _ = x.shape
-    axes = x.reshape(n, window, -1, 2, 3)
-    norms = np.linalg.norm(axes, axis=-1, keepdims=True)
-    # (n, sensors, 8, window): three axes and norm of acceleration, then of angular rate.
-    signals = np.concatenate([axes, norms], axis=-1).reshape(n, window, -1, 8).transpose(0, 2, 3, 1)
-    mean = signals.mean(axis=-1, keepdims=True)
-    moved = signals - mean
-    spread = moved.std(axis=-1, keepdims=True)
-    ordered = np.quantile(signals, (0.0, 0.25, 0.5, 0.75, 1.0), axis=-1).transpose(1, 2, 3, 0)
-    by_signal = [mean, spread, ordered, *_spectrum(moved, rate_hz)]
-    correlations = [(moved[:, :, i] * moved[:, :, k]).mean(axis=-1) for i, k in _PAIRS]
-    spreads = [(spread[:, :, i] * spread[:, :, k])[..., 0] for i, k in _PAIRS]
-    related = np.stack(correlations, axis=-1) / (np.stack(spreads, axis=-1) + _TINY)
-    each = np.concatenate(by_signal, axis=-1).reshape(n, axes.shape[2], -1)
-    return np.concatenate([each, related], axis=-1).reshape(n, -1).astype(np.float32)
-
-
-def _spectrum(moved: NDArray[np.floating], rate_hz: float) -> list[FloatArray]:
-    """Return the frequency of most energy, Hz, 0 where nothing moves, and log energy in each band."""
-    energy = np.abs(np.fft.rfft(moved, axis=-1)) ** 2 / moved.shape[-1]
-    hz = np.fft.rfftfreq(moved.shape[-1], 1.0 / rate_hz)
-    top = hz[energy.argmax(axis=-1)] * (energy.max(axis=-1) > _TINY)
-    edges = np.searchsorted(hz, _BANDS_HZ).tolist()
-    bands = [energy[..., a:b].sum(axis=-1) for a, b in zip(edges, [*edges[1:], len(hz)], strict=True)]
-    return [top[..., None], np.log10(1.0 + np.stack(bands, axis=-1) / _TINY)]
 
 
 class Forest(Recognizer):
@@ -131,7 +89,7 @@ class Forest(Recognizer):
         mask = np.zeros(len(self.spec.labels), np.float32)
         mask[list(self.spec.offered(i for i in window.worn if i not in window.excluded_sensors))] = 1.0
         # Where no tree names anything that is offered, all of it is as likely.
-        masked = (self.probabilities(features(x[None], self.spec.rate_hz)) + _TINY) * mask
+        masked = (self.probabilities(statistics(x[None], self.spec.rate_hz)) + _TINY) * mask
         return np.asarray(masked / masked.sum(), np.float32)
 
     def probabilities(self, x: FloatArray) -> FloatArray:
@@ -213,7 +171,7 @@ def recorded(tuning: Finetune, trees: int = TREES) -> Source:
         for first in range(0, min(len(people.source), _VIEWS), _AT_ONCE):
             x, allowed = views.draw(min(_AT_ONCE, _VIEWS - first))
             chosen = (allowed * rng.random(allowed.shape)).argmax(axis=1)
-            parts.append((features(normalize(spec, x), spec.rate_hz), chosen))
+            parts.append((statistics(normalize(spec, x), spec.rate_hz), chosen))
         return np.concatenate([x for x, _ in parts]), np.concatenate([label for _, label in parts])
 
     def describe(content: bytes) -> ModelSpec:
@@ -248,7 +206,7 @@ def views(recipe: Recipe, data: Dataset) -> FloatArray:
     """Return features of one view of each window in the device's axes, made a few windows at a time."""
     draw = Views(replace(recipe, frames=("device",)), data, seed=FOREST_VIEWS)
     rows = np.arange(len(data.x))
-    parts = [features(draw(rows[i : i + _AT_ONCE]), recipe.rate_hz) for i in range(0, len(rows), _AT_ONCE)]
+    parts = [statistics(draw(rows[i : i + _AT_ONCE]), recipe.rate_hz) for i in range(0, len(rows), _AT_ONCE)]
     return np.concatenate(parts)
 
 

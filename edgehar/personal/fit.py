@@ -61,7 +61,8 @@ def fit(
     """Fit a head to judged windows, beside those of other people where there are any; `trust` is in the network's opinion."""
     new = tuple(label for label in seconds if label not in spec.labels)
     columns, opinion = [*spec.labels, *new], -log(len(spec.labels) + len(new))
-    fitted = logistic.fit(*_rows(spec, columns, judged, others, opinion), trust)
+    rows = _rows(spec, columns, judged, others, opinion)
+    fitted = logistic.fit(*rows, trust, statistics=judged.statistics.shape[1])
     taught = [*seconds]
     label = np.array([taught.index(name) for name in judged.label])
     reach = fit_reach(judged.embedding, label, _spread(judged, label, others))
@@ -90,17 +91,18 @@ def _rows(
     """Return what `logistic.fit` wants: of the takes, and of the background, which has the weight of as many windows."""
     new, taught = len(columns) - len(spec.labels), len(judged.label)
     truth = np.eye(len(columns))[[columns.index(name) for name in judged.label]]
-    embedding, probability, weight = judged.embedding, judged.probability, np.ones(taught)
+    x, probability = np.column_stack([judged.embedding, judged.statistics]), judged.probability
+    weight = np.ones(taught)
     if others:
         share = SHARE * max(taught, LEAST_SHARE) / len(others.group)
         # Of what the wearer showed, the wearer's way of it counts alone.
         rest = others.beyond([spec.labels.index(name) for name in {*judged.label} if name in spec.labels])
-        embedding = np.concatenate([embedding, rest.embedding])
+        x = np.concatenate([x, np.column_stack([rest.embedding, rest.statistics])])
         probability = np.concatenate([probability, rest.probability])
         truth = np.concatenate([truth, np.pad(rest.truth, ((0, 0), (0, new)))])
         weight = np.concatenate([weight, np.full(len(rest.group), share)])
     held = opinions(spec, probability, new, opinion)
-    return embedding, held, truth, weight
+    return x, held, truth, weight
 
 
 def _spread(judged: Judged, label: Indices, others: Background | None) -> Array:

@@ -17,7 +17,7 @@ from edgehar.errors import ModelError
 from edgehar.types import FloatArray
 from edgehar.validation import explain, shown
 
-FORMAT = 1
+FORMAT = 2
 """The form of head that is read here."""
 SUFFIX = ".head.json"
 _MEND = "teach it again, or copy the file again"
@@ -49,13 +49,13 @@ class Head(Struct, frozen=True, eq=False, forbid_unknown_fields=True, kw_only=Tr
     new_opinion: float
     """Log-probability that stands for the network's of each new label."""
     center: FloatArray
-    """(features,), of the embedding."""
+    """(features,), of the embedding and, behind it, the statistics of a window."""
     scale: FloatArray
     """(features,)."""
     weights: FloatArray
     """(features + 1, the network's labels and the new ones); the last row is the bias."""
     whitening: FloatArray
-    """(features, directions): the spread within a label has about length 1 behind it."""
+    """(features of the embedding, directions): the spread within a label has about length 1 behind it."""
     means: FloatArray
     """(taught labels, directions), of each label's windows, whitened; in the order of `seconds`."""
     reach: Annotated[float, Meta(gt=0)]
@@ -65,6 +65,11 @@ class Head(Struct, frozen=True, eq=False, forbid_unknown_fields=True, kw_only=Tr
     def labels(self) -> tuple[str, ...]:
         """The labels that were taught."""
         return tuple(self.seconds)
+
+    @property
+    def statistics(self) -> int:
+        """How many of the features are statistics of a window."""
+        return len(self.center) - len(self.whitening)
 
     @property
     def placements(self) -> tuple[str, ...]:
@@ -168,7 +173,7 @@ def _check_shapes(path: Path, head: Head) -> None:
     shapes = {
         "scale": (head.scale, (features,)),
         "weights": (head.weights, (features + 1, head.weights.shape[-1])),
-        "whitening": (head.whitening, (features, head.whitening.shape[-1])),
+        "whitening": (head.whitening, (min(len(head.whitening), features), head.whitening.shape[-1])),
         "means": (head.means, (taught, head.whitening.shape[-1])),
     }
     for name, (array, expected) in shapes.items():

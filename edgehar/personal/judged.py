@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from edgehar.errors import ModelError, RecordingError
 from edgehar.personal.logistic import Array
+from edgehar.personal.statistics import of_window
 from edgehar.personal.takes import Take
 from edgehar.pipeline.cut import cut
 from edgehar.pipeline.recognizer import Recognizer
@@ -21,9 +22,15 @@ class Judged(Struct, frozen=True, eq=False):
     label: tuple[str, ...]
     """Of each window."""
     embedding: Array
-    """(windows, features)."""
+    """(windows, the network's features)."""
+    statistics: Array
+    """(windows, statistics), of what is worn."""
     probability: Array
     """(windows, the network's labels)."""
+
+
+_Row = tuple[str, FloatArray, FloatArray, FloatArray]
+"""Of one window, in the order of `Judged`."""
 
 
 def judge(network: Recognizer, takes: Sequence[Take], hop_s: float) -> Judged:
@@ -37,16 +44,17 @@ def judge(network: Recognizer, takes: Sequence[Take], hop_s: float) -> Judged:
         raise RecordingError(
             f"{names}: no window of {_window_s(network):g} s lies wholly within one label; do each for longer"
         )
-    label, embedding, probability = zip(*rows, strict=True)
-    return Judged(label, np.array(embedding, np.float64), np.array(probability, np.float64))
+    label, *arrays = zip(*rows, strict=True)
+    return Judged(label, *(np.array(each, np.float64) for each in arrays))
 
 
 def _window_s(network: Recognizer) -> float:
     return network.spec.window / network.spec.rate_hz
 
 
-def _of_take(network: Recognizer, take: Take, hop_s: float) -> Iterator[tuple[str, FloatArray, FloatArray]]:
+def _of_take(network: Recognizer, take: Take, hop_s: float) -> Iterator[_Row]:
     segments, length_s = merge(take.truth), _window_s(network)
+    slots = network.spec.slots(take.tracks)
     for window in cut(network.spec, take.tracks, hop_s):
         label = _label(segments, window.t_end - length_s, window.t_end)
         if label is None or window.excluded_sensors:
@@ -59,7 +67,8 @@ def _of_take(network: Recognizer, take: Take, hop_s: float) -> Iterator[tuple[st
                 f"{network.spec.id}: nothing can be taught without an embedding, the network's second output"
             )
         # A copy: the interpreter writes over its own.
-        yield label, prediction.embedding.copy(), prediction.probabilities
+        statistics = of_window(network.spec, slots, window.x)
+        yield label, prediction.embedding.copy(), statistics, prediction.probabilities
 
 
 def _label(segments: Sequence[Segment], begin: float, end: float) -> str | None:

@@ -15,6 +15,7 @@ from edgehar.personal.fit import opinions
 from edgehar.personal.head import Head
 from edgehar.personal.logistic import Array, Logistic, softmax
 from edgehar.personal.open_set import Reach
+from edgehar.personal.statistics import of_window, width
 from edgehar.pipeline.manifest import ModelSpec, Sensor
 from edgehar.pipeline.operating_points import OperatingPoints, Point, Rated
 from edgehar.pipeline.recognizer import Recognizer
@@ -32,7 +33,8 @@ class Personal(Recognizer):
         self.spec, self.head, self._network = extended(network.spec, head), head, network
         new = len(head.new_labels)
         self._pad = np.zeros(new, np.float32)
-        self._logistic = Logistic(_wide(head.center), _wide(head.scale), _wide(head.weights), head.trust)
+        arrays = (_wide(head.center), _wide(head.scale), _wide(head.weights))
+        self._logistic = Logistic(*arrays, head.trust, head.statistics)
         self._reach = Reach(_wide(head.whitening), _wide(head.means), head.reach)
         labels = network.spec.labels
         self._falling = labels.index(FALLING) if FALLING in labels else None
@@ -56,20 +58,22 @@ class Personal(Recognizer):
 
     def push(self, window: Window) -> list[Prediction]:
         """Judge one window; where a sensor is left out of it, as the network alone does."""
-        return [self.personalized(prediction) for prediction in self._network.push(window)]
+        return [self.personalized(prediction, window.x) for prediction in self._network.push(window)]
 
-    def personalized(self, prediction: Prediction) -> Prediction:
-        """Return the network's answer to a window as the head has it."""
+    def personalized(self, prediction: Prediction, x: FloatArray) -> Prediction:
+        """Return the network's answer to a window (rows, sensors * channels) as the head has it."""
         p, embedding = prediction.probabilities, prediction.embedding
         if p is None:
             return prediction
         if embedding is None or prediction.excluded_sensors:
             return replace(prediction, probabilities=np.concatenate([p, self._pad]))
-        return replace(prediction, probabilities=self.probabilities(embedding[None], p[None])[0])
+        statistics = of_window(self.spec, self.head.slots, x) if self.head.statistics else x[0, :0]
+        after = self.probabilities(embedding[None], statistics[None], p[None])[0]
+        return replace(prediction, probabilities=after)
 
-    def probabilities(self, embedding: FloatArray, p: FloatArray) -> FloatArray:
-        """Return (windows, labels and new ones), of embeddings (windows, features) and the network's (windows, labels)."""
-        x: Array = embedding.astype(np.float64)
+    def probabilities(self, embedding: FloatArray, statistics: FloatArray, p: FloatArray) -> FloatArray:
+        """Return (windows, labels and new ones), of embeddings and statistics (windows, features) and the network's (windows, labels)."""
+        x: Array = np.column_stack([embedding, statistics]).astype(np.float64)
         before: Array = np.column_stack([p, np.zeros((len(p), len(self._pad)))]).astype(np.float64)
         held = opinions(self._network.spec, p.astype(np.float64), len(self._pad), self.head.new_opinion)
         scores = np.where(self._tells, self._logistic.scores(x, held), -np.inf)
@@ -77,7 +81,7 @@ class Personal(Recognizer):
         if self._falling is not None:
             scores[:, self._falling] = -np.inf
             fall = before[:, [self._falling]].copy()
-        inside = self._reach.membership(x)[:, None]
+        inside = self._reach.membership(embedding.astype(np.float64))[:, None]
         after = (1.0 - inside) * before + inside * (1.0 - fall) * softmax(scores)
         if self._falling is not None:
             after[:, [self._falling]] = fall
@@ -101,6 +105,11 @@ def personal(network: Recognizer, head: Head) -> Personal:
         raise ModelError(
             f"head of {head.model}: weights: expected {columns} labels and {slots} sensors, got {head.weights.shape[1]} "
             f"and {len(head.slots)}; teach the head again"
+        )
+    if head.statistics not in {0, width(spec, head.slots)}:
+        raise ModelError(
+            f"head of {head.model}: center: expected {width(spec, head.slots)} statistics of {', '.join(head.placements)}, got "
+            f"{head.statistics}; teach the head again"
         )
     return Personal(network, head)
 
