@@ -1,7 +1,6 @@
 """Refusals of `edgehar-train` before it works for minutes."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -147,23 +146,6 @@ def test_a_library_that_cannot_be_loaded_says_why_in_one_line(
     refused.code = 3
     *_, line = refused("build", recipe)
     assert "`tensorflow` fails: libcuda.so.1: no such file; pip install" in line
-
-
-@pytest.mark.parametrize("write", [True, False])
-def test_scipy_is_missed_before_anything_is_scored(
-    tmp_path: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch, *, write: bool
-) -> None:
-    simulate(tmp_path / "imu" / "motionsense.npz", BRIEF)
-    for suffix in (".json", ".tflite"):
-        shutil.copy(ROOT / "models" / f"imu_tcn{suffix}", tmp_path)
-    monkeypatch.setitem(sys.modules, "scipy.stats", None)
-    monkeypatch.setattr("edgehar.evaluation.evaluate.each", lambda *_: pytest.fail("scored"))
-    refused.code = 3
-    more = () if write else ("--no-write",)
-    [line] = refused(
-        "evaluate", tmp_path / "imu_tcn.json", "--data", tmp_path, "--work", tmp_path / "work", *more
-    )
-    assert line == "edgehar-train: the package `scipy` is missing; pip install 'edgehar[train]'"
 
 
 def test_a_wrong_data_folder_is_refused_before_a_work_folder_is_made(

@@ -153,13 +153,14 @@ def test_new_labels_and_frozen_layers(folder: Path, libraries: str) -> None:
     frozen = replace(recipe.tuning, steps=5, frozen=("stem0", "fuse"))
     hands = replace(recipe.recordings[1], labels={})
     # The same file that `edgehar personalize` takes.
+    (folder / "boxes").mkdir()
     record(
-        folder / "box.ehr",
+        folder / "boxes" / "box.ehr",
         [("arm_work", 12), ("walking", 9)],
         {"arm_work": "tape_box"},
         placement="wrist_left",
     )
-    box = Recordings(files="box.ehr", person="me", held_out=0.0)
+    box = Recordings(files="boxes/box.ehr", person="me", held_out=0.0)
     recipe = replace(
         recipe,
         new_labels=("handwork", "tape_box"),
@@ -232,7 +233,7 @@ def test_the_package_brings_what_a_recipe_names_without_a_path() -> None:
         wheel = tomllib.load(file)["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     assert wheel[f"models/{Synthetic(share=0.25).recipe}"] == f"edgehar/models/{Synthetic(share=0.25).recipe}"
     for source, target in wheel.items():
-        assert (ROOT / source).is_file()
+        assert (ROOT / source).exists()
         assert target == f"edgehar/{source}"
 
 

@@ -1,7 +1,8 @@
 """All of `edgehar doctor`, in the order in which one thing rests on another; nothing is changed, and no daemon disturbed."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,10 @@ async def doctor(config: Config, wish: Wish, prompt: Prompt | None = None) -> di
     """Return findings on sensors, links, broker, software and machine, as `report`; ConfigError if there is no such wearer."""
     wearers = _chosen(config, wish.wearer)
     ups = ups_of(wish.like) if wish.like else {}
-    _silence_repetition()
     service = await unit_state()
     running = await _running(config, service)
-    examined = await _sensors(config, wearers, wish, ups, running, prompt)
+    with _without_repetition():
+        examined = await _sensors(config, wearers, wish, ups, running, prompt)
     findings = [
         *examined.findings,
         *await check_links(config, is_in_use=running is not None),
@@ -64,8 +65,8 @@ async def doctor(config: Config, wish: Wish, prompt: Prompt | None = None) -> di
 
 def examine_recording(path: Path, model: str, like: Path | None = None) -> dict[str, Any]:
     """Return findings on the sensors of a recording; RecordingError or ModelError if one of the files cannot be used."""
-    _silence_repetition()
-    wearer, measurements = read_recording(path)
+    with _without_repetition():
+        wearer, measurements = read_recording(path)
     spec = manifest.read(manifest.find(model))
     return report(examine(wearer, measurements, spec, ups_of(like) if like else {}))
 
@@ -78,9 +79,16 @@ def report(examined: Examined) -> dict[str, Any]:
     return {**counts, "findings": findings, "sensors": examined.sensors}
 
 
-def _silence_repetition() -> None:
+@contextmanager
+def _without_repetition() -> Iterator[None]:
     """Let no log line say what a finding does: a sensor's misfit is logged where it is read."""
-    logging.getLogger("edgehar.pipeline.intake").setLevel(logging.ERROR)
+    logger = logging.getLogger("edgehar.pipeline.intake")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _chosen(config: Config, wearer: str | None) -> list[Wearer]:
