@@ -80,7 +80,7 @@ class Told(Struct, frozen=True, eq=False):
     true: NDArray[np.str_]
     state: NDArray[np.str_]
     false: int
-    """Starts of taught new labels that were not done then, nor ended within 4 s before."""
+    """Starts of taught new labels while none of them was done, nor had ended within 4 s before."""
     hours: float
     """In which none of the taught new labels was done."""
 
@@ -96,7 +96,7 @@ def live(network: Recognizer, judge: Personal | None, some: Day, new: Sequence[s
                 begins = item.kind == "activity_started" and item.label in new
                 t = item.detected_at
                 done = {word for a, b, word in some.truth if a < t and t - 4.0 < b}
-                false += begins and item.label not in done
+                false += begins and not done & {*new}
             elif isinstance(item, Activity):
                 word = next((w for a, b, w in some.truth if a <= item.t - length_s and item.t <= b), "")
                 if word:
