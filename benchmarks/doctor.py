@@ -68,7 +68,7 @@ class Minute(Struct):
 
 
 class Counts(Struct):
-    """What came of the minutes of a set."""
+    """Counts of the minutes of a set."""
 
     minutes: int = 0
     told: Counter[str] = Counter()

@@ -20,7 +20,7 @@ class Card(Struct, frozen=True):
 
     path: Path
     must_not: tuple[str, ...]
-    """What must not be done with the model, in a few words each."""
+    """Uses that the model must not be put to, in a few words each."""
     base: str = ""
     """Name of the model that this one was made from, whose card it is; empty if it is its own."""
 

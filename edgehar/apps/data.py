@@ -57,7 +57,7 @@ class Stored(Struct, frozen=True):
 
 
 class Purged(Struct):
-    """What a purge did."""
+    """The result of a purge."""
 
     removed: list[Stored] = field(default_factory=list)
     events: int = 0
@@ -67,7 +67,7 @@ class Purged(Struct):
     others: list[str] = field(default_factory=list)
     """Other wearers of whom something is stored."""
     left: list[tuple[Path, str]] = field(default_factory=list)
-    """What could not be removed, and what to do."""
+    """Things that could not be removed, and what to do."""
 
 
 class Places(Struct, frozen=True):

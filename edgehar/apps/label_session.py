@@ -35,7 +35,7 @@ class Prompt(Struct, frozen=True):
 
     text: str
     left_s: int | None = None
-    """Of a countdown, which is to stand in the place of the one before: seconds that are left."""
+    """Seconds that are left of a countdown, which is to stand in the place of the one before."""
 
 
 class Take(Struct, frozen=True):
@@ -74,7 +74,7 @@ class LabelSession:
         self._phase: Phase = "waiting"
         self._number = 0
         self._since = self._until = 0.0
-        """Of a countdown and of a take, stream time, s."""
+        """Begin and end of a countdown or of a take, stream time, s."""
         self._left_s: int | None = None
         self._asked_for: str | None = None
 

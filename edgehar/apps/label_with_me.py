@@ -48,7 +48,7 @@ _ERASE = "\r\x1b[K"
 
 
 class Plan(Struct, frozen=True):
-    """What is to be labelled, and how long."""
+    """A plan of what to label, and for how long."""
 
     labels: Sequence[str]
     """As they are marked; empty: those of the model that the worn sensors can tell."""

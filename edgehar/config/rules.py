@@ -30,7 +30,7 @@ _LONGEST_SPARKPLUG_ID = 1000
 """Bytes; two of them and the rest of a topic are far from LONGEST_TEXT."""
 
 OTHER_TOPICS = {"request": "requests have", "response": "answers to requests have", "zone": "zones have"}
-"""What stands behind the gateway in topics beside the wearers, and has topics below it; and who has it."""
+"""Names behind the gateway in topics that no wearer can have, and who has them."""
 
 Complaint = tuple[str, str]
 """Path of the key or table, and the sentence."""

@@ -21,7 +21,7 @@ from edgehar.pipeline.modality import CAMERA, IMU, Modality, modality_of_profile
 Key = Literal["path", "camera"]
 
 KEYS: Mapping[Key, Modality] = {"path": IMU, "camera": CAMERA}
-"""Of [model], which name the models, and what each of them looks at; where both judge, the first leads."""
+"""Keys of [model] that name the models, and what each of them looks at; where both judge, the first leads."""
 
 
 OWN = EDGEHAR_FIRMWARE.name

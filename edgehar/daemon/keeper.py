@@ -40,7 +40,7 @@ class Kept(Struct, eq=False):
     end: float
     why: Why
     labels: list[Segment] = field(default_factory=list)
-    """What was done, in their order; none overlaps another."""
+    """Stretches of what was done, in their order; none overlaps another."""
     notes: list[tuple[float, str]] = field(default_factory=list)
     former: list["Kept"] = field(default_factory=list)
     """Those that were written and whose place this takes."""

@@ -20,7 +20,7 @@ from edgehar.warn_once import WarnOnce
 _LOGGER = logging.getLogger(__name__)
 
 SWEEP_S = 3600.0
-"""What is too old is looked for this often, s; after a day that a machine slept through too."""
+"""Interval at which what is too old is looked for, s; after a day that a machine slept through too."""
 
 NOT_ON = "nothing is kept here: add a table [keep] to edgehar.toml"
 NO_FOLDER = "nothing is kept here: there is no folder for it; give state_dir under [gateway] in edgehar.toml"

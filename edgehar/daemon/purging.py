@@ -51,7 +51,7 @@ class Wish(Struct, frozen=True):
 
 
 class Done(Struct, frozen=True):
-    """What was forgotten."""
+    """Counts of what was forgotten."""
 
     events: int
     """Events that waited for the broker."""

@@ -1,4 +1,4 @@
-"""What was told of a wearer in the last minutes, by which a correction says which of it was wrong. Times are stream time, s."""
+"""The answers about a wearer in the last minutes, by which a correction says which of it was wrong. Times are stream time, s."""
 
 from collections import deque
 

@@ -75,7 +75,7 @@ class CountedZone:
             zone.wearers, self.categories, least=zone.least, every_s=zone.every_s, start=start
         )
         self.faults: dict[str, str] = {}
-        """What is wrong with which sensor, as it was last told."""
+        """Faults by sensor, as they were last told."""
 
     @property
     def table(self) -> Table | None:

@@ -14,7 +14,7 @@ _HUES = {
     "punching": 300,
     "falling": 25,
 }
-"""Of what this project's models tell, degrees of oklch; those of other words are made of their letters."""
+"""Hues of what this project's models tell, degrees of oklch; those of other words are made of their letters."""
 
 _BETWEEN = 16
 """Degrees from one label of a kind to the next."""

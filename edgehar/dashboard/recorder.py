@@ -1,4 +1,4 @@
-"""What the page's buttons write: recordings of a wearer, with labels and marked moments in them.
+"""The writings of the page's buttons: recordings of a wearer, with labels and marked moments in them.
 
 A recording is `<wearer>-<time>-<label>.ehr`, as `edgehar record` writes it. A moment that is marked while nothing is recorded
 goes into `<wearer>.moments.jsonl`.

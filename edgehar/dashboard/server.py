@@ -53,7 +53,7 @@ LARGEST_REQUEST = 4096
 """Bytes of what a button asks."""
 
 BODY_S = 10.0
-"""What a button asks has not come as a whole by then, and never will, s."""
+"""Time within which the request of a button has come as a whole, or never will, s."""
 
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 

@@ -53,9 +53,9 @@ class Counts(Struct, frozen=True):
     false_starts: dict[str, int] = {}
     """The same keys."""
     takes: dict[str, tuple[int, int]] = {}
-    """Of each label that was done, how often it was missed, and how often it was done."""
+    """By label that was done: how often it was missed, and how often it was done."""
     windows: dict[str, tuple[int, int]] = {}
-    """Of each label, windows told so, and windows wholly within it."""
+    """By label: windows told so, and windows wholly within it."""
 
 
 def run(track: Track, model: Recognizer, settings: Settings) -> Run:

@@ -22,7 +22,7 @@ class Fold(Struct, frozen=True, eq=False):
 
     taught: list[Take]
     held_out: list[list[Stretch]]
-    """Of each take, in its time, s."""
+    """Stretches of each take, in its time, s."""
 
 
 class _Part(Struct, frozen=True):

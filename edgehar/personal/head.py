@@ -68,7 +68,7 @@ class Head(Struct, frozen=True, eq=False, forbid_unknown_fields=True, kw_only=Tr
 
     @property
     def statistics(self) -> int:
-        """How many of the features are statistics of a window."""
+        """Number of the features that are statistics of a window."""
         return len(self.center) - len(self.whitening)
 
     @property

@@ -20,7 +20,7 @@ class Judged(Struct, frozen=True, eq=False):
     """Windows wholly within one label."""
 
     label: tuple[str, ...]
-    """Of each window."""
+    """Label of each window."""
     embedding: Array
     """(windows, the network's features)."""
     statistics: Array
@@ -30,7 +30,7 @@ class Judged(Struct, frozen=True, eq=False):
 
 
 _Row = tuple[str, FloatArray, FloatArray, FloatArray]
-"""Of one window, in the order of `Judged`."""
+"""Label, embedding and the rest of one window, in the order of `Judged`."""
 
 
 def judge(network: Recognizer, takes: Sequence[Take], hop_s: float) -> Judged:

@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 PENALTY = 0.01
-"""Of the squared weights; features have about length 1."""
+"""Weight of the squared weights; features have about length 1."""
 TRUST = 0.5
 """Weight of the model's log-probabilities."""
 STEPS = 30

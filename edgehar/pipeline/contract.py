@@ -21,7 +21,7 @@ from edgehar.types import OTHER
 from edgehar.validation import did_you_mean, shown
 
 SLOWEST = 0.5
-"""Of the lowest rate that the model was trained with: a sensor that is slower is refused."""
+"""Share of the lowest rate that the model was trained with: a sensor that is slower is refused."""
 
 
 class Mismatch(Struct, frozen=True):
@@ -30,7 +30,7 @@ class Mismatch(Struct, frozen=True):
     key: str
     """Key of the configuration, such as `wearer[0].ble[1]`."""
     field: str
-    """Of the contract: placement, rate_hz, gyroscope, labels, modality, operating_point, edgehar."""
+    """Field of the contract: placement, rate_hz, gyroscope, labels, modality, operating_point, edgehar."""
     model: str
     """Id of the model."""
     trained_with: str
@@ -55,7 +55,7 @@ class ConfiguredSensor(Struct, frozen=True):
     placement: str
     modality: Modality
     name: str = "a sensor"
-    """What it is, for people."""
+    """Description for people."""
     rate_hz: float | None = None
     """None: it says so itself once it is heard."""
     has_gyroscope: bool | None = None

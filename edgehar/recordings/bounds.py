@@ -8,7 +8,7 @@ from math import exp, lgamma, log, sqrt
 from statistics import NormalDist
 
 LEVEL = 0.95
-"""Of every bound, unless it is given."""
+"""Confidence of every bound, unless it is given."""
 
 
 def poisson_below(count: int, mean: float) -> float:

@@ -64,7 +64,7 @@ class Table(Struct, frozen=True, eq=False):
     values: FloatArray
     """(rows, 3 or 6), m/s² and rad/s."""
     labels: list[str]
-    """Of each row, "" for none; empty if there is no such column."""
+    """Label of each row, "" for none; empty if there is no such column."""
     passed_over: int = 0
     """Rows in which a number is missing."""
 

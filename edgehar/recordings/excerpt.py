@@ -37,7 +37,7 @@ class Bounds(Struct, frozen=True):
 
 
 class Excerpt(Struct, frozen=True):
-    """What a recording is made of."""
+    """The makings of a recording."""
 
     header: Header
     items: Sequence[Item]

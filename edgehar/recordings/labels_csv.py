@@ -1,4 +1,4 @@
-"""What was done during a recording, in a file beside it that replaces the recording's own marks: `walk.labels.csv`.
+"""Labels of a recording, in a file beside it that replaces the recording's own marks: `walk.labels.csv`.
 
 Its lines are `start,end,label`, in seconds from the recording's first sample; the first may name the columns. People write
 it, or a program other than edgehar; to take a label back is to write it without.

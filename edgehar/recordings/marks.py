@@ -23,7 +23,7 @@ class Mark(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     label: str = ""
     """Label that begins, as it was named; empty for the other kinds."""
     note: str = ""
-    """What marked it, for people: `button`, `key`, `tap`."""
+    """Its origin, for people: `button`, `key`, `tap`."""
 
 
 TimedMark = tuple[float, Mark]

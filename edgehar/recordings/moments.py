@@ -23,7 +23,7 @@ class Moment(Struct, frozen=True):
     """In UTC."""
     wearer: str
     note: str
-    """What marked it."""
+    """Its origin, such as `button`."""
 
 
 def append(path: Path, moment: Moment) -> None:

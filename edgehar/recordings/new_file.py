@@ -10,7 +10,7 @@ from typing import BinaryIO
 from edgehar.errors import RecordingError
 
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
-"""Of a file system without hard links, such as a memory stick's."""
+"""Errors of a file system without hard links, such as a memory stick's."""
 
 
 def require_new(path: Path) -> None:

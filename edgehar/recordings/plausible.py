@@ -26,7 +26,7 @@ _PERIODS_S = (0.002, 0.2)
 _GRAVITIES = (0.5, 2.0)
 """Median of the length of specific force, g: people are at rest, or move about a mean of 1 g."""
 _MOST_SENSED = (200.0 * STANDARD_GRAVITY,) * 3 + (2000.0,) * 3
-"""What no sensor on people reads, m/s² and rad/s: an impact on the hardest floor stays below it."""
+"""A reading that no sensor on people has, m/s² and rad/s: an impact on the hardest floor stays below it."""
 _LONGEST_SILENCE_S = 86_400.0
 """Between two rows of one recording, s."""
 

@@ -38,7 +38,7 @@ class Track(Struct, frozen=True, eq=False):
     """Whose it is, and where each stream's sensor was worn."""
     packets: Packets
     truth: Sequence[Segment] = ()
-    """What was done; empty if nobody wrote it down."""
+    """Stretches of what was done; empty if nobody wrote it down."""
     name: str = ""
     """Name of the file, for messages; empty if it came from none."""
 

@@ -1,4 +1,4 @@
-"""What a camera's picture costs: decoding, finding the body, and the network alone."""
+"""The cost of a camera's picture: decoding, finding the body, and the network alone."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How many sensors fit: as many pipelines as it takes to fill half a core, fed as fast as they go."""
+"""The number of sensors that fit: as many pipelines as it takes to fill half a core, fed as fast as they go."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ class Step(Struct, frozen=True):
 
 
 class Capacity(Struct, frozen=True):
-    """How many sensors fit."""
+    """The number of sensors that fit."""
 
     sensors: int
     was_run: bool

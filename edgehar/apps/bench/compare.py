@@ -20,11 +20,11 @@ class Ratio(Struct, frozen=True):
     now_us: float
     then_us: float
     ratio: float
-    """Of the medians, now to then."""
+    """Ratio of the medians, now to then."""
     least: float
-    """Of the quickest round now to the slowest then."""
+    """Ratio of the quickest round now to the slowest then."""
     largest: float
-    """Of the slowest round now to the quickest then."""
+    """Ratio of the slowest round now to the quickest then."""
 
     @property
     def verdict(self) -> str:

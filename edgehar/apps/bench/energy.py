@@ -11,7 +11,7 @@ _RAIL = re.compile(r"^\s*(\w+?)_([AV]) (?:current|volt)\(\d+\)=([\d.]+)[AV]", re
 
 
 class Energy(Struct, frozen=True):
-    """What all of the machine's processor, or of the board, took."""
+    """Energy that all of the machine's processor, or of the board, took."""
 
     joules: float
     seconds: float

@@ -1,4 +1,4 @@
-"""What this machine is, and whether anything slowed it down while it was measured."""
+"""This machine: its names, and whether anything slowed it down while it was measured."""
 
 import os
 import platform
@@ -21,11 +21,11 @@ _OTHERS = 1.25
 """Times that the wall's clock ran of the processor's: others had it."""
 
 _PI_BITS = {0: "under-voltage", 1: "its clock is capped", 2: "throttled", 3: "at the soft temperature limit"}
-"""Of `vcgencmd get_throttled`, what is so now; sixteen bits further what has been since the start."""
+"""Bits of `vcgencmd get_throttled` for what is so now; sixteen bits further what has been since the start."""
 
 
 class Machine(Struct, frozen=True):
-    """What it is."""
+    """The machine on which something is measured."""
 
     processor: str
     architecture: str
@@ -35,7 +35,7 @@ class Machine(Struct, frozen=True):
 
 
 class Sample(Struct, frozen=True):
-    """What can be read at one moment; None: not here."""
+    """Readings of one moment; None: not here."""
 
     mhz: float | None = None
     """Highest clock of all cores."""

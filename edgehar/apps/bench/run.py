@@ -82,7 +82,7 @@ class Result(Struct, frozen=True):
     steps: tuple[Step, ...]
     capacity: Capacity
     yours_cores: float
-    """What the worn sensors take, s of a processor per second."""
+    """Cost of the worn sensors, s of a processor per second."""
     budget_cores: float
     word: str
     remarks: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ class Result(Struct, frozen=True):
 
 
 class Bench:
-    """What is measured: a model, and who wears what."""
+    """A model and who wears what, to be measured."""
 
     def __init__(self, model: str = "imu_tcn", config: Path | None = None) -> None:
         """Load the model and the packets; OperatorError says what does not fit."""

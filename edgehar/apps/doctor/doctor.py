@@ -35,7 +35,7 @@ from edgehar.pipeline.manifest import ModelSpec
 
 
 class Wish(Struct, frozen=True):
-    """What is to be looked at."""
+    """A wish of what to look at."""
 
     seconds: float = 30.0
     """Time for which sensors are listened to, s; 0: not at all."""

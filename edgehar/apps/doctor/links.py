@@ -1,4 +1,4 @@
-"""What sensors are reached through, before any of them is listened to: the radio, serial ports, cameras."""
+"""The ways to sensors, before any of them is listened to: the radio, serial ports, cameras."""
 
 import os
 from collections.abc import Iterator

@@ -30,7 +30,7 @@ MOST_TITLES = 3000
 """Stretches of a page that tell about themselves under the pointer."""
 
 Scale = tuple[float, float]
-"""What stands at the bottom of a picture and at its top."""
+"""Values at the bottom of a picture and at its top."""
 
 Hole = tuple[float, float]
 """Stream times, s, between which nothing came."""

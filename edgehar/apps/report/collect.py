@@ -21,7 +21,7 @@ _MOST_FALLS = 200
 
 
 class Collected:
-    """What a playback's pipeline told and took."""
+    """A collection of what a playback's pipeline told and took."""
 
     def __init__(self, playback: Playback) -> None:
         """Have the pipeline hand over its samples from now on."""

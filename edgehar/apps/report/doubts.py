@@ -1,4 +1,4 @@
-"""What was uncertain, and why: reasons in the words of the decision, grouped where they differ by figures alone."""
+"""Doubts, and why: reasons in the words of the decision, grouped where they differ by figures alone."""
 
 import re
 

@@ -30,7 +30,7 @@ _DIFFERS = "differs"
 
 
 class Painter(Struct, frozen=True):
-    """What all rows are drawn with."""
+    """Measures that all rows are drawn with."""
 
     collected: Collected
     looks: Looks

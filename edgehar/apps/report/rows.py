@@ -1,4 +1,4 @@
-"""How a recording's time is laid out: a short one in one row, a day hour by hour; and how moments are written."""
+"""The layout of a recording's time: a short one in one row, a day hour by hour; and how moments are written."""
 
 from datetime import UTC, datetime
 from math import ceil, floor

@@ -11,7 +11,7 @@ GAP_S = 0.25
 """Samples further apart leave a gap, s, as on the grid."""
 
 _GAP_PERIODS = 2.5
-"""Of a slower sensor."""
+"""Periods of a slower sensor further apart than that leave a gap too."""
 
 _FLUSHED = 1024
 """Samples after which they are drawn: numpy wants many at a time."""
@@ -35,7 +35,7 @@ STRIPS = {
 
 
 class SensorStrips:
-    """What one sensor sent; takes its samples in their order."""
+    """A summary of one sensor; takes its samples in their order."""
 
     def __init__(self, placement: str, begin: float) -> None:
         self.placement = placement

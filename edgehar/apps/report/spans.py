@@ -19,7 +19,7 @@ class Span(Struct):
     """Stream time, s."""
     state: str
     confidence_sum: float = 0.0
-    """Of its answers."""
+    """Sum over its answers."""
     answers: int = 0
 
     @property

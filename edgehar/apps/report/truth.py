@@ -13,7 +13,7 @@ MOST_EVENTS = 50_000
 
 
 class LabelFigures(Struct, frozen=True):
-    """How one label did, by windows that lie within one activity."""
+    """Scores of one label, by windows that lie within one activity."""
 
     label: str
     windows: int

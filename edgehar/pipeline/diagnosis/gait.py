@@ -1,4 +1,4 @@
-"""What walking shows of a sensor's place: which of its axes points up, and how much it turns with every step."""
+"""The place of a sensor by what walking shows of it: which of its axes points up, and how much it turns with every step."""
 
 from collections.abc import Iterator
 

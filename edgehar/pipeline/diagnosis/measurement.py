@@ -36,7 +36,7 @@ class Signals(Struct, frozen=True, eq=False):
 
 
 class Measurement:
-    """What came of one sensor; `push` everything, then ask."""
+    """Measurements of one sensor; `push` everything, then ask."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream

@@ -32,7 +32,7 @@ TURNED = "-1 g on the axis that points up, turned round"
 
 
 class Wish(Struct, frozen=True):
-    """What whoever imports says of a source."""
+    """Statements of whoever imports on a source."""
 
     placement: str
     zone: tzinfo = UTC
