@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import msgspec
 import typer
 
-from edgehar.cli import scores
+from edgehar.cli import scores, study
 from edgehar.cli.operate import operate
 from edgehar.cli.recipe_arguments import (
     WORKERS,
@@ -140,6 +140,7 @@ def finetune(
 
 for verb in (operate, scores.evaluate, scores.table, scores.baselines, scores.curve, scores.ablate):
     app.command()(verb)
+app.add_typer(study.app, name="study")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
