@@ -15,6 +15,7 @@ from edgehar import __version__
 IN_THE_WHEEL = (
     r"edgehar/(\w+/)*\w+\.py",
     r"edgehar/py\.typed",
+    r"edgehar/training/captions\.(toml|npz)",
     r"edgehar/apps/report/page\.css",
     r"edgehar/dashboard/static/\w+\.(html|css|js|svg)",
     r"edgehar/models/imu_tcn(_synthetic)?\.(tflite|json|(weights|background)\.npz)",
