@@ -104,6 +104,14 @@ async def test_a_placement_that_no_model_knows_is_replayed_as_another(
     assert [row["label"] for row in answered if row["type"] == "activity_started"][-1] == "walking"
 
 
+async def test_a_model_that_looks_at_nothing_recorded_is_refused_by_name(tmp_path: Path) -> None:
+    path = recording(tmp_path / "walk.ehr")
+    with pytest.raises(
+        ModelError, match=r"walk\.ehr: pose_tcn@\S+ looks at nothing .* such as imu_tcn, or none"
+    ):
+        await replay_recording(path, model="pose_tcn")
+
+
 async def test_a_kind_that_was_one_label_all_along_is_said_to_be_corrected(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

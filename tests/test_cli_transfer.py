@@ -1,6 +1,7 @@
 """`edgehar import` and `edgehar export` as a shell sees them, and a replay of what they made."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -67,3 +68,29 @@ def test_a_placement_that_no_model_knows_is_warned_of(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert json.loads(done.stdout)["known_to"] == []
     assert "did you mean `wrist_left`?" in done.stderr
+
+
+_HALF_WRITTEN = """
+import sys, time
+from pathlib import Path
+from edgehar.cli.terminal import tidied_up
+from edgehar.recordings.new_file import new_file
+
+with tidied_up(), new_file(Path(sys.argv[1])) as file:
+    file.write(b"half")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_is_told_to_end_leaves_no_half_file_and_ends_by_the_signal(tmp_path: Path) -> None:
+    writer = subprocess.Popen(
+        [sys.executable, "-c", _HALF_WRITTEN, tmp_path / "walk.ehr"], stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "writing\n"
+    assert len([*tmp_path.iterdir()]) == 1
+    writer.terminate()
+    assert writer.wait(30) == -signal.SIGTERM
+    writer.stdout.close()
+    assert [*tmp_path.iterdir()] == []

@@ -6,8 +6,8 @@ from pathlib import Path
 from edgehar.errors import ModelError
 from edgehar.personal.heads import load_head
 from edgehar.pipeline.loop import Pipeline
-from edgehar.pipeline.manifest import find
-from edgehar.pipeline.modality import MODALITIES, modality_of_profile
+from edgehar.pipeline.manifest import ModelSpec, find
+from edgehar.pipeline.modality import IMU, MODALITIES, modality_of_profile
 from edgehar.pipeline.recognizer import Recognizer, load
 from edgehar.sources.replay import Replay, open_recording
 from edgehar.types import Activity, Event, Stream
@@ -15,6 +15,8 @@ from edgehar.types import Activity, Event, Stream
 Take = Callable[[Sequence[Activity | Event]], None]
 """Takes the answers to one packet."""
 
+SHIPPED = IMU.shipped
+"""Name of the model that is meant where nobody names one; a camera's own takes its place by itself."""
 _YEAR_2000 = 946_684_800.0
 """Unix time, s."""
 
@@ -28,13 +30,16 @@ class Playback:
         *,
         subject: str | None = None,
         placements: Sequence[str] | None = None,
-        model: str = "imu_tcn",
+        model: str = SHIPPED,
         head: Path | None = None,
     ) -> None:
         """Open both; OperatorError says what does not fit. The choice is that of `open_recording`."""
         self.recording = open_recording(path, subject=subject, placements=placements)
         self.header = header = self.recording.header
-        self.models = _models(header.streams, load(find(model)), head)
+        chosen = load(find(model))
+        if model != SHIPPED:
+            _check(path, header.streams, chosen.spec)
+        self.models = _models(header.streams, chosen, head)
         self.spec = self.models[0].spec
         """Manifest of the model that leads."""
         try:
@@ -56,6 +61,15 @@ class Playback:
         push = self.pipeline.push
         await Replay(self.recording, speed=speed).run(lambda t, stream, body: take(push(t, stream, body)))
         take(self.pipeline.finish())
+
+
+def _check(path: Path, streams: Sequence[Stream], spec: ModelSpec) -> None:
+    """Refuse a model that somebody names and that looks at nothing of what was recorded."""
+    if all(modality_of_profile(stream.profile) is not spec.modality for stream in streams):
+        recorded = ", ".join(dict.fromkeys(modality_of_profile(each.profile).shipped for each in streams))
+        raise ModelError(
+            f"{path}: {spec.id} looks at nothing that was recorded there; name a model such as {recorded}, or none"
+        )
 
 
 def has_dates(epoch: float) -> bool:

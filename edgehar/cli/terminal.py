@@ -5,6 +5,7 @@ import json
 import logging
 import signal
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -162,6 +163,26 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T | None:
             return None
 
     return asyncio.run(until_terminated())
+
+
+@contextmanager
+def tidied_up() -> Iterator[None]:
+    """Let SIGTERM undo what is half done, such as a file that is being written, and then end the process as ever."""
+
+    class TerminatedError(BaseException):
+        """Raised where the signal comes."""
+
+    def terminate(*_: object) -> None:
+        raise TerminatedError
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except TerminatedError:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def answer_of(work: Coroutine[Any, Any, T]) -> T:

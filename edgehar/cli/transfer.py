@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from edgehar.cli import completion
-from edgehar.cli.terminal import JsonOption, show
+from edgehar.cli.terminal import JsonOption, show, tidied_up
 
 
 def _formats() -> list[str]:
@@ -57,7 +57,9 @@ def import_(
     from edgehar.recordings.imports.form import Wish
 
     wish = Wish(placement, zone_of(timezone), device, columns_of(column or [], columns))
-    show(import_file(path, out, wish, wearer=wearer, label=label, name=name), as_json)
+    with tidied_up():
+        answer = import_file(path, out, wish, wearer=wearer, label=label, name=name)
+    show(answer, as_json)
 
 
 def export(
@@ -78,4 +80,6 @@ def export(
     """
     from edgehar.apps.export import export_recording
 
-    show(export_recording(path, out, rate_hz=rate, subject=subject), as_json)
+    with tidied_up():
+        answer = export_recording(path, out, rate_hz=rate, subject=subject)
+    show(answer, as_json)
