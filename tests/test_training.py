@@ -17,8 +17,9 @@ from edgehar.evaluation.tables import scores_table
 from edgehar.pipeline import manifest, recognizer
 from edgehar.training import calibrate, export, recipe as recipes
 from edgehar.training.recipe import Recipe
-from edgehar.training.synthesize import Dataset, Views, normalize, sides, synthesize
+from edgehar.training.synthesize import Dataset, Views, normalize, synthesize
 from edgehar.training.tcn import Layer
+from edgehar.training.virtual_sensors import sides
 from edgehar.types import STANDARD_GRAVITY
 
 SHIPPED = ROOT / "models" / "imu_tcn_synthetic.toml"

@@ -1,8 +1,9 @@
 """Windows of simulated people, cut by the run-time grid, and the views of them that a network learns from."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -10,30 +11,17 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edgehar.motion.activities.catalogue import CATALOGUE, EVENTS
-from edgehar.motion.imu import (
-    RATE,
-    SITES,
-    draw_hardware,
-    draw_mountings,
-    place_sensor,
-    random_rotations,
-    read_sensor,
-)
-from edgehar.motion.skeleton import SIDES, Array, Figure, segment_lengths
+from edgehar.motion.imu import RATE, SITES, draw_mountings, random_rotations
+from edgehar.motion.skeleton import Array, Figure, SegmentLengths, segment_lengths
 from edgehar.motion.wearer import draw_body_height
 from edgehar.pipeline.manifest import ModelSpec
-from edgehar.pipeline.resample import Grid
-from edgehar.pipeline.windows import Windows
 from edgehar.training.frames import FRAMES
 from edgehar.training.progress import Progress
-from edgehar.training.recipe import Recipe, Sensor, Synthesis
+from edgehar.training.recipe import Recipe, Sensor
+from edgehar.training.virtual_sensors import LEAD, Recorded, record, stacked
 from edgehar.training.workers import processes
-from edgehar.types import IMU_CHANNELS, FloatArray, Samples, Window
+from edgehar.types import FloatArray, Window
 
-_LEAD = 170
-"""Rows before a bout in which mountings begin to ring."""
-_PACKET = 10
-"""Samples."""
 _SEEDS = 1_000_000
 """People per activity, before the seeds of the next one begin."""
 _EDGE_S = 0.4
@@ -50,7 +38,7 @@ FOREST_VIEWS = 4
 FIRST_EPOCH_VIEWS = 1000
 """Views of the fit's first epoch; each later epoch has the next number."""
 
-_Map = Callable[..., Iterable["Bout"]]
+_Map = Callable[..., Iterable[Any]]
 """The built-in `map`, or that of a pool of processes."""
 
 
@@ -74,38 +62,27 @@ class Bout(Struct, frozen=True, eq=False):
     site: tuple[int, ...]
 
 
-def bout(recipe: Recipe, activity: str, seed: int) -> Bout:
-    """Let one new person do `activity` for a while."""
+def perform(recipe: Recipe, activity: str, seed: int) -> tuple[Figure, SegmentLengths, Recorded]:
+    """Let one new person do `activity` for a while; what has an event is seen in windows that show it."""
     rng = np.random.default_rng((recipe.seed, seed))
     lengths = segment_lengths(draw_body_height(rng))
-    start = _LEAD / RATE
+    start = LEAD / RATE
     event = EVENTS.get(activity)
     # What has an event is watched from its beginning, all else from anywhere.
     begin = rng.uniform(0.0, 60.0) if event is None else rng.uniform(0.0, recipe.hop / recipe.rate_hz)
     fine = np.arange(int((recipe.synthesis.bout_s + start) * RATE) + 3) / RATE + begin
     pose = CATALOGUE[activity](lengths, rng)(fine)
     figure = Figure(lengths, pose, len(fine))
-    site = tuple(int(rng.integers(len(sensor.sites))) for sensor in recipe.sensors)
-    tracks = []
-    for sensor, which, side in zip(recipe.sensors, site, sides(recipe, rng), strict=True):
-        placed = place_sensor(SITES[sensor.sites[which]], SIDES[side], lengths, rng)
-        truth = np.concatenate(read_sensor(figure, pose, placed), axis=1)[_LEAD - 1 :]
-        tracks.append(_sampled(truth, recipe.synthesis, sensor.name, rng))
+    recorded = record(recipe, figure, pose, lengths, rng)
     at = None if event is None else event - begin - start
-    windows = [window.x for window in cut(recipe, tracks, rng) if at is None or _shows(recipe, window, at)]
-    shape = (len(windows), recipe.window, len(recipe.sensors), 2, 3)
-    x = np.asarray(windows, dtype=np.float16).reshape(shape).transpose(0, 2, 3, 1, 4)
-    return Bout(np.ascontiguousarray(x), site)
+    shown = tuple(window for window in recorded.windows if at is None or _shows(recipe, window, at))
+    return figure, lengths, replace(recorded, windows=shown)
 
 
-def sides(recipe: Recipe, rng: np.random.Generator) -> list[int]:
-    """Draw each sensor's side of the body, index into SIDES; the second of a kind sits across from the first."""
-    names = [sensor.name for sensor in recipe.sensors]
-    drawn: list[int] = []
-    for sensor in recipe.sensors:
-        side = int(rng.integers(2))
-        drawn.append(side if sensor.beside is None else 1 - drawn[names.index(sensor.beside)])
-    return drawn
+def bout(recipe: Recipe, activity: str, seed: int) -> Bout:
+    """Return the windows of one new person who does `activity` for a while."""
+    _, _, recorded = perform(recipe, activity, seed)
+    return Bout(stacked(recipe, recorded.windows), recorded.site)
 
 
 def _shows(recipe: Recipe, window: Window, at: float) -> bool:
@@ -114,47 +91,12 @@ def _shows(recipe: Recipe, window: Window, at: float) -> bool:
     return _EDGE_S <= since <= recipe.window / recipe.rate_hz - _EDGE_S
 
 
-def _sampled(truth: Array, synthesis: Synthesis, name: str, rng: np.random.Generator) -> Samples:
-    """Sample 200 rows per second as a device of some rate does."""
-    rate = synthesis.source_rates_hz[rng.integers(len(synthesis.source_rates_hz))]
-    if rng.random() < 0.5:
-        # Devices average over a part of their period, or have a filter that is set lower still.
-        width = max(1, round(RATE / min(rate, rng.uniform(8.0, 60.0)) * rng.uniform(0.5, 1.2)))
-        truth = np.stack(
-            [np.convolve(column, np.full(width, 1.0 / width), "same") for column in truth.T], axis=1
-        )
-    t = rng.uniform(0.0, 1.0 / rate) + np.arange(int(len(truth) / RATE * rate) - 1) / rate
-    x = np.stack([np.interp(t, np.arange(len(truth)) / RATE, column) for column in truth.T], axis=1)
-    return Samples(name, t, draw_hardware(rng).measure(x, rng).astype(np.float32), IMU_CHANNELS)
-
-
-def cut(recipe: Recipe, tracks: Sequence[Samples], rng: np.random.Generator) -> list[Window]:
-    """Send the tracks packet by packet through the run-time grid, some lost; whole windows only."""
-    sensors = len(tracks)
-    grid = Grid([sensor.name for sensor in recipe.sensors], recipe.rate_hz, recipe.hop)
-    cutter = Windows(recipe.window, range(sensors))
-    packets = []
-    for track in tracks:
-        lost = rng.uniform(0.0, recipe.synthesis.packet_loss) * (rng.random() < 0.5)
-        for i in range(0, len(track.t) - _PACKET + 1, _PACKET):
-            rows = slice(i, i + _PACKET)
-            if rng.random() >= lost:
-                packets.append(Samples(track.placement, track.t[rows], track.x[rows], track.channels))
-    packets.sort(key=lambda packet: float(packet.t[-1]))
-    windows = []
-    for packet in packets:
-        for block in grid.push(float(packet.t[-1]), packet):
-            whole = [window for window in cutter.push(block) if min(window.coverage) > 0.8]
-            windows += [replace(window, x=window.x.copy()) for window in whole]
-    return windows
-
-
 def synthesize(recipe: Recipe, workers: int, progress: Progress, stage: str = "simulating") -> Dataset:
     """Make all windows of the recipe, labels equally often."""
     bouts: list[Bout] = []
     rows: list[tuple[int, int]] = []
     total = sum(share for _, _, share in recipe.shares())
-    with _workers(workers) as run:
+    with at_work(workers) as run:
         for label, index, share in recipe.shares():
             missing = share
             for made in _bouts(recipe, recipe.activities[index], index * _SEEDS, run):
@@ -176,7 +118,8 @@ def _bouts(recipe: Recipe, activity: str, seed: int, run: _Map) -> Iterator[Bout
 
 
 @contextmanager
-def _workers(count: int) -> Iterator[_Map]:
+def at_work(count: int) -> Iterator[_Map]:
+    """Give a map that works in so many processes."""
     if count == 1:
         yield map
         return

@@ -205,14 +205,20 @@ def _group(name: str) -> str:
 
 
 def labelled_clips(folder: Path, shortest: float = 1.0) -> Iterator[tuple[str, str, Motion]]:
-    """Give (label, group, clip) without jumps, of one content and at least `shortest` s; ready for `Track`.
+    """Give (label, group, clip) of `clips`."""
+    for take in clips(folder, shortest):
+        yield take.label, take.group, take.motion
 
-    A take with labelled spans gives one clip for each of them.
+
+def clips(folder: Path, shortest: float = 1.0) -> Iterator[Take]:
+    """Give parts of takes without jumps, of one content and at least `shortest` s; ready for `Track`.
+
+    A take with labelled spans gives one part for each of them, of that content.
     """
     for take in read_collection(folder):
         for motion in split_at_jumps(take.motion, shortest):
             if not motion.spans:
-                yield take.label, take.group, motion
+                yield replace(take, motion=motion)
             for span in motion.spans:
                 first, last = np.searchsorted(motion.t, (span.start - _ROUNDING, span.end - _ROUNDING))
                 if span.end - span.start >= shortest:
@@ -221,4 +227,4 @@ def labelled_clips(folder: Path, shortest: float = 1.0) -> Iterator[tuple[str, s
                         spans=(),
                         source=f"{motion.source}#{span.label}",
                     )
-                    yield _LABEL_OF.get(span.label, "other"), take.group, piece
+                    yield Take(span.label, _LABEL_OF.get(span.label, "other"), take.group, piece)
