@@ -1,5 +1,6 @@
 """Published sets as targets of the studies: windows, labels, parts and portions."""
 
+import shutil
 from pathlib import Path
 
 import archives
@@ -19,6 +20,12 @@ def pamap2(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PublishedTar
     target = read_published(data, "pamap2")
     assert target is not None
     return data, target
+
+
+@pytest.fixture
+def copied(pamap2: tuple[Path, PublishedTarget], tmp_path: Path) -> Path:
+    """Return a folder of data of one's own, with PAMAP2 in it."""
+    return Path(shutil.copytree(pamap2[0], tmp_path / "data"))
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -66,14 +73,13 @@ def test_portions_of_pamap2_are_the_first_files(
     assert (target.learned(0.05) == target.learned(0.1)).all()
 
 
-def test_scales_come_from_training_people_alone(pamap2: tuple[Path, PublishedTarget], tmp_path: Path) -> None:
+def test_scales_come_from_training_people_alone(pamap2: tuple[Path, PublishedTarget], copied: Path) -> None:
     """What lies beyond is cut off; nothing of the tested person moves the others' windows."""
     _, before = pamap2
-    archives.pamap2_archive(tmp_path, WALK_AND_SIT)
-    tested = tmp_path / "PAMAP2_Dataset" / "Protocol" / "subject106.dat"
+    tested = copied / "PAMAP2_Dataset" / "Protocol" / "subject106.dat"
     lines = [line.split() for line in tested.read_text().splitlines()]
     archives.write(tested, [" ".join(cells[:3] + ["999"] * 51) for cells in lines])
-    after = read_published(tmp_path, "pamap2")
+    after = read_published(copied, "pamap2")
     assert after is not None
     train = before.part == "train"
     assert (after.take(train) == before.take(train)).all()
@@ -82,10 +88,10 @@ def test_scales_come_from_training_people_alone(pamap2: tuple[Path, PublishedTar
     assert before.take(train).min() == 0.0
 
 
-def test_short_losses_are_drawn_straight_and_long_ones_cost_windows(tmp_path: Path) -> None:
-    archives.pamap2_archive(tmp_path, WALK_AND_SIT)
-    path = tmp_path / "PAMAP2_Dataset" / "Protocol" / "subject101.dat"
-    whole = read_published(tmp_path, "pamap2")
+def test_short_losses_are_drawn_straight_and_long_ones_cost_windows(
+    pamap2: tuple[Path, PublishedTarget], copied: Path
+) -> None:
+    path = copied / "PAMAP2_Dataset" / "Protocol" / "subject101.dat"
     lines = path.read_text().splitlines()
 
     def lose(first: int, end: int) -> None:
@@ -96,18 +102,17 @@ def test_short_losses_are_drawn_straight_and_long_ones_cost_windows(tmp_path: Pa
         archives.write(path, lines)
 
     lose(300, 390)
-    drawn = read_published(tmp_path, "pamap2")
-    assert whole is not None
+    drawn = read_published(copied, "pamap2")
     assert drawn is not None
     assert drawn.lost == 0
     column = drawn.x[0, :, 1 + 1]
     # Rows 300 to 389 of the file are 67 to 96 of the stretch that begins at row 102.
     assert np.abs(np.diff(column[67:96], 2)).max() < 1e-5
     lose(390, 420)
-    lost = read_published(tmp_path, "pamap2")
+    lost = read_published(copied, "pamap2")
     assert lost is not None
     assert lost.lost > 0
-    assert len(lost.begin) == len(whole.begin) - lost.lost
+    assert len(lost.begin) == len(pamap2[1].begin) - lost.lost
     assert np.isfinite(lost.x).all()
 
 
@@ -120,11 +125,10 @@ def test_no_window_spans_two_recordings_or_an_unlabelled_moment(tmp_path: Path) 
     assert np.bincount(target.recording, minlength=14).tolist() == [2, 0, 2, 2, 2, 2, 2, 0, 2, 0, 2, 0, 2, 0]
 
 
-def test_an_archive_without_one_of_its_files_is_refused(tmp_path: Path) -> None:
-    archives.pamap2_archive(tmp_path, WALK_AND_SIT)
-    (tmp_path / "PAMAP2_Dataset" / "Optional" / "subject108.dat").unlink()
+def test_an_archive_without_one_of_its_files_is_refused(copied: Path) -> None:
+    (copied / "PAMAP2_Dataset" / "Optional" / "subject108.dat").unlink()
     with pytest.raises(RecordingError, match=r"PAMAP2_Dataset: no file Optional/subject108\.dat; unpack"):
-        read_published(tmp_path, "pamap2")
+        read_published(copied, "pamap2")
 
 
 def test_an_archive_with_nothing_to_learn_is_refused(tmp_path: Path) -> None:

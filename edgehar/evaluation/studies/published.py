@@ -5,114 +5,28 @@ recordings give them: the least and the greatest value of each column, or for LA
 beyond is cut off at 0 and 1. A portion is of training recordings, as the first of the studies has it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation.studies.published_windows import Cut, Windows, cut_windows
-from edgehar.recordings.published import opportunity, pamap2
+from edgehar.evaluation.studies.published_sets import PUBLISHED, Archive, Part
+from edgehar.evaluation.studies.published_windows import Windows, cut_windows, later_rows
+from edgehar.evaluation.studies.targets import Chosen, Target, target_of
+from edgehar.recordings.datasets import Trial
+from edgehar.recordings.labels import common_label
 from edgehar.recordings.published.form import PublishedRecording
-from edgehar.types import FloatArray
+from edgehar.recordings.trials import label_runs
+from edgehar.types import IMU_CHANNELS, FloatArray, Samples
 
-Part = Literal["train", "validation", "test"]
+__all__ = ["PUBLISHED", "PublishedTarget", "read_published", "read_wrist"]
 
-
-class Archive(Struct, frozen=True):
-    """A set as published, and what a study makes of it."""
-
-    folder: str
-    """Top folder of the archive, below the folder of all data."""
-    read: Callable[[Path, str], PublishedRecording]
-    """Reader of the top folder's file of this name."""
-    parts: Mapping[Part, tuple[str, ...]]
-    """Files, by patterns; all that fit the same pattern are of one person, or are one recording."""
-    cut: Cut
-    portions: Mapping[float, int] = {}
-    """By the study's portions, how many of the first training patterns are learned from; another portion, and all of them
-    where there is none, are shares of the training recordings, rounded up."""
-    spread: bool = False
-    """True where columns are scaled by mean and twice the deviation, not by least and greatest."""
-
-
-_ALL_LOSSES = float("inf")
-
-PUBLISHED: Mapping[str, Archive] = {
-    "pamap2": Archive(
-        pamap2.FOLDER,
-        pamap2.read,
-        {
-            "train": (
-                "Protocol/subject101.dat",
-                "Optional/subject101.dat",
-                "Protocol/subject102.dat",
-                "Protocol/subject103.dat",
-                "Protocol/subject104.dat",
-                "Protocol/subject107.dat",
-                "Protocol/subject108.dat",
-                "Optional/subject108.dat",
-                "Protocol/subject109.dat",
-                "Optional/subject109.dat",
-            ),
-            "validation": ("Protocol/subject105.dat", "Optional/subject105.dat"),
-            "test": ("Protocol/subject106.dat", "Optional/subject106.dat"),
-        },
-        Cut(
-            (
-                "rope_jumping",
-                "lying",
-                "sitting",
-                "standing",
-                "walking",
-                "running",
-                "cycling",
-                "nordic_walking",
-                "ascending_stairs",
-                "descending_stairs",
-                "vacuum_cleaning",
-                "ironing",
-            ),
-            tuple(name for name in pamap2.COLUMNS if "orientation" not in name),
-            window=100,
-            step=22,
-            label_at="end",
-            stride=3,
-        ),
-        {0.1: 1, 0.3: 3, 0.5: 5, 0.75: 7},
-    ),
-    **{
-        f"opportunity {track}": Archive(
-            opportunity.FOLDER,
-            opportunity.read,
-            {
-                "train": (
-                    *(f"dataset/S1-{run}.dat" for run in ("Drill", "ADL1", "ADL2", "ADL3", "ADL4", "ADL5")),
-                    *(f"dataset/S{s}-{run}.dat" for s in (2, 3) for run in ("Drill", "ADL1", "ADL2")),
-                ),
-                "validation": ("dataset/S2-ADL3.dat", "dataset/S3-ADL3.dat"),
-                "test": tuple(f"dataset/S{s}-ADL{run}.dat" for s in (2, 3) for run in (4, 5)),
-            },
-            Cut(
-                tuple(words.values()),
-                opportunity.COLUMNS,
-                window=24,
-                step=step,
-                label_at="end",
-                track=track,
-                longest_gap_s=_ALL_LOSSES,
-            ),
-        )
-        for track, words, step in (
-            ("locomotion", opportunity.LOCOMOTION, 12),
-            ("gesture", opportunity.GESTURES, 2),
-        )
-    },
-}
+WRISTS: Mapping[str, str] = {"openpack": "U*/atr/atr01/S*.csv", "mm-fit": "w*/w*_sw_l_acc.npy"}
+"""Files of one wrist of everybody in a set."""
 
 
 class PublishedTarget(Struct, frozen=True, eq=False):
@@ -192,6 +106,38 @@ def read_published(data: Path, name: str) -> PublishedTarget | None:
     )
 
 
+def read_wrist(data: Path, name: str) -> Target | None:
+    """Read one of `WRISTS` as windows of one sensor, m/s² and rad/s at 50 Hz, of everybody; None if its archive is not there.
+
+    RecordingError if the archive has another form.
+    """
+    archive = PUBLISHED[name]
+    folder = data / archive.folder
+    if not folder.is_dir():
+        return None
+    recordings = (archive.read(folder, file) for file in _matching(folder, WRISTS[name]))
+    placement = archive.cut.columns[0].partition(".")[0]
+    trials = (_trial(recording, placement, set(archive.cut.labels)) for recording in recordings)
+    return target_of(name, trials, Chosen(name, placement, frozenset({""})))
+
+
+def _trial(recording: PublishedRecording, placement: str, labels: set[str]) -> Trial:
+    """Turn a recording of one sensor into a trial; what is no label of the study is an empty word."""
+    whole = later_rows(recording.t) & ~np.isnan(recording.x).any(axis=1)
+    if whole.sum() < 2:
+        raise RecordingError(
+            f"{recording.file}: not two samples of acceleration and angular rate at once; unpack it again"
+        )
+    t = recording.t[whole] - recording.t[whole][0]
+    track = recording.labels["activity"]
+    words = np.array([common_label(word) if word in labels else "" for word in track.words])[
+        track.index[whole]
+    ]
+    samples = Samples(placement, t, recording.x[whole], IMU_CHANNELS)
+    person = int("".join(filter(str.isdigit, recording.person)))
+    return Trial(person, "", 1, {placement: samples}, label_runs(t, words, 1.0 / recording.rate_hz))
+
+
 _Listed = list[tuple[Part, int, str]]
 """Part, place of the pattern in the part, and file of each recording, training first."""
 
@@ -200,11 +146,15 @@ def _listed(folder: Path, archive: Archive) -> _Listed:
     listed: _Listed = []
     for part, patterns in archive.parts.items():
         for place, pattern in enumerate(patterns):
-            files = sorted(path.relative_to(folder).as_posix() for path in folder.glob(pattern))
-            if not files:
-                raise RecordingError(f"{folder}: no file {pattern}; unpack the whole archive there")
-            listed += [(part, place, file) for file in files]
+            listed += [(part, place, file) for file in _matching(folder, pattern)]
     return listed
+
+
+def _matching(folder: Path, pattern: str) -> list[str]:
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.glob(pattern))
+    if not files:
+        raise RecordingError(f"{folder}: no file {pattern}; unpack the whole archive there")
+    return files
 
 
 def _portions(listed: _Listed, portions: Mapping[float, int]) -> dict[float, int]:

@@ -79,11 +79,16 @@ def _rows(recording: PublishedRecording, cut: Cut) -> tuple[FloatArray, Indices]
     return x[:: cut.stride], label[:: cut.stride]
 
 
+def later_rows(t: Times) -> Rows:
+    """Tell of each row whether it is later than all before it."""
+    return np.append(True, t[1:] > np.maximum.accumulate(t)[:-1])
+
+
 def _even(
     t: Times, x: FloatArray, label: Indices, rate_hz: float, longest_gap_s: float
 ) -> tuple[FloatArray, Indices]:
     """Bring rows to even times; those that are not later than all before them are left out, long gaps are NaN."""
-    later = np.append(True, t[1:] > np.maximum.accumulate(t)[:-1])
+    later = later_rows(t)
     t, x, label = t[later], x[later], label[later]
     at = np.arange(t[0], t[-1] + 1e-9, 1.0 / rate_hz)
     before = np.searchsorted(t, at + 1e-9, side="right") - 1

@@ -4,7 +4,7 @@ A movement that is shorter than a window is held at both ends.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from edgehar.errors import RecordingError
 from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.recordings.datasets import Trial, read_set
@@ -94,11 +95,20 @@ class Target(Struct, frozen=True, eq=False):
 def read_target(data: Path, name: str) -> Target:
     """Read one of `TARGETS`; RecordingError as of `read_set`."""
     chosen = TARGETS[name]
+    return target_of(name, read_set(data, chosen.set), chosen)
+
+
+def target_of(name: str, trials: Iterable[Trial], chosen: Chosen) -> Target:
+    """Cut the windows of one sensor out of trials; labels with few windows are left out, RecordingError if there is no window."""
     spec = manifest.read(manifest.find("imu_tcn_synthetic"))
     rows: list[_Row] = []
-    for trial in read_set(data, chosen.set):
+    for trial in trials:
         if chosen.placement in trial.tracks:
             rows += _windows(spec, trial, chosen)
+    if not rows:
+        raise RecordingError(
+            f"{name}: not one window of {chosen.placement} lies wholly in what somebody did; check --data"
+        )
     counts = Counter(label for _, label, _ in rows)
     labels = tuple(sorted(label for label, count in counts.items() if count >= _FEWEST))
     rows = [row for row in rows if row[1] in labels]
