@@ -4,11 +4,12 @@ import asyncio
 import os
 import time
 import tty
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import text_pairs
 from bluez import Bluetoothd
 from labelled import record
 from peripherals import sensor
@@ -26,6 +27,7 @@ from edgehar.recordings.ehr import Header, read
 from edgehar.recordings.ehr_writer import Writer
 from edgehar.recordings.npz import read_npz
 from edgehar.sources.bluetooth.radio import Radio
+from edgehar.training import prototype
 from edgehar.types import Activity, Event, Item, Stream
 from edgehar.wire.framing import frame
 
@@ -58,10 +60,9 @@ async def ports(items: Sequence[Item], count: int) -> AsyncIterator[list[str]]:
 
 
 async def live(
-    wearer: str, track: Sequence[Item], placements: Sequence[str], out: Path, head: Path | None = None
+    wearer: str, track: Sequence[Item], placements: Sequence[str], out: Path, recognizer: Recognizer
 ) -> list[Activity | Event]:
     """Return what a daemon's feed answers while it is recorded to `out`."""
-    recognizer = model(placements, head)
     answers: list[Activity | Event] = []
     async with ports(track, len(placements)) as names:
         sensors = [Serial(placement=p, port=name) for p, name in zip(placements, names, strict=True)]
@@ -76,14 +77,8 @@ async def live(
     return answers
 
 
-def model(placements: Sequence[str], head: Path | None) -> Recognizer:
-    network = load(find("imu_tcn"))
-    return load_head(network, head, placements) if head else network
-
-
-def batch(path: Path, head: Path | None = None) -> list[Activity | Event]:
+def batch(path: Path, recognizer: Recognizer) -> list[Activity | Event]:
     recording = read(path)
-    recognizer = model([stream.placement for stream in recording.header.streams], head)
     pipeline = Pipeline(
         recording.header.wearer,
         recording.header.streams,
@@ -102,20 +97,29 @@ async def test_live_runs_and_the_batches_of_their_recordings_agree_to_the_bit(
         "motionsense": (["trouser_pocket"], ["jogging"]),
         "dsads": (["chest", "wrist_left", "knee_right"], ["walking_treadmill"]),
     }
-    runs = []
+    runs, models = [], dict[str, Callable[[], Recognizer]]()
     for name, (placements, activities) in people.items():
         npz = data / "imu" / f"{name}.npz"
         track = list(read_npz(npz, subject="1", placements=placements, activities=activities))
-        runs.append(live(name, track, placements, tmp_path / f"{name}.ehr"))
+        models[name] = lambda: load(find("imu_tcn"))
+        runs.append(live(name, track, placements, tmp_path / f"{name}.ehr", models[name]()))
     # Beside them somebody with a head.
     box = record(tmp_path / "box.ehr", [("arm_work", 10.0), ("sitting", 5.0)], {"arm_work": "tape_box"})
-    heads = {"anna": Heads(tmp_path, "anna").add(teach(load(find("imu_tcn")), [read_take(box)]), None)}
-    packets = [(t, stream, body) for t, stream, body in read(box) if body]
-    runs.append(live("anna", packets, ["wrist_right"], tmp_path / "anna.ehr", heads["anna"]))
-    answers = dict(zip([*people, "anna"], await asyncio.gather(*runs), strict=True))
+    head = Heads(tmp_path, "anna").add(teach(load(find("imu_tcn")), [read_take(box)]), None)
+    models["anna"] = lambda: load_head(load(find("imu_tcn")), head, ["wrist_right"])
+    # And somebody who does what was typed.
+    gym = record(tmp_path / "gym.ehr", [("squatting", 10.0), ("sitting", 5.0)])
+    spoken = text_pairs.make(tmp_path).with_suffix(".json")
+    prototype.write(spoken, prototype.add(spoken, text_pairs.SQUATS, "squats"), None)
+    models["bea"] = lambda: load(spoken)
+    for name, path in {"anna": box, "bea": gym}.items():
+        packets = [(t, stream, body) for t, stream, body in read(path) if body]
+        runs.append(live(name, packets, ["wrist_right"], tmp_path / f"{name}.ehr", models[name]()))
+    answers = dict(zip(models, await asyncio.gather(*runs), strict=True))
     assert any(answer.label == "tape_box" for answer in answers["anna"])
+    assert any(answer.label == "squats" for answer in answers["bea"])
     for name, answered in answers.items():
-        again = batch(tmp_path / f"{name}.ehr", heads.get(name))
+        again = batch(tmp_path / f"{name}.ehr", models[name]())
         # What follows is the live run's own end, which ends what runs.
         assert answered[: len(again)] == again
         judged = [a for a in again if isinstance(a, Activity) and a.coverage == 1.0]
@@ -142,7 +146,7 @@ async def test_live_and_the_recording_of_it_agree_to_the_bit(bluez: Bluetoothd, 
                 await asyncio.sleep(0.1)
         running.cancel()
         await asyncio.wait([running])
-    again = batch(path)
+    again = batch(path, load(find("imu_tcn")))
     assert any(answer.coverage == 1.0 for answer in again)
     assert again == answers[: len(again)]
     # What follows is the live run's own end, which ends what runs.

@@ -13,6 +13,7 @@ from edgehar.personal.heads import name_of
 from edgehar.pipeline.manifest import SEEN, ModelSpec
 from edgehar.pipeline.operating_points import FALSE_STARTS_PER_HOUR
 from edgehar.sources.camera.weights import MODEL, find_weights, variant_of
+from edgehar.validation import printable
 
 _COLUMNS = 80
 _SCORES = 4
@@ -24,6 +25,11 @@ def summary(spec: ModelSpec, card: Card | None = None) -> Iterator[str]:
     every, last = spec.hop / spec.rate_hz, spec.window / spec.rate_hz
     yield from _wrapped(f"{spec.name} {spec.version} answers every {every:g} s, from the last {last:g} s")
     yield from _wrapped(f"labels: {', '.join(spec.labels)}")
+    if spec.text and spec.text.typed:
+        typed = (f'{each.label} ("{printable(each.text)}")' for each in spec.text.typed)
+        yield from _wrapped(f"of these typed, and never trained: {', '.join(typed)}")
+    elif spec.text:
+        yield from _wrapped("more labels can be typed: edgehar-train prototype")
     if spec.tree:
         kinds = (f"{node} ({', '.join(children)})" for node, children in spec.tree.items())
         yield from _wrapped(f"kinds of labels: {', '.join(kinds)}")

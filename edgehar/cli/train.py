@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import msgspec
 import typer
 
-from edgehar.cli import scores, study
+from edgehar.cli import prototype, scores, study
 from edgehar.cli.operate import operate
 from edgehar.cli.recipe_arguments import (
     WORKERS,
@@ -138,22 +138,16 @@ def finetune(
     typer.echo(f"{stem}.json")
 
 
-@app.command()
-def embed() -> None:
-    """Embed the captions and labels of training anew.
-
-    Example: edgehar-train embed
-
-    Read captions.toml and write captions.npz beside it, by a frozen sentence encoder; to be done after a change of
-    the former. Needs edgehar[text], which is PyTorch and 90 MB of weights; nothing else does.
-    """
-    from edgehar.training import texts
-
-    count = texts.write()
-    typer.echo(f"{texts.ARRAY}: {count} texts, {texts.ARRAY.stat().st_size / 1e3:.0f} kB")
-
-
-for verb in (operate, scores.evaluate, scores.table, scores.baselines, scores.curve, scores.ablate):
+for verb in (
+    prototype.prototype,
+    prototype.embed,
+    operate,
+    scores.evaluate,
+    scores.table,
+    scores.baselines,
+    scores.curve,
+    scores.ablate,
+):
     app.command()(verb)
 app.add_typer(study.app, name="study")
 

@@ -73,6 +73,7 @@ def fit(
         slots=slots,
         seconds=seconds,
         new_labels=new,
+        network_labels=spec.labels,
         created=created,
         trust=fitted.trust,
         new_opinion=opinion,

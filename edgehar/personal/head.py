@@ -58,6 +58,8 @@ class Head(Struct, frozen=True, eq=False, forbid_unknown_fields=True, kw_only=Tr
     """(features of the embedding, directions): the spread within a label has about length 1 behind it."""
     means: FloatArray
     """(taught labels, directions), of each label's windows, whitened; in the order of `seconds`."""
+    network_labels: tuple[Word, ...] = ()
+    """Labels of the network, typed ones too, in the order of the first columns of `weights`; empty in older heads."""
     reach: Annotated[float, Meta(gt=0)]
     """Squared distance from a mean up to which what is seen counts as what was taught."""
 

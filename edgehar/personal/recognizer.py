@@ -4,7 +4,7 @@ Within reach of what was taught the head speaks, beyond it the network as ever. 
 network's own everywhere, and so are the sensors' accelerations that prove one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
@@ -16,14 +16,10 @@ from edgehar.personal.head import Head
 from edgehar.personal.logistic import Array, Logistic, softmax
 from edgehar.personal.open_set import Reach
 from edgehar.personal.statistics import of_window, width
-from edgehar.pipeline.manifest import ModelSpec, Sensor
-from edgehar.pipeline.operating_points import OperatingPoints, Point, Rated
+from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.new_labels import with_labels
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.types import FALLING, FloatArray, Prediction, Window
-
-_NEW_THRESHOLDS: Mapping[Point, float] = {"quiet": 0.9999, "normal": 0.995, "eager": 0.9}
-"""Belief from which a new label is told: no recordings of others can say it. Chosen on people of wisdm_watch whom the
-shipped model was tuned on, the most recall at about half the false starts of the plain 0.8 (`docs/personalize_scores.md`)."""
 
 
 class Personal(Recognizer):
@@ -106,6 +102,11 @@ def personal(network: Recognizer, head: Head) -> Personal:
             f"head of {head.model}: weights: expected {columns} labels and {slots} sensors, got {head.weights.shape[1]} "
             f"and {len(head.slots)}; teach the head again"
         )
+    if head.network_labels not in {(), spec.labels}:
+        raise ModelError(
+            f"head of {head.model}: network_labels: expected {', '.join(spec.labels)}, got {', '.join(head.network_labels)}; "
+            "labels were typed since it was taught, or removed: teach the head again"
+        )
     if head.statistics not in {0, width(spec, head.slots)}:
         raise ModelError(
             f"head of {head.model}: center: expected {width(spec, head.slots)} statistics of {', '.join(head.placements)}, got "
@@ -117,21 +118,4 @@ def personal(network: Recognizer, head: Head) -> Personal:
 def extended(spec: ModelSpec, head: Head) -> ModelSpec:
     """Return the manifest of a network with a head: its labels and the new ones, which are tops of the tree."""
     worn = {i for i, slot in enumerate(head.slots) if slot is not None}
-    sensors = tuple(
-        _with(sensor, head.new_labels) if i in worn else _with(sensor, (), spec.labels)
-        for i, sensor in enumerate(spec.sensors)
-    )
-    points: OperatingPoints = {
-        point: {name: rated | _rated(point, head.new_labels) for name, rated in by_worn.items()}
-        for point, by_worn in spec.operating_points.items()
-    }
-    return replace(spec, labels=(*spec.labels, *head.new_labels), sensors=sensors, operating_points=points)
-
-
-def _rated(point: Point, labels: Iterable[str]) -> dict[str, Rated]:
-    return {label: Rated(_NEW_THRESHOLDS[point], 0.0, None, "default") for label in labels}
-
-
-def _with(sensor: Sensor, new: tuple[str, ...], labels: tuple[str, ...] = ()) -> Sensor:
-    """Return a sensor that tells new labels too; of none that are named it tells all, which stays so."""
-    return replace(sensor, labels=(*sensor.labels, *new) if sensor.labels else labels)
+    return with_labels(spec, head.new_labels, worn)

@@ -13,10 +13,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edgehar.errors import ConfigError, ModelError
-from edgehar.pipeline import label_tree, operating_points
+from edgehar.pipeline import label_tree, operating_points, prototypes
 from edgehar.pipeline.decision_settings import REPLACED, Settings
 from edgehar.pipeline.modality import IMU, MODALITIES, Modality, modality_of
 from edgehar.pipeline.operating_points import OperatingPoints, Point, worn_as
+from edgehar.pipeline.prototypes import Text
 from edgehar.types import NoAnswer
 from edgehar.validation import Misfit, did_you_mean, explain, shown
 
@@ -80,7 +81,7 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     name: Word
     version: Word
     labels: Annotated[tuple[Word, ...], Meta(min_length=2)]
-    """One for each logit."""
+    """One for each logit, then those that were typed."""
     sensors: Annotated[tuple[Sensor, ...], Meta(min_length=1)]
     """In the order of the network's input."""
     channels: tuple[str, ...]
@@ -114,6 +115,8 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Thresholds of the decision; empty in older pairs."""
     trained_on: TrainedOn | None = None
     """Sensors that it was trained for; None in older pairs."""
+    text: Text | None = None
+    """Texts as points in the space of the embedding; None if that shares none with texts."""
     manifest_sha256: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
     """The manifest's `seal`; empty in older pairs."""
 
@@ -126,6 +129,11 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     def width(self) -> int:
         """Columns of the network's input."""
         return len(self.sensors) * len(self.frames) * self.modality.columns
+
+    @property
+    def logits(self) -> int:
+        """Number of the labels that the network itself tells: all but the typed ones."""
+        return len(self.labels) - (len(self.text.typed) if self.text else 0)
 
     @property
     def id(self) -> str:
@@ -332,6 +340,8 @@ def misfits(spec: ModelSpec) -> Iterator[tuple[str, str, object]]:
     yield from label_tree.misfits(spec.labels, spec.tree)
     names, nodes = [sensor.name for sensor in spec.sensors], [*spec.labels, *spec.tree]
     yield from operating_points.misfits(spec.operating_points, names, nodes)
+    if spec.text:
+        yield from prototypes.misfits(spec.text, spec.labels, [sensor.labels for sensor in spec.sensors])
 
 
 def _once(words: Iterable[str]) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 from edgehar.errors import ModelError
 from edgehar.litert import form, load_runtime
 from edgehar.pipeline.manifest import ModelSpec, content_of, file_of, read
+from edgehar.pipeline.prototypes import Mixture
 from edgehar.types import (
     FALLING,
     FloatArray,
@@ -33,6 +34,7 @@ class Recognizer:
     def __init__(self, spec: ModelSpec, interpreter: Any) -> None:
         self.spec, self._interpreter = spec, interpreter
         self._input, self._logits, self._embedding = _tensors(spec, interpreter)
+        self._typed = Mixture(spec.text, spec.labels) if spec.text and spec.text.typed else None
         # Bounds as large as the window: the same loop without broadcasting takes half the time.
         clip = np.array(spec.normalization.clip, np.float32)
         shape = (spec.window, spec.width // len(clip))
@@ -98,8 +100,12 @@ class Recognizer:
         interpreter.set_tensor(self._input, self._x)
         interpreter.invoke()
         logits = interpreter.get_tensor(self._logits)[0].tolist()
-        probabilities = _softmax(logits, self.spec.temperature, self._labels_of(worn, excluded))
+        labels = self._labels_of(worn, excluded)
+        offered = labels if self._typed is None else tuple([i for i in labels if i < len(logits)])
+        probabilities = _softmax(logits, self.spec.temperature, offered)
         embedding = None if self._embedding is None else interpreter.get_tensor(self._embedding)[0]
+        if self._typed and probabilities is not None and embedding is not None:
+            probabilities = self._typed.of(probabilities, embedding, labels)
         return probabilities, embedding
 
     def _shown(self, x: FloatArray, worn: tuple[int, ...], excluded: tuple[int, ...]) -> FloatArray:
@@ -163,12 +169,17 @@ def _tensors(spec: ModelSpec, interpreter: Any) -> tuple[int, int, int | None]:
         raise ModelError(
             f"input: expected {wanted} for window and columns of all sensors, got {_forms(inputs)}"
         )
-    wanted = f"float32 (1, {len(spec.labels)})"
+    wanted = f"float32 (1, {spec.logits})"
     logits = [tensor["index"] for tensor in outputs if form(tensor) == wanted]
     others = [tensor["index"] for tensor in outputs if form(tensor) != wanted]
     if len(logits) != 1 or len(others) > 1 or any(len(tensor["shape"]) != 2 for tensor in outputs):
         expected = f"{wanted} for the labels and at most an embedding (1, another size)"
         raise ModelError(f"outputs: expected {expected}, got {_forms(outputs)}")
+    if spec.text:
+        wanted = f"float32 (1, {len(spec.text.trained[0].numbers)})"
+        if wanted not in map(form, outputs):
+            expected = f"an embedding {wanted} in the space of the manifest's texts"
+            raise ModelError(f"outputs: expected {expected}, got {_forms(outputs)}")
     return inputs[0]["index"], logits[0], others[0] if others else None
 
 

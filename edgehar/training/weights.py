@@ -4,8 +4,6 @@ Half floats, so that a file is as small as a network: int8 rounds coarser than t
 `.tflite` that was made of the same weights, and holds the shape of the network as JSON.
 """
 
-import io
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,11 @@ from numpy.typing import NDArray
 
 from edgehar.errors import ModelError
 from edgehar.pipeline.manifest import ModelSpec, file_of
-from edgehar.training.files import write_whole
+from edgehar.training.files import write_arrays
 from edgehar.training.tcn import Network
 
 _NETWORK, _SHA256 = "network", "sha256"
 """Names of the two arrays that are no weights."""
-_OLDEST = (1980, 1, 1, 0, 0, 0)
-"""Date of all members: the same weights make the same file."""
 
 
 class Weights(Struct, frozen=True, eq=False):
@@ -53,18 +49,9 @@ def assign(model: Any, weights: Weights) -> None:
 def write(stem: Path, weights: Weights, sha256: str) -> None:
     """Write `stem.weights.npz`, whole or not at all, for the `.tflite` of this sha256."""
     texts = {_NETWORK: msgspec.json.encode(weights.network).decode(), _SHA256: sha256}
-    arrays = {name: np.array(text) for name, text in texts.items()} | weights.arrays
-
-    def fill(path: Path) -> None:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, array in arrays.items():
-                content = io.BytesIO()
-                np.save(content, array)
-                archive.writestr(
-                    zipfile.ZipInfo(f"{name}.npy", _OLDEST), content.getvalue(), zipfile.ZIP_DEFLATED
-                )
-
-    write_whole(stem.with_name(f"{stem.name}.weights.npz"), fill)
+    arrays: dict[str, NDArray[Any]] = {name: np.array(text) for name, text in texts.items()}
+    arrays |= weights.arrays
+    write_arrays(stem.with_name(f"{stem.name}.weights.npz"), arrays)
 
 
 def read(path: Path, spec: ModelSpec) -> Weights:

@@ -1,0 +1,176 @@
+"""`edgehar-train prototype` as one uses it, and what a daemon tells then."""
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from labelled import record
+from listening import until
+from mosquitto import Mosquitto, free_port
+from test_daemon_requests import ROOT, listening, running
+from text_pairs import SQUATS, make
+
+from edgehar.cli import train as cli
+from edgehar.config.schema import Config, Gateway, Model, Mqtt
+from edgehar.config.worn import Replay, Wearer
+from edgehar.daemon.daemon import Daemon
+from edgehar.errors import ModelError
+from edgehar.personal.fit import teach
+from edgehar.personal.recognizer import personal
+from edgehar.personal.takes import read_take
+from edgehar.pipeline.manifest import read
+from edgehar.pipeline.recognizer import load
+from edgehar.training import prototype as prototypes
+from edgehar.training.prototype import label_of
+
+GYM = [("walking", 12.0), ("squatting", 20.0), ("sitting", 10.0)]
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def stem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("spoken"))
+
+
+@pytest.fixture
+def pair(stem: Path, tmp_path: Path) -> Path:
+    for suffix in (".json", ".tflite", ".text.npz"):
+        shutil.copy(stem.with_name(stem.name + suffix), tmp_path)
+    return tmp_path / "spoken.json"
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(free_port(), tmp_path) as broker:
+        yield broker
+
+
+def run(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [str(BIN / program), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Give a run of the verb that has to be refused, in one line, which is returned."""
+
+    def verb(*arguments: str | Path) -> str:
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["prototype", *map(str, arguments)])
+        told = capsys.readouterr()
+        assert (ended.value.code, told.out, told.err.count("\n")) == (78, "", 1), told
+        return told.err
+
+    return verb
+
+
+def test_what_is_typed_is_told_in_a_replay_and_gone_when_it_is_removed(pair: Path, tmp_path: Path) -> None:
+    gym, before = record(tmp_path / "gym.ehr", GYM, {"squatting": "squats"}), pair.read_bytes()
+    replayed = run("edgehar", "replay", gym, "--model", pair)
+    assert "sitting" in begun(replayed)
+    assert "squats" not in begun(replayed)
+    added = run("edgehar-train", "prototype", pair, SQUATS, "--label", "squats")
+    assert added.stdout == f"{pair}: 16 labels, typed: squats\n", added.stderr
+    replayed = run("edgehar", "replay", gym, "--model", pair)
+    assert {"sitting", "squats"} <= begun(replayed)
+    described = " ".join(run("edgehar", "models", "info", pair).stdout.split())
+    assert f'typed, and never trained: squats ("{SQUATS}")' in described
+    verified = run("edgehar", "models", "verify", pair)
+    assert verified.returncode == 0
+    gone = run("edgehar-train", "prototype", pair, "squats", "--remove")
+    assert gone.stdout == f"{pair}: 15 labels, typed: none\n"
+    assert pair.read_bytes() == before
+
+
+def begun(replayed: subprocess.CompletedProcess[str]) -> set[str]:
+    """Return the labels that a replay tells the beginning of."""
+    assert replayed.returncode == 0, replayed.stderr
+    return {*re.findall(r"  (\w+) began$", replayed.stdout, re.MULTILINE)}
+
+
+def test_a_copy_leaves_the_pair_as_it_is_and_can_be_typed_for_again(pair: Path, tmp_path: Path) -> None:
+    before, out = pair.read_bytes(), tmp_path / "new" / "folder"
+    text = "Clapping both hands together in front of the chest"
+    prototypes.write(pair, prototypes.add(pair, text), out)
+    assert pair.read_bytes() == before
+    copy = out / "spoken.json"
+    assert read(copy).labels[-1] == "clapping_both_hands_together_in_front_of_the_chest" == label_of(text)
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["prototype", str(copy), SQUATS, "--label", "squats"])
+    assert read(copy).labels[-2:] == (label_of(text), "squats")
+
+
+def test_what_cannot_be_typed_is_refused_in_one_line(
+    pair: Path, tmp_path: Path, refused: Callable[..., str]
+) -> None:
+    assert "of the shipped models" in refused("imu_tcn", "ironing")
+    assert "no model 'nothing'" in refused("nothing", "ironing")
+    assert '"": expected a few words for what is done' in refused(pair, "  ")
+    assert "got 500 characters" in refused(pair, "x" * 500)
+    assert "walking: spoken@1 tells it already; --label takes another name" in refused(pair, "walking")
+    assert "still: spoken@1 tells it already" in refused(pair, "ironing", "--label", "still")
+    assert "not_worn: a word of edgehar's own" in refused(pair, "ironing", "--label", "not_worn")
+    assert "expected a label of small letters" in refused(pair, "ironing", "--label", "Ironing a shirt")
+    assert "expected a typed label of spoken@1 (none)" in refused(pair, "ironing", "--remove")
+    assert "--label names what is added" in refused(pair, "ironing", "--remove", "--label", "x")
+    prototypes.write(pair, prototypes.add(pair, "ironing"), None)
+    assert "--remove it first" in refused(pair, "ironing")
+    (tmp_path / "file").write_text("")
+    assert "--out takes a folder" in refused(pair, "sweeping the floor", "--out", tmp_path / "file")
+
+
+def test_a_pair_without_its_text_tower_says_so(pair: Path, refused: Callable[..., str]) -> None:
+    tower = pair.with_name("spoken.text.npz")
+    content = tower.read_bytes()
+    tower.write_bytes(content[:500])
+    assert "spoken.text.npz: expected the projection of texts" in refused(pair, "ironing")
+    tower.unlink()
+    assert "spoken.text.npz: no such file" in refused(pair, "ironing")
+
+
+def test_a_manifest_that_cannot_be_written_stays_as_it_is(pair: Path, refused: Callable[..., str]) -> None:
+    before = pair.read_bytes()
+    pair.with_name(".spoken.json.new").mkdir()  # stands where the new one would be put together
+    assert "spoken.json: cannot be written" in refused(pair, "ironing")
+    assert pair.read_bytes() == before
+
+
+def test_states_of_a_typed_label_reach_the_broker(pair: Path, broker: Mosquitto, tmp_path: Path) -> None:
+    prototypes.write(pair, prototypes.add(pair, SQUATS, "squats"), None)
+    gym = record(tmp_path / "gym.ehr", GYM)
+    config = Config(
+        gateway=Gateway(id="gw"),
+        mqtt=Mqtt(host="127.0.0.1", port=broker.port),
+        model=Model(path=str(pair), labels=["squats", "still"]),
+        wearer=[Wearer(id="anna", replay=Replay(path=str(gym), speed=20))],
+    )
+
+    async def watch() -> object:
+        with listening(broker) as listener:
+            async with running(Daemon(config)):
+                await until(lambda: "squats" in listener.on(f"{ROOT}/anna/activity"))
+            return [json.loads(info)["labels"] for info in listener.on(f"{ROOT}/info")][-1]
+
+    labels = asyncio.run(watch())
+    assert isinstance(labels, list)
+    assert "squats" in labels
+
+
+def test_a_head_that_was_taught_before_a_label_was_typed_is_refused(pair: Path, tmp_path: Path) -> None:
+    box = record(tmp_path / "box.ehr", [("arm_work", 15.0), ("sitting", 10.0)], {"arm_work": "tape_box"})
+    prototypes.write(pair, prototypes.add(pair, SQUATS, "squats"), None)
+    network = load(pair)
+    head = teach(network, [read_take(box)])
+    assert personal(network, head).spec.labels[-2:] == ("squats", "tape_box")
+    prototypes.write(pair, prototypes.remove(pair, "squats"), None)
+    prototypes.write(pair, prototypes.add(pair, "ironing"), None)
+    with pytest.raises(
+        ModelError, match=r"network_labels: expected .*ironing, got .*squats; labels were typed"
+    ):
+        personal(load(pair), head)
