@@ -59,6 +59,16 @@ def _with(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Path], None]:
     return lambda path: np.save(path, change(np.load(path)))
 
 
+def _a_year_late(array: np.ndarray) -> np.ndarray:
+    array[6:, 1] += 3e10
+    return array
+
+
+def _too_large(array: np.ndarray) -> np.ndarray:
+    array[6, 4] = 1e300
+    return array
+
+
 def _without_time(array: np.ndarray) -> np.ndarray:
     array[6, 1] = np.nan
     return array
@@ -79,9 +89,21 @@ def _without_time(array: np.ndarray) -> np.ndarray:
         (_with(lambda array: array[:1]), r"got an array of shape \(1, 5\)"),
         (_with(lambda array: array.astype("U8")), "expected numbers, got an array of .* type <U8"),
         (_with(_without_time), r"row 7: expected frame, time and three axes, got \[501.0, nan"),
+        (_with(_too_large), r"row 7: expected frame, time and three axes, got \[.* 1e\+300\]"),
         (Path.unlink, "no such file; unpack the whole archive there"),
     ],
-    ids=["cut off", "empty", "text", "objects", "narrow", "one row", "words", "no time", "missing"],
+    ids=[
+        "cut off",
+        "empty",
+        "text",
+        "objects",
+        "narrow",
+        "one row",
+        "words",
+        "no time",
+        "too large",
+        "missing",
+    ],
 )
 def test_a_wrong_array_is_refused_by_name(
     tmp_path: Path, file: str, spoil: Callable[[Path], None], message: str
@@ -91,6 +113,15 @@ def test_a_wrong_array_is_refused_by_name(
     with pytest.raises(RecordingError, match=message) as error:
         read(tmp_path, FILE)
     assert file in str(error.value)
+
+
+def test_a_time_far_from_the_others_is_refused(tmp_path: Path) -> None:
+    archives.mmfit(tmp_path, "w05", SETS, 5.0)
+    _with(_a_year_late)(tmp_path / FILE)
+    with pytest.raises(
+        RecordingError, match=r"sw_l_acc\.npy: line 7: expected a time in ms within a day of the first"
+    ):
+        read(tmp_path, FILE)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,8 @@ def test_operations_without_their_columns_are_refused(
     [
         ("1634178333023,0.1", "line 3: expected 11 columns, got 2"),
         (",".join(["1634178333023", "x", *["0"] * 9]), "line 3, column 2: expected a number or NaN, got 'x'"),
-        (",".join(["NaN", *["0"] * 10]), "line 3, column 1: expected a time in ms, got NaN"),
+        (",".join(["NaN", *["0"] * 10]), "line 3: expected a time in ms within a day of the first, got nan"),
+        (",".join(["1634268333023", *["0"] * 10]), "line 3: expected a time in ms within a day of the first"),
     ],
 )
 def test_a_wrong_sample_is_named_by_its_line(tmp_path: Path, line: str, message: str) -> None:

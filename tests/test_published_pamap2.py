@@ -59,7 +59,7 @@ def _with_line(path: Path, number: int, line: str) -> None:
         (" ".join(["1", "4"] + ["0"] * 53), "line 7: expected 54 columns, got 55"),
         (" ".join(["1", "4", "fast"] + ["0"] * 51), "line 7, column 3: expected a number or NaN, got 'fast'"),
         (" ".join(["1", "4", "inf"] + ["0"] * 51), "line 7, column 3: expected a number or NaN, got 'inf'"),
-        (" ".join(["1", "4", "1e99"] + ["0"] * 51), "expected a table of 54 columns of numbers"),
+        (" ".join(["1", "4", "1e99"] + ["0"] * 51), "line 7, column 3: expected a number or NaN, got '1e99'"),
         (" ".join(["1", "8"] + ["0"] * 52), "line 7: expected the code of a label, one of 0, 1, .*, got 8"),
         (" ".join(["1", "nan"] + ["0"] * 52), "line 7: expected the code of a label, .*, got nan"),
         (" ".join(["1", "4", "\u00e9\x1b[2J"] + ["0"] * 51), r"line 7, column 3: .*, got .*\\\\u001b"),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edgehar.errors import RecordingError
 from edgehar.recordings.csv_files import read_rows
 from edgehar.recordings.published.form import NULL, Labels, PublishedRecording
+from edgehar.recordings.published.number_files import LARGEST, seconds
 from edgehar.types import IMU_CHANNELS, FloatArray
 
 FOLDER = "mm-fit"
@@ -66,7 +67,7 @@ def read(folder: Path, file: str) -> PublishedRecording:
             f"{path}: expected a workout from w00 to w20; take away what is not of the archive"
         )
     acc, gyr = (_sensor(path.with_name(f"{workout}_{place}_{kind}.npy")) for kind in ("acc", "gyr"))
-    t = 1e-3 * (acc[:, 1] - acc[0, 1])
+    t = seconds(path, acc[:, 1])
     x = np.column_stack([acc[:, 2:], _at(t, 1e-3 * (gyr[:, 1] - acc[0, 1]), gyr[:, 2:])])
     labels = _labels(path.with_name(f"{workout}_labels.csv"), acc[:, 0])
     columns = tuple(f"{_PLACES[place]}.{channel}" for channel in IMU_CHANNELS)
@@ -122,7 +123,7 @@ def _sensor(path: Path) -> _Array:
     if array.ndim != 2 or array.shape[1] != 5 or len(array) < 2:
         raise _misfit(path, "(rows, 5), frame, time and three axes", array)
     rows = np.array(array, np.float64)
-    bad = ~np.isfinite(rows[:, :2]).all(axis=1) | np.isinf(rows).any(axis=1)
+    bad = ~np.isfinite(rows[:, :2]).all(axis=1) | (np.abs(rows) > LARGEST).any(axis=1)
     if bad.any():
         row = int(bad.argmax())
         raise RecordingError(

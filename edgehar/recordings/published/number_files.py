@@ -1,7 +1,6 @@
 """Tables of numbers as text, read by NumPy in memory near that of the array; every misfit is named by its line."""
 
 import warnings
-from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,11 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError, one_line
+from edgehar.types import Times
 
 _LONGEST_LINE = 100_000
 """Characters; the widest table here has 250 columns."""
 _LONGEST_TIME = 32
 """Characters of a date and time."""
+
+LARGEST = 1e13
+"""No value is larger, of sensors or of times in ms since 1970, and its square is a float32 still."""
+_LONGEST_S = 86_400.0
+"""Nobody was recorded for longer than a day."""
 
 Array = NDArray[Any]
 
@@ -60,9 +65,28 @@ def read_numbers(
         raise RecordingError(
             f"{path}: expected lines of {columns} columns, got an empty table; unpack the archive again"
         )
-    if x.shape[1] != numbers or np.isinf(x).any():
+    if x.shape[1] != numbers or are_too_large(x):
         raise _misfit(path, columns, head, delimiter, dated=dated)
     return x
+
+
+def are_too_large(x: Array) -> bool:
+    """Tell whether a number of an array is larger than any that was recorded; NaN is none."""
+    # Without an array of the absolute values beside it.
+    return bool(max(np.fmax.reduce(x, axis=None), -np.fmin.reduce(x, axis=None)) > LARGEST)
+
+
+def seconds(path: Path, t_ms: Array, head: int = 0) -> Times:
+    """Return times as s from the first; RecordingError at the first that is none, or a day away."""
+    t: Times = 1e-3 * (t_ms - t_ms[0])
+    bad = ~(np.abs(t) < _LONGEST_S)
+    if bad.any():
+        row = int(bad.argmax())
+        raise RecordingError(
+            f"{path}: line {row + head + 1}: expected a time in ms within a day of the first, got {t_ms[row]:.16g}; "
+            "unpack the archive again"
+        )
+    return t
 
 
 def _require(path: Path) -> None:
@@ -96,6 +120,6 @@ def _misfit(path: Path, columns: int, head: int, delimiter: str | None, *, dated
 
 def _is_number(cell: str) -> bool:
     try:
-        return abs(float(cell)) != inf
+        return not abs(float(cell)) > LARGEST
     except ValueError:
         return False

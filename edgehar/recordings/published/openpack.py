@@ -13,7 +13,7 @@ import numpy as np
 from edgehar.errors import RecordingError
 from edgehar.recordings.csv_files import read_rows
 from edgehar.recordings.published.form import NULL, Labels, PublishedRecording
-from edgehar.recordings.published.number_files import read_numbers
+from edgehar.recordings.published.number_files import read_numbers, seconds
 from edgehar.types import IMU_CHANNELS, STANDARD_GRAVITY, Times
 
 FOLDER = "openpack/v1.0.0"
@@ -62,16 +62,11 @@ def read(folder: Path, file: str) -> PublishedRecording:
     x = table[:, 1:7].astype(np.float32)
     x[:, :3] *= np.float32(STANDARD_GRAVITY)
     x[:, 3:] = np.deg2rad(x[:, 3:])
-    t = 1e-3 * table[:, 0]
-    if not np.isfinite(t).all():
-        line = int((~np.isfinite(t)).argmax()) + 2
-        raise RecordingError(
-            f"{path}: line {line}, column 1: expected a time in ms, got NaN; unpack the archive again"
-        )
+    t = seconds(path, table[:, 0], head=1)
     operations = folder / user / "annotation" / "openpack-operations" / name
     columns = tuple(f"{PLACES[sensor]}.{channel}" for channel in IMU_CHANNELS)
     return PublishedRecording(
-        file, person(user), RATE_HZ, t - t[0], columns, x, {"activity": _labels(operations, t)}
+        file, person(user), RATE_HZ, t, columns, x, {"activity": _labels(operations, 1e-3 * table[:, 0])}
     )
 
 
