@@ -5,6 +5,10 @@ from typing import Annotated
 
 import typer
 
+from edgehar.cli import progress_bars as bars
+from edgehar.cli.recipe_arguments import WORKERS, WorkersOption
+from edgehar.training import cache, files, recipe
+
 DATA = Annotated[Path, typer.Option(help="Folder that holds imu/, pose/, video/, and archives as published.")]
 SETTINGS = Annotated[
     Path | None, typer.Option("--settings", metavar="FILE", help="TOML that changes what is fitted.")
@@ -21,3 +25,41 @@ app = typer.Typer(
     help="Make the studies that edgehar grew from anew, each with its table beside the published one.\n\n"
     "Example: edgehar-train study transfer --data ../shared/data",
 )
+
+
+@app.command()
+def joint(
+    data: DATA,
+    settings: SETTINGS = None,
+    out: OUT = DOCS,
+    work: WORK = None,
+    workers: WorkersOption = WORKERS,
+    fit: Annotated[
+        bool, typer.Option(help="Make the fits that are missing; else only lay out what is kept.")
+    ] = True,
+) -> None:
+    """Pre-train on text, pose and IMU together (Multi³Net, 2024).
+
+    Example: edgehar-train study joint --data ../shared/data
+
+    Pre-train one encoder by each set of objectives, on the same simulated people and recorded motion; fine-tune it, frozen
+    and not, on the wrists of recorded people. What is not at hand is a row that says so. Needs edgehar[train]. Writes
+    studies/joint.json and .png below --out, and the tables into its studies.md; after Ctrl-C the same command goes on.
+    """
+    from edgehar.evaluation import picture, report
+    from edgehar.evaluation.studies import joint as study, joint_tables
+
+    chosen = recipe.decode(recipe.read(settings), settings, study.Settings) if settings else study.Settings()
+    study.check(chosen)
+    picture.libraries()  # what cannot be drawn shows before an hour of fits
+    files.check_writable(out / "studies", "--out takes a folder to write to")
+    results = study.open_results(out)
+    if fit:
+        folder = cache.make_work_folder(work or Path("build") / "study_joint")
+        with bars.shown(lambda: study.kept(chosen, results)) as progress:
+            study.Study(chosen, data, results, folder, workers, progress).run()
+    scores = joint_tables.Scores(chosen, results, data)
+    tables = joint_tables.tables(scores)
+    typer.echo(tables)
+    joint_tables.draw(scores, out / "studies" / "joint.png")
+    report.rewrite(out / "studies.md", "study joint", tables)

@@ -119,10 +119,24 @@ def gain(of: Outcome, over: Outcome, measure: Measure = macro_f1) -> tuple[float
     return value(of, measure) - value(over, measure), _percentiles(drawn)
 
 
-def _drawn(counts: Counts) -> Counts:
-    """Sum the counts of as many people drawn with replacement, the same ones in each call: (draws, 3, labels)."""
+def mean_gain(
+    pairs: Sequence[tuple[Outcome, Outcome]], measure: Measure = macro_f1
+) -> tuple[float, Interval | None]:
+    """Return the mean of the gains of several pairs, and 95 % of it by bootstrap over the people of each; ValueError as of `gain`."""
+    mean = float(np.mean([gain(of, over, measure)[0] for of, over in pairs]))
+    if any(len(of.people) < 2 for of, _ in pairs):
+        return mean, None
+    drawn = [
+        measure(_drawn(of.counts, i)) - measure(_drawn(over.counts, i)) for i, (of, over) in enumerate(pairs)
+    ]
+    return mean, _percentiles(np.mean(drawn, axis=0))
+
+
+def _drawn(counts: Counts, stream: int = 0) -> Counts:
+    """Sum the counts of as many people drawn with replacement, the same ones in each call of a stream: (draws, 3, labels)."""
     people = len(counts)
-    draws = np.random.default_rng(_SEED).multinomial(people, np.full(people, 1 / people), _DRAWS)
+    rng = np.random.default_rng((_SEED, stream) if stream else _SEED)
+    draws = rng.multinomial(people, np.full(people, 1 / people), _DRAWS)
     return np.tensordot(draws.astype(np.float64), counts, 1)
 
 

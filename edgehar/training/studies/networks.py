@@ -29,6 +29,9 @@ _CHANNELS = 12
 _POSE_CHANNELS = (64, 96)
 _HEADS = ("hidden/", "logits/")
 
+Weights = Mapping[str, NDArray[np.float32]]
+"""By Keras variable path."""
+
 
 @cache
 def _shipped() -> Recipe:
@@ -46,7 +49,7 @@ def shown(x: FloatArray) -> FloatArray:
     return normalize(_shipped(), x[:, None])
 
 
-def assign(model: Any, weights: Mapping[str, NDArray[np.float32]]) -> list[str]:
+def assign(model: Any, weights: Weights) -> list[str]:
     """Give a Keras model the weights whose path and shape fit; return their paths."""
     taken = []
     for variable in model.weights:
@@ -62,14 +65,12 @@ def is_of_encoder(path: str) -> bool:
     return not path.startswith(_HEADS)
 
 
-def in_limb(recipe: Recipe, x: FloatArray) -> FloatArray:
-    """Scale windows (n, 2, rows, 3) in the limb's axes as the network's input is: (n, rows, 6)."""
-    clip, scale = (
-        np.array(of, np.float32).reshape(2, 1, 3)
-        for of in (recipe.normalization.clip, recipe.normalization.scale)
-    )
-    scaled = np.clip(x, -clip, clip) / scale
-    return np.ascontiguousarray(scaled.transpose(0, 2, 1, 3)).reshape(len(x), x.shape[2], 6)
+def scaled(x: FloatArray) -> FloatArray:
+    """Scale windows (n, 2, rows, 3), m/s² and rad/s, as the network's input is, in their own axes alone: (n, rows, 6)."""
+    form = _shipped().normalization
+    clip, scale = (np.array(of, np.float32).reshape(2, 1, 3) for of in (form.clip, form.scale))
+    shares = np.clip(x, -clip, clip) / scale
+    return np.ascontiguousarray(shares.transpose(0, 2, 1, 3)).reshape(len(x), x.shape[2], 6)
 
 
 class JointNetworks:

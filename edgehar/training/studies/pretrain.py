@@ -20,7 +20,7 @@ from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe
 from edgehar.training.recipe_parts import Count, Positive
 from edgehar.training.studies import triples as making
-from edgehar.training.studies.networks import JointNetworks, assign, encoder, in_limb, is_of_encoder, shown
+from edgehar.training.studies.networks import JointNetworks, assign, encoder, is_of_encoder, scaled, shown
 from edgehar.training.studies.objectives import hidden_rows
 from edgehar.training.studies.triples import Triples
 from edgehar.training.synthesize import Views
@@ -153,7 +153,7 @@ def _batches(settings: Pretraining, recipe: Recipe, triples: Triples) -> Iterato
         yield {
             "x": x,
             "hidden": hidden_rows(rng, *x.shape[:2]).astype(np.float32),
-            "truth": in_limb(recipe, triples.x[rows].astype(np.float32)),
+            "truth": scaled(triples.x[rows].astype(np.float32)),
             "pose": triples.pose[rows].astype(np.float32).reshape(len(rows), triples.pose.shape[1], -1),
             "text": texts.vectors[told],
             "label": np.eye(len(recipe.labels), dtype=np.float32)[triples.label[rows]],
