@@ -63,3 +63,34 @@ def joint(
     typer.echo(tables)
     joint_tables.draw(scores, out / "studies" / "joint.png")
     report.rewrite(out / "studies.md", "study joint", tables)
+
+
+@app.command()
+def clips(
+    data: DATA,
+    settings: SETTINGS = None,
+    out: OUT = DOCS,
+    work: WORK = None,
+) -> None:
+    """Classify clips of people by LRCN on pictures, and by networks on MoveNet's keypoints.
+
+    Example: edgehar-train study clips --data ../shared/data
+
+    On clips of films, each recording tested by who learned from the others; on HMDB51 where --data holds it; and on the
+    poses of JHMDB and Penn Action. What is not at hand is a row that says so. Needs edgehar[train,camera]. Writes
+    studies/clips.json and .png below --out, and the tables into its studies.md; after Ctrl-C the same command goes on.
+    """
+    from edgehar.evaluation import picture, report
+    from edgehar.evaluation.studies import clips as study, clips_report
+    from edgehar.evaluation.studies.results import Results
+
+    chosen = recipe.decode(recipe.read(settings), settings, study.Settings) if settings else study.Settings()
+    picture.libraries()  # what cannot be drawn shows before half an hour of fits
+    files.check_writable(out / "studies", "--out takes a folder to write to")
+    results = Results(out / "studies" / "clips.json", study.Entry, study.VERSION)
+    with bars.shown(lambda: f"{len(results.entries)} figures are kept; the same command goes on") as progress:
+        study.run(data, chosen, work or Path("build") / "study_clips", results, progress)
+    tables = clips_report.tables(results.entries)
+    typer.echo(tables)
+    clips_report.picture(results.entries, out / "studies" / "clips.png")
+    report.rewrite(out / "studies.md", "study clips", tables)

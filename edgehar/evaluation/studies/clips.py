@@ -1,0 +1,154 @@
+"""Clips of people classified by LRCN on their pictures, and by networks on their keypoints.
+
+The published comparison is of HMDB51, whose clips are not at hand; it is run on what is: clips of the films of DATA/video, and
+its pose half on JHMDB and Penn Action.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from msgspec import Struct, field
+from numpy.typing import NDArray
+
+from edgehar.errors import RecordingError
+from edgehar.evaluation.studies import clip_sets, hmdb51
+from edgehar.evaluation.studies.clip_fits import DRAWN, ON_PICTURES, ON_POSES, ClipFits, Courses, Fitted
+from edgehar.evaluation.studies.clip_sets import ClipSet, Fold, Rows
+from edgehar.evaluation.studies.film_clips import SPANS, Spans
+from edgehar.evaluation.studies.footage import Footage
+from edgehar.evaluation.studies.outcome import Outcome, outcome
+from edgehar.evaluation.studies.results import Results
+from edgehar.sources.camera.weights import find_weights
+from edgehar.training.cache import make_work_folder
+from edgehar.training.progress import Progress
+from edgehar.training.studies.refit import one_core
+
+VERSION = 1
+"""Raise it with any change that gives other figures."""
+_TIMED = 12
+"""Clips whose time is taken, for the median."""
+_ANOTHER = "another label"
+
+SetName = Literal["films", "jhmdb", "penn", "hmdb51 1", "hmdb51 2", "hmdb51 3"]
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which clips are classified, and how often; as it is, what docs/studies.md shows."""
+
+    sets: tuple[SetName, ...] = ("films", "jhmdb", "penn", "hmdb51 1", "hmdb51 2", "hmdb51 3")
+    seeds: int = 5
+    """Fits of each way on poses."""
+    picture_seeds: int = 1
+    """Fits of each way on films, in each fold, and on HMDB51."""
+    courses: Courses = Courses()
+    films: Spans = field(default_factory=lambda: dict(SPANS))
+    classes: tuple[str, ...] = hmdb51.CLASSES
+    """Of HMDB51."""
+
+
+class Entry(Struct, frozen=True, omit_defaults=True):
+    """One fit that was scored; without an outcome what the clips of a set are."""
+
+    set: str
+    way: str = ""
+    fold: str = ""
+    seed: int = 0
+    outcome: Outcome | None = None
+    parameters: int = 0
+    classify_ms: float = 0.0
+    """CPU time of one clip, without its pictures and keypoints, ms."""
+    looking_ms: tuple[float, float] = (0.0, 0.0)
+    """CPU time of the small pictures of a clip and of its keypoints, ms."""
+    folds: int = 0
+    clips: int = 0
+    note: str = ""
+
+
+def run(data: Path, settings: Settings, work: Path, results: Results[Entry], progress: Progress) -> None:
+    """Score each way on each set, unless it is among the results; what is not at hand is left out.
+
+    RecordingError if nothing is at hand, or something has another form.
+    """
+    if not any((data / name).is_dir() for name in ("video", "pose", hmdb51.FOLDER)):
+        raise RecordingError(
+            f"{data}: expected video/, pose/ or {hmdb51.FOLDER}/; --data takes the folder that holds them"
+        )
+    one_core()
+    make_work_folder(work)
+    for name in settings.sets:
+        if is_at_hand(data, name):
+            _score(_read(data, name, settings, work, progress), settings, results, progress)
+
+
+def is_at_hand(data: Path, name: str) -> bool:
+    """Tell whether the data of a set is there."""
+    if name in _POSES:
+        return (data / "pose" / f"{_POSES[name][0]}.npz").is_file()
+    return (data / ("video" if name == "films" else hmdb51.FOLDER)).is_dir()
+
+
+_POSES: dict[str, tuple[str, Callable[[Path], ClipSet]]] = {
+    "jhmdb": ("jhmdb_gt_pose", clip_sets.jhmdb),
+    "penn": ("penn_action_2d", clip_sets.penn),
+}
+
+
+def _read(data: Path, name: str, settings: Settings, work: Path, progress: Progress) -> ClipSet:
+    if name in _POSES:
+        return _POSES[name][1](data)
+    file = data / "movenet" / "movenet_single_pose_lightning_ptq.tflite"
+    footage = Footage(file if file.is_file() else find_weights(), work)
+    if name == "films":
+        return clip_sets.films(data, settings.films, footage, progress)
+    return clip_sets.hmdb(data, int(name[-1]), settings.classes, footage, progress)
+
+
+def _score(clips: ClipSet, settings: Settings, results: Results[Entry], progress: Progress) -> None:
+    about = Entry(
+        clips.name,
+        looking_ms=clips.looking_ms,
+        folds=len(clips.folds),
+        clips=len(clips.clips),
+        note=clips.note,
+    )
+    if clips.name not in results:
+        results.keep(clips.name, about)
+    fits = ClipFits(clips, settings.courses, progress)
+    ways = [way for way in (ON_PICTURES if clips.kept else ON_POSES) if fits.offers(way)]
+    seeds = settings.picture_seeds if clips.kept else settings.seeds
+    tasks = [
+        (way, fold, seed)
+        for way in ways
+        for fold in clips.folds
+        for seed in range(seeds if way in DRAWN else 1)
+    ]
+    for done, (way, fold, seed) in enumerate(tasks):
+        progress(f"{clips.name}, {way}", done, len(tasks))
+        key = f"{clips.name}, {way}, {fold.name}, {seed}"
+        if key not in results:
+            results.keep(key, _entry(clips, fits, way, fold, seed))
+    progress(f"{clips.name}, all ways", len(tasks), len(tasks))
+
+
+def _entry(clips: ClipSet, fits: ClipFits, way: str, fold: Fold, seed: int) -> Entry:
+    fitted = fits.fit(way, fold.learned, 1000 * seed + list(clips.folds).index(fold))
+    scores = fitted.scores(fold.tested)
+    labels = (*clips.labels, *[_ANOTHER] * (scores.shape[1] - len(clips.labels)))
+    answer = scores.argmax(axis=1).astype(np.int64)
+    scored = outcome(labels, clips.group[fold.tested], clips.label[fold.tested], answer)
+    ms = _classify_ms(fitted, fold.tested) if clips.kept else 0.0
+    return Entry(clips.name, way, fold.name, seed, scored, fitted.parameters, ms)
+
+
+def _classify_ms(fitted: Fitted, rows: Rows) -> float:
+    """Return the median CPU time of one clip, ms; the first is looked at twice, as it may have to be prepared."""
+    times: list[float] = []
+    shown: NDArray[np.int64] = np.concatenate([rows[:1], rows])[: _TIMED + 1]
+    for row in shown:
+        began = time.process_time()
+        fitted.scores(np.array([row]))
+        times.append(1000.0 * (time.process_time() - began))
+    return round(float(np.median(times[1:])), 3)
