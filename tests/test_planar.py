@@ -132,6 +132,16 @@ def test_labels_of_penn_action(tmp_path: Path) -> None:
     clip = read_penn(penn(tmp_path / "0001.mat"))
     assert (clip.label, clip.dimensions, clip.box.shape) == ("jumping_jacks", (360, 480, FRAMES), (FRAMES, 4))
     assert_is_our_person(clip.motion)
+    assert clip.learned
+    assert not read_penn(penn(tmp_path / "0002.mat", train=-1)).learned
+
+
+def test_the_published_labels_of_penn_action_say_which_clips_are_tested(data: Path) -> None:
+    folder = data / "pose" / "penn_action_samples"
+    learned = {path.stem: read_penn(path).learned for path in sorted(folder.glob("*.mat"))}
+    assert len(learned) == 15
+    assert not learned["0001"]
+    assert learned["0481"]
 
 
 def test_what_penn_action_marks_as_invisible_is_not_believed(tmp_path: Path) -> None:
@@ -147,6 +157,8 @@ def test_what_penn_action_marks_as_invisible_is_not_believed(tmp_path: Path) -> 
     ("change", "words"),
     [
         ({"visibility": None}, "lacks visibility"),
+        ({"train": None}, "lacks train"),
+        ({"train": 0}, r"train: expected 1 or -1, got \[0\]"),
         ({"dimensions": np.array([[np.nan, 480.0, 30.0]])}, "dimensions: expected whole numbers, got .*nan"),
         ({"action": ""}, "action: expected a name"),
         ({"action": 7}, "action: expected a name"),

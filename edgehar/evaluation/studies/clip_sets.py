@@ -17,6 +17,7 @@ from edgehar.evaluation.studies import hmdb51
 from edgehar.evaluation.studies.film_clips import Spans, by_recording, film_clips
 from edgehar.evaluation.studies.footage import WHOLE, Footage, Span, equally_spaced
 from edgehar.motion.capture.array_files import read_npz
+from edgehar.motion.capture.planar import read_penn
 from edgehar.sources.camera.region import EVERYTHING, Region
 from edgehar.training.cache import CachedArrays
 from edgehar.training.progress import Progress
@@ -25,6 +26,8 @@ from edgehar.types import FloatArray
 
 WHOLE_BODY = 0.1
 """Least score of all keypoints in the frames that the published classifier sees: below it leaves a clip out."""
+PENN_LABELS = "pose/Penn_Action/labels"
+"""Folder below DATA of Penn Action's label files as published, which carry its split; the npz does not."""
 Rows = NDArray[np.int64]
 _log = logging.getLogger(__name__)
 
@@ -81,6 +84,14 @@ def penn(data: Path) -> ClipSet:
     return _of_poses("penn", clips, Fold("halves", np.flatnonzero(learns), np.flatnonzero(~learns)))
 
 
+def penn_own(data: Path) -> ClipSet:
+    """Read Penn Action with its own split, of its label files; RecordingError if a clip has none."""
+    clips = pose_sets.read_clips(data / "pose", pose_sets.PENN)
+    numbers = read_npz(data / "pose" / f"{pose_sets.PENN}.npz", "trial")["trial"].tolist()
+    learns = np.array([read_penn(data / PENN_LABELS / f"{number}.mat").learned for number in numbers])
+    return _of_poses("penn own", clips, Fold("own", np.flatnonzero(learns), np.flatnonzero(~learns)))
+
+
 def _of_poses(name: str, clips: Sequence[PoseClip], fold: Fold) -> ClipSet:
     labels, label = np.unique([clip.content for clip in clips], return_inverse=True)
     note = f"{len(fold.learned)} clips learned from, {len(fold.tested)} tested, {len(labels)} labels"
@@ -112,6 +123,10 @@ def films(data: Path, spans: Spans, footage: Footage, progress: Progress) -> Cli
     RecordingError if there is no film, or no label that two of them show.
     """
     clips, alone = by_recording(film_clips(data / "video", spans))
+    if not clips:
+        raise RecordingError(
+            f"{data / 'video'}: expected a label that two recordings show, got {alone or 'no clip'}"
+        )
     wanted = [_Wanted(c.path, c.region, (c.begin, c.end), c.label, c.recording) for c in clips]
     seen, _ = _look("films", wanted, footage, progress)
     folds = [

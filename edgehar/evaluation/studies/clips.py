@@ -14,14 +14,16 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
+from edgehar.evaluation import pose_sets
 from edgehar.evaluation.studies import clip_sets, hmdb51
-from edgehar.evaluation.studies.clip_fits import DRAWN, ON_PICTURES, ON_POSES, ClipFits, Courses, Fitted
+from edgehar.evaluation.studies.clip_fits import DRAWN, ON_PICTURES, ClipFits, Courses, Fitted, Networks
 from edgehar.evaluation.studies.clip_sets import ClipSet, Fold, Rows
 from edgehar.evaluation.studies.film_clips import SPANS, Spans
 from edgehar.evaluation.studies.footage import Footage
 from edgehar.evaluation.studies.outcome import Outcome, outcome
 from edgehar.evaluation.studies.results import Results
 from edgehar.sources.camera.weights import find_weights
+from edgehar.training.build import fitting_libraries
 from edgehar.training.cache import make_work_folder
 from edgehar.training.progress import Progress
 from edgehar.training.studies.refit import one_core
@@ -32,13 +34,14 @@ _TIMED = 12
 """Clips whose time is taken, for the median."""
 _ANOTHER = "another label"
 
-SetName = Literal["films", "jhmdb", "penn", "hmdb51 1", "hmdb51 2", "hmdb51 3"]
+SetName = Literal["films", "jhmdb", "penn", "penn own", "hmdb51 1", "hmdb51 2", "hmdb51 3"]
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Which clips are classified, and how often; as it is, what docs/studies.md shows."""
 
-    sets: tuple[SetName, ...] = ("films", "jhmdb", "penn", "hmdb51 1", "hmdb51 2", "hmdb51 3")
+    sets: tuple[SetName, ...] = ("films", "jhmdb", "penn", "penn own", "hmdb51 1", "hmdb51 2", "hmdb51 3")
+    ways: tuple[str, ...] = ON_PICTURES
     seeds: int = 5
     """Fits of each way on poses."""
     picture_seeds: int = 1
@@ -47,6 +50,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     films: Spans = field(default_factory=lambda: dict(SPANS))
     classes: tuple[str, ...] = hmdb51.CLASSES
     """Of HMDB51."""
+
+    def __post_init__(self) -> None:
+        """Refuse ways that there are not: ValueError, which reads as one of the settings' file."""
+        if unknown := [way for way in self.ways if way not in ON_PICTURES]:
+            raise ValueError(f"ways: expected some of {', '.join(ON_PICTURES)}, got {', '.join(unknown)}")
 
 
 class Entry(Struct, frozen=True, omit_defaults=True):
@@ -58,6 +66,8 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     seed: int = 0
     outcome: Outcome | None = None
     parameters: int = 0
+    fit_s: float = 0.0
+    """CPU time of the fit, s."""
     classify_ms: float = 0.0
     """CPU time of one clip, without its pictures and keypoints, ms."""
     looking_ms: tuple[float, float] = (0.0, 0.0)
@@ -76,23 +86,29 @@ def run(data: Path, settings: Settings, work: Path, results: Results[Entry], pro
         raise RecordingError(
             f"{data}: expected video/, pose/ or {hmdb51.FOLDER}/; --data takes the folder that holds them"
         )
+    fitting_libraries()
     one_core()
     make_work_folder(work)
+    networks: Networks = {}
     for name in settings.sets:
         if is_at_hand(data, name):
-            _score(_read(data, name, settings, work, progress), settings, results, progress)
+            clips = _read(data, name, settings, work, progress)
+            _score(clips, ClipFits(clips, settings.courses, networks, progress), settings, results, progress)
 
 
 def is_at_hand(data: Path, name: str) -> bool:
     """Tell whether the data of a set is there."""
+    if name == "penn own" and not (data / clip_sets.PENN_LABELS).is_dir():
+        return False
     if name in _POSES:
         return (data / "pose" / f"{_POSES[name][0]}.npz").is_file()
     return (data / ("video" if name == "films" else hmdb51.FOLDER)).is_dir()
 
 
 _POSES: dict[str, tuple[str, Callable[[Path], ClipSet]]] = {
-    "jhmdb": ("jhmdb_gt_pose", clip_sets.jhmdb),
-    "penn": ("penn_action_2d", clip_sets.penn),
+    "jhmdb": (pose_sets.JHMDB, clip_sets.jhmdb),
+    "penn": (pose_sets.PENN, clip_sets.penn),
+    "penn own": (pose_sets.PENN, clip_sets.penn_own),
 }
 
 
@@ -106,7 +122,9 @@ def _read(data: Path, name: str, settings: Settings, work: Path, progress: Progr
     return clip_sets.hmdb(data, int(name[-1]), settings.classes, footage, progress)
 
 
-def _score(clips: ClipSet, settings: Settings, results: Results[Entry], progress: Progress) -> None:
+def _score(
+    clips: ClipSet, fits: ClipFits, settings: Settings, results: Results[Entry], progress: Progress
+) -> None:
     about = Entry(
         clips.name,
         looking_ms=clips.looking_ms,
@@ -116,8 +134,7 @@ def _score(clips: ClipSet, settings: Settings, results: Results[Entry], progress
     )
     if clips.name not in results:
         results.keep(clips.name, about)
-    fits = ClipFits(clips, settings.courses, progress)
-    ways = [way for way in (ON_PICTURES if clips.kept else ON_POSES) if fits.offers(way)]
+    ways = [way for way in settings.ways if fits.offers(way)]
     seeds = settings.picture_seeds if clips.kept else settings.seeds
     tasks = [
         (way, fold, seed)
@@ -134,13 +151,15 @@ def _score(clips: ClipSet, settings: Settings, results: Results[Entry], progress
 
 
 def _entry(clips: ClipSet, fits: ClipFits, way: str, fold: Fold, seed: int) -> Entry:
+    began = time.process_time()
     fitted = fits.fit(way, fold.learned, 1000 * seed + list(clips.folds).index(fold))
+    fit_s = round(time.process_time() - began, 1)
     scores = fitted.scores(fold.tested)
     labels = (*clips.labels, *[_ANOTHER] * (scores.shape[1] - len(clips.labels)))
     answer = scores.argmax(axis=1).astype(np.int64)
     scored = outcome(labels, clips.group[fold.tested], clips.label[fold.tested], answer)
     ms = _classify_ms(fitted, fold.tested) if clips.kept else 0.0
-    return Entry(clips.name, way, fold.name, seed, scored, fitted.parameters, ms)
+    return Entry(clips.name, way, fold.name, seed, scored, fitted.parameters, fit_s, ms)
 
 
 def _classify_ms(fitted: Fitted, rows: Rows) -> float:

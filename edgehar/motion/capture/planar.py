@@ -64,6 +64,8 @@ class PennClip(Struct, frozen=True, eq=False):
     """(rows, 4), left, top, right, bottom of the person, pixels."""
     dimensions: tuple[int, ...]
     """Height and width of the picture in pixels, and its frames."""
+    learned: bool
+    """Whether it is learned from by the set's own split, and not tested."""
 
 
 def from_picture(
@@ -171,11 +173,11 @@ def read_joint_positions(path: Path) -> LabelledClip:
 
 
 def read_penn(path: Path) -> PennClip:
-    """Read a label file of Penn Action: x, y and visibility (frames, 13), action, bbox, dimensions.
+    """Read a label file of Penn Action: x, y and visibility (frames, 13), action, bbox, dimensions, train.
 
     RecordingError if the file has another form.
     """
-    arrays = read_matlab(path, "x", "y", "visibility", "action", "bbox", "dimensions")
+    arrays = read_matlab(path, "x", "y", "visibility", "action", "bbox", "dimensions", "train")
     shape = (len(arrays["x"]), len(PENN_JOINTS))
     for name in ("x", "y", "visibility"):
         if arrays[name].shape != shape or arrays[name].dtype.kind not in "fiub":
@@ -191,8 +193,12 @@ def read_penn(path: Path) -> PennClip:
         raise RecordingError(
             f"{path}: dimensions: expected whole numbers, got {arrays['dimensions'].tolist()}"
         )
+    train = arrays["train"].ravel().tolist()
+    if train not in ([1], [-1]):
+        raise RecordingError(f"{path}: train: expected 1 or -1, got {train}")
     pose = np.stack([arrays["x"], arrays["y"]], axis=2).astype(np.float64)
     pose[~(arrays["visibility"] > 0)] = np.nan
     motion = from_picture(PENN_JOINTS, pose, np.arange(len(pose)) / PENN_RATE, str(path))
     dimensions = tuple(int(size) for size in arrays["dimensions"].ravel())
-    return PennClip(str(arrays["action"].ravel()[0]), motion, arrays["bbox"].astype(np.float64), dimensions)
+    box = arrays["bbox"].astype(np.float64)
+    return PennClip(str(arrays["action"].ravel()[0]), motion, box, dimensions, train == [1])

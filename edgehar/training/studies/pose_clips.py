@@ -92,7 +92,7 @@ class PoseTcn:
             for variable in model.weights:
                 if not variable.path.startswith("logits/"):
                     variable.assign(given[variable.path].astype(np.float32))
-        loop.fit(self._refit.fitted, self._batches(clips, label, seed), self._steps, progress, "fitting")
+        loop.fit(self._refit.fitted, self._batches(clips, label, seed), self._steps, progress, "one fit")
         return self._int8(model, np.concatenate(list(clips)), seed)
 
     def _batches(

@@ -30,7 +30,7 @@ class Refit:
         self.fitted = compiled(self.model)
         optimizer = self.fitted.optimizer
         optimizer.build(self.fitted.trainable_variables)
-        self._optimizer = [(variable, np.array(variable)) for variable in optimizer.variables]
+        self._optimizer = [(variable, np.asarray(variable).copy()) for variable in optimizer.variables]
 
     def restart(self, seed: int) -> Any:
         """Draw all weights and the state of the dropouts by a seed, forget what the optimizer knows; return the model."""
