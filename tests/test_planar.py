@@ -16,6 +16,7 @@ from edgehar.motion.capture.planar import (
     read_jhmdb,
     read_joint_positions,
     read_penn,
+    read_penn_split,
 )
 from edgehar.motion.capture.track import Track
 from edgehar.motion.skeleton import Array, segment_lengths
@@ -138,7 +139,7 @@ def test_labels_of_penn_action(tmp_path: Path) -> None:
 
 def test_the_published_labels_of_penn_action_say_which_clips_are_tested(data: Path) -> None:
     folder = data / "pose" / "penn_action_samples"
-    learned = {path.stem: read_penn(path).learned for path in sorted(folder.glob("*.mat"))}
+    learned = {path.stem: read_penn_split(path) for path in sorted(folder.glob("*.mat"))}
     assert len(learned) == 15
     assert not learned["0001"]
     assert learned["0481"]

@@ -17,7 +17,7 @@ from edgehar.evaluation.studies import hmdb51
 from edgehar.evaluation.studies.film_clips import Spans, by_recording, film_clips
 from edgehar.evaluation.studies.footage import WHOLE, Footage, Span, equally_spaced
 from edgehar.motion.capture.array_files import read_npz
-from edgehar.motion.capture.planar import read_penn
+from edgehar.motion.capture.planar import read_penn_split
 from edgehar.sources.camera.region import EVERYTHING, Region
 from edgehar.training.cache import CachedArrays
 from edgehar.training.progress import Progress
@@ -88,7 +88,7 @@ def penn_own(data: Path) -> ClipSet:
     """Read Penn Action with its own split, of its label files; RecordingError if a clip has none."""
     clips = pose_sets.read_clips(data / "pose", pose_sets.PENN)
     numbers = read_npz(data / "pose" / f"{pose_sets.PENN}.npz", "trial")["trial"].tolist()
-    learns = np.array([read_penn(data / PENN_LABELS / f"{number}.mat").learned for number in numbers])
+    learns = np.array([read_penn_split(data / PENN_LABELS / f"{number}.mat") for number in numbers])
     return _of_poses("penn own", clips, Fold("own", np.flatnonzero(learns), np.flatnonzero(~learns)))
 
 

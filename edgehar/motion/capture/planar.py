@@ -193,12 +193,25 @@ def read_penn(path: Path) -> PennClip:
         raise RecordingError(
             f"{path}: dimensions: expected whole numbers, got {arrays['dimensions'].tolist()}"
         )
-    train = arrays["train"].ravel().tolist()
-    if train not in ([1], [-1]):
-        raise RecordingError(f"{path}: train: expected 1 or -1, got {train}")
+    learned = _is_learned(path, arrays["train"])
     pose = np.stack([arrays["x"], arrays["y"]], axis=2).astype(np.float64)
     pose[~(arrays["visibility"] > 0)] = np.nan
     motion = from_picture(PENN_JOINTS, pose, np.arange(len(pose)) / PENN_RATE, str(path))
     dimensions = tuple(int(size) for size in arrays["dimensions"].ravel())
     box = arrays["bbox"].astype(np.float64)
-    return PennClip(str(arrays["action"].ravel()[0]), motion, box, dimensions, train == [1])
+    return PennClip(str(arrays["action"].ravel()[0]), motion, box, dimensions, learned)
+
+
+def read_penn_split(path: Path) -> bool:
+    """Tell whether a label file of Penn Action is learned from by the set's own split, whatever is seen of its person.
+
+    RecordingError if it does not say so.
+    """
+    return _is_learned(path, read_matlab(path, "train")["train"])
+
+
+def _is_learned(path: Path, train: np.ndarray) -> bool:
+    given = train.ravel().tolist()
+    if given not in ([1], [-1]):
+        raise RecordingError(f"{path}: train: expected 1 or -1, got {given}")
+    return given == [1]
