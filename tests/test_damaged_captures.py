@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
+import skeletons
 import test_amc
 import test_bvh
 import test_deepmimic
-import test_kinect
 import test_markers
-import test_planar
 from hypothesis import given, settings, strategies as st
 
 from edgehar.errors import RecordingError
@@ -57,7 +56,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, byte
     asf.write_text(test_amc.skeleton())
     amc.write_text(test_amc.angles(*[test_amc.STANDING] * ROWS))
     markers = test_markers.standing()
-    people = test_kinect.seen(kinect.V2_JOINTS, 20)
+    people = skeletons.seen(kinect.V2_JOINTS, 20)
     return {
         "bvh": ("a.bvh", test_bvh.text(test_bvh.moving(ROWS)).encode(), lambda path: [read_bvh(path)]),
         "bvh that lies": (
@@ -67,21 +66,21 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, byte
         ),
         "asf": ("a.asf", asf.read_bytes(), lambda path: [read_amc(path, amc)]),
         "amc": ("a.amc", amc.read_bytes(), lambda path: [read_amc(asf, path)]),
-        "ntu": ("a.skeleton", written(test_kinect.ntu, folder, {1: (people, range(20))}, 20), kinect.read_ntu),
+        "ntu": ("a.skeleton", written(skeletons.ntu, folder, {1: (people, range(20))}, 20), kinect.read_ntu),
         "cad60": (
             "a.txt",
-            written(test_kinect.cad60, folder, test_kinect.seen(kinect.OPENNI_JOINTS, 20)).replace(b",", b" "),
+            written(skeletons.cad60, folder, skeletons.seen(kinect.OPENNI_JOINTS, 20)).replace(b",", b" "),
             kinect.read_cad60,
         ),
         "utd": (
             "a.mat",
-            mat(d_skel=np.transpose(test_kinect.seen(kinect.V1_JOINTS, 20), (1, 2, 0))),
+            mat(d_skel=np.transpose(skeletons.seen(kinect.V1_JOINTS, 20), (1, 2, 0))),
             lambda path: [kinect.read_utd(path)],
         ),
-        "penn": ("a.mat", test_planar.penn(folder / "penn.mat").read_bytes(), lambda path: [planar.read_penn(path).motion]),
+        "penn": ("a.mat", skeletons.penn(folder / "penn.mat").read_bytes(), lambda path: [planar.read_penn(path).motion]),
         "jhmdb": (
             "a.npz",
-            npz(pose=test_planar.drawn(planar.JHMDB_JOINTS), n=[test_planar.FRAMES], label=["wave"]),
+            npz(pose=skeletons.drawn(planar.JHMDB_JOINTS), n=[skeletons.PICTURES], label=["wave"]),
             lambda path: (clip.motion for clip in planar.read_jhmdb(path)),
         ),
         "deepmimic": ("a.npz", npz(frames=test_deepmimic.upright(ROWS), n=[ROWS], path=["a.txt"]), read_archive),

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
+from skeletons import FRAMES, cad60, ntu, seen
 
 from edgehar.errors import RecordingError
 from edgehar.motion.capture.kinect import (
@@ -18,25 +19,6 @@ from edgehar.motion.capture.kinect import (
 )
 from edgehar.motion.capture.track import Track
 from edgehar.motion.skeleton import SIDES, Array
-
-FRAMES = 40
-
-_BODY: dict[str, tuple[float, float, float]] = {
-    "head": (0.0, 0.6, 2.8), "neck": (0.0, 0.4, 2.8), "throat": (0.0, 0.45, 2.8), "spine": (0.0, 0.1, 2.8), "pelvis": (0.0, 0.0, 2.8),
-    "shoulder": (0.2, 0.38, 2.8), "elbow": (0.22, 0.1, 2.8), "wrist": (0.22, 0.1, 2.55), "hand": (0.22, 0.1, 2.45),
-    "hip": (0.1, -0.08, 2.8), "knee": (0.1, -0.5, 2.72), "ankle": (0.1, -0.9, 2.82), "toe": (0.1, -0.95, 2.7),
-}  # fmt: skip
-
-
-def seen(names: tuple[str, ...], frames: int = FRAMES) -> Array:
-    """Return (frames, joints, 3): a person before the camera, right side at +x, lifts the right wrist and bends knees."""
-    x = np.zeros((frames, len(names), 3))
-    for k, name in enumerate(names):
-        joint, _, side = name.rpartition("_")
-        x[:, k] = _BODY[joint or name]
-        x[:, k, 0] *= -1.0 if side == "left" else 1.0
-    x[:, names.index("wrist_right"), 1] += 0.1 * np.sin(np.arange(frames) / 5.0)
-    return x
 
 
 def points(names: tuple[str, ...]) -> dict[str, Array]:
@@ -124,22 +106,6 @@ def test_a_damaged_matlab_file_is_one_error(tmp_path: Path, content: bytes) -> N
         read_utd(tmp_path / "x.mat")
 
 
-def ntu(path: Path, bodies: dict[int, tuple[Array, range]], frames: int = FRAMES) -> Path:
-    """Write bodies by their ids: positions, and the frames in which they are seen."""
-    lines = [str(frames)]
-    for frame in range(frames):
-        visible = {body: x for body, (x, when) in bodies.items() if frame in when}
-        lines.append(str(len(visible)))
-        for body, x in visible.items():
-            lines += [f"{body} 0 1 1 1 1 0 0.05 -0.2 2", "25"]
-            fingers = np.tile(x[frame, -1], (4, 1))
-            lines += [
-                " ".join(map(str, [*joint, *[0.0] * 8, 2])) for joint in np.concatenate([x[frame], fingers])
-            ]
-    path.write_text("\n".join(lines) + "\n", "ascii")
-    return path
-
-
 def test_ntu_takes_the_body_that_moves(tmp_path: Path) -> None:
     chair = np.tile(seen(V2_JOINTS)[:1] + np.array([1.0, 0.0, 0.0]), (FRAMES, 1, 1))
     bodies = {72057594037944738: (chair, range(FRAMES)), 72057594037944739: (seen(V2_JOINTS), range(FRAMES))}
@@ -225,19 +191,6 @@ def test_ntus_frames_beyond_the_number_it_says_are_read(tmp_path: Path) -> None:
 def test_ntu_with_nobody_in_it_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="nobody"):
         read_ntu(ntu(tmp_path / "x.skeleton", {}))
-
-
-def cad60(path: Path, x: Array, *, seen_from: dict[int, int] | None = None) -> Path:
-    """Write positions; `seen_from` is the first frame in which a joint has confidence."""
-    lines = []
-    for frame, joints in enumerate(x):
-        words: list[object] = [frame + 1]
-        for k, joint in enumerate(1000.0 * joints):
-            words += [1, 0, 0, 0, 1, 0, 0, 0, 1, 1] if k < 11 else []
-            words += [*joint, int(frame >= (seen_from or {}).get(k, 0))]
-        lines.append(",".join(map(str, words)) + ",")
-    path.write_text("\n".join([*lines, "END"]) + "\n", "ascii")
-    return path
 
 
 @pytest.mark.parametrize("x_points", [1.0, -1.0])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.io
 from hypothesis import given, settings, strategies as st
+from skeletons import PICTURES as FRAMES, drawn, penn
 
 from edgehar.errors import RecordingError
 from edgehar.motion.capture.clip import Motion
@@ -19,30 +20,6 @@ from edgehar.motion.capture.planar import (
     read_penn_split,
 )
 from edgehar.motion.capture.track import Track
-from edgehar.motion.skeleton import Array, segment_lengths
-
-FRAMES = 30
-USUAL = segment_lengths(1.0)
-
-
-def drawn(names: tuple[str, ...], pixels: float = 200.0) -> Array:
-    """Return (frames, joints, 2), y down: somebody of a stature of `pixels` seen from the front, who lifts one wrist."""
-    hip, shoulder = 0.53, 0.53 + USUAL.trunk
-    body = {
-        "head": (0.0, 0.93), "neck": (0.0, shoulder), "belly": (0.0, 0.65),
-        "shoulder": (0.1, shoulder), "elbow": (0.1, shoulder - USUAL.upper_arm),
-        "wrist": (0.1, shoulder - USUAL.upper_arm - USUAL.forearm),
-        "hip": (0.05, hip), "knee": (0.05, hip - USUAL.thigh), "ankle": (0.05, hip - USUAL.thigh - USUAL.shank),
-    }  # fmt: skip
-    x = np.zeros((FRAMES, len(names), 2))
-    for k, name in enumerate(names):
-        joint, _, side = name.rpartition("_")
-        across, up = body[joint or name]
-        x[:, k] = 300.0 + pixels * np.array([-across if side == "right" else across, -up])
-    elbow, wrist = (x[:, names.index(f"{joint}_left")] for joint in ("elbow", "wrist"))
-    angle = np.linspace(0.0, 2.0, FRAMES)
-    wrist[:] = elbow + pixels * USUAL.forearm * np.stack([np.sin(angle), np.cos(angle)], axis=1)
-    return x
 
 
 def assert_is_our_person(motion: Motion) -> None:
@@ -116,17 +93,6 @@ def test_joint_positions_of_jhmdb(tmp_path: Path) -> None:
         read_joint_positions(path)
     with pytest.raises(RecordingError, match="No such file"):
         read_joint_positions(tmp_path / "none.mat")
-
-
-def penn(path: Path, **change: object) -> Path:
-    x = drawn(PENN_JOINTS)
-    arrays: dict[str, object] = {
-        "x": x[:, :, 0], "y": x[:, :, 1], "visibility": np.ones(x.shape[:2]), "action": "jumping_jacks",
-        "bbox": np.tile([100.0, 50.0, 400.0, 350.0], (FRAMES, 1)), "dimensions": np.array([[360.0, 480.0, FRAMES]]),
-        "train": 1, "pose": "front", "nframes": FRAMES,
-    }  # fmt: skip
-    scipy.io.savemat(path, {name: value for name, value in (arrays | change).items() if value is not None})
-    return path
 
 
 def test_labels_of_penn_action(tmp_path: Path) -> None:

@@ -28,6 +28,45 @@ app = typer.Typer(
 
 
 @app.command()
+def transfer(
+    data: DATA,
+    settings: SETTINGS = None,
+    out: OUT = DOCS,
+    work: WORK = None,
+    fit: Annotated[
+        bool, typer.Option(help="Make the fits that are missing; else only lay out what is kept.")
+    ] = True,
+) -> None:
+    """Transfer from video poses to sensors (ICPR 2022).
+
+    Example: edgehar-train study transfer --data ../shared/data
+
+    Pre-train on poses of films, on their accelerations, and on simulated people; transfer the convolutions; fine-tune on
+    10 to 100 % of the people of each target. What is not at hand is a row that says so. Needs edgehar[train]. Writes
+    studies/transfer.json and .png below --out, and the tables into its studies.md; after Ctrl-C the same command goes on.
+    """
+    from edgehar.evaluation import picture, report
+    from edgehar.evaluation.studies import transfer as study, transfer_tables
+    from edgehar.evaluation.studies.transfer_plan import Settings
+    from edgehar.evaluation.studies.transfer_scores import Scores
+
+    chosen = recipe.decode(recipe.read(settings), settings, Settings) if settings else Settings()
+    study.check(chosen, data)
+    picture.libraries()  # what cannot be drawn shows before an hour of fits
+    files.check_writable(out / "studies", "--out takes a folder to write to")
+    results = study.open_results(out)
+    if fit:
+        folder = cache.make_work_folder(work or Path("build") / "study_transfer")
+        with bars.shown(lambda: study.kept(chosen, results)) as progress:
+            study.Study(chosen, data, results, folder, progress).run()
+    scores = Scores(chosen, results, data)
+    tables = transfer_tables.tables(scores)
+    typer.echo(tables)
+    transfer_tables.draw(scores, out / "studies" / "transfer.png")
+    report.rewrite(out / "studies.md", "study transfer", tables)
+
+
+@app.command()
 def joint(
     data: DATA,
     settings: SETTINGS = None,

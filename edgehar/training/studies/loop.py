@@ -40,7 +40,10 @@ def fit(
 def answers(model: Any, x: FloatArray) -> NDArray[np.int64]:
     """Return the index of the label that a Keras model of logits or probabilities gives each window, (n,)."""
     # By hand: `predict` builds a pipeline that complains on stderr.
+    # Padded, as another number of windows would be another graph.
+    padded = np.pad(x, ((0, -len(x) % _AT_ONCE), *((0, 0),) * (x.ndim - 1)))
     parts = [
-        np.argmax(model.predict_on_batch(x[i : i + _AT_ONCE]), axis=1) for i in range(0, len(x), _AT_ONCE)
+        np.argmax(model.predict_on_batch(padded[i : i + _AT_ONCE]), axis=1)
+        for i in range(0, len(x), _AT_ONCE)
     ]
-    return np.concatenate(parts).astype(np.int64)
+    return np.concatenate(parts)[: len(x)].astype(np.int64)
