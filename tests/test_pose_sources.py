@@ -115,8 +115,8 @@ def test_nothing_crosses_clips(kind: str) -> None:
         alone = replace(
             source, x=(source.x[clip],), label=source.label[[clip]], held_out=np.zeros(1, np.bool_)
         )
-        one = windows(alone, kind, 25.0, 25)
-        rows = [i for i, x in enumerate(together.x) if _is_scaled(x, one.x[0])]
+        made = windows(alone, kind, 25.0, 25)
+        rows = [i for i, x in enumerate(together.x) if _is_scaled(x, made.x[0])]
         assert len(rows) == 1
         assert together.label[rows[0]] == source.label[clip]
         assert together.held_out[rows[0]] == source.held_out[clip]

@@ -163,11 +163,11 @@ def _layers(scores: Scores) -> str:
         )
         rows.append([name, "frozen" if cell.frozen else "", *shown, by, f"{theirs:.2f}"])
     head = ["convolutions", "", "weighted F1", "macro-F1", "gain in macro-F1", "published, wF1 %"]
-    said = (
+    caption = (
         f"Which convolutions to transfer: tCNN, {settings.source} to {_percent(LAYERS_PORTION)} of {target}; "
         "published is JHMDB synth to all of PAMAP2:"
     )
-    return f"{said}\n\n{table(head, rows, (0, 1))}"
+    return f"{caption}\n\n{table(head, rows, (0, 1))}"
 
 
 def _is_of_layers(settings: Settings, cell: Cell) -> bool:
@@ -199,8 +199,8 @@ def _archives(scores: Scores) -> str:
                     [archive, network, f"measured here, {start}", *(ours if any(outcomes) else absent)]
                 )
     laid_out = table(["target", "network", "", *map(_percent, portions)], rows, (0, 1, 2))
-    said = "The published targets with their splits: weighted F1 as published, weighted F1 / macro-F1 as measured here, %:"
-    return f"{said}\n\n{laid_out}" if rows else ""
+    caption = "The published targets with their splits: weighted F1 as published, weighted F1 / macro-F1 as measured here, %:"
+    return f"{caption}\n\n{laid_out}" if rows else ""
 
 
 def _sources(scores: Scores) -> str:
