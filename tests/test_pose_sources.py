@@ -38,7 +38,9 @@ def _jhmdb_npz(data: Path) -> None:
 def _penn_mats(data: Path) -> None:
     (data / "Penn_Action" / "labels").mkdir(parents=True)
     for clip in range(10):
-        penn(data / "Penn_Action" / "labels" / f"{clip:04}.mat", action="wave")
+        penn(
+            data / "Penn_Action" / "labels" / f"{clip:04}.mat", action="wave", train=1 if clip % 5 < 4 else -1
+        )
 
 
 def _penn_npz(data: Path) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from cameras import plain, write_video
 from published import int8_file
+from skeletons import penn as penn_labels
 from test_hmdb51 import write_lists
-from test_planar import penn as penn_labels
 from typer.testing import CliRunner, Result
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -84,7 +84,7 @@ def _penn(data: Path) -> Iterator[Clip]:
         return
     for path in sorted((data / "Penn_Action" / "labels").glob("*.mat")):
         clip = planar.read_penn(path)
-        yield Clip(clip.label, clip.motion, None)
+        yield Clip(clip.label, clip.motion, not clip.learned)
 
 
 def _penn_npz(path: Path) -> Iterator[Clip]:
