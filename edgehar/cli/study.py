@@ -22,8 +22,9 @@ DOCS = Path("docs")
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Make the studies that edgehar grew from anew, each with its table beside the published one.\n\n"
-    "Example: edgehar-train study transfer --data ../shared/data",
+    help="Make the studies that edgehar grew from anew.\n\n"
+    "Example: edgehar-train study transfer --data ../shared/data\n\n"
+    "Each has its table beside the published one.",
 )
 
 
@@ -111,7 +112,7 @@ def clips(
     out: OUT = DOCS,
     work: WORK = None,
 ) -> None:
-    """Classify clips of people by LRCN on pictures, and by networks on MoveNet's keypoints.
+    """Classify clips of people by LRCN, and by MoveNet's keypoints.
 
     Example: edgehar-train study clips --data ../shared/data
 
@@ -133,3 +134,44 @@ def clips(
     typer.echo(tables)
     clips_report.picture(results.entries, out / "studies" / "clips.png")
     report.rewrite(out / "studies.md", "study clips", tables)
+
+
+@app.command()
+def zero_shot(
+    data: DATA,
+    settings: SETTINGS = None,
+    out: OUT = DOCS,
+    work: WORK = None,
+    workers: WorkersOption = WORKERS,
+    export: Annotated[
+        Path | None, typer.Option(metavar="STEM", help="Also write the pair here, such as models/wrist_text.")
+    ] = None,
+) -> None:
+    """Tell people's movements by their names alone.
+
+    Example: edgehar-train study zero-shot --data ../shared/data --export build/wrist_text
+
+    Pre-train on text, pose and IMU of simulated people, and let the nearest label text answer on gestures and daily activities. With
+    --export the int8 pair is written for `edgehar-train prototype`. After Ctrl-C the same command goes on where it was stopped.
+    Needs edgehar[train].
+    """
+    from edgehar.evaluation import report
+    from edgehar.evaluation.studies import zero_shot as study, zero_shot_tables
+    from edgehar.training.studies import text_pair
+
+    chosen = recipe.decode(recipe.read(settings), settings, study.Settings) if settings else study.Settings()
+    study.check(chosen)
+    files.check_writable(out / "studies", "--out takes a folder to write to")
+    if export is not None:
+        files.check_writable(export.parent, "--export takes the path of a pair to write")
+    results = study.open_results(out)
+    kept = cache.make_work_folder(work or Path("build") / "study_zero_shot")
+    with bars.shown(
+        lambda: f"what was simulated and scored is kept in {kept} and {results.path}"
+    ) as progress:
+        made = study.run(chosen, data, results, kept, workers, progress, always=export is not None)
+    if export is not None and made is not None:
+        text_pair.write(export, made)
+    tables = zero_shot_tables.tables(chosen, results)
+    typer.echo(tables)
+    report.rewrite(out / "studies.md", "study zero_shot", tables)

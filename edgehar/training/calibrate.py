@@ -80,13 +80,17 @@ def answers(recognizer: Recognizer, x: FloatArray) -> FloatArray:
     spec = recognizer.spec
     probabilities = np.zeros((len(x), len(spec.labels)), np.float32)
     for i, view in enumerate(x):
-        sensors = worn(view)
-        rows = np.ascontiguousarray(view if view.ndim == 2 else view.transpose(2, 0, 1, 3))
-        window = Window(0.0, rows.reshape(spec.window, -1), (1.0,) * len(sensors), 0.0, worn=sensors)
-        [prediction] = recognizer.push(window)
+        [prediction] = recognizer.push(window_of(spec, view))
         if prediction.probabilities is not None:
             probabilities[i] = prediction.probabilities
     return probabilities
+
+
+def window_of(spec: ModelSpec, view: FloatArray) -> Window:
+    """Return what the run time would make of one window (sensors, 2, rows, 3) in SI units, or a camera's (rows, channels)."""
+    sensors = worn(view)
+    rows = np.ascontiguousarray(view if view.ndim == 2 else view.transpose(2, 0, 1, 3))
+    return Window(0.0, rows.reshape(spec.window, -1), (1.0,) * len(sensors), 0.0, worn=sensors)
 
 
 def offered(spec: ModelSpec, x: FloatArray) -> Mask:

@@ -80,7 +80,7 @@ def _text_pair(pair: Path) -> ModelSpec:
         able = [path.stem for path in manifest.available() if manifest.read(path).text]
         raise ModelError(
             f"{spec.id} shares no space with texts, so that nothing can be typed for it; of the shipped models "
-            f"{', '.join(able) or 'none'} can"
+            f"{', '.join(able) or 'none'} can, and so can what `edgehar-train study zero-shot --export` makes"
         )
     return spec
 
