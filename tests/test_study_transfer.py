@@ -15,7 +15,7 @@ from edgehar.cli import train as cli
 from edgehar.evaluation.studies.outcome import outcome
 from edgehar.evaluation.studies.results import Results
 from edgehar.evaluation.studies.transfer import open_results
-from edgehar.evaluation.studies.transfer_plan import OURS, OURS_ALL, RANDOM, Cell, Settings, plan
+from edgehar.evaluation.studies.transfer_plan import LONG, OURS, OURS_ALL, RANDOM, TIMES, Cell, Settings, plan
 from edgehar.evaluation.studies.transfer_scores import Scores
 from edgehar.evaluation.studies.transfer_starts import Fit
 from edgehar.evaluation.studies.transfer_tables import tables
@@ -87,7 +87,7 @@ def test_the_whole_study_on_little_data(folder: Path, capsys: pytest.CaptureFixt
     shown = capsys.readouterr().out
     rows = [row for row in shown.splitlines() if row.startswith("| small tCNN | dsads wrist")]
     assert {row.split(" | ")[2] for row in rows} == {
-        RANDOM, "jhmdb synth", OURS, OURS_ALL, "jhmdb pose", "ntu synth",
+        RANDOM, LONG, "jhmdb synth", OURS, OURS_ALL, "jhmdb pose", "ntu synth",
     }  # fmt: skip
     assert [row for row in rows if "not at hand" in row] == [row for row in rows if "ntu" in row]
     assert "| pamap2 | tCNN | published, best transfer | 81.98 |" in shown
@@ -95,7 +95,7 @@ def test_the_whole_study_on_little_data(folder: Path, capsys: pytest.CaptureFixt
     assert shown.strip() in (folder / "docs" / "studies.md").read_text()
     assert (folder / "docs" / "studies" / "transfer.png").stat().st_size > 1000
     kept = (folder / "docs" / "studies" / "transfer.json").read_bytes()
-    assert kept.count(b"seed 0") == 5
+    assert kept.count(b"seed 0") == 6
 
     # Whatever was scored is not fitted again, and with --no-fit nothing is.
     assert _main(folder) == 0
@@ -149,9 +149,11 @@ def test_a_plan_has_each_fit_once_and_begins_with_what_matters() -> None:
     cells = plan(settings)
     keys = [cell.key(settings) for cell in cells]
     assert len(set(keys)) == len(keys)
-    first = cells[: 4 * 2 * 4 * settings.seeds]
+    first = cells[: 4 * 2 * 5 * settings.seeds]
     assert {cell.portion for cell in first} == {0.1, 0.3}
-    assert {cell.start for cell in first} == {RANDOM, settings.source, OURS, OURS_ALL}
+    assert {cell.start for cell in first} == {RANDOM, LONG, settings.source, OURS, OURS_ALL}
+    steps = {start: settings.course(SMALL, start).steps for start in (RANDOM, LONG, OURS)}
+    assert steps[LONG] == TIMES * steps[RANDOM] == TIMES * steps[OURS]
     assert {(cell.layers, cell.frozen) for cell in cells if cell.network == PUBLISHED} >= {
         (4, True),
         (1, False),

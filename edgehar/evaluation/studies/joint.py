@@ -31,8 +31,11 @@ from edgehar.types import FloatArray
 VERSION = 1
 """Raise it with any change that gives other figures."""
 FOREST, RANDOM, LABELS, ALL = "random forest", "random start", "labels", "all four"
+LONG, TIMES = "random start, longer", 4
+"""Row that has so many times the steps of all layers: what a random start lacks may be time alone."""
 ROWS: Mapping[str, tuple[Objective, ...]] = {
     RANDOM: (),
+    LONG: (),
     LABELS: ("labels",),
     ALL: OBJECTIVES,
     **{f"all but {name}": tuple(each for each in OBJECTIVES if each != name) for name in OBJECTIVES},
@@ -41,7 +44,7 @@ ROWS: Mapping[str, tuple[Objective, ...]] = {
 FROZEN, TUNED = "frozen", "not frozen"
 PUBLISHED: Mapping[str, str] = {"OpenPack": "openpack", "MM-Fit": "mm-fit"}
 """Sets in their published forms, as tables call them, and as `published.WRISTS` does."""
-_MAIN = (FOREST, RANDOM, LABELS, ALL)
+_MAIN = (FOREST, RANDOM, LONG, LABELS, ALL)
 """Rows that come first."""
 _RATE_HZ = 50.0
 """Of all targets."""
@@ -63,6 +66,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     pretraining: Pretraining = Pretraining(windows=20_000, steps=1000)
     """Its objectives are those of each row."""
     course: HeadFirst = HeadFirst()
+
+    def course_of(self, row: str) -> HeadFirst:
+        """Return the course of the fine-tuning of a row."""
+        steps = self.course.steps * (TIMES if row == LONG else 1)
+        return replace(self.course, steps=steps)
 
 
 class Entry(Struct, frozen=True):
@@ -119,7 +127,7 @@ def key(settings: Settings, cell: Cell) -> str:
         parts = {"trees": settings.trees}
     else:
         pretraining = replace(settings.pretraining, objectives=ROWS[cell.row])
-        parts = {"course": msgspec.to_builtins(settings.course)}
+        parts = {"course": msgspec.to_builtins(settings.course_of(cell.row))}
         parts |= {"pretraining": msgspec.to_builtins(pretraining)} if ROWS[cell.row] else {}
     digest = cache_key(parts | {"windows": settings.windows})[:8]
     return f"{cell.target}, {cell.portion:g}, {cell.row}, fold {cell.fold}, {digest}"
@@ -141,7 +149,7 @@ class Study:
         self._settings, self._data, self._results = settings, data, results
         self._work, self._workers, self._progress = work, workers, progress
         self._targets: dict[str, tuple[Target, FloatArray]] = {}
-        self._tuners: dict[int, Tuner] = {}
+        self._tuners: dict[tuple[int, HeadFirst], Tuner] = {}
         self._starts: dict[str, Weights] = {}
         self._statistics: dict[str, FloatArray] = {}
 
@@ -172,17 +180,18 @@ class Study:
             answers[TUNED] = self._forest(cell, target)
         else:
             lesson = Lesson(x[learned], target.label[learned], x[tested])
-            answers[FROZEN], answers[TUNED] = self._tuner(len(target.labels)).fit(
+            answers[FROZEN], answers[TUNED] = self._tuner(len(target.labels), cell.row).fit(
                 self._weights(cell.row), cell.fold, lesson
             )
         person, label = target.person[tested], target.label[tested]
         outcomes = {way: outcome(target.labels, person, label, answer) for way, answer in answers.items()}
         return Entry(outcomes, int(learned.sum()), min(targets.FOLDS, len(target.people())))
 
-    def _tuner(self, labels: int) -> Tuner:
-        if labels not in self._tuners:
-            self._tuners[labels] = Tuner(labels, self._settings.course)
-        return self._tuners[labels]
+    def _tuner(self, labels: int, row: str) -> Tuner:
+        course = self._settings.course_of(row)
+        if (labels, course) not in self._tuners:
+            self._tuners[labels, course] = Tuner(labels, course)
+        return self._tuners[labels, course]
 
     def _weights(self, row: str) -> Weights:
         if not ROWS[row]:

@@ -11,7 +11,7 @@ from edgehar.errors import ConfigError
 from edgehar.evaluation.studies import transfer_targets as targets
 from edgehar.evaluation.studies.outcome import outcome
 from edgehar.evaluation.studies.results import Results
-from edgehar.evaluation.studies.transfer_plan import OURS, OURS_ALL, RANDOM, Cell, Settings, plan
+from edgehar.evaluation.studies.transfer_plan import LONG, OURS, OURS_ALL, RANDOM, Cell, Settings, plan
 from edgehar.evaluation.studies.transfer_starts import VERSION, Fit, Starts
 from edgehar.evaluation.studies.transfer_targets import Ready
 from edgehar.training.progress import Progress
@@ -20,7 +20,7 @@ from edgehar.training.studies.published_tcn import LEAST_ROWS
 from edgehar.training.studies.simulated_source import FOLD
 from edgehar.training.studies.transfer import Course, Fitter, Shape
 
-_OWN_STARTS = {RANDOM, OURS, OURS_ALL}
+_OWN_STARTS = {RANDOM, LONG, OURS, OURS_ALL}
 
 
 def open_results(out: Path) -> Results[Fit]:
@@ -89,7 +89,7 @@ class Study:
         ready = self._ready(cell.target, cell.network)
         start = self._starts.of(cell, ready.site)
         frozen = cell.layers if cell.frozen else 0
-        fitter = self._fitter_of(ready.shape, self._settings.courses(cell.network)[0], frozen)
+        fitter = self._fitter_of(ready.shape, self._settings.course(cell.network, cell.start), frozen)
         learned, tested = ready.learned(cell.seed, cell.portion), ready.tested(cell.seed)
         begin, rows = time.process_time(), np.flatnonzero(learned)
         fitter.fit(ready.take, rows, ready.label, cell.seed, self._progress, "fitting", start, cell.layers)

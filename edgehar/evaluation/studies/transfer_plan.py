@@ -9,6 +9,7 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from edgehar.training.recipe_parts import Count, Positive
 from edgehar.training.studies.pretrain import Pretraining
@@ -17,6 +18,8 @@ from edgehar.training.studies.transfer import PARTS, PUBLISHED, SMALL, Course
 
 RANDOM, OURS, OURS_ALL = "random start", "ours", "ours, all objectives"
 """Starts that are no set of poses; those are called `SET KIND`."""
+LONG, TIMES = "random start, longer", 4
+"""Start that has so many times the steps: what a random start lacks may be time alone."""
 FIVE_UNITS = "dsads, five units"
 LAYERS_PORTION = 0.3
 FEW = (0.1, 0.3)
@@ -71,9 +74,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             (self.small, self.small_source) if network == SMALL else (self.published, self.published_source)
         )
 
+    def course(self, network: str, start: str) -> Course:
+        """Return the course of the fit to a target."""
+        course = self.courses(network)[0]
+        return replace(course, steps=TIMES * course.steps) if start == LONG else course
+
     def origin(self, network: str, start: str) -> tuple[object, ...]:
         """Return all that says what a start has learned."""
-        if start == RANDOM:
+        if start in {RANDOM, LONG}:
             return ()
         if network == SMALL and start in {OURS, OURS_ALL}:
             return (self.ours,)
@@ -97,7 +105,7 @@ class Cell(Struct, frozen=True):
         """Return the name of its figures in the study's file; other settings of this fit are another name."""
         how = f"{self.layers} layers{' frozen' if self.frozen else ''}"
         parts = (self.network, self.target, f"{self.portion:g}", self.start, how, f"seed {self.seed}")
-        course = settings.courses(self.network)[0]
+        course = settings.course(self.network, self.start)
         return _key(parts, settings.windows, course, *settings.origin(self.network, self.start))
 
 
@@ -121,7 +129,7 @@ def _ordered(of: Settings) -> Iterator[Cell]:
     few = [portion for portion in of.portions if portion in FEW]
     more = [portion for portion in of.portions if portion not in FEW]
     for target in of.targets:
-        yield from _cells(of, SMALL, target, few, (RANDOM, of.source, OURS, OURS_ALL))
+        yield from _cells(of, SMALL, target, few, (RANDOM, LONG, of.source, OURS, OURS_ALL))
     for target in of.targets[:2]:
         yield from _cells(of, SMALL, target, more, (RANDOM, OURS_ALL))
     for target in of.published_targets[:1]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgehar.evaluation.studies import transfer_targets as targets
 from edgehar.evaluation.studies.outcome import Outcome, outcome
 from edgehar.evaluation.studies.results import Results
-from edgehar.evaluation.studies.transfer_plan import OURS, OURS_ALL, RANDOM, Cell, Settings, source_key
+from edgehar.evaluation.studies.transfer_plan import LONG, OURS, OURS_ALL, RANDOM, Cell, Settings, source_key
 from edgehar.training.build import fitting_libraries
 from edgehar.training.cache import CachedArrays, cache_key
 from edgehar.training.progress import Progress
@@ -61,7 +61,7 @@ class Starts:
 
     def of(self, cell: Cell, site: str) -> Weights | None:
         """Return what a fit starts from, worn at a site; None for a random start."""
-        if cell.start == RANDOM:
+        if cell.start in {RANDOM, LONG}:
             return None
         if cell.network == SMALL:
             is_own = cell.start in {OURS, OURS_ALL}

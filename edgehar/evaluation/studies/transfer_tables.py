@@ -13,9 +13,11 @@ from edgehar.evaluation.studies.outcome import Interval, interval, value, weight
 from edgehar.evaluation.studies.transfer_plan import (
     FEW,
     LAYERS_PORTION,
+    LONG,
     OURS,
     OURS_ALL,
     RANDOM,
+    TIMES,
     Cell,
     Settings,
 )
@@ -71,7 +73,7 @@ def _main(scores: Scores) -> list[tuple[str, str, str]]:
         if _is_of_people(scores, cell)
         and cell == Cell(cell.network, cell.target, cell.portion, cell.start, 0)
     ]
-    order = {name: i for i, name in enumerate((RANDOM, scores.settings.source, OURS, OURS_ALL))}
+    order = {name: i for i, name in enumerate((RANDOM, LONG, scores.settings.source, OURS, OURS_ALL))}
     networks = {SMALL: 0, PUBLISHED: 1}
     targets = list(dict.fromkeys(target for _, target, _ in rows))
     return sorted(
@@ -111,10 +113,13 @@ def _gains(scores: Scores) -> str:
         shown = [_gain(made, scores.absence(cell)) for made, cell in zip(gains, cells, strict=True)]
         if not any(gains) and shown:
             shown[1:] = [""] * (len(shown) - 1)
-        rows.append([network, target, start, *shown])
-    laid_out = table(["network", "target", "start", *map(_percent, few)], rows, (0, 1, 2))
+        longer = [scores.gain(cell, replace(cell, start=LONG)) if start != LONG else None for cell in cells]
+        rows.append([network, target, start, *shown, *(_gain(made, "") for made in longer)])
+    head = [*map(_percent, few), *(f"{_percent(portion)}, over {LONG}" for portion in few)]
+    laid_out = table(["network", "target", "start", *head], rows, (0, 1, 2))
     return (
-        f"Gain in macro-F1 over a random start, bold where 95 % of it hold no 0:\n\n{laid_out}"
+        f"Gain in macro-F1 over a random start, bold where 95 % of it hold no 0; `{LONG}` has {TIMES} times the steps:"
+        f"\n\n{laid_out}"
         if rows and few
         else ""
     )
