@@ -19,12 +19,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from edgehar.cli.train import app
 from edgehar.errors import OperatorError
-from edgehar.evaluation.studies import clip_sets
+from edgehar.evaluation.studies import clip_sets, clips as study
 from edgehar.evaluation.studies.clip_fits import AMONG, AS_SHIPPED, BASIC, FOREST, MAJORITY, RECURRENT, TUNED
 from edgehar.evaluation.studies.clips import Entry
 from edgehar.evaluation.studies.clips_report import NOT_RUN, _bare, scores, tables
 from edgehar.evaluation.studies.footage import Footage
 from edgehar.evaluation.studies.outcome import Outcome, wilson
+from edgehar.evaluation.studies.results import Results
 from edgehar.motion.capture.planar import JHMDB_JOINTS, PENN_JOINTS
 from edgehar.sources.camera.opencv import Picture
 
@@ -188,7 +189,7 @@ def test_a_study_goes_on_where_it_was_stopped_to_the_same_figures(made: Path, ra
     out, _, _ = ran
     file = out / "studies" / "clips.json"
     before = json.loads(file.read_text())
-    keys = [f"films, {RECURRENT}, b, 0", f"hmdb51 1, {TUNED}, split 1, 0"]
+    keys = [f"films, {RECURRENT}, b, 0", f"hmdb51 1, {BASIC}, split 1, 0"]
     entries = {key: entry for key, entry in before["entries"].items() if key not in keys}
     file.write_text(json.dumps(before | {"entries": entries}))
     assert call(made, out, "settings.toml").exit_code == 0
@@ -197,6 +198,23 @@ def test_a_study_goes_on_where_it_was_stopped_to_the_same_figures(made: Path, ra
     assert [after[key]["outcome"] for key in keys] == [before["entries"][key]["outcome"] for key in keys]
     kept = [key for key in before["entries"] if key not in keys]
     assert [after[key] for key in kept] == [before["entries"][key] for key in kept]
+
+
+def test_a_study_that_is_interrupted_keeps_what_was_scored(made: Path, tmp_path: Path) -> None:
+    settings = study.Settings(("jhmdb",), (MAJORITY, FOREST), seeds=3)
+
+    def stop(stage: str, done: int, _: int) -> None:
+        if stage == f"jhmdb, {FOREST}" and done == 2:
+            raise KeyboardInterrupt
+
+    results = Results(tmp_path / "clips.json", Entry, study.VERSION)
+    with pytest.raises(KeyboardInterrupt):
+        study.run(made, settings, tmp_path / "work", results, stop)
+    kept = Results(tmp_path / "clips.json", Entry, study.VERSION)
+    assert set(kept.entries) == {"jhmdb", f"jhmdb, {MAJORITY}, split 1, 0", f"jhmdb, {FOREST}, split 1, 0"}
+    assert scores(kept.entries, "jhmdb")[FOREST].seeds == 1
+    study.run(made, settings, tmp_path / "work", kept, lambda *_: None)
+    assert scores(kept.entries, "jhmdb")[FOREST].seeds == 3
 
 
 def test_splits_of_poses_are_as_published_or_by_number(made: Path) -> None:

@@ -136,11 +136,13 @@ def _score(
         results.keep(clips.name, about)
     ways = [way for way in settings.ways if fits.offers(way)]
     seeds = settings.picture_seeds if clips.kept else settings.seeds
+    # All ways by one seed, then by the next: wherever it is stopped, they can be compared.
     tasks = [
         (way, fold, seed)
+        for seed in range(seeds)
         for way in ways
         for fold in clips.folds
-        for seed in range(seeds if way in DRAWN else 1)
+        if way in DRAWN or not seed
     ]
     for done, (way, fold, seed) in enumerate(tasks):
         progress(f"{clips.name}, {way}", done, len(tasks))

@@ -44,6 +44,7 @@ class Score(Struct, frozen=True):
     """A way on a set, over its folds and seeds."""
 
     clips: int
+    seeds: int
     accuracy: float
     """Mean over seeds."""
     spread: Interval
@@ -80,7 +81,7 @@ def _score(fits: Sequence[Entry], folds: int) -> Score | None:
     shares = [value(each, accuracy) for each in whole]
     mean, count = float(np.mean(shares)), whole[0].windows
     return Score(
-        count, mean, (min(shares), max(shares)), wilson(round(mean * count), count),
+        count, len(whole), mean, (min(shares), max(shares)), wilson(round(mean * count), count),
         float(np.mean([value(each) for each in whole])), interval(pooled(whole)),
         fits[0].parameters, float(np.median([fit.classify_ms for fit in fits])),
     )  # fmt: skip
@@ -167,11 +168,11 @@ def _poses(entries: Mapping[str, Entry], name: str, published: Sequence[tuple[st
         for way in ON_POSES
         if way in scored
     ]
-    rows += [[title, share, "", "", "", count] for title, share, count in published]
-    head = ("way", "accuracy", "95 %", "macro-F1", "accuracy of the seeds", "parameters")
+    rows += [[title, share, "", "", "", "", count] for title, share, count in published]
+    head = ("way", "accuracy", "95 %", "macro-F1", "seeds", "accuracy of the seeds", "parameters")
     if not scored:
         rows = [
-            [_bare(way), _NO_SPLIT if name == "penn own" else NOT_RUN, "", "", "", ""] for way in ON_POSES
+            [_bare(way), _NO_SPLIT if name == "penn own" else NOT_RUN, "", "", "", "", ""] for way in ON_POSES
         ] + rows
     note = f"{entries[name].note}.\n\n" if name in entries else ""
     return note + table(head, rows)

@@ -20,7 +20,7 @@ from edgehar.sources.camera.movenet import MoveNet
 from edgehar.sources.camera.opencv import Picture, load_opencv
 from edgehar.sources.camera.region import Region
 from edgehar.sources.camera.throttle import Throttle
-from edgehar.sources.camera.tracker import Tracker
+from edgehar.sources.camera.tracker import APPEARS, Tracker
 from edgehar.sources.camera.video_file import VideoFile
 from edgehar.training.cache import CachedArrays, cache_key, file_digests
 from edgehar.training.studies.lrcn import HEIGHT, PICTURES, WIDTH
@@ -104,7 +104,8 @@ class _Reel(Struct, frozen=True, eq=False):
 def _reel(path: Path, region: Region, net: MoveNet) -> _Reel:
     """Look at a file from begin to end."""
     tracker, throttle = Tracker(net), Throttle(MAX_FPS)
-    t, pictures, keypoints_t, keypoints = [], [], [], []
+    t, pictures, keypoints_t = [], [], []
+    keypoints: list[FloatArray] = []
     small_s = keypoints_s = 0.0
     for taken_at, picture in _frames(path):
         seen = region.cut(picture)
@@ -116,6 +117,9 @@ def _reel(path: Path, region: Region, net: MoveNet) -> _Reel:
             began = time.process_time()
             person = tracker.push(seen, taken_at).keypoints
             keypoints_s += time.process_time() - began
+            for _ in range(0 if keypoints else APPEARS - 1):
+                # A clip begins with somebody: they are there from its first picture on, and not from its third.
+                person = tracker.push(seen, taken_at).keypoints
             keypoints.append(_NOBODY if person is None else person)
             keypoints_t.append(taken_at)
     return _Reel(

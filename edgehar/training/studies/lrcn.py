@@ -2,7 +2,7 @@
 
 Both are of the project `LoreImbo/hmdb51-video-classification`, which classifies clips of HMDB51. Of its LRCN this is
 known: 20 pictures of 64 x 96, RGB / 255; one convolution of 64 filters, global maximum, LSTM of 64; the advanced has
-three convolutions and an LSTM of 256. Kernels (3 x 3), the filters of the three (32, 64, 128) and the pooling between them
+three convolutions and an LSTM of 256. Kernels (3 x 3), the filters of the three (16, 32, 64) and the pooling between them
 (4, then 2) are ours. The classifier of keypoints is as published in all.
 """
 
@@ -14,7 +14,7 @@ FRAMES, NUMBERS = 10, 34
 """Frames of a clip that the classifier of keypoints sees, and x and y of 17 keypoints, without scores."""
 
 _BASIC = ((64, 0),)
-_ADVANCED = ((32, 4), (64, 2), (128, 0))
+_ADVANCED = ((16, 4), (32, 2), (64, 0))
 """Filters of each convolution, and the pooling behind it; 0 is the maximum over the picture."""
 
 
