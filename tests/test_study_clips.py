@@ -29,10 +29,14 @@ from edgehar.evaluation.studies.results import Results
 from edgehar.motion.capture.planar import JHMDB_JOINTS, PENN_JOINTS
 from edgehar.sources.camera.opencv import Picture
 
+pytestmark = pytest.mark.timeout(
+    300
+)  # the whole command, many small fits; half a minute where nothing else runs
+
 Ran = tuple[Path, str, list[str]]
 SETTINGS = """
 seeds = 1
-classes = ["walk", "wave"]
+classes = ["walking", "standing"]
 sets = ["films", "hmdb51 1"]
 ways = [
     "commonest label", "basic LRCN", "MoveNet, recurrent as published", "random forest on keypoints",
@@ -52,9 +56,7 @@ pose_tcn = { passes = 1, steps = 2, batch = 4 }
 ON_POSES_ALONE = """
 seeds = 2
 sets = ["jhmdb", "penn", "penn own"]
-ways = ["commonest label", "random forest on keypoints", "MoveNet, recurrent as published"]
-[courses]
-recurrent = { passes = 1, steps = 2, batch = 4 }
+ways = ["commonest label", "random forest on keypoints"]
 """
 
 
@@ -104,12 +106,14 @@ def made(tmp_path_factory: pytest.TempPathFactory, data: Path, squat: Picture) -
         penn_labels(labels / f"{i + 1:04}.mat", train=1 if i < 6 else -1)
     hmdb = folder / "hmdb51"
     hmdb.mkdir()
-    lists = {label: f"{label}_a.avi 1\n{label}_b.avi 2\n{label}_c.avi 0\n" for label in ("walk", "wave")}
-    write_lists(hmdb, lists | {"wave": lists["wave"] + "wave_bad.avi 1\nwave_gone.avi 2\n"})
-    for label in ("walk", "wave"):
+    lists = {
+        label: f"{label}_a.avi 1\n{label}_b.avi 2\n{label}_c.avi 0\n" for label in ("walking", "standing")
+    }
+    write_lists(hmdb, lists | {"walking": lists["walking"] + "bad.avi 1\ngone.avi 2\n"})
+    for label in ("walking", "standing"):
         for part in "ab":
             write_video(hmdb / label / f"{label}_{part}.avi", [plain(10 * i) for i in range(12)])
-    (hmdb / "wave" / "wave_bad.avi").write_bytes(b"no film")
+    (hmdb / "walking" / "bad.avi").write_bytes(b"no film")
     (folder / "movenet").mkdir()
     shutil.copy(int8_file(data), folder / "movenet")
     (folder / "settings.toml").write_text(SETTINGS)
@@ -162,13 +166,15 @@ def test_every_way_is_scored_on_every_set(ran: Ran) -> None:
     _, told, _ = ran
     films = rows_of(told, "Films")
     assert {MAJORITY, BASIC, RECURRENT, FOREST, TUNED, AS_SHIPPED, AMONG} < set(films)
-    assert films[AMONG][0] == "1.000"  # who squats in a picture stands or walks; walking is told by its way
+    assert films[MAJORITY][0] == "0.500"  # as many stand as walk
+    assert films[AS_SHIPPED][-1] == "1.00"
+    assert float(films[BASIC][-1]) < 1.0
     hmdb = rows_of(told, "HMDB51")
     assert re.match(r"[01]\.\d{3} \(.*\) / [01]\.\d{3}", hmdb[BASIC][1])
     assert hmdb[BASIC][0] == "34 %"
     assert hmdb[BASIC][2:] == [NOT_RUN, NOT_RUN]
     for title in ("JHMDB", "Penn Action, halves", "Penn Action, its own split"):
-        assert {_bare(way) for way in (MAJORITY, FOREST, RECURRENT)} < set(rows_of(told, title))
+        assert {_bare(way) for way in (MAJORITY, FOREST)} < set(rows_of(told, title))
     assert rows_of(told, "JHMDB")["DD-Net, published"][0] == "77.2 %"
 
 
@@ -178,7 +184,7 @@ def test_clips_that_cannot_be_looked_at_are_named_counted_and_stop_nothing(ran: 
     assert "running (1)" in told
     assert "4 of 6 clips decoded (1 missing, 1 bad)" in told
     [line] = logged
-    assert re.match(r"left out: .*wave_bad\.avi is no video", line)
+    assert re.match(r"left out: .*walking/bad\.avi is no video", line)
 
 
 def test_tables_and_figures_and_picture_are_written(ran: Ran) -> None:
