@@ -41,7 +41,8 @@ _DD_NET = (
     ("DD-Net, small, published", "73.7 %", "0.5 M"),
     ("DD-Net, its page after a correction", "82 to 83 %", ""),
 )
-"""Yang et al. 2019, on the same poses; of which of the splits, or their mean, its page does not say."""
+"""Yang et al. 2019, on annotated poses of JHMDB. Its program has 21 labels where 14 are at hand, and its page does not say of
+which splits its figures are."""
 
 
 class Score(Struct, frozen=True):
