@@ -140,7 +140,7 @@ def test_a_published_set_joins_where_its_archive_is(tmp_path: Path) -> None:
         ("targets = ['moon']", "targets: expected some of dsads wrist, .*; got 'moon'"),
         ("rows = ['magic']", "rows: expected some of random forest, random start, .*labels, .*; got 'magic'"),
         ("portions = [0.0]", "Expected `float` > 0.0"),
-        ("speed = 3", "unknown field `speed`"),
+        ("speed = 3", "unknown field `speed`; expected some of targets, portions, rows, "),
     ],
 )
 def test_settings_that_cannot_be_are_refused(

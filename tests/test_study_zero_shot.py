@@ -161,3 +161,26 @@ def test_settings_that_say_nothing_are_refused(
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert re.search(says, told)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ("", r"imu/utd_mhad\.npz: no such file"),
+        ("targets = []\nelsewhere = {moon = 'wrist'}", r"imu/moon\.npz: no such file"),
+        (
+            "targets = []\nelsewhere = {desk = 'nose'}",
+            "elsewhere.desk: expected one of wrist_left, got 'nose'",
+        ),
+    ],
+)
+def test_what_the_data_lack_is_said_before_anything_is_made(
+    settings: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulate(tmp_path / "imu" / "desk.npz", [("sitting", 6.0)], ["wrist_left"], people=(1,))
+    (tmp_path / "settings.toml").write_text(settings)
+    work, options = tmp_path / "work", ("--settings", str(tmp_path / "settings.toml"), "--out", str(tmp_path))
+    with pytest.raises(SystemExit, match="78"):
+        cli.main(["study", "zero-shot", "--data", str(tmp_path), "--work", str(work), *options])
+    assert re.search(says, capsys.readouterr().err)
+    assert not [*work.glob("*.npz")]

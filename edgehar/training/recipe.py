@@ -1,7 +1,8 @@
 """The recipe of a model: one TOML file that, with its seed, fixes everything about it."""
 
+import re
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -136,10 +137,16 @@ def decode(content: bytes, path: Path, form: type[Form]) -> Form:
         return msgspec.toml.decode(content.decode("utf-8-sig"), type=form)
     except msgspec.DecodeError as error:
         key = next((key for key in REPLACED if f"field `{key}` - at `$.decision`" in str(error)), "")
-        hint = f"; it gave way to {REPLACED[key]}" if key else ""
+        hint = f"; it gave way to {REPLACED[key]}" if key else _keys(str(error), form)
         raise ConfigError(f"{path}: {error}{hint}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: expected a recipe in TOML, got something else ({error})") from error
+
+
+def _keys(message: str, form: Any) -> str:
+    """Return a hint at the keys that there are, where one at the top is none."""
+    is_top = re.search(r"unknown field `[^`]*`$", message)
+    return f"; expected some of {', '.join(form.__struct_fields__)}" if is_top else ""
 
 
 def _problems(recipe: Recipe) -> list[str]:

@@ -20,6 +20,7 @@ from edgehar.evaluation.studies.outcome import Outcome, outcome, pooled
 from edgehar.evaluation.studies.results import Results
 from edgehar.evaluation.studies.targets import Target
 from edgehar.personal.statistics import statistics
+from edgehar.recordings.datasets import set_files
 from edgehar.training.cache import cache_key
 from edgehar.training.progress import Progress
 from edgehar.training.recipe_parts import Count
@@ -154,11 +155,13 @@ class Study:
         self._statistics: dict[str, FloatArray] = {}
 
     def run(self) -> None:
-        """Make all fits; RecordingError if the data folder lacks a set."""
+        """Make all fits; RecordingError, before the first, if the data folder lacks a set."""
         names = (*self._settings.targets, *at_hand(self._data))
         missing = [
             cell for cell in cells(self._settings, names) if key(self._settings, cell) not in self._results
         ]
+        for name in dict.fromkeys(cell.target for cell in missing if cell.target not in PUBLISHED):
+            set_files(self._data, targets.TARGETS[name].set)
         for done, cell in enumerate(missing):
             self._progress(f"fits, {cell.row} on {cell.target}", done, len(missing))
             target, x = self._target(cell.target)

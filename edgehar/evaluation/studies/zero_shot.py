@@ -18,7 +18,7 @@ from edgehar.evaluation.studies.results import Results
 from edgehar.evaluation.studies.targets import Target
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.manifest import ModelSpec
-from edgehar.recordings.datasets import read_set
+from edgehar.recordings.datasets import read_set, set_files
 from edgehar.training.cache import cache_key
 from edgehar.training.dataset_windows import windows
 from edgehar.training.progress import Progress
@@ -116,13 +116,18 @@ def run(
     *,
     always: bool = False,
 ) -> TextPair | None:
-    """Make the pair, score it on all sets that are missing, and return it; RecordingError if the data folder lacks one.
+    """Make the pair, score it on all sets that are missing, and return it.
 
     Where none is missing nothing is made, unless it is `always`.
+
+    Raises:
+        RecordingError: before anything is made, if the data folder lacks one that is missing.
+        ConfigError: if nobody wore a sensor there.
     """
     names = [*settings.targets, *settings.elsewhere]
     if not always and all(key(settings, name) in results for name in names):
         return None
+    _check_data(settings, data, [name for name in names if key(settings, name) not in results])
     made = text_pair.make(settings.pretraining, settings.head_steps, data, work, workers, progress)
     text_pair.write(work / text_pair.NAME, made)
     judge = Judge(made, work / text_pair.NAME)
@@ -137,6 +142,17 @@ def run(
             results.keep(key(settings, name), scored)
     progress("scoring", len(names), len(names))
     return made
+
+
+def _check_data(settings: Settings, data: Path, names: Sequence[str]) -> None:
+    for name in names:
+        if name in settings.targets:
+            set_files(data, targets.TARGETS[name].set)
+            continue
+        placement = settings.elsewhere[name]
+        worn = sorted({each for trial in read_set(data, name) for each in trial.tracks})
+        if placement not in worn:
+            raise ConfigError(f"elsewhere.{name}: expected one of {', '.join(worn)}, got {placement!r}")
 
 
 class Judge:
@@ -237,6 +253,7 @@ def _windows(spec: ModelSpec, data: Path, name: str, placement: str, hop_s: floa
     rows = [
         window.x.reshape(spec.window, 2, 3).transpose(1, 0, 2).astype(np.float32)
         for trial in read_set(data, name)
+        if placement in trial.tracks
         for window in windows(spec, {placement: trial.tracks[placement]}, hop_s=hop_s)
     ]
     return np.stack(rows)
