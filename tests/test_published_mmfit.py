@@ -9,7 +9,7 @@ import pytest
 
 from edgehar.errors import RecordingError
 from edgehar.evaluation.studies.published import read_published, read_wrist
-from edgehar.recordings.published.mmfit import FOLDER, read, read_pose
+from edgehar.recordings.published.mmfit import FOLDER, read
 
 FILE = "w05/w05_sw_l_acc.npy"
 GYR = "w05/w05_sw_l_gyr.npy"
@@ -148,26 +148,6 @@ def test_a_workout_that_is_none_of_the_set_is_refused(tmp_path: Path) -> None:
     archives.mmfit(tmp_path, "w21", SETS, 1.0)
     with pytest.raises(RecordingError, match="expected a workout from w00 to w20"):
         read(tmp_path, "w21/w21_sw_l_acc.npy")
-
-
-@pytest.mark.parametrize(("name", "dims", "joints"), [("w00_pose_2d.npy", 2, 18), ("w00_pose_3d.npy", 3, 17)])
-def test_poses_are_joints_by_frame(tmp_path: Path, name: str, dims: int, joints: int) -> None:
-    array = np.random.default_rng(0).normal(size=(dims, 40, 1 + joints))
-    array[:, :, 0] = np.arange(40) + 104
-    np.save(tmp_path / name, array)
-    pose = read_pose(tmp_path, name)
-    assert pose.frame.tolist() == list(range(104, 144))
-    assert pose.joints[7, 5] == pytest.approx(array[:, 7, 6], rel=1e-6)
-    assert pose.joints.shape == (40, joints, dims)
-
-
-@pytest.mark.parametrize("shape", [(2, 40), (4, 40, 19), (2, 40, 1), (2, 0, 19)])
-def test_another_array_is_no_pose(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    np.save(tmp_path / "w00_pose_2d.npy", np.zeros(shape))
-    with pytest.raises(
-        RecordingError, match=r"expected \(2 or 3, frames, 1 \+ joints\), got an array of shape"
-    ):
-        read_pose(tmp_path, "w00_pose_2d.npy")
 
 
 @pytest.fixture(scope="module")

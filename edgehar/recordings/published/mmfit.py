@@ -1,8 +1,8 @@
 """MM-Fit (Strömbäck et al. 2020): ten people in 21 workouts, with a watch on each wrist.
 
 `w00/w00_sw_l_acc.npy` and `w00_sw_l_gyr.npy`: a row for each sample: frame of the video, time in ms, and three axes, m/s² or rad/s;
-`w00_labels.csv`: first and last frame, repetitions and name of each set of an exercise; `w00_pose_2d.npy` and `w00_pose_3d.npy`: axes × frames ×
-(frame, joints). The form is that of the authors' notebook, the units are those of public loaders.
+`w00_labels.csv`: first and last frame, repetitions and name of each set of an exercise. The form is that of the authors' notebook, the units
+are those of public loaders.
 """
 
 from collections.abc import Iterator
@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
 from edgehar.recordings.csv_files import read_rows
 from edgehar.recordings.published.form import NULL, Labels, PublishedRecording
 from edgehar.recordings.published.number_files import LARGEST, seconds
-from edgehar.types import IMU_CHANNELS, FloatArray
+from edgehar.types import IMU_CHANNELS
 
 FOLDER = "mm-fit"
 RATE_HZ = 100.0
@@ -46,15 +45,6 @@ WORDS = (
 _Array = NDArray[Any]
 
 
-class Pose(Struct, frozen=True, eq=False):
-    """Joints in the frames of a workout's video."""
-
-    frame: NDArray[np.int64]
-    """(n,), numbers of the frames that there are."""
-    joints: FloatArray
-    """(n, joints, 2 or 3): pixels, or the units of the estimate; order as in the authors' notebook."""
-
-
 def read(folder: Path, file: str) -> PublishedRecording:
     """Read a watch of one workout, such as `w00/w00_sw_l_acc.npy`, with its gyroscope at the times of the accelerometer.
 
@@ -80,18 +70,6 @@ def read(folder: Path, file: str) -> PublishedRecording:
         x.astype(np.float32),
         {"activity": labels},
     )
-
-
-def read_pose(folder: Path, file: str) -> Pose:
-    """Read the pose of one workout, such as `w00/w00_pose_2d.npy`; RecordingError if it is not of the form."""
-    path = folder / file
-    array = _load(path)
-    if array.ndim != 3 or array.shape[0] not in {2, 3} or array.shape[1] < 1 or array.shape[2] < 2:
-        raise _misfit(path, "(2 or 3, frames, 1 + joints)", array)
-    frame = np.asarray(array[0, :, 0])
-    if not np.isfinite(frame).all():
-        raise RecordingError(f"{path}: a frame without a number; unpack the archive again")
-    return Pose(frame.astype(np.int64), np.moveaxis(array[:, :, 1:], 0, 2).astype(np.float32))
 
 
 def _load(path: Path) -> _Array:
