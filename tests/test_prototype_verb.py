@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from labelled import record
 from listening import until
 from mosquitto import Mosquitto, free_port
 from test_daemon_requests import ROOT, listening, running
-from text_pairs import SQUATS, make
+from text_pairs import SQUATS, copied, make
 
 from edgehar.cli import train as cli
 from edgehar.config.schema import Config, Gateway, Model, Mqtt
@@ -40,9 +39,7 @@ def stem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def pair(stem: Path, tmp_path: Path) -> Path:
-    for suffix in (".json", ".tflite", ".text.npz"):
-        shutil.copy(stem.with_name(stem.name + suffix), tmp_path)
-    return tmp_path / "spoken.json"
+    return copied(stem, tmp_path)
 
 
 @pytest.fixture
@@ -109,7 +106,9 @@ def test_a_copy_leaves_the_pair_as_it_is_and_can_be_typed_for_again(pair: Path, 
 def test_what_cannot_be_typed_is_refused_in_one_line(
     pair: Path, tmp_path: Path, refused: Callable[..., str]
 ) -> None:
-    assert "of the shipped models" in refused("imu_tcn", "ironing")
+    assert "expected a pair that `edgehar-train study zero-shot --export` makes" in refused(
+        "imu_tcn", "ironing"
+    )
     assert "no model 'nothing'" in refused("nothing", "ironing")
     assert '"": expected a few words for what is done' in refused(pair, "  ")
     assert "got 500 characters" in refused(pair, "x" * 500)
@@ -119,7 +118,7 @@ def test_what_cannot_be_typed_is_refused_in_one_line(
     assert "expected a label of small letters" in refused(pair, "ironing", "--label", "Ironing a shirt")
     assert "expected a typed label of spoken@1 (none)" in refused(pair, "ironing", "--remove")
     assert "--label names what is added" in refused(pair, "ironing", "--remove", "--label", "x")
-    prototypes.write(pair, prototypes.add(pair, "ironing"), None)
+    prototypes.write(pair, prototypes.add(pair, "Ironing."), None)
     assert "--remove it first" in refused(pair, "ironing")
     (tmp_path / "file").write_text("")
     assert "--out takes a folder" in refused(pair, "sweeping the floor", "--out", tmp_path / "file")

