@@ -165,8 +165,9 @@ def _cells(of: Settings, network: str, target: str, portions: list[float] | tupl
 
 
 def _layers(of: Settings) -> Iterator[Cell]:
-    """List the fits that show which layers to transfer; freezing all four is among them because it is the published trap."""
-    for frozen in (False, True):
-        for layers in range(1, len(CONVS) + 1):
-            for seed in range(of.seeds):
+    """List the fits that show which layers to transfer, seed by seed; freezing all four is among them as the published trap."""
+    for seed in range(of.seeds):
+        yield Cell(PUBLISHED, of.layers_target, LAYERS_PORTION, RANDOM, seed)
+        for frozen in (False, True):
+            for layers in range(1, len(CONVS) + 1):
                 yield Cell(PUBLISHED, of.layers_target, LAYERS_PORTION, of.source, seed, layers, frozen)
