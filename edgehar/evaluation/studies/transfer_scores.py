@@ -38,6 +38,11 @@ class Scores:
         fits = self.fits(cell)
         return pooled([fit.outcome for fit in fits.values()]) if fits else None
 
+    def seeds(self, cell: Cell) -> str:
+        """Say of how many seeds a cell is, if not of all."""
+        count = len(self.fits(cell))
+        return "" if count == self.settings.seeds else f" ({count} of {self.settings.seeds})"
+
     def gain(self, cell: Cell, over: Cell) -> tuple[float, Interval | None] | None:
         """Return the gain in macro-F1 of the seeds that both have; None if there is none."""
         of, other = self.fits(cell), self.fits(over)

@@ -93,8 +93,10 @@ def _portions(scores: Scores) -> str:
             shown = [scores.absence(cells[0]), *[""] * (len(cells) - 1)]
         else:
             shown = [
-                f"{_share(value(each, weighted_f1))} / {_share(value(each))}" if each else NOT_RUN
-                for each in outcomes
+                f"{_share(value(each, weighted_f1))} / {_share(value(each))}{scores.seeds(cell)}"
+                if each
+                else NOT_RUN
+                for each, cell in zip(outcomes, cells, strict=True)
             ]
         rows.append([network, target, start, *shown])
     laid_out = table(["network", "target", "start", *map(_percent, portions)], rows, (0, 1, 2))
@@ -156,10 +158,12 @@ def _layers(scores: Scores) -> str:
     settings, rows = scores.settings, []
     target = settings.layers_target
     start = Cell(PUBLISHED, target, LAYERS_PORTION, RANDOM, 0)
-    for cell in [start, *(cell for cell in scores.cells() if _is_of_layers(settings, cell))]:
+    cells = [cell for cell in scores.cells() if _is_of_layers(settings, cell)]
+    for cell in [start, *sorted(cells, key=lambda cell: (cell.frozen, cell.layers))]:
         of = scores.outcome(cell)
         theirs = 86.67 if cell.start == RANDOM else paper.LAYERS[cell.layers, cell.frozen]
-        shown = [_share(value(of, weighted_f1)), _share(value(of))] if of else [scores.absence(cell), ""]
+        absent = [scores.absence(cell), ""]
+        shown = [_share(value(of, weighted_f1)), f"{_share(value(of))}{scores.seeds(cell)}"] if of else absent
         by = "" if cell.start == RANDOM else _gain(scores.gain(cell, start), "")
         name = (
             "none: random start"
