@@ -19,7 +19,7 @@ IN_THE_WHEEL = (
     r"edgehar/apps/report/page\.css",
     r"edgehar/dashboard/static/\w+\.(html|css|js|svg)",
     r"edgehar/models/imu_tcn(_synthetic)?\.(tflite|json|(weights|background)\.npz)",
-    r"edgehar/models/imu_tcn_synthetic\.toml",
+    r"edgehar/models/(imu_tcn_synthetic|pose_tcn)\.toml",
     r"edgehar/models/cards/(imu_tcn|imu_tcn_synthetic|pose_tcn)\.md",
     r"edgehar/models/pose_tcn\.(tflite|json|weights\.npz)",
     r"edgehar-[\d.]+\.dist-info/(METADATA|WHEEL|RECORD|entry_points\.txt|licenses/LICENSE)",
