@@ -20,7 +20,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from edgehar.cli.train import app
 from edgehar.errors import OperatorError
 from edgehar.evaluation.studies import clip_sets, clips as study
-from edgehar.evaluation.studies.clip_fits import AMONG, AS_SHIPPED, BASIC, FOREST, MAJORITY, RECURRENT, TUNED
+from edgehar.evaluation.studies.clip_fits import (
+    AMONG,
+    AS_SHIPPED,
+    BASIC,
+    FOREST,
+    MAJORITY,
+    RECURRENT,
+    TUNED,
+    Course,
+    Courses,
+)
 from edgehar.evaluation.studies.clips import Entry
 from edgehar.evaluation.studies.clips_report import NOT_RUN, _bare, scores, tables
 from edgehar.evaluation.studies.footage import Footage
@@ -36,13 +46,15 @@ pytestmark = pytest.mark.timeout(
 Ran = tuple[Path, str, list[str]]
 SETTINGS = """
 seeds = 1
-classes = ["walking", "standing"]
 sets = ["films", "hmdb51 1"]
 ways = [
     "commonest label", "basic LRCN", "MoveNet, recurrent as published", "random forest on keypoints",
     "MoveNet, pose tCNN int8, fine-tuned", "MoveNet, pose tCNN int8, as shipped",
     "MoveNet, pose tCNN int8, as shipped, among these labels",
 ]
+"""
+THE_SAME = """
+classes = ["walking", "standing"]
 [films]
 "a.avi" = [["walking", 0.0, 1.0], ["standing", 1.1, 2.1]]
 "b.avi" = [["walking", 0.0, 1.0], ["standing", 1.1, 2.1], ["running", 2.1, 3.2]]
@@ -116,8 +128,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, data: Path, squat: Picture) -
     (hmdb / "walking" / "bad.avi").write_bytes(b"no film")
     (folder / "movenet").mkdir()
     shutil.copy(int8_file(data), folder / "movenet")
-    (folder / "settings.toml").write_text(SETTINGS)
-    (folder / "poses.toml").write_text(ON_POSES_ALONE)
+    (folder / "settings.toml").write_text(SETTINGS + THE_SAME)
+    (folder / "poses.toml").write_text(ON_POSES_ALONE + THE_SAME)
     return folder
 
 
@@ -200,7 +212,9 @@ def test_a_study_goes_on_where_it_was_stopped_to_the_same_figures(made: Path, ra
     out, _, _ = ran
     file = out / "studies" / "clips.json"
     before = json.loads(file.read_text())
-    keys = [f"films, {RECURRENT}, b, 0", f"hmdb51 1, {BASIC}, split 1, 0"]
+    names = (f"films, {RECURRENT}, b, 0 @", f"hmdb51 1, {BASIC}, split 1, 0 @")
+    keys = [key for key in before["entries"] if key.startswith(names)]
+    assert len(keys) == 2
     entries = {key: entry for key, entry in before["entries"].items() if key not in keys}
     file.write_text(json.dumps(before | {"entries": entries}))
     assert call(made, out, "settings.toml").exit_code == 0
@@ -226,6 +240,26 @@ def test_a_study_that_is_interrupted_keeps_what_was_scored(made: Path, tmp_path:
     assert scores(kept.entries, "jhmdb")[FOREST].seeds == 1
     study.run(made, settings, tmp_path / "work", kept, lambda *_: None)
     assert scores(kept.entries, "jhmdb")[FOREST].seeds == 3
+
+
+def test_figures_of_other_settings_are_kept_apart(tmp_path: Path) -> None:
+    usual = study.Settings()
+    longer = study.Settings(courses=Courses(recurrent=Course(1, 2, 4)))
+    results = Results(tmp_path / "clips.json", Entry, study.VERSION)
+    for settings in (usual, longer):
+        for way in (FOREST, RECURRENT):
+            results.keep(
+                settings.key("jhmdb", way, "split 1", 0),
+                Entry("jhmdb", way, "split 1", clips=len(results.entries)),
+            )
+    # A forest has no course: one figure serves both.
+    assert len(results.entries) == 3
+    assert f"jhmdb, {RECURRENT}, split 1, 0" in results
+    name = f"jhmdb, {RECURRENT}, split 1, 0"
+    assert study.scored(usual, results)[name] != study.scored(longer, results)[name]
+    fewer = study.Settings(films={"a.avi": [("walking", 0.0, 1.0)]})
+    assert fewer.key("films") != usual.key("films") == "films"
+    assert fewer.key("jhmdb") == "jhmdb"
 
 
 def test_splits_of_poses_are_as_published_or_by_number(made: Path) -> None:
@@ -266,6 +300,8 @@ def test_a_wrong_folder_and_wrong_settings_are_one_error_each(tmp_path: Path, ma
     (tmp_path / "alone.toml").write_text('sets = ["films"]\n[films]\n"a.avi" = [["walking", 0.0, 1.0]]')
     refused = refusal("--data", made, "--settings", tmp_path / "alone.toml", *out)
     assert "video: expected a label that two recordings show" in refused
+    (tmp_path / "none.toml").write_text("seeds = 0")
+    assert "seeds" in refusal("--data", made, "--settings", tmp_path / "none.toml", *out)
 
 
 def test_what_is_not_at_hand_has_rows_that_say_so() -> None:

@@ -13,6 +13,7 @@ from edgehar.pipeline.recognizer import Recognizer, load
 from edgehar.training import calibrate
 from edgehar.training.keypoint_views import normalize
 from edgehar.training.progress import Progress
+from edgehar.training.recipe_parts import Count
 from edgehar.training.studies import loop, lrcn
 from edgehar.training.studies.pose_clips import SHIPPED as MODEL, PoseTcn, Shipped, shipped
 from edgehar.training.studies.refit import Refit, plain
@@ -41,11 +42,11 @@ Scores = Callable[[Rows], FloatArray]
 class Course(Struct, frozen=True, forbid_unknown_fields=True):
     """Length of a fit."""
 
-    passes: int
+    passes: Count
     """Times that each clip is seen, if that is less than the steps."""
-    steps: int
+    steps: Count
     """At most."""
-    batch: int
+    batch: Count
 
     def steps_of(self, clips: int) -> int:
         """Count the steps for so many clips."""
@@ -62,6 +63,14 @@ class Courses(Struct, frozen=True, forbid_unknown_fields=True):
     recurrent: Course = Course(60, 1000, 4)
     """Batch as published."""
     pose_tcn: Course = Course(400, 300, 64)
+
+    def of(self, way: str) -> Course | None:
+        """Return the course of a way; None if it has none."""
+        if way in {BASIC, ADVANCED}:
+            return self.lrcn
+        if way in {ANEW, TUNED}:
+            return self.pose_tcn
+        return self.recurrent if way == RECURRENT else None
 
 
 class Fitted(Struct, frozen=True, eq=False):
@@ -113,7 +122,8 @@ class ClipFits:
 
     def _network(self, way: str, learned: Rows, seed: int) -> Fitted:
         make = {BASIC: lrcn.basic, ADVANCED: lrcn.advanced, RECURRENT: lrcn.recurrent}[way]
-        course = self._courses.recurrent if way == RECURRENT else self._courses.lrcn
+        course = self._courses.of(way)
+        assert course is not None
         count = len(self._set.labels)
         network: Refit = self._networks.get((way, count)) or plain(lambda: make(count))
         self._networks[way, count] = network

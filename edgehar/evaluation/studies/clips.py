@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
@@ -24,8 +25,9 @@ from edgehar.evaluation.studies.outcome import Outcome, outcome
 from edgehar.evaluation.studies.results import Results
 from edgehar.sources.camera.weights import find_weights
 from edgehar.training.build import fitting_libraries
-from edgehar.training.cache import make_work_folder
+from edgehar.training.cache import cache_key, make_work_folder
 from edgehar.training.progress import Progress
+from edgehar.training.recipe_parts import Count
 from edgehar.training.studies.refit import one_core
 
 VERSION = 1
@@ -42,9 +44,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     sets: tuple[SetName, ...] = ("films", "jhmdb", "penn", "penn own", "hmdb51 1", "hmdb51 2", "hmdb51 3")
     ways: tuple[str, ...] = ON_PICTURES
-    seeds: int = 5
+    seeds: Count = 5
     """Fits of each way on poses."""
-    picture_seeds: int = 1
+    picture_seeds: Count = 1
     """Fits of each way on films, in each fold, and on HMDB51."""
     courses: Courses = Courses()
     films: Spans = field(default_factory=lambda: dict(SPANS))
@@ -55,6 +57,21 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         """Refuse ways that there are not: ValueError, which reads as one of the settings' file."""
         if unknown := [way for way in self.ways if way not in ON_PICTURES]:
             raise ValueError(f"ways: expected some of {', '.join(ON_PICTURES)}, got {', '.join(unknown)}")
+
+    def key(self, name: str, way: str = "", fold: str = "", seed: int = 0) -> str:
+        """Return the name of a fit's figures in the study's file, or of what is said of a set; other settings are other names."""
+        told, usual = (_decisive(each, name, way) for each in (self, _USUAL))
+        changed = "" if told == usual else f" @{cache_key({'settings': msgspec.to_builtins(told)})[:8]}"
+        return f"{name}, {way}, {fold}, {seed}{changed}" if way else f"{name}{changed}"
+
+
+_USUAL = Settings()
+
+
+def _decisive(settings: Settings, name: str, way: str) -> tuple[object, ...]:
+    """List what makes the figures of a way on a set other ones."""
+    clips = settings.films if name == "films" else settings.classes if name.startswith("hmdb51") else ()
+    return clips, settings.courses.of(way)
 
 
 class Entry(Struct, frozen=True, omit_defaults=True):
@@ -96,6 +113,15 @@ def run(data: Path, settings: Settings, work: Path, results: Results[Entry], pro
             _score(clips, ClipFits(clips, settings.courses, networks, progress), settings, results, progress)
 
 
+def scored(settings: Settings, results: Results[Entry]) -> dict[str, Entry]:
+    """Return the figures that were made with these settings; those of sets by the name of the set alone."""
+    return {
+        key.partition(" @")[0]: entry
+        for key, entry in results.entries.items()
+        if key == settings.key(entry.set, entry.way, entry.fold, entry.seed)
+    }
+
+
 def is_at_hand(data: Path, name: str) -> bool:
     """Tell whether the data of a set is there."""
     if name == "penn own" and not (data / clip_sets.PENN_LABELS).is_dir():
@@ -132,8 +158,8 @@ def _score(
         clips=len(clips.clips),
         note=clips.note,
     )
-    if clips.name not in results:
-        results.keep(clips.name, about)
+    if (name := settings.key(clips.name)) not in results:
+        results.keep(name, about)
     ways = [way for way in settings.ways if fits.offers(way)]
     seeds = settings.picture_seeds if clips.kept else settings.seeds
     # All ways by one seed, then by the next: wherever it is stopped, they can be compared.
@@ -146,7 +172,7 @@ def _score(
     ]
     for done, (way, fold, seed) in enumerate(tasks):
         progress(f"{clips.name}, {way}", done, len(tasks))
-        key = f"{clips.name}, {way}, {fold.name}, {seed}"
+        key = settings.key(clips.name, way, fold.name, seed)
         if key not in results:
             results.keep(key, _entry(clips, fits, way, fold, seed))
     progress(f"{clips.name}, all ways", len(tasks), len(tasks))
