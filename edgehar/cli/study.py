@@ -1,7 +1,7 @@
 """The verbs of `edgehar-train study`: parse, call, print."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -17,7 +17,9 @@ OUT = Annotated[Path, typer.Option(help="Folder of studies.md; figures and pictu
 WORK = Annotated[
     Path | None, typer.Option("--work", help="For what is kept on the way; else build/study_NAME.")
 ]
+FIT = Annotated[bool, typer.Option(help="Make the fits that are missing; else only lay out what is kept.")]
 DOCS = Path("docs")
+_Settings = TypeVar("_Settings")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,9 +36,7 @@ def transfer(
     settings: SETTINGS = None,
     out: OUT = DOCS,
     work: WORK = None,
-    fit: Annotated[
-        bool, typer.Option(help="Make the fits that are missing; else only lay out what is kept.")
-    ] = True,
+    fit: FIT = True,
 ) -> None:
     """Transfer from video poses to sensors (ICPR 2022).
 
@@ -46,12 +46,12 @@ def transfer(
     10 to 100 % of the people of each target. What is not at hand is a row that says so. Needs edgehar[train]. Writes
     studies/transfer.json and .png below --out, and the tables into its studies.md; after Ctrl-C the same command goes on.
     """
-    from edgehar.evaluation import picture, report
+    from edgehar.evaluation import picture
     from edgehar.evaluation.studies import transfer as study, transfer_tables
     from edgehar.evaluation.studies.transfer_plan import Settings
     from edgehar.evaluation.studies.transfer_scores import Scores
 
-    chosen = recipe.decode(recipe.read(settings), settings, Settings) if settings else Settings()
+    chosen = _chosen(settings, Settings)
     study.check(chosen, data)
     picture.libraries()  # what cannot be drawn shows before an hour of fits
     files.check_writable(out / "studies", "--out takes a folder to write to")
@@ -61,10 +61,8 @@ def transfer(
         with bars.shown(lambda: study.kept(chosen, results)) as progress:
             study.Study(chosen, data, results, folder, progress).run()
     scores = Scores(chosen, results, data)
-    tables = transfer_tables.tables(scores)
-    typer.echo(tables)
+    _lay_out(transfer_tables.tables(scores), out, "transfer")
     transfer_tables.draw(scores, out / "studies" / "transfer.png")
-    report.rewrite(out / "studies.md", "study transfer", tables)
 
 
 @app.command()
@@ -74,9 +72,7 @@ def joint(
     out: OUT = DOCS,
     work: WORK = None,
     workers: WorkersOption = WORKERS,
-    fit: Annotated[
-        bool, typer.Option(help="Make the fits that are missing; else only lay out what is kept.")
-    ] = True,
+    fit: FIT = True,
 ) -> None:
     """Pre-train on text, pose and IMU together (Multi³Net, 2024).
 
@@ -86,10 +82,10 @@ def joint(
     and not, on the wrists of recorded people. What is not at hand is a row that says so. Needs edgehar[train]. Writes
     studies/joint.json and .png below --out, and the tables into its studies.md; after Ctrl-C the same command goes on.
     """
-    from edgehar.evaluation import picture, report
+    from edgehar.evaluation import picture
     from edgehar.evaluation.studies import joint as study, joint_tables
 
-    chosen = recipe.decode(recipe.read(settings), settings, study.Settings) if settings else study.Settings()
+    chosen = _chosen(settings, study.Settings)
     study.check(chosen)
     picture.libraries()  # what cannot be drawn shows before an hour of fits
     files.check_writable(out / "studies", "--out takes a folder to write to")
@@ -99,10 +95,8 @@ def joint(
         with bars.shown(lambda: study.kept(chosen, results)) as progress:
             study.Study(chosen, data, results, folder, workers, progress).run()
     scores = joint_tables.Scores(chosen, results, data)
-    tables = joint_tables.tables(scores)
-    typer.echo(tables)
+    _lay_out(joint_tables.tables(scores), out, "joint")
     joint_tables.draw(scores, out / "studies" / "joint.png")
-    report.rewrite(out / "studies.md", "study joint", tables)
 
 
 @app.command()
@@ -120,20 +114,19 @@ def clips(
     poses of JHMDB and Penn Action. What is not at hand is a row that says so. Needs edgehar[train,camera]. Writes
     studies/clips.json and .png below --out, and the tables into its studies.md; after Ctrl-C the same command goes on.
     """
-    from edgehar.evaluation import picture, report
+    from edgehar.evaluation import picture
     from edgehar.evaluation.studies import clips as study, clips_report
     from edgehar.evaluation.studies.results import Results
 
-    chosen = recipe.decode(recipe.read(settings), settings, study.Settings) if settings else study.Settings()
+    chosen = _chosen(settings, study.Settings)
     picture.libraries()  # what cannot be drawn shows before half an hour of fits
     files.check_writable(out / "studies", "--out takes a folder to write to")
     results = Results(out / "studies" / "clips.json", study.Entry, study.VERSION)
     with bars.shown(lambda: f"{len(results.entries)} figures are kept; the same command goes on") as progress:
         study.run(data, chosen, work or Path("build") / "study_clips", results, progress)
-    tables = clips_report.tables(results.entries)
-    typer.echo(tables)
-    clips_report.picture(results.entries, out / "studies" / "clips.png")
-    report.rewrite(out / "studies.md", "study clips", tables)
+    scored = study.scored(chosen, results)
+    _lay_out(clips_report.tables(scored), out, "clips")
+    clips_report.picture(scored, out / "studies" / "clips.png")
 
 
 @app.command()
@@ -155,11 +148,10 @@ def zero_shot(
     --export the int8 pair is written for `edgehar-train prototype`. After Ctrl-C the same command goes on where it was stopped.
     Needs edgehar[train].
     """
-    from edgehar.evaluation import report
     from edgehar.evaluation.studies import zero_shot as study, zero_shot_tables
     from edgehar.training.studies import text_pair
 
-    chosen = recipe.decode(recipe.read(settings), settings, study.Settings) if settings else study.Settings()
+    chosen = _chosen(settings, study.Settings)
     study.check(chosen)
     files.check_writable(out / "studies", "--out takes a folder to write to")
     if export is not None:
@@ -172,6 +164,16 @@ def zero_shot(
         made = study.run(chosen, data, results, kept, workers, progress, always=export is not None)
     if export is not None and made is not None:
         text_pair.write(export, made)
-    tables = zero_shot_tables.tables(chosen, results)
+    _lay_out(zero_shot_tables.tables(chosen, results), out, "zero_shot")
+
+
+def _chosen(file: Path | None, kind: type[_Settings]) -> _Settings:
+    return kind() if file is None else recipe.decode(recipe.read(file), file, kind)
+
+
+def _lay_out(tables: str, out: Path, name: str) -> None:
+    """Show a study's tables, and put them into its page."""
+    from edgehar.evaluation import report
+
     typer.echo(tables)
-    report.rewrite(out / "studies.md", "study zero_shot", tables)
+    report.rewrite(out / "studies.md", f"study {name}", tables)

@@ -1,12 +1,13 @@
 """The picture of a study: a panel for each of its targets, a line with intervals for each way."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from edgehar.evaluation import picture
+from edgehar.evaluation.studies.outcome import Outcome, interval, value
 
 _COLUMNS = 3
 _MARKS = ("o", "s", "^", "v", "D", "P", "X")
@@ -21,6 +22,14 @@ class Line(Struct, frozen=True):
     low: tuple[float, ...]
     """Lower end of the interval of each y; y itself where there is none."""
     high: tuple[float, ...]
+
+
+def line(points: Sequence[tuple[float, Outcome]]) -> Line:
+    """Return the line through the macro-F1 of answers at places of x, at least one."""
+    x, outcomes = zip(*points, strict=True)
+    y = tuple(value(of) for of in outcomes)
+    low, high = zip(*(interval(of) or (at, at) for of, at in zip(outcomes, y, strict=True)), strict=True)
+    return Line(x, y, low, high)
 
 
 class Axes(Struct, frozen=True):

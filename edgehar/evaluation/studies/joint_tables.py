@@ -203,13 +203,6 @@ def draw(scores: Scores, path: Path) -> None:
             each = [(portion, scores.of(row, name, portion, TUNED)) for portion in portions]
             points = [(portion, of) for portion, of in each if of]
             if points:
-                panels.setdefault(name, {})[row] = _line(points)
+                panels.setdefault(name, {})[row] = curves.line(points)
     ticks = {portion: f"{portion:.0%}" for portion in portions}
     curves.draw(panels, Axes("people learned from", "macro-F1, not frozen", ticks, logarithmic=True), path)
-
-
-def _line(points: Sequence[tuple[float, Outcome]]) -> Line:
-    values = [outcomes.value(of) for _, of in points]
-    around = [outcomes.interval(of) or (value, value) for (_, of), value in zip(points, values, strict=True)]
-    low, high = zip(*around, strict=True)
-    return Line(tuple(portion for portion, _ in points), tuple(values), low, high)

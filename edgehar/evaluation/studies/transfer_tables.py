@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from edgehar.evaluation.markdown import table
 from edgehar.evaluation.studies import curves, transfer_paper as paper
 from edgehar.evaluation.studies.curves import Axes, Line
-from edgehar.evaluation.studies.outcome import Interval, interval, value, weighted_f1
+from edgehar.evaluation.studies.outcome import Interval, value, weighted_f1
 from edgehar.evaluation.studies.transfer_plan import (
     FEW,
     LAYERS_PORTION,
@@ -249,28 +249,11 @@ def _costs(scores: Scores) -> str:
 def draw(scores: Scores, path: Path) -> None:
     """Draw macro-F1 over the portion, a panel for each target of the small network."""
     panels: dict[str, dict[str, Line]] = {}
+    portions = sorted(scores.settings.portions)
     for target in scores.settings.targets:
-        lines = {
-            start: _line(scores, target, start) for start in (RANDOM, scores.settings.source, OURS, OURS_ALL)
-        }
-        lines = {start: line for start, line in lines.items() if line.x}
-        if lines:
-            panels[target] = lines
-    ticks = {portion: _percent(portion) for portion in scores.settings.portions}
+        for start in (RANDOM, scores.settings.source, OURS, OURS_ALL):
+            each = [(portion, scores.outcome(Cell(SMALL, target, portion, start, 0))) for portion in portions]
+            if points := [(portion, of) for portion, of in each if of]:
+                panels.setdefault(target, {})[start] = curves.line(points)
+    ticks = {portion: _percent(portion) for portion in portions}
     curves.draw(panels, Axes("portion of the people", "macro-F1", ticks, logarithmic=True), path)
-
-
-def _line(scores: Scores, target: str, start: str) -> Line:
-    points = [
-        (portion, of)
-        for portion in sorted(scores.settings.portions)
-        if (of := scores.outcome(Cell(SMALL, target, portion, start, 0))) is not None
-    ]
-    y = [value(of) for _, of in points]
-    between = [interval(of) or (at, at) for at, (_, of) in zip(y, points, strict=True)]
-    return Line(
-        tuple(portion for portion, _ in points),
-        tuple(y),
-        tuple(low for low, _ in between),
-        tuple(high for _, high in between),
-    )

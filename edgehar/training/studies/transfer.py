@@ -11,10 +11,10 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from edgehar.training.fit import begin
 from edgehar.training.progress import Progress
 from edgehar.training.recipe_parts import Count, Positive
 from edgehar.training.studies import loop, published_tcn
+from edgehar.training.studies.refit import Refit
 from edgehar.training.tcn import Network, build
 from edgehar.types import FloatArray
 
@@ -87,6 +87,15 @@ def carried(shape: Shape, model: Any, start: Weights, layers: int) -> dict[str, 
     }
 
 
+def _optimizer(shape: Shape, course: Course) -> Any:
+    from keras import optimizers  # noqa: PLC0415
+
+    if shape.small is None:
+        return optimizers.RMSprop(course.learning_rate, rho=0.95, weight_decay=5e-4)
+    falling = optimizers.schedules.CosineDecay(course.learning_rate, course.steps, alpha=0.01)
+    return optimizers.Adam(falling, clipnorm=_CLIPNORM)
+
+
 class Fitter:
     """A network of one shape, compiled once."""
 
@@ -94,25 +103,18 @@ class Fitter:
         """Wire it; the first `frozen` convolutions of a published network stay as they start."""
         import keras  # noqa: PLC0415  # loads in seconds
 
-        begin(0)
+        def compiled(model: Any) -> Any:
+            if frozen:
+                names = published_tcn.CONVS[:frozen]
+                for layer in model.layers:
+                    layer.trainable = not layer.name.endswith(names)
+            loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+            model.compile(_optimizer(shape, course), loss, jit_compile=False)
+            return model
+
         self._shape, self._course = shape, course
-        self.model = shape.build()
-        if frozen:
-            names = published_tcn.CONVS[:frozen]
-            for layer in self.model.layers:
-                layer.trainable = not layer.name.endswith(names)
-        self._optimizer = (
-            keras.optimizers.Adam(
-                keras.optimizers.schedules.CosineDecay(course.learning_rate, course.steps, alpha=0.01),
-                clipnorm=_CLIPNORM,
-            )
-            if shape.small is not None
-            else keras.optimizers.RMSprop(course.learning_rate, rho=0.95, weight_decay=5e-4)
-        )
-        self._optimizer.build(self.model.trainable_variables)
-        self._at_start = [np.asarray(variable) for variable in self._optimizer.variables]
-        loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-        self.model.compile(self._optimizer, loss, jit_compile=False)
+        self._refit = Refit(shape.build, compiled)
+        self.model = self._refit.model
 
     def fit(
         self,
@@ -140,12 +142,7 @@ class Fitter:
 
     def begin(self, seed: int, start: Weights | None = None, layers: int = len(published_tcn.CONVS)) -> None:
         """Forget all that was fitted: weights as the seed draws them, but for what is carried over from `start`."""
-        begin(seed)
-        fresh = self._shape.build()
-        for variable, drawn in zip(self.model.variables, fresh.variables, strict=True):
-            variable.assign(drawn)
-        for variable, value in zip(self._optimizer.variables, self._at_start, strict=True):
-            variable.assign(value)
+        self._refit.restart(seed)
         if start is None:
             return
         by_path = {variable.path: variable for variable in self.model.weights}
