@@ -102,6 +102,24 @@ def test_a_set_is_read_from_its_published_files(
     assert len(read_source(tmp_path, name, 5).x) == 5
 
 
+def test_of_many_clips_some_of_each_label_are_read(tmp_path: Path) -> None:
+    (tmp_path / "pose").mkdir()
+    count = 120
+    np.savez(
+        tmp_path / "pose" / "jhmdb_gt_pose.npz",
+        pose=np.tile(drawn(JHMDB_JOINTS), (count, 1, 1)),
+        n=np.full(count, PICTURES),
+        label=[f"label {i % 4}" for i in range(count)],
+        split1_train=np.ones(count, np.bool_),
+    )
+    source = read_source(tmp_path, "jhmdb", 30)
+    assert len(source.x) == 30
+    assert np.bincount(source.label, minlength=4).min() > 2
+    assert np.array_equal(source.label, read_source(tmp_path, "jhmdb", 30).label)
+    everything = read_source(tmp_path, "jhmdb", count).label
+    assert everything.tolist() == [i % 4 for i in range(count)]
+
+
 def _made(frames: tuple[int, ...], seed: int = 1) -> Source:
     rng = np.random.default_rng(seed)
     x = tuple(np.cumsum(rng.standard_normal((count, 4)), axis=0) for count in frames)

@@ -6,7 +6,7 @@ have stays at zero. A clip that is shorter than a window is held at both ends, a
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,8 @@ KINDS = ("pose", "synth", "synth_cubic")
 """Normalised coordinates; second derivatives of local splines; those of the published code, across clips."""
 _HELD_OUT = 5
 """Every so many clips of a label is held out, where a set has no split of its own."""
+_SOME = 53
+"""Seed of which clips are read of a set that has more."""
 _HOP_S = 0.25
 _LEAST = 0.5
 """Share of a window that a clip fills, at least."""
@@ -148,9 +150,9 @@ def is_at_hand(data: Path, name: str) -> bool:
 
 
 def read_source(data: Path, name: str, most: int) -> Source:
-    """Read so many clips at most, evenly, of one of `SETS`; RecordingError if a file has another form, or none is usable."""
-    clips = [clip for clip in SETS[name].read(data) if len(clip.motion.t) >= local_spline.SPAN]
-    clips = clips[:: max(1, -(-len(clips) // most))]
+    """Read so many clips at most of one of `SETS`; RecordingError if a file has another form, or none is usable."""
+    usable = (clip for clip in SETS[name].read(data) if len(clip.motion.t) >= local_spline.SPAN)
+    clips = _some(usable, most)
     if not clips:
         raise RecordingError(f"{data}: no clip of {name} has {local_spline.SPAN} frames")
     axes = [0, 2] if clips[0].motion.planar else [0, 1, 2]
@@ -170,6 +172,20 @@ def read_source(data: Path, name: str, most: int) -> Source:
         np.array([labels.index(clip.label) for clip in clips]),
         np.array(held_out),
     )
+
+
+def _some(clips: Iterable[Clip], most: int) -> list[Clip]:
+    """Return so many clips at most in their order, each with the same chance, holding no more at once.
+
+    Not every so manieth: in NTU's order of names that would be a few of its actions alone.
+    """
+    rng = np.random.default_rng(_SOME)
+    kept: dict[int, tuple[int, Clip]] = {}
+    for i, clip in enumerate(clips):
+        place = i if i < most else int(rng.integers(i + 1))
+        if place < most:
+            kept[place] = i, clip
+    return [clip for _, clip in sorted(kept.values(), key=lambda each: each[0])]
 
 
 def _centred(motion: Motion, joints: Sequence[str], axes: list[int]) -> Array:
