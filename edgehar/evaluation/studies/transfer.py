@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,8 @@ from edgehar.training.studies.published_tcn import LEAST_ROWS
 from edgehar.training.studies.simulated_source import FOLD
 from edgehar.training.studies.transfer import Course, Fitter, Shape
 
+_HELD = 4
+"""Targets in memory at once, of one network each; a plan keeps fits to the same target together."""
 _OWN_STARTS = {RANDOM, LONG, OURS, OURS_ALL}
 
 
@@ -71,7 +73,7 @@ class Study:
     ) -> None:
         self._settings, self._data, self._results, self._progress = settings, data, results, progress
         self._starts = Starts(settings, data, results, work, progress)
-        self._ready: Callable[[str, str], Ready] = cache(
+        self._ready: Callable[[str, str], Ready] = lru_cache(_HELD)(
             lambda name, network: targets.ready(data, name, network, settings.windows)
         )
         self._fitter: tuple[object, Fitter] | None = None

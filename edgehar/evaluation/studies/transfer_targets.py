@@ -1,7 +1,7 @@
 """Targets of the study "transfer from video poses" as its networks see them: real people here, and published archives."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -71,9 +71,7 @@ def ready(data: Path, name: str, network: str, windows: int) -> Ready:
     RecordingError if its files are missing or have another form.
     """
     if name in ARCHIVES:
-        published = read_published(data, name)
-        assert published is not None, "asked for only where `is_at_hand`"
-        return _of_archive(published, network)
+        return _of_archive(_archive(data, name), network)
     if name == FIVE_UNITS:
         trials = read_set(data, "dsads")
         units = [target_of(f"dsads {place}", trials, Chosen("dsads", place)) for place in _UNITS]
@@ -81,11 +79,23 @@ def ready(data: Path, name: str, network: str, windows: int) -> Ready:
     return _of_people([read_target(data, name)], network, windows)
 
 
+@lru_cache(1)
+def _archive(data: Path, name: str) -> PublishedTarget:
+    """Read an archive once for all networks; the next takes its place, as each is hundreds of megabytes."""
+    published = read_published(data, name)
+    assert published is not None, "asked for only where `is_at_hand`"
+    return published
+
+
 def _of_people(sensors: list[Target], network: str, windows: int) -> Ready:
-    """Put windows of sensors that were worn at once side by side."""
-    rows = _evenly(sensors[0], windows)
-    x = np.stack([sensor.x[rows] for sensor in sensors], axis=1)
+    """Put windows of sensors that were worn at once side by side; RecordingError if one has windows that another lacks."""
     first = sensors[0]
+    if any(_windows_of(sensor) != _windows_of(first) for sensor in sensors):
+        raise RecordingError(
+            f"{first.name}: expected windows of all units at once; {[len(s.x) for s in sensors]} of them"
+        )
+    rows = _evenly(first, windows)
+    x = np.stack([sensor.x[rows] for sensor in sensors], axis=1)
     target = replace(
         first, x=x[:, 0], label=first.label[rows], person=first.person[rows], place=first.place[rows]
     )
@@ -101,6 +111,10 @@ def _of_people(sensors: list[Target], network: str, windows: int) -> Ready:
     site = "thigh" if "thigh" in target.name else "wrist"
     take = shown.__getitem__
     return Ready(target.labels, target.label, target.person, take, target.learned, target.tested, shape, site)
+
+
+def _windows_of(target: Target) -> list[tuple[str, str]]:
+    return [(person, target.labels[label]) for person, label in zip(target.person, target.label, strict=True)]
 
 
 def _evenly(target: Target, windows: int) -> NDArray[np.int64]:
