@@ -15,7 +15,7 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from edgehar.cli import train as cli
-from edgehar.errors import ConfigError
+from edgehar.errors import ConfigError, RecordingError
 from edgehar.evaluation.studies import joint, joint_tables, outcome as outcomes
 from edgehar.evaluation.studies.joint import ALL, FOREST, FROZEN, LABELS, RANDOM, TUNED, Cell, Entry, Settings
 from edgehar.evaluation.studies.outcome import Outcome, outcome
@@ -171,6 +171,15 @@ def test_a_folder_without_the_sets_is_one_line(tmp_path: Path, capsys: pytest.Ca
         )
     assert exit_.value.code == 78
     assert "no/imu/wisdm_watch.npz: no such file" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_missing_motion_is_said_before_the_first_fit(people: Path, tmp_path: Path) -> None:
+    (tmp_path / "studies").mkdir()
+    results = joint.open_results(tmp_path)
+    settings = Settings(targets=("dsads wrist",), rows=(FOREST, LABELS), trees=3)
+    with pytest.raises(RecordingError, match=r"mocap: no such folder; .* say mocap = false"):
+        joint.Study(settings, people, results, tmp_path, 1, stopper(None)).run()
+    assert not results.entries
 
 
 def test_other_settings_are_other_fits() -> None:

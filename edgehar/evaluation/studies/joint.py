@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from edgehar.errors import ConfigError
+from edgehar.errors import ConfigError, RecordingError
 from edgehar.evaluation import forest
 from edgehar.evaluation.studies import published, targets
 from edgehar.evaluation.studies.outcome import Outcome, outcome, pooled
@@ -162,6 +162,12 @@ class Study:
         ]
         for name in dict.fromkeys(cell.target for cell in missing if cell.target not in PUBLISHED):
             set_files(self._data, targets.TARGETS[name].set)
+        motion = self._data / "mocap"
+        learns = any(ROWS.get(cell.row) for cell in missing)
+        if learns and self._settings.pretraining.mocap and not motion.is_dir():
+            raise RecordingError(
+                f"{motion}: no such folder; without recorded motion say mocap = false in [pretraining]"
+            )
         for done, cell in enumerate(missing):
             self._progress(f"fits, {cell.row} on {cell.target}", done, len(missing))
             target, x = self._target(cell.target)
