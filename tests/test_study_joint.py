@@ -221,6 +221,8 @@ def test_tables_say_what_was_gained_and_leave_out_what_is_missing(tmp_path: Path
     assert sum(line.startswith(f"| {ALL} | {TUNED} | {value(better):.3f} (") for line in lines) == 1
     missing = next(line for line in lines if line.startswith(f"| {RANDOM} | {TUNED} |"))
     assert missing.split(" | ")[3:] == ["", " |"]
+    utd = msgspec.structs.replace(scores, settings=msgspec.structs.replace(settings, targets=("utd wrist",)))
+    assert "Eating, typing and ball games" not in joint_tables.tables(utd)
     gains = next(line for line in lines if line.startswith(f"| {ALL} | {TUNED} | +"))
     assert f"| {value(better) - value(worse):+.3f} (+" in gains
     two = [(better, worse), (better, worse)]

@@ -96,13 +96,13 @@ class Cell(Struct, frozen=True):
 
 def check(settings: Settings) -> None:
     """Refuse settings that name no target or no row; ConfigError says which there are."""
-    for names, known_names, what in (
+    for names, available, what in (
         (settings.targets, targets.TARGETS, "targets"),
         (settings.rows, (FOREST, *ROWS), "rows"),
     ):
         for name in names:
-            if name not in known_names:
-                raise ConfigError(f"{what}: expected some of {', '.join(known_names)}; got {name!r}")
+            if name not in available:
+                raise ConfigError(f"{what}: expected some of {', '.join(available)}; got {name!r}")
 
 
 def open_results(out: Path) -> Results[Entry]:

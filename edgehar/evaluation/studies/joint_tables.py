@@ -67,18 +67,17 @@ class Scores(Struct, frozen=True):
 
 def tables(scores: Scores) -> str:
     """Lay out all tables of the study, as far as it went."""
-    parts = [_starts(scores)]
+    parts = {"": _starts(scores)}
     for portion in scores.settings.portions:
-        parts.append(f"Macro-F1, with {portion:.0%} of the people who are not tested:")
-        parts.append(_levels(scores, portion))
-        parts.append(f"Gain in macro-F1 over `{LABELS}`, of the same way, with {portion:.0%} of them:")
-        parts.append(_gains(scores, portion))
-    parts += [
-        "Eating, typing and ball games of `wisdm wrist` alone, macro-F1 over those labels:",
-        _fine(scores),
-    ]
-    parts += ["Beside the paper, not frozen:", _beside(scores)]
-    return "\n\n".join(filter(None, parts))
+        parts[f"Macro-F1, with {portion:.0%} of the people who are not tested:"] = _levels(scores, portion)
+        parts[f"Gain in macro-F1 over `{LABELS}`, of the same way, with {portion:.0%} of them:"] = _gains(
+            scores, portion
+        )
+    parts[f"Eating, typing and ball games of `{_FINE_TARGET}` alone, macro-F1 over those labels:"] = _fine(
+        scores
+    )
+    parts["Beside the paper, not frozen:"] = _beside(scores)
+    return "\n\n".join(f"{title}\n\n{rows}" if title else rows for title, rows in parts.items() if rows)
 
 
 def _starts(scores: Scores) -> str:
@@ -156,7 +155,7 @@ def _among(labels: Sequence[int], counts: Counts) -> Counts:
 def _fine(scores: Scores) -> str:
     rows = []
     head = [f"{p:.0%}{what}" for p in scores.settings.portions for what in ("", f", gain over `{LABELS}`")]
-    for row, way in scores.ways():
+    for row, way in scores.ways() if _FINE_TARGET in scores.targets else ():
         cells = []
         for portion in scores.settings.portions:
             of = scores.of(row, _FINE_TARGET, portion, way)
@@ -173,7 +172,7 @@ def _fine(scores: Scores) -> str:
 
 
 def _beside(scores: Scores) -> str:
-    rows = [["Multi³Net, published", "OpenPack, both wrists", "", "", _PAPER]]
+    rows = [["Multi³Net, published", "OpenPack", "", "", _PAPER]]
     for name in (_ONE_PERSON, *PUBLISHED):
         if name not in (*scores.targets, *PUBLISHED):
             continue
