@@ -12,8 +12,10 @@ from edgehar.training.studies import loop, lrcn
 from edgehar.training.studies.refit import Refit, plain
 
 
-def test_the_classifier_of_keypoints_is_as_large_as_the_published_one() -> None:
+def test_networks_are_as_large_as_the_published_ones() -> None:
     assert lrcn.recurrent(12).count_params() == 925_844
+    assert lrcn.basic(19).count_params() == 37_395
+    assert lrcn.advanced(19).count_params() == 888_275
 
 
 @pytest.mark.parametrize("make", [lrcn.basic, lrcn.advanced])
