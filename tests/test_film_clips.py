@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgehar.evaluation.films import FILMS
-from edgehar.evaluation.studies.film_clips import SPANS, by_recording, film_clips
+from edgehar.evaluation.studies.clips.films import SPANS, by_recording, film_clips
 
 
 def spans_of(stretches: list[tuple[str, float, float]]) -> list[tuple[float, float]]:

@@ -7,7 +7,7 @@ import pytest
 from cameras import plain, write_video
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation.studies.footage import WHOLE, Footage, equally_spaced
+from edgehar.evaluation.studies.clips.footage import WHOLE, Footage, equally_spaced
 from edgehar.sources.camera.opencv import Picture
 from edgehar.sources.camera.region import EVERYTHING, Region
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation.studies.hmdb51 import CLASSES, SPLITS, read_split
+from edgehar.evaluation.studies.clips.hmdb51 import CLASSES, SPLITS, read_split
 
 LISTS = "testTrainMulti_7030_splits"
 

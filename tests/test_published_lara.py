@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation.studies.published import PublishedTarget, read_published
+from edgehar.evaluation.studies.published.targets import PublishedTarget, read_published
 from edgehar.recordings.published.lara import (
     MBIENTLAB_COLUMNS,
     MBIENTLAB_FOLDER,

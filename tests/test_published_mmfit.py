@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation.studies.published import read_published, read_wrist
+from edgehar.evaluation.studies.published.targets import read_published, read_wrist
 from edgehar.recordings.published.mmfit import FOLDER, read
 
 FILE = "w05/w05_sw_l_acc.npy"

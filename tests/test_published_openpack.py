@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation.studies.published import read_published, read_wrist
+from edgehar.evaluation.studies.published.targets import read_published, read_wrist
 from edgehar.recordings.published.openpack import FOLDER, read
 
 FILE = "U0202/atr/atr01/S0100.csv"

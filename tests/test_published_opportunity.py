@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation.studies.published import read_published
+from edgehar.evaluation.studies.published.targets import read_published
 from edgehar.recordings.published.opportunity import COLUMNS, GESTURES, LOCOMOTION, read
 
 FILE = "dataset/S2-ADL3.dat"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation.studies.published import PUBLISHED, PublishedTarget, read_published
+from edgehar.evaluation.studies.published.targets import PUBLISHED, PublishedTarget, read_published
 
 WALK_AND_SIT = [(0, 1.0), (4, 7.0), (0, 1.0), (2, 6.0)]
 

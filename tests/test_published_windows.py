@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation.studies.published_windows import Cut, cut_windows
+from edgehar.evaluation.studies.published.windows import Cut, cut_windows
 from edgehar.recordings.published import lara, mmfit, openpack, opportunity, pamap2
 from edgehar.recordings.published.form import Labels, PublishedRecording
 

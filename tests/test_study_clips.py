@@ -19,8 +19,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from edgehar.cli.train import app
 from edgehar.errors import OperatorError
-from edgehar.evaluation.studies import clip_sets, clips as study
-from edgehar.evaluation.studies.clip_fits import (
+from edgehar.evaluation.studies.clips import sets as clip_sets, study
+from edgehar.evaluation.studies.clips.fits import (
     AMONG,
     AS_SHIPPED,
     BASIC,
@@ -31,9 +31,9 @@ from edgehar.evaluation.studies.clip_fits import (
     Course,
     Courses,
 )
-from edgehar.evaluation.studies.clips import Entry
-from edgehar.evaluation.studies.clips_report import NOT_RUN, _bare, scores, tables
-from edgehar.evaluation.studies.footage import Footage
+from edgehar.evaluation.studies.clips.footage import Footage
+from edgehar.evaluation.studies.clips.study import Entry
+from edgehar.evaluation.studies.clips.tables import NOT_RUN, _bare, scores, tables
 from edgehar.evaluation.studies.outcome import Outcome, wilson
 from edgehar.evaluation.studies.results import Results
 from edgehar.motion.capture.planar import JHMDB_JOINTS, PENN_JOINTS

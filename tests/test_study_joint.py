@@ -16,8 +16,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from edgehar.cli import train as cli
 from edgehar.errors import ConfigError, RecordingError
-from edgehar.evaluation.studies import joint, joint_tables, outcome as outcomes
-from edgehar.evaluation.studies.joint import ALL, FOREST, FROZEN, LABELS, RANDOM, TUNED, Cell, Entry, Settings
+from edgehar.evaluation.studies import outcome as outcomes
+from edgehar.evaluation.studies.joint import study as joint, tables as joint_tables
+from edgehar.evaluation.studies.joint.study import (
+    ALL,
+    FOREST,
+    FROZEN,
+    LABELS,
+    RANDOM,
+    TUNED,
+    Cell,
+    Entry,
+    Settings,
+)
 from edgehar.evaluation.studies.outcome import Outcome, outcome
 from edgehar.evaluation.studies.results import Results
 from edgehar.evaluation.studies.targets import Target
@@ -68,7 +79,10 @@ def test_the_command_fits_tells_and_goes_on(
         assert row in told
     assert "| edgehar | OpenPack |  |  | not run: data not at hand |" in told
     assert "| edgehar | MM-Fit |  |  | not run: data not at hand |" in told
-    assert told.strip() in (tmp_path / "studies.md").read_text()
+    assert told.strip() in (tmp_path / "studies" / "joint.md").read_text()
+    page = (tmp_path / "studies.md").read_text()
+    assert "[All tables](studies/joint.md)" in page
+    assert "| all four | not frozen |" in page
     assert (tmp_path / "studies" / "joint.png").read_bytes().startswith(b"\x89PNG")
     made = file.stat().st_mtime_ns
     for more in ([], ["--no-fit"]):

@@ -14,11 +14,11 @@ from skeletons import PICTURES, drawn
 from edgehar.cli import train as cli
 from edgehar.evaluation.studies.outcome import outcome
 from edgehar.evaluation.studies.results import Results
-from edgehar.evaluation.studies.transfer import open_results
-from edgehar.evaluation.studies.transfer_plan import LONG, OURS, OURS_ALL, RANDOM, TIMES, Cell, Settings, plan
-from edgehar.evaluation.studies.transfer_scores import Scores
-from edgehar.evaluation.studies.transfer_starts import Fit
-from edgehar.evaluation.studies.transfer_tables import tables
+from edgehar.evaluation.studies.transfer.plan import LONG, OURS, OURS_ALL, RANDOM, TIMES, Cell, Settings, plan
+from edgehar.evaluation.studies.transfer.scores import Scores
+from edgehar.evaluation.studies.transfer.starts import Fit
+from edgehar.evaluation.studies.transfer.study import open_results
+from edgehar.evaluation.studies.transfer.tables import tables
 from edgehar.motion.capture.planar import JHMDB_JOINTS
 from edgehar.training.studies.transfer import PUBLISHED, SMALL
 
@@ -91,8 +91,12 @@ def test_the_whole_study_on_little_data(folder: Path, capsys: pytest.CaptureFixt
     }  # fmt: skip
     assert [row for row in rows if "not at hand" in row] == [row for row in rows if "ntu" in row]
     assert "| pamap2 | tCNN | published, best transfer | 81.98 |" in shown
-    assert "| pamap2 | tCNN | measured here, random start | not run: data not at hand |" in shown
-    assert shown.strip() in (folder / "docs" / "studies.md").read_text()
+    assert "| pamap2 | tCNN | measured here | not run: data not at hand |" in shown
+    assert shown.strip() in (folder / "docs" / "studies" / "transfer.md").read_text()
+    page = (folder / "docs" / "studies.md").read_text()
+    assert "[All tables](studies/transfer.md)" in page
+    assert f"| small tCNN | dsads wrist | {OURS} |" in page
+    assert "ntu synth" not in page
     assert (folder / "docs" / "studies" / "transfer.png").stat().st_size > 1000
     kept = (folder / "docs" / "studies" / "transfer.json").read_bytes()
     assert kept.count(b"seed 0") == 5

@@ -7,8 +7,8 @@ import people_sets
 import pytest
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation.studies.transfer_plan import FIVE_UNITS
-from edgehar.evaluation.studies.transfer_targets import ready
+from edgehar.evaluation.studies.transfer.plan import FIVE_UNITS
+from edgehar.evaluation.studies.transfer.targets import ready
 from edgehar.training.studies.transfer import PARTS
 
 UNITS = ["chest", "wrist_right", "wrist_left", "knee_right", "knee_left"]

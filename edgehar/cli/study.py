@@ -47,9 +47,9 @@ def transfer(
     studies/transfer.json and .png below --out, and the tables into its studies.md; after Ctrl-C the same command goes on.
     """
     from edgehar.evaluation import picture
-    from edgehar.evaluation.studies import transfer as study, transfer_tables
-    from edgehar.evaluation.studies.transfer_plan import Settings
-    from edgehar.evaluation.studies.transfer_scores import Scores
+    from edgehar.evaluation.studies.transfer import study, tables
+    from edgehar.evaluation.studies.transfer.plan import Settings
+    from edgehar.evaluation.studies.transfer.scores import Scores
 
     chosen = _chosen(settings, Settings)
     study.check(chosen, data)
@@ -61,8 +61,8 @@ def transfer(
         with bars.shown(lambda: study.kept(chosen, results)) as progress:
             study.Study(chosen, data, results, folder, progress).run()
     scores = Scores(chosen, results, data)
-    _lay_out(transfer_tables.tables(scores), out, "transfer")
-    transfer_tables.draw(scores, out / "studies" / "transfer.png")
+    _lay_out(tables.tables(scores), out, "transfer", tables.short(scores))
+    tables.draw(scores, out / "studies" / "transfer.png")
 
 
 @app.command()
@@ -83,7 +83,7 @@ def joint(
     studies/joint.json and .png below --out, and the tables into its studies.md; after Ctrl-C the same command goes on.
     """
     from edgehar.evaluation import picture
-    from edgehar.evaluation.studies import joint as study, joint_tables
+    from edgehar.evaluation.studies.joint import study, tables
 
     chosen = _chosen(settings, study.Settings)
     study.check(chosen)
@@ -94,9 +94,9 @@ def joint(
         folder = cache.make_work_folder(work or Path("build") / "study_joint")
         with bars.shown(lambda: study.kept(chosen, results)) as progress:
             study.Study(chosen, data, results, folder, workers, progress).run()
-    scores = joint_tables.Scores(chosen, results, data)
-    _lay_out(joint_tables.tables(scores), out, "joint")
-    joint_tables.draw(scores, out / "studies" / "joint.png")
+    scores = tables.Scores(chosen, results, data)
+    _lay_out(tables.tables(scores), out, "joint", tables.short(scores))
+    tables.draw(scores, out / "studies" / "joint.png")
 
 
 @app.command()
@@ -115,7 +115,7 @@ def clips(
     studies/clips.json and .png below --out, and the tables into its studies.md; after Ctrl-C the same command goes on.
     """
     from edgehar.evaluation import picture
-    from edgehar.evaluation.studies import clips as study, clips_report
+    from edgehar.evaluation.studies.clips import study, tables
     from edgehar.evaluation.studies.results import Results
 
     chosen = _chosen(settings, study.Settings)
@@ -125,8 +125,8 @@ def clips(
     with bars.shown(lambda: f"{len(results.entries)} figures are kept; the same command goes on") as progress:
         study.run(data, chosen, work or Path("build") / "study_clips", results, progress)
     scored = study.scored(chosen, results)
-    _lay_out(clips_report.tables(scored), out, "clips")
-    clips_report.picture(scored, out / "studies" / "clips.png")
+    _lay_out(tables.tables(scored), out, "clips")
+    tables.picture(scored, out / "studies" / "clips.png")
 
 
 @app.command()
@@ -148,7 +148,7 @@ def zero_shot(
     --export the int8 pair is written for `edgehar-train prototype`. After Ctrl-C the same command goes on where it was stopped.
     Needs edgehar[train].
     """
-    from edgehar.evaluation.studies import zero_shot as study, zero_shot_tables
+    from edgehar.evaluation.studies.zero_shot import study, tables
     from edgehar.training.studies import text_pair
 
     chosen = _chosen(settings, study.Settings)
@@ -164,16 +164,21 @@ def zero_shot(
         made = study.run(chosen, data, results, kept, workers, progress, always=export is not None)
     if export is not None and made is not None:
         text_pair.write(export, made)
-    _lay_out(zero_shot_tables.tables(chosen, results), out, "zero_shot")
+    _lay_out(tables.tables(chosen, results), out, "zero_shot", tables.short(chosen, results))
 
 
 def _chosen(file: Path | None, kind: type[_Settings]) -> _Settings:
     return kind() if file is None else recipe.decode(recipe.read(file), file, kind)
 
 
-def _lay_out(tables: str, out: Path, name: str) -> None:
-    """Show a study's tables, and put them into its page."""
+def _lay_out(tables: str, out: Path, name: str, short: str | None = None) -> None:
+    """Show a study's tables and put them into its page, or short ones there and all of them into a page of their own."""
     from edgehar.evaluation import report
 
     typer.echo(tables)
+    if short is not None:
+        page = out / "studies" / f"{name}.md"
+        head = f"# All tables of `edgehar-train study {name.replace('_', '-')}`\n\nTheir words are those of [the studies](../studies.md).\n\n"
+        files.write_whole(page, lambda new: new.write_text(f"{head}{tables}\n", encoding="utf-8"))
+        tables = f"{short}\n\n[All tables](studies/{page.name})"
     report.rewrite(out / "studies.md", f"study {name}", tables)

@@ -7,8 +7,9 @@ import numpy as np
 from msgspec import Struct
 
 from edgehar.evaluation.markdown import table
-from edgehar.evaluation.studies import curves, hmdb51
-from edgehar.evaluation.studies.clip_fits import (
+from edgehar.evaluation.studies import curves
+from edgehar.evaluation.studies.clips import hmdb51
+from edgehar.evaluation.studies.clips.fits import (
     ADVANCED,
     AMONG,
     ANEW,
@@ -21,7 +22,7 @@ from edgehar.evaluation.studies.clip_fits import (
     RECURRENT,
     TUNED,
 )
-from edgehar.evaluation.studies.clips import Entry
+from edgehar.evaluation.studies.clips.study import Entry
 from edgehar.evaluation.studies.outcome import (
     Interval,
     Outcome,

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
 from edgehar.evaluation import pose_sets
-from edgehar.evaluation.studies import clip_sets, hmdb51
-from edgehar.evaluation.studies.clip_fits import DRAWN, ON_PICTURES, ClipFits, Courses, Fitted, Networks
-from edgehar.evaluation.studies.clip_sets import ClipSet, Fold, Rows
-from edgehar.evaluation.studies.film_clips import SPANS, Spans
-from edgehar.evaluation.studies.footage import Footage
+from edgehar.evaluation.studies.clips import hmdb51, sets as clip_sets
+from edgehar.evaluation.studies.clips.films import SPANS, Spans
+from edgehar.evaluation.studies.clips.fits import DRAWN, ON_PICTURES, ClipFits, Courses, Fitted, Networks
+from edgehar.evaluation.studies.clips.footage import Footage
+from edgehar.evaluation.studies.clips.sets import ClipSet, Fold, Rows
 from edgehar.evaluation.studies.outcome import Outcome, outcome
 from edgehar.evaluation.studies.results import Results
 from edgehar.sources.camera.weights import find_weights

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from edgehar.errors import ConfigError
-from edgehar.evaluation.studies import transfer_targets as targets
 from edgehar.evaluation.studies.outcome import outcome
 from edgehar.evaluation.studies.results import Results
-from edgehar.evaluation.studies.transfer_plan import LONG, OURS, OURS_ALL, RANDOM, Cell, Settings, plan
-from edgehar.evaluation.studies.transfer_starts import VERSION, Fit, Starts
-from edgehar.evaluation.studies.transfer_targets import Ready
+from edgehar.evaluation.studies.transfer import targets
+from edgehar.evaluation.studies.transfer.plan import LONG, OURS, OURS_ALL, RANDOM, Cell, Settings, plan
+from edgehar.evaluation.studies.transfer.starts import VERSION, Fit, Starts
+from edgehar.evaluation.studies.transfer.targets import Ready
 from edgehar.training.progress import Progress
 from edgehar.training.studies import pose_sources
 from edgehar.training.studies.published_tcn import LEAST_ROWS

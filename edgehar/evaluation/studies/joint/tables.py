@@ -10,7 +10,7 @@ from msgspec import Struct
 from edgehar.evaluation.markdown import table
 from edgehar.evaluation.studies import curves, outcome as outcomes
 from edgehar.evaluation.studies.curves import Axes, Line
-from edgehar.evaluation.studies.joint import (
+from edgehar.evaluation.studies.joint.study import (
     ALL,
     FOREST,
     FROZEN,
@@ -78,6 +78,25 @@ def tables(scores: Scores) -> str:
     )
     parts["Beside the paper, not frozen:"] = _beside(scores)
     return "\n\n".join(f"{title}\n\n{rows}" if title else rows for title, rows in parts.items() if rows)
+
+
+def short(scores: Scores) -> str:
+    """Lay out what a reader needs: means over the targets of several people, and the paper's figure."""
+    rows = []
+    for row, way in scores.ways():
+        cells = []
+        for portion in scores.settings.portions:
+            cells += [_mean(scores, row, portion, way), _mean_gain(scores, row, LABELS, portion, way)]
+        if any(cells):
+            rows.append([*_title(row, way), *cells])
+    head = [
+        f"{portion:.0%} of the people{what}"
+        for portion in scores.settings.portions
+        for what in ("", f": gain over `{LABELS}` of the same way")
+    ]
+    means = f"Macro-F1, mean of {', '.join(scores.people)}:"
+    parts = [_starts(scores), means, table(("start", "encoder", *head), rows, (0, 1))]
+    return "\n\n".join(filter(None, [*parts, "Beside the paper, not frozen:", _beside(scores)]))
 
 
 def _starts(scores: Scores) -> str:

@@ -7,10 +7,11 @@ from statistics import mean
 from msgspec.structs import replace
 
 from edgehar.evaluation.markdown import table
-from edgehar.evaluation.studies import curves, transfer_paper as paper
+from edgehar.evaluation.studies import curves
 from edgehar.evaluation.studies.curves import Axes, Line
 from edgehar.evaluation.studies.outcome import Interval, value, weighted_f1
-from edgehar.evaluation.studies.transfer_plan import (
+from edgehar.evaluation.studies.transfer import paper
+from edgehar.evaluation.studies.transfer.plan import (
     FEW,
     LAYERS_PORTION,
     LONG,
@@ -21,7 +22,7 @@ from edgehar.evaluation.studies.transfer_plan import (
     Cell,
     Settings,
 )
-from edgehar.evaluation.studies.transfer_scores import NOT_RUN, Scores
+from edgehar.evaluation.studies.transfer.scores import NOT_RUN, Scores
 from edgehar.training.studies.pose_sources import KINDS, SETS
 from edgehar.training.studies.transfer import PUBLISHED, SMALL
 
@@ -37,6 +38,12 @@ def tables(scores: Scores) -> str:
         _sources(scores),
         _costs(scores),
     )
+    return "\n\n".join(part for part in parts if part)
+
+
+def short(scores: Scores) -> str:
+    """Lay out what a reader needs: gains of what was scored, where a random start catches up, layers, and the paper's figures."""
+    parts = (_gains(scores, all_rows=False), _crossings(scores), _layers(scores), _archives(scores))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -103,8 +110,8 @@ def _portions(scores: Scores) -> str:
     return f"Weighted F1 / macro-F1, by portion of the people learned from:\n\n{laid_out}" if rows else ""
 
 
-def _gains(scores: Scores) -> str:
-    """Lay out the gain over a random start where few are recorded."""
+def _gains(scores: Scores, *, all_rows: bool = True) -> str:
+    """Lay out the gain over a random start where few are recorded; of all rows, or of those that were scored."""
     few = [portion for portion in scores.settings.portions if portion in FEW]
     rows = []
     for network, target, start in _main(scores):
@@ -112,6 +119,8 @@ def _gains(scores: Scores) -> str:
             continue
         cells = [Cell(network, target, portion, start, 0) for portion in few]
         gains = [scores.gain(cell, replace(cell, start=RANDOM)) for cell in cells]
+        if not (all_rows or any(gains)):
+            continue
         shown = [_gain(made, scores.absence(cell)) for made, cell in zip(gains, cells, strict=True)]
         if not any(gains) and shown:
             shown[1:] = [""] * (len(shown) - 1)
@@ -196,20 +205,26 @@ def _archives(scores: Scores) -> str:
                     of = dict(zip(paper.PORTIONS, theirs, strict=True))
                     shown = [f"{of[portion]:.2f}" if of.get(portion) else "" for portion in portions]
                     rows.append([archive, network, f"published, {name}", *shown])
-            for start in [start for of, start in starts if of == network]:
-                cells = [Cell(network, archive, portion, start, 0) for portion in portions]
-                outcomes = [scores.outcome(cell) for cell in cells]
-                absent = [scores.absence(cells[0]), *[""] * (len(cells) - 1)]
-                ours = [
-                    f"{100 * value(each, weighted_f1):.2f} / {100 * value(each):.2f}" if each else NOT_RUN
-                    for each in outcomes
-                ]
-                rows.append(
-                    [archive, network, f"measured here, {start}", *(ours if any(outcomes) else absent)]
-                )
+            rows += _measured(scores, archive, network, [start for of, start in starts if of == network])
     laid_out = table(["target", "network", "", *map(_percent, portions)], rows, (0, 1, 2))
     caption = "The published targets with their splits: weighted F1 as published, weighted F1 / macro-F1 as measured here, %:"
     return f"{caption}\n\n{laid_out}" if rows else ""
+
+
+def _measured(scores: Scores, archive: str, network: str, starts: Sequence[str]) -> list[list[str]]:
+    """Lay out what was measured on an archive, a row for each start; one row for all if nothing was."""
+    portions = scores.settings.portions
+    rows = []
+    for start in starts:
+        outcomes = [scores.outcome(Cell(network, archive, portion, start, 0)) for portion in portions]
+        if any(outcomes):
+            shown = [
+                f"{100 * value(each, weighted_f1):.2f} / {100 * value(each):.2f}" if each else NOT_RUN
+                for each in outcomes
+            ]
+            rows.append([archive, network, f"measured here, {start}", *shown])
+    absent = scores.absence(Cell(network, archive, portions[0], starts[0], 0))
+    return rows or [[archive, network, "measured here", absent, *[""] * (len(portions) - 1)]]
 
 
 def _sources(scores: Scores) -> str:

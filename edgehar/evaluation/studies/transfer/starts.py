@@ -9,10 +9,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from edgehar.evaluation.studies import transfer_targets as targets
 from edgehar.evaluation.studies.outcome import Outcome, outcome
 from edgehar.evaluation.studies.results import Results
-from edgehar.evaluation.studies.transfer_plan import LONG, OURS, OURS_ALL, RANDOM, Cell, Settings, source_key
+from edgehar.evaluation.studies.transfer import targets
+from edgehar.evaluation.studies.transfer.plan import LONG, OURS, OURS_ALL, RANDOM, Cell, Settings, source_key
 from edgehar.training.build import fitting_libraries
 from edgehar.training.cache import CachedArrays, cache_key
 from edgehar.training.progress import Progress

@@ -14,8 +14,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
-from edgehar.evaluation.studies.published_sets import PUBLISHED, Archive, Part
-from edgehar.evaluation.studies.published_windows import Windows, cut_windows, later_rows
+from edgehar.evaluation.studies.published.sets import PUBLISHED, Archive, Part
+from edgehar.evaluation.studies.published.windows import Windows, cut_windows, later_rows
 from edgehar.evaluation.studies.targets import Chosen, Target, target_of
 from edgehar.recordings.datasets import Trial
 from edgehar.recordings.labels import common_label

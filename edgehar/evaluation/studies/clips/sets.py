@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from edgehar.errors import ConfigError, RecordingError
 from edgehar.evaluation import pose_sets
 from edgehar.evaluation.pose_sets import PoseClip
-from edgehar.evaluation.studies import hmdb51
-from edgehar.evaluation.studies.film_clips import Spans, by_recording, film_clips
-from edgehar.evaluation.studies.footage import WHOLE, Footage, Span, equally_spaced
+from edgehar.evaluation.studies.clips import hmdb51
+from edgehar.evaluation.studies.clips.films import Spans, by_recording, film_clips
+from edgehar.evaluation.studies.clips.footage import WHOLE, Footage, Span, equally_spaced
 from edgehar.motion.capture.array_files import read_npz
 from edgehar.motion.capture.planar import read_penn_split
 from edgehar.sources.camera.region import EVERYTHING, Region

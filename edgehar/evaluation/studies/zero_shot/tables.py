@@ -6,18 +6,14 @@ from numpy.typing import NDArray
 from edgehar.evaluation.markdown import table
 from edgehar.evaluation.studies.outcome import Counts, Outcome, accuracy, each_f1, interval, value
 from edgehar.evaluation.studies.results import Results
-from edgehar.evaluation.studies.zero_shot import INT8, WAYS, Entry, Settings, Share, key
+from edgehar.evaluation.studies.zero_shot.study import INT8, WAYS, Entry, Settings, Share, key
 from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.training.texts import label_text, words
 
 
 def tables(settings: Settings, results: Results[Entry]) -> str:
     """Return all tables as Markdown: of labels one by one for the first target, of typed ones for the others."""
-    entries = {
-        name: results.entries[key(settings, name)]
-        for name in (*settings.targets, *settings.elsewhere)
-        if key(settings, name) in results
-    }
+    entries = _kept(settings, results)
     scored = {name: entry for name, entry in entries.items() if entry.outcomes}
     first = next(iter(scored), None)
     parts = [
@@ -27,6 +23,19 @@ def tables(settings: Settings, results: Results[Entry]) -> str:
         _of_elsewhere({name: entry for name, entry in entries.items() if name not in scored}),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def short(settings: Settings, results: Results[Entry]) -> str:
+    """Return the table that a reader needs: each way on each target."""
+    return _of_ways({name: entry for name, entry in _kept(settings, results).items() if entry.outcomes})
+
+
+def _kept(settings: Settings, results: Results[Entry]) -> dict[str, Entry]:
+    return {
+        name: results.entries[key(settings, name)]
+        for name in (*settings.targets, *settings.elsewhere)
+        if key(settings, name) in results
+    }
 
 
 def _of_ways(entries: dict[str, Entry]) -> str:

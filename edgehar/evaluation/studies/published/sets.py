@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from edgehar.evaluation.studies.published_windows import Cut
+from edgehar.evaluation.studies.published.windows import Cut
 from edgehar.recordings.published import lara, mmfit, openpack, opportunity, pamap2
 from edgehar.recordings.published.form import NULL, UNSAID, PublishedRecording
 from edgehar.types import IMU_CHANNELS

@@ -7,7 +7,7 @@ import numpy as np
 from msgspec import Struct
 
 from edgehar.evaluation import forest, pose_sets
-from edgehar.evaluation.studies.clip_sets import ClipSet, Rows, frames_of, pictures
+from edgehar.evaluation.studies.clips.sets import ClipSet, Rows, frames_of, pictures
 from edgehar.pipeline import manifest
 from edgehar.pipeline.recognizer import Recognizer, load
 from edgehar.training import calibrate

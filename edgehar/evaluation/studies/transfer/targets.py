@@ -10,10 +10,10 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edgehar.errors import ConfigError, RecordingError
-from edgehar.evaluation.studies.published import PublishedTarget, read_published
-from edgehar.evaluation.studies.published_sets import PUBLISHED as ARCHIVES
+from edgehar.evaluation.studies.published.sets import PUBLISHED as ARCHIVES
+from edgehar.evaluation.studies.published.targets import PublishedTarget, read_published
 from edgehar.evaluation.studies.targets import TARGETS, Chosen, Target, read_target, target_of
-from edgehar.evaluation.studies.transfer_plan import FIVE_UNITS
+from edgehar.evaluation.studies.transfer.plan import FIVE_UNITS
 from edgehar.pipeline import manifest
 from edgehar.pipeline.manifest import ModelSpec
 from edgehar.recordings.datasets import read_set, set_files

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from edgehar.errors import ConfigError, RecordingError
 from edgehar.evaluation import forest
-from edgehar.evaluation.studies import published, targets
+from edgehar.evaluation.studies import targets
 from edgehar.evaluation.studies.outcome import Outcome, outcome, pooled
+from edgehar.evaluation.studies.published import targets as published
 from edgehar.evaluation.studies.results import Results
 from edgehar.evaluation.studies.targets import Target
 from edgehar.personal.statistics import statistics

@@ -1,0 +1,1 @@
+"""The study of clips by LRCN against MoveNet."""

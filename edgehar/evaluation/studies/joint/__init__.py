@@ -1,0 +1,1 @@
+"""The study of joint pre-training on text, pose and IMU."""

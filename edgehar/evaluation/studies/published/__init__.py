@@ -1,0 +1,1 @@
+"""Archives as their authors published them, as windows with the published splits."""

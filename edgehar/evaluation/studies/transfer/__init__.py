@@ -1,0 +1,1 @@
+"""The study "transfer from video poses"."""

@@ -1,0 +1,1 @@
+"""The study of movements that are told by their names alone."""
