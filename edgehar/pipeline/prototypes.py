@@ -41,9 +41,9 @@ class Text(Struct, frozen=True, forbid_unknown_fields=True):
     temperature: Annotated[float, Meta(ge=1e-3)]
     """Cosines are divided by it before the softmax; less makes no sharper answer, and none at all where it is next to 0."""
     trained: Annotated[tuple[Prototype, ...], Meta(min_length=1)]
-    """Of labels that the network has a logit for; one label may have several."""
+    """Prototypes of labels that the network has a logit for; one label may have several."""
     typed: tuple[Prototype, ...] = ()
-    """Of the labels behind the last logit, in their order."""
+    """Prototypes of the labels behind the last logit, in their order."""
 
 
 def prototype(label: str, text: str, vector: FloatArray) -> Prototype:

@@ -26,7 +26,7 @@ class Recorded(Struct, frozen=True, eq=False):
     windows: tuple[Window, ...]
     """Times count from the row `LEAD` of the movement."""
     site: tuple[int, ...]
-    """Which of the sensor's sites each was worn at."""
+    """Index of the site that each sensor was worn at."""
     side: tuple[int, ...]
     """Side of the body of each, index into SIDES."""
 

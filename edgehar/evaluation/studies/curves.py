@@ -33,7 +33,7 @@ def line(points: Sequence[tuple[float, Outcome]]) -> Line:
 
 
 class Axes(Struct, frozen=True):
-    """What the axes of all panels show."""
+    """Names and ticks of the axes of all panels."""
 
     x: str
     y: str

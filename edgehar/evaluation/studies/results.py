@@ -21,7 +21,7 @@ class _File(Struct, forbid_unknown_fields=True):
 
 
 class Results(Generic[Entry]):
-    """What was scored, by the key of the fit; each new entry is on the disk before the next is made.
+    """Figures that were scored, by the key of the fit; each new entry is on the disk before the next is made.
 
     `version` is raised with any change that gives other figures; a file of another version is refused, as it is
     figures that somebody may want.

@@ -46,7 +46,7 @@ TARGETS: Mapping[str, Chosen] = {
     "weda wrist": Chosen("weda_fall", "wrist"),
     "openpack wrist": Chosen("openpack_sample", "wrist_right", frozenset({"null"})),
 }
-"""Of openpack there is one worker, tenths of whose time are taken for people: no figure of it says what others would get."""
+"""Targets by name; openpack has one worker, tenths of whose time are taken for people: no figure of it says what others would get."""
 
 
 _Row = tuple[FloatArray, str, str]

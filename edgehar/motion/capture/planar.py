@@ -65,7 +65,7 @@ class PennClip(Struct, frozen=True, eq=False):
     dimensions: tuple[int, ...]
     """Height and width of the picture in pixels, and its frames."""
     learned: bool
-    """Whether it is learned from by the set's own split, and not tested."""
+    """True if the set's own split learns from it, false if it tests it."""
 
 
 def from_picture(

@@ -18,7 +18,7 @@ UNSAID = ""
 
 
 class Labels(Struct, frozen=True, eq=False):
-    """What was done, row by row."""
+    """Labels of a recording, row by row."""
 
     words: tuple[str, ...]
     """As the set calls them, lower case with _; may hold `NULL` and `UNSAID`."""

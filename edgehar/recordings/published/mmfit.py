@@ -22,7 +22,7 @@ FOLDER = "mm-fit"
 RATE_HZ = 100.0
 
 _PERSON = {f"w{i:02}": person for i, person in enumerate("201012010101340156789")}
-"""Of each workout, as the authors' notebook says."""
+"""Person of each workout, as the authors' notebook says."""
 _PLACES = {"sw_l": "wrist_left", "sw_r": "wrist_right"}
 _LONGEST_GAP_S = 0.5
 """Between two samples of the gyroscope, over which it is drawn straight."""

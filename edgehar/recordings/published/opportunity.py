@@ -59,7 +59,7 @@ GESTURES = {
     407521: "drink_from_cup",
     405506: "toggle_switch",
 }
-"""Of both arms."""
+"""Words of gestures, done with either arm, by the code of the file."""
 
 
 def read(folder: Path, file: str) -> PublishedRecording:

@@ -28,7 +28,7 @@ class HeadFirst(Struct, frozen=True, forbid_unknown_fields=True):
 
     head_steps: Count = 300
     steps: Count = 200
-    """Of all layers, afterwards."""
+    """Steps of all layers, afterwards."""
     batch: Count = 64
     learning_rate: Positive = 1e-3
     """At the start of both parts; falls along a cosine to a hundredth."""

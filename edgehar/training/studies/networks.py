@@ -19,13 +19,13 @@ from edgehar.types import FloatArray
 SPACE = 64
 """Dimensions of the space that text, pose and IMU share."""
 WEIGHTS: Mapping[str, float] = {"labels": 1.0, "contrast": 0.5, "pose_to_imu": 0.25, "reconstruction": 0.25}
-"""Of the losses in their sum: round numbers, the cheapest and surest the most; never tuned."""
+"""Weights of the losses in their sum: round numbers, the cheapest and surest the most; never tuned."""
 _TEMPERATURE = 0.07
 """At the start (CLIP); its inverse is learned and kept below _MOST."""
 _MOST = 100.0
 _SMOOTHING = 0.05
 _CHANNELS = 12
-"""Of one sensor in two frames."""
+"""Channels of one sensor in two frames."""
 _POSE_CHANNELS = (64, 96)
 _HEADS = ("hidden/", "logits/")
 

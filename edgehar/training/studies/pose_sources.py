@@ -38,7 +38,7 @@ class Clip(Struct, frozen=True, eq=False):
     label: str
     motion: Motion
     held_out: bool | None
-    """Whether the set's own split tests it; None if it has none."""
+    """True if the set's own split tests it; None if it has none."""
 
 
 class Source(Struct, frozen=True, eq=False):

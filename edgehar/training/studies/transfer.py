@@ -46,9 +46,9 @@ class Shape(Struct, frozen=True):
     """`PUBLISHED`, `PARTS` or `SMALL`."""
     rows: int
     sensors: int
-    """Of which the small one fuses what its stem sees; 1 for the others."""
+    """Sensors whose stems the small network fuses; 1 for the others."""
     channels: int
-    """Of each sensor."""
+    """Channels of each sensor."""
     labels: int
     parts: tuple[tuple[int, ...], ...] = ()
     """Channels of each part of the body, of a tCNN-IMU."""

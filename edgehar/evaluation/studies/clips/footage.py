@@ -1,4 +1,4 @@
-"""What networks see of a clip of a film: small pictures, and keypoints by MoveNet.
+"""Input of networks from a clip of a film: small pictures, and keypoints by MoveNet.
 
 Each clip is looked at once; pictures and keypoints are kept in the work folder, one file for each clip, from which fits take
 one batch after the other, so that memory does not grow with the clips.
@@ -39,14 +39,14 @@ WHOLE: Span = (0.0, LONGEST_S)
 
 
 class Looked(Struct, frozen=True, eq=False):
-    """What is seen of one clip."""
+    """Pictures and keypoints of one clip."""
 
     pictures: NDArray[np.uint8]
     """(20, 64, 96, 3), red, green and blue, equally spaced over the clip."""
     keypoints: FloatArray
     """(frames, 17, 3), at most 15 a second; zeros where nobody is seen."""
     rate_hz: float
-    """Of the keypoints."""
+    """Rows of keypoints per second, Hz."""
     small_s: float
     """CPU time that the small pictures took, s."""
     keypoints_s: float

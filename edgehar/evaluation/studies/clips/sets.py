@@ -56,7 +56,7 @@ class ClipSet(Struct, frozen=True, eq=False):
     looking_ms: tuple[float, float] = (0.0, 0.0)
     """CPU time of the small pictures of a clip and of its keypoints, means, ms."""
     note: str = ""
-    """Which clips these are, and which are left out and why."""
+    """Remark on which clips these are, and which are left out and why."""
 
 
 def frames_of(clip: PoseClip) -> FloatArray:

@@ -40,7 +40,7 @@ SetName = Literal["films", "jhmdb", "penn", "penn own", "hmdb51 1", "hmdb51 2", 
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which clips are classified, and how often; as it is, what docs/studies.md shows."""
+    """Clips that are classified, and fits of each way; the defaults are those of docs/studies.md."""
 
     sets: tuple[SetName, ...] = ("films", "jhmdb", "penn", "penn own", "hmdb51 1", "hmdb51 2", "hmdb51 3")
     ways: tuple[str, ...] = ON_PICTURES
@@ -51,7 +51,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     courses: Courses = Courses()
     films: Spans = field(default_factory=lambda: dict(SPANS))
     classes: tuple[str, ...] = hmdb51.CLASSES
-    """Of HMDB51."""
+    """Labels of HMDB51 that are told apart."""
 
     def __post_init__(self) -> None:
         """Refuse ways that there are not: ValueError, which reads as one of the settings' file."""

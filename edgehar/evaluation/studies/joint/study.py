@@ -45,25 +45,25 @@ ROWS: Mapping[str, tuple[Objective, ...]] = {
 """Objectives of each start of the network."""
 FROZEN, TUNED = "frozen", "not frozen"
 PUBLISHED: Mapping[str, str] = {"OpenPack": "openpack", "MM-Fit": "mm-fit"}
-"""Sets in their published forms, as tables call them, and as `published.WRISTS` does."""
+"""Sets in their published forms, as tables call them, and as `published.targets` does."""
 _MAIN = (FOREST, RANDOM, LONG, LABELS, ALL)
 """Rows that come first."""
 _RATE_HZ = 50.0
-"""Of all targets."""
+"""Rows per second of all targets, Hz."""
 
 Indices = NDArray[np.int64]
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is fitted; the defaults are those of docs/studies.md."""
+    """Plan of the fits; the defaults are those of docs/studies.md."""
 
     targets: tuple[str, ...] = ("wisdm wrist", "utd wrist", "dsads wrist", "weda wrist", "openpack wrist")
-    """Of `targets.TARGETS`; those of `PUBLISHED` are added where they are at hand."""
+    """Names of `targets.TARGETS`; those of `PUBLISHED` are added where they are at hand."""
     portions: tuple[Annotated[float, Meta(gt=0.0, le=1.0)], ...] = (0.1, 1.0)
-    """Of the people who are not tested; what comes first is fitted first."""
+    """Shares of the people who are not tested; what comes first is fitted first."""
     rows: tuple[str, ...] = (FOREST, *ROWS)
     windows: Count = 6000
-    """Of a target, at most: every second, third, ... of them."""
+    """Windows of a target, at most: every second, third, ... of them."""
     trees: Count = 100
     pretraining: Pretraining = Pretraining(windows=20_000, steps=1000)
     """Its objectives are those of each row."""
@@ -79,7 +79,7 @@ class Entry(Struct, frozen=True):
     """One fit."""
 
     outcomes: dict[str, Outcome]
-    """Of the encoder `frozen` and `not frozen`; of a forest it is one, called `not frozen`."""
+    """Answers of the encoder `frozen` and `not frozen`; a forest has one, called `not frozen`."""
     learned: int
     """Windows learned from."""
     folds: int

@@ -32,14 +32,14 @@ FINE = (
     "dribbling_ball", "eating_chips", "eating_pasta", "eating_sandwich", "eating_soup", "kicking_ball", "playing_catch",
     "typing",
 )  # fmt: skip
-"""What hands do in wisdm: eating, typing, ball games."""
+"""Labels of wisdm that hands do: eating, typing, ball games."""
 _FINE_TARGET, _ONE_PERSON = "wisdm wrist", "openpack wrist"
 NOT_RUN = "not run: data not at hand"
 _PAPER = "+18.8 % (relative or absolute: not stated)"
 
 
 class Scores(Struct, frozen=True):
-    """What was scored, and of which settings."""
+    """Figures of some settings, as far as they were made."""
 
     settings: Settings
     results: Results[Entry]

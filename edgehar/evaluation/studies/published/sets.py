@@ -1,4 +1,4 @@
-"""What the studies take of each published set: files by part, windows, labels and portions.
+"""Parts of each published set that the studies take: files by part, windows, labels and portions.
 
 Figures are those of the studies, and of the sets' own splits, unless a remark says that they are ours.
 """

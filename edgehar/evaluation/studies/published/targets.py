@@ -49,7 +49,7 @@ class PublishedTarget(Struct, frozen=True, eq=False):
     person: NDArray[np.str_]
     """(n,)"""
     portions: Mapping[float, int]
-    """How many of the first training recordings the study's portions are; 1 is all of them."""
+    """Number of the first training recordings that each of the study's portions is; 1 is all of them."""
     lost: int
     """Windows that were left out, because something in them was lost for too long."""
 

@@ -15,7 +15,7 @@ Indices = NDArray[np.int64]
 
 
 class Cut(Struct, frozen=True):
-    """What a study takes of each recording, and how it cuts it."""
+    """Columns that a study takes of each recording, and the way it cuts it."""
 
     labels: tuple[str, ...]
     """In the order of their indices; rows with another word are left out, and no window spans them."""

@@ -28,12 +28,12 @@ Portion = Annotated[float, Meta(gt=0.0, le=1.0)]
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is fitted; the defaults are those of docs/studies.md."""
+    """Plan of the fits; the defaults are those of docs/studies.md."""
 
     targets: tuple[str, ...] = ("selfback wrist", "selfback thigh", "dsads wrist", "wisdm wrist")
-    """Of `targets.TARGETS`."""
+    """Names of `targets.TARGETS`."""
     portions: tuple[Portion, ...] = (0.1, 0.3, 0.5, 0.75, 1.0)
-    """Of the people who are not tested."""
+    """Shares of the people who are not tested."""
     seeds: Count = 5
     """Fits of each cell, each with a fold of its own."""
     source: str = "penn synth"
@@ -43,21 +43,21 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         "cad60 synth", "cad60 pose", "ntu synth", "ntu pose",
     )  # fmt: skip
     other_targets: tuple[str, ...] = ("selfback wrist", "dsads wrist")
-    """Where those are compared."""
+    """Targets on which those are compared."""
     published_targets: tuple[str, ...] = ("selfback wrist", "dsads wrist")
-    """Where the published network is fitted, too."""
+    """Targets that the published network is fitted to, too."""
     layers_target: str = "selfback wrist"
-    """Where it is tried which layers to transfer, frozen or not."""
+    """Target on which it is tried which layers to transfer, frozen or not."""
     parts: bool = True
     """Fit the tCNN-IMU to all five units of dsads."""
     archives: tuple[str, ...] = (
         "pamap2", "opportunity locomotion", "opportunity gesture", "lara mbientlab", "lara motionminers",
     )  # fmt: skip
-    """Of `published_sets.PUBLISHED`."""
+    """Names of `published.sets.PUBLISHED`."""
     windows: Count = 12_000
-    """Of a target, about, evenly of each person and label."""
+    """Windows of a target, about, evenly of each person and label."""
     clips: Count = 4000
-    """Of a set of poses, at most."""
+    """Clips of a set of poses, at most."""
     source_window_s: Positive = 1.0
     simulated: Count = 12_000
     """Windows of simulated people, for the published network."""
@@ -66,7 +66,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     small_source: Course = Course(800, 64, 4e-3)
     published_source: Course = Course(400, 32, 3e-4)
     ours: Pretraining = Pretraining(windows=20_000, steps=1000)
-    """Of our own pre-training, as of the study of text, pose and IMU; site and objectives are this study's."""
+    """Course of our own pre-training, as of the study of text, pose and IMU; site and objectives are this study's."""
 
     def courses(self, network: str) -> tuple[Course, Course]:
         """Return the courses of a network's fits: on a target, and on a source."""

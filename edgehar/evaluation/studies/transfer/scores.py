@@ -15,7 +15,7 @@ NOT_RUN, NO_DATA = "not run", "not run: data not at hand"
 
 
 class Scores:
-    """What was scored, by everything but the seed."""
+    """Figures that were scored, by everything but the seed."""
 
     def __init__(self, settings: Settings, results: Results[Fit], data: Path) -> None:
         self.settings, self._results, self._data = settings, results, data

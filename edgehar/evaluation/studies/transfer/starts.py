@@ -1,4 +1,4 @@
-"""What fits of the study "transfer from video poses" start from: pre-trained once each, kept, and scored on held-out clips."""
+"""Weights that fits of the study "transfer from video poses" start from: pre-trained once each, kept, and scored on held-out clips."""
 
 import time
 from functools import cache
@@ -24,7 +24,7 @@ from edgehar.types import FloatArray
 VERSION = 1
 """Raise it with any change that gives other figures."""
 _SEED = 42
-"""Of all pre-training, as published."""
+"""Seed of all pre-training, as published."""
 _HELD_OUT = 5
 """Every so manieth simulated window is: people come one after the other, so of each some."""
 

@@ -21,7 +21,7 @@ from edgehar.training.studies import simulated_source
 from edgehar.training.studies.transfer import PARTS, SMALL, Shape, Take
 
 _UNITS = ("chest", "wrist_right", "wrist_left", "knee_right", "knee_left")
-"""Of dsads."""
+"""Placements of dsads."""
 
 Rows = NDArray[np.bool_]
 
@@ -35,9 +35,9 @@ class Ready(Struct, frozen=True, eq=False):
     person: NDArray[np.str_]
     take: Take
     learned: Callable[[int, float], Rows]
-    """Of a fold and a portion."""
+    """Windows learned from, by fold and portion."""
     tested: Callable[[int], Rows]
-    """Of a fold."""
+    """Windows tested, by fold."""
     shape: Shape
     site: str
     """A key of `simulated_source.SITES`."""

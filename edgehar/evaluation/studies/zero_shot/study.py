@@ -44,13 +44,13 @@ Indices = NDArray[np.int64]
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is fitted and scored; the defaults are those of docs/studies.md."""
+    """Plan of the fit and of its scores; the defaults are those of docs/studies.md."""
 
     pretraining: Pretraining = Pretraining()
     head_steps: Count = 600
-    """Of the head for simulated labels."""
+    """Steps of the head for simulated labels."""
     targets: tuple[str, ...] = ("utd wrist", "wisdm wrist", "dsads wrist")
-    """Of `targets.TARGETS`."""
+    """Names of `targets.TARGETS`."""
     shuffles: Count = 20
     """Times that texts are dealt out to labels at random."""
     elsewhere: Mapping[str, str] = field(default_factory=lambda: dict(_ELSEWHERE))
@@ -65,7 +65,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Share(Struct, frozen=True):
-    """What a text that was typed alone takes."""
+    """Share of windows that a text takes which was typed alone."""
 
     windows: int
     mean: float
@@ -75,7 +75,7 @@ class Share(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """What was scored on one set."""
+    """Figures on one set."""
 
     outcomes: dict[str, Outcome] = {}
     """By way."""
