@@ -25,7 +25,7 @@ from edgehar.training.provenance import TUNED_ON, named
 from edgehar.types import FALLING, OTHER, Samples
 
 PEOPLE, WINDOWS = 6, 4
-"""Of each activity of a set and placement, and of each of these people; round numbers, as many as a small file takes."""
+"""People of each activity of a set and placement, and windows of each of them; round numbers, as many as a small file takes."""
 HOUR_LONG = {"stress_predict": 12}
 """Windows of each person of a set that has one kind of activity alone."""
 WORN = {

@@ -42,7 +42,7 @@ SETS = {
 }
 """Sets that may fit what ships, and what is worn of each."""
 PEOPLE = 8
-"""Of each set, its first; enough hours of each for figures that hold still."""
+"""People of each set, its first; enough hours of each for figures that hold still."""
 SIMULATED = ("trouser_pocket", "wrist_left", "waist", "chest", "knee_left")
 WEARERS = 8
 """At each placement."""
@@ -56,7 +56,7 @@ the body that the simulated wearers have."""
 Stretch = tuple[float, float, tuple[str, ...]]
 """Start and end, s, and the labels of the model of which any may be true."""
 Lived = tuple[dict[str, Samples], list[Segment]]
-"""What the sensors of a wearer recorded, and what was done meanwhile."""
+"""Samples of each sensor of a wearer, by placement, and what was done meanwhile."""
 
 
 class Day(Struct, frozen=True, eq=False):

@@ -42,9 +42,9 @@ GRID = {
     "held_threshold": (0.05, 0.1),
 }
 FALSE_PER_HOUR = 20.0
-"""Whose kind is wrong or not; about what a decision of averages, thresholds and patience had on the same answers."""
+"""Most false starts an hour, be their kind wrong or not; about those of a decision of averages, thresholds and patience on the same answers."""
 LONG_S = 30.0
-"""What is shorter says little of how steady an answer is, s."""
+"""Least length of an activity, s: a shorter one says little of how steady an answer is."""
 _NO_LABELS = (OTHER, NO_SIGNAL, NOT_WORN)
 
 Answers = Sequence[tuple[float, str]]

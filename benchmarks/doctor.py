@@ -1,4 +1,4 @@
-"""How often `edgehar doctor` warns of sensors that are sound, and how often it finds faults, on recorded people.
+"""Rates at which `edgehar doctor` warns of sensors that are sound, and at which it finds faults, on recorded people.
 
     python -m benchmarks.doctor ../shared/data
 

@@ -36,7 +36,7 @@ LABELS = {
     "jogging": "running",
     "squat": "squatting",
 }
-"""Of the set's words what both mean here; `common_label` knows the others."""
+"""Labels that both models have for words of the set; `common_label` knows those of the others."""
 DRAWS = 2000
 
 

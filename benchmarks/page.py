@@ -43,7 +43,7 @@ SHOTS: tuple[tuple[str, int, int, Literal["light", "dark"]], ...] = (
     ("page_desktop", 1440, 900, "dark"),
 )
 EARLIER_S = 570.0
-"""What a screenshot's timeline shows before the wearer that is live, s."""
+"""Time before the live wearer that a screenshot's timeline shows, s."""
 
 SCRIPT = [
     ("sitting", 95.0),
@@ -55,7 +55,7 @@ SCRIPT = [
     ("sitting", 70.0),
     ("standing", 50.0),
 ]
-"""What is done then."""
+"""Activities of that time, and how long each lasts, s."""
 
 CHANGES = 300
 """Changes of the state whose latency is taken."""

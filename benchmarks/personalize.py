@@ -43,7 +43,7 @@ MODELS = ("imu_tcn", "imu_tcn_synthetic")
 TURNS: tuple[Turn | None, ...] = (None, (1, -1, -1), (-1, -1, 1))
 """None, and half turns about x and z."""
 DRAWS = 2
-"""Of support, for motionsense."""
+"""Draws of support, for motionsense."""
 
 
 def motionsense(network: Recognizer, data: Path) -> None:

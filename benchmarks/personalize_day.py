@@ -24,7 +24,7 @@ from edgehar.training.provenance import HELD_OUT, named
 from edgehar.types import Activity, Event, FloatArray, Prediction, Samples
 
 _NO_ROWS = np.zeros((0, 0), np.float32)
-"""Of windows that the network alone judges."""
+"""Rows for windows that the network alone judges: none."""
 
 
 class Day(Struct, frozen=True, eq=False):
@@ -82,7 +82,7 @@ class Told(Struct, frozen=True, eq=False):
     false: int
     """Starts of taught new labels while none of them was done, nor had ended within 4 s before."""
     hours: float
-    """In which none of the taught new labels was done."""
+    """Time in which none of the taught new labels was done, h."""
 
 
 def live(network: Recognizer, judge: Personal | None, some: Day, new: Sequence[str]) -> Told:

@@ -19,7 +19,7 @@ from edgehar.recordings.datasets import Trial
 from edgehar.types import Samples
 
 SUPPORT_S = 30.0
-"""Of each activity to learn from, s."""
+"""Time of each activity to learn from, s."""
 WORK = Path("build/personalize")
 SEED = 20261201
 RESAMPLES = 1000

@@ -1,4 +1,4 @@
-"""For how long simulated wearers are `other` between two labels: what lasts no longer is passing, and nothing to be taught.
+"""Times for which simulated wearers are `other` between two labels: what lasts no longer is passing, and nothing to be taught.
 
 python -m benchmarks.rejections
 """

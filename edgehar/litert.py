@@ -10,7 +10,7 @@ from edgehar import native_stderr
 from edgehar.errors import ModelError
 
 _REMARK = rb"INFO: Created TensorFlow Lite XNNPACK delegate for CPU\.\n"
-"""Of the runtime, at the first network of a process."""
+"""Line that the runtime writes to stderr at the first network of a process."""
 
 
 def load_runtime() -> Callable[[bytes, int], Any]:

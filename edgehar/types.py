@@ -209,7 +209,7 @@ class Activity(Struct, frozen=True):
     label: str | None
     """A label of the model, a kind of labels, `other`, or None: no answer."""
     no_answer: NoAnswer | None
-    """Why there is none; None exactly if there is a label."""
+    """Reason why there is none; None exactly if there is a label."""
     reason: str
     """One sentence for people: what this answer rests on."""
     confidence: float

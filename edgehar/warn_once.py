@@ -5,7 +5,7 @@ import time
 from collections.abc import Hashable
 
 AGAIN_S = 3600.0
-"""What goes on for so long is a warning again, s: a log of this morning says what is still wrong."""
+"""Time after which what goes on is a warning again, s: a log of this morning says what is still wrong."""
 
 
 class WarnOnce:

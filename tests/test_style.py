@@ -1,9 +1,11 @@
 """The linters and the type checker pass on the whole tree."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,6 +13,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
+
+CLAUSE = re.compile(
+    r"(?:(?:as|at|by|for|from|in|on|to|with) )?(?:how|what|when|where|whether|which|who|whom|whose|why)\b|of\b",
+    re.IGNORECASE,
+)
+"""Opening of a docstring that is a clause about something, and neither its noun nor a verb."""
 
 
 @pytest.mark.timeout(300)
@@ -50,6 +58,54 @@ def test_no_name_says_only_that_something_was_found() -> None:
         if name in vague and isinstance(node, ast.Name | ast.arg)
     ]
     assert named == []
+
+
+def _docstrings(source: str) -> Iterator[tuple[int, str]]:
+    """Yield the line and text of each docstring, those below attributes included."""
+    for node in ast.walk(ast.parse(source)):
+        body = getattr(node, "body", None)
+        for statement in body if isinstance(body, list) else []:
+            match statement:
+                case ast.Expr(value=ast.Constant(value=str(text))):
+                    yield statement.lineno, text.lstrip()
+
+
+def _clauses(source: str) -> list[int]:
+    """Return the lines of docstrings that begin with a clause."""
+    return [line for line, text in _docstrings(source) if CLAUSE.match(text)]
+
+
+def test_every_docstring_begins_with_a_verb_or_with_what_it_is_about() -> None:
+    """CONTRIBUTING.md; that a function's begins with a verb, ruff holds (D401)."""
+    openings = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for folder in ("edgehar", "firmware_bridge", "benchmarks")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for line in _clauses(path.read_text("utf-8"))
+    ]
+    assert openings == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""What a model says."""',
+        'RATE = 50\n"""Of the grid, Hz."""',
+        'class Row:\n    t: float\n    """When it was told, s."""',
+        'class Row:\n    @property\n    def end(self) -> str:\n        """How it ended."""',
+        'def f(x):\n    x.name = 1\n    """In which file it is."""',
+    ],
+    ids=["module", "constant", "attribute", "property", "preposition"],
+)
+def test_a_clause_is_noticed_wherever_a_docstring_stands(source: str) -> None:
+    assert _clauses(source) == [source.count("\n") + 1]
+
+
+@pytest.mark.parametrize(
+    "text", ["Offsets of rows.", "Whole seconds.", "In a batch.", "Return what it says."]
+)
+def test_other_openings_are_none(text: str) -> None:
+    assert _clauses(f'"""{text}"""') == []
 
 
 def test_what_judges_style_is_pinned_and_is_what_runs_here() -> None:

@@ -25,7 +25,7 @@ from edgehar.recordings.excerpt import FOLDER as KEPT, PART
 from edgehar.recordings.names import SUFFIX, parse_name
 
 SERVICE = Path("/etc/edgehar"), Path("/var/lib/edgehar")
-"""Where the service of deploy/ has its configuration, and what outlives it."""
+"""Folders of the service of deploy/: of its configuration, and of what outlives it."""
 
 HEADS = "heads"
 """Folder beside the configuration for what was taught of wearers."""
@@ -51,7 +51,7 @@ class Stored(Struct, frozen=True):
     size: int
     """Bytes; of waiting events their own."""
     unix_s: float
-    """When it was made, Unix time, s."""
+    """Time at which it was made, Unix time, s."""
     what: str = ""
     """Labels, why it was kept, or how many there are."""
 
@@ -71,7 +71,7 @@ class Purged(Struct):
 
 
 class Places(Struct, frozen=True):
-    """Where a gateway stores anything."""
+    """Folders in which a gateway stores anything."""
 
     state: Path
     heads: Path

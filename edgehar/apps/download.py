@@ -26,7 +26,7 @@ _POLL_S = 0.2
 
 
 class Patience(Struct, frozen=True):
-    """How long a download may take."""
+    """Times that a download may take, s."""
 
     connect_s: float = 20.0
     silence_s: float = 30.0

@@ -30,7 +30,7 @@ from edgehar.types import NO_SIGNAL
 from edgehar.validation import shown
 
 SCAN_S = 8.0
-"""How long Bluetooth sensors are listened for, s."""
+"""Time for which Bluetooth sensors are listened for, s."""
 
 PROOF_S = 45.0
 """A sensor over Bluetooth is found, connected to and judged within this time, s."""
@@ -85,7 +85,7 @@ def address_of(broker: Mqtt) -> str:
 
 
 class Placements:
-    """Where sensors may be worn for the model of a first configuration."""
+    """Placements at which sensors may be worn for the model of a first configuration."""
 
     def __init__(self) -> None:
         self._spec = manifest.read(manifest.find("imu_tcn"))
@@ -109,7 +109,7 @@ class Placements:
 
 
 class BrokerAnswer(msgspec.Struct, frozen=True):
-    """How a broker does, and what it wants."""
+    """State of a broker, and what it wants."""
 
     rows: list[dict[str, Any]]
     """As of `BrokerTest.run`."""

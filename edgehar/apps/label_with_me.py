@@ -42,7 +42,7 @@ KEYS: Mapping[str, Signal] = {
 KEYS_IN_WORDS = "space, or two taps on the sensor, begins or ends at once; n skips, r takes back and repeats, m marks a moment, q ends"
 
 _SPOKEN_S = 3
-"""Where no terminal shows a countdown in one place, its last seconds have a line each, and every tenth before them."""
+"""Last seconds of a countdown that have a line each where no terminal shows it in one place; before them every tenth has."""
 
 _ERASE = "\r\x1b[K"
 

@@ -35,7 +35,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class Origins(Struct, frozen=True):
-    """Where the weights come from, in the order in which they are tried."""
+    """Addresses that the weights come from, in the order in which they are tried."""
 
     addresses: tuple[str, ...] = (
         "https://www.kaggle.com/api/v1/models/google/movenet/tfLite/singlepose-lightning-tflite-int8/1/download",

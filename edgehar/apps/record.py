@@ -35,7 +35,7 @@ class OneSensor(Struct, frozen=True):
     """One sensor that is recorded without a configuration, by what the command line calls it."""
 
     placement: str | None = None
-    """Where it is worn; None: at the wrist, and a camera is nowhere but before its wearer."""
+    """Place where it is worn; None: at the wrist, and a camera is nowhere but before its wearer."""
     port: str | None = None
     """Serial port or URL. Of this, `ble`, `phone` and `camera` exactly one is given."""
     ble: str | None = None
@@ -57,7 +57,7 @@ class OneSensor(Struct, frozen=True):
 
 
 _USUAL = "wrist"
-"""Where a sensor is worn of which nobody says it."""
+"""Placement of a sensor of which nobody says where it is worn."""
 
 _OPTIONS = {
     "id": "--wearer",
@@ -66,7 +66,7 @@ _OPTIONS = {
     "adapter": "--adapter",
     "device": "--camera",
 }
-"""Where a key of the configuration comes from, if there is none."""
+"""Options that give a key its value where there is no configuration."""
 
 
 async def record_wearer(

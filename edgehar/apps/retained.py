@@ -21,7 +21,7 @@ ANSWER_S = 10.0
 """A broker that has not answered within this time never will, s."""
 
 QUIET_S = 1.0
-"""When nothing has come for so long, nothing more is retained, s: MQTT has no word for the end."""
+"""Silence after which nothing more is retained, s: MQTT has no word for the end."""
 
 READ_S = 5.0
 """Whoever publishes all the time is not listened to for longer, s."""

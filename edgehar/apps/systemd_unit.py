@@ -1,4 +1,4 @@
-"""What systemd says of the daemon's service on this machine."""
+"""State of the daemon's service on this machine, as systemd tells it."""
 
 import asyncio
 import subprocess

@@ -42,7 +42,7 @@ class Received(Struct, frozen=True):
     is_retained: bool = False
     """It was published before we subscribed."""
     response_topic: str | None = None
-    """Where the sender wants to read an answer; MQTT 5 alone can say so."""
+    """Topic on which the sender wants to read an answer; MQTT 5 alone can say so."""
     correlation: bytes | None = None
     """Bytes that the answer has to carry, by which the sender tells which request it answers."""
 

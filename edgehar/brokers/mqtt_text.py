@@ -1,4 +1,4 @@
-"""What text MQTT can carry, what is a topic of it, and a client's id; ConfigError says what to write instead."""
+"""Checks of text that MQTT can carry, of its topics, and of a client's id; ConfigError says what to write instead."""
 
 import re
 

@@ -24,7 +24,7 @@ class Tls(Struct, frozen=True):
     """Files of an encrypted connection, PEM."""
 
     ca: Path | None = None
-    """Whom to trust; None: whom the system trusts."""
+    """Certificates of the authorities to trust; None: those that the system trusts."""
     cert: Path | None = None
     """Certificate of this gateway, if the broker asks for one."""
     key: Path | None = None

@@ -1,4 +1,4 @@
-"""What the shell offers on Tab for an argument or an option; the shell's own are files."""
+"""Words that the shell offers on Tab for an argument or an option; the shell's own are files."""
 
 
 def models() -> list[str]:

@@ -25,7 +25,7 @@ _SYSLOG = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.IN
 
 
 class LogFormat(StrEnum):
-    """How `edgehar run` writes its log."""
+    """Form of the log of `edgehar run`."""
 
     AUTO = "auto"
     TEXT = "text"

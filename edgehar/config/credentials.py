@@ -12,10 +12,10 @@ from edgehar.errors import ConfigError, about
 from edgehar.validation import shown
 
 SERVICE_FOLDER = Path("/etc/edgehar")
-"""Where the service of deploy/ reads its configuration."""
+"""Folder from which the service of deploy/ reads its configuration."""
 
 STORE = Path("/etc/credstore")
-"""Where systemd looks for its credentials (systemd.exec(5), LoadCredential=); only root reads there."""
+"""Folder in which systemd looks for its credentials (systemd.exec(5), LoadCredential=); only root reads there."""
 
 
 def credential_of(name: str | None) -> str | None:

@@ -30,7 +30,7 @@ class First(Struct, frozen=True):
     sensors: Sequence[Mapping[str, Any]]
     """`placement`, and what else [[wearer.ble]] or [[wearer.serial]] has; none: a simulated wearer."""
     simulated: str
-    """Where the simulated sensor is worn, if there is no other."""
+    """Placement of the simulated sensor, if there is no other."""
     has_home_assistant: bool = False
     adapter: str | None = None
 

@@ -1,4 +1,4 @@
-"""What edgehar.toml may hold at a place: the keys of a table, and a value in words."""
+"""The keys that a table of edgehar.toml may hold, and in words the values that a key takes."""
 
 import re
 from typing import Any

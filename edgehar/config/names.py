@@ -1,4 +1,4 @@
-"""What names, topics and addresses in edgehar.toml may look like: as patterns, and in words for people."""
+"""Forms of names, topics and addresses in edgehar.toml: as patterns, and in words for people."""
 
 import re
 from typing import Annotated

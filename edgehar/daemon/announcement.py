@@ -1,4 +1,4 @@
-"""What a broker is told beside states and events: who is watched, how it goes with each, and who no longer is.
+"""Messages to a broker beside states and events: who is watched, how it goes with each, and who no longer is.
 
     <root> = <prefix>/<gateway>                 payload                                           retained
     <root>/info                                 JSON: version, model, labels, wearers, models      yes

@@ -34,7 +34,7 @@ class WearerControl:
         self.keeper: Keeper | None = None
         """Holds the last minutes, also of a feed that is begun anew; None: nothing is kept."""
         self.no_keeper = ""
-        """Why there is none, in words."""
+        """Reason why there is none, in words."""
         self.on_end: Callable[[], None] | None = None
         """Called when this wearer is watched no more: `tap` gets nothing after it."""
         self._following: WearerFeed | None = None

@@ -104,7 +104,7 @@ class Daemon:
             Requests(self.mqtt, self.obey)
         self._drain_s = drain_s
         self.started, self.began = time.monotonic(), time.time()
-        """When it was made, monotonic and Unix time, s."""
+        """Time at which it was made, monotonic and Unix time, s."""
         self._next: Config | None = None
 
     @property
@@ -114,7 +114,7 @@ class Daemon:
 
     @property
     def unwise(self) -> list[str]:
-        """In which models and sensors fit badly, in lines; until the run begins, which logs them."""
+        """Misfits of models and sensors, a line each; until the run begins, which logs them."""
         return [misfit.line for misfit in self._roster.unwise]
 
     @property
@@ -224,7 +224,7 @@ class Daemon:
 
     @property
     def broker(self) -> str:
-        """How it goes with the broker, in words."""
+        """State of the link to the broker, in words."""
         return "no broker" if self.mqtt is None else "broker up" if self.mqtt.connected else "broker away"
 
     def status(self) -> str:

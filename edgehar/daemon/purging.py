@@ -43,7 +43,7 @@ _LARGEST = 4096
 
 
 class Wish(Struct, frozen=True):
-    """Whom to forget."""
+    """A wish that a wearer be forgotten."""
 
     wearer: Name
     before: float | None = None

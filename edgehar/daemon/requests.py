@@ -1,4 +1,4 @@
-"""What others may ask of the daemon over MQTT, and its answers.
+"""Requests that others may make of the daemon over MQTT, and its answers.
 
     <root>/request/<verb>           payload, JSON                                       what it does
     pause                           {"wearer", "paused": true, "for_s": null}           closes the wearer's links, or opens them again

@@ -36,7 +36,7 @@ class Roster:
         """Called with the id of who tapped a sensor twice, if `tap` is on."""
         self._shared = make_shared_links(config)
         self.unwise: list[Mismatch] = []
-        """In which models and sensors fit badly, and work all the same."""
+        """Misfits of models and sensors that work all the same."""
         self.controls = [self._new_control(i, wearer, config) for i, wearer in enumerate(config.wearer)]
         """Those of now, in the order of the configuration."""
         self._tasks: dict[str, asyncio.Task[None]] = {}

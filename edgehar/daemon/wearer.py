@@ -32,7 +32,7 @@ STANDING_S = 30.0
 """A state that no window renews is handed to the publishers again, for their heartbeats, s."""
 
 SETTLED_S = 10.0
-"""What a sensor lacks counts once packets came for so long, s: the first windows are never whole."""
+"""Time from the first packet on before what a sensor lacks counts, s: the first windows are never whole."""
 
 Publish = Callable[[Activity | Event], None]
 Tap = Callable[[float, int, bytes], None]

@@ -1,4 +1,4 @@
-"""Who may look at the page: without a token only this host, with one who shows it.
+"""Access to the page: without a token only this host may look at it, with one whoever shows it.
 
 A browser carries out what any website tells it to, so that a page from elsewhere could reach this server with the rights of
 who looks at it. Three things keep it out:

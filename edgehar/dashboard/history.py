@@ -1,4 +1,4 @@
-"""What was done in the last minutes, and the last events, as the page shows them.
+"""Activities of the last minutes, and the last events, as the page shows them.
 
 What holds now is told in Unix times, made of stream times only then: a clock that is set moves all of it at once.
 """

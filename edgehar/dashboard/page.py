@@ -1,4 +1,4 @@
-"""What the page shows: composed once for all who look, at most every FRAME_S, and not at all when nobody does."""
+"""Content of the page: composed once for all who look, at most every FRAME_S, and not at all when nobody does."""
 
 import asyncio
 import contextlib

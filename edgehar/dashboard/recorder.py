@@ -40,7 +40,7 @@ CHECK_EVERY = 2**20
 _MARKED_BY = "button"
 
 _RECORD_BYTES = 17
-"""What each packet takes beside its body (recordings.ehr)."""
+"""Bytes that each packet takes beside its body (recordings.ehr)."""
 
 Note = Callable[[str, str], None]
 """Takes a wearer and a sentence for the event log."""
@@ -57,7 +57,7 @@ class _Running:
         self.size, self.check_at = 0, CHECK_EVERY
         """Bytes that were written, and at which to look at the disk again."""
         self.end = ""
-        """How it ended, in words that follow `ended`; none where somebody ended it."""
+        """Words on how it ended, which follow `ended`; empty where somebody ended it."""
 
 
 class Recorder:

@@ -47,7 +47,7 @@ HEARTBEAT_S = 20.0
 """A browser that does not answer for so long is gone, s."""
 
 UNSENT_BYTES = 2**16
-"""What the system keeps for a browser that does not read; everything else waits as the newest of its kind."""
+"""Bytes that the system keeps for a browser that does not read; everything else waits as the newest of its kind."""
 
 LARGEST_REQUEST = 4096
 """Bytes of what a button asks."""

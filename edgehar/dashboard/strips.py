@@ -1,4 +1,4 @@
-"""What each sensor measured in the last seconds: three lines of acceleration, or the newest keypoints of a camera."""
+"""Measurements of each sensor in the last seconds: three lines of acceleration, or the newest keypoints of a camera."""
 
 import logging
 from base64 import b64encode

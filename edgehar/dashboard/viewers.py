@@ -1,4 +1,4 @@
-"""Who looks on: each has one place for the newest of every kind of message, so that a slow one misses what is old."""
+"""Viewers of the page: each has one place for the newest of every kind of message, so that a slow one misses what is old."""
 
 import asyncio
 from collections.abc import Callable

@@ -42,7 +42,7 @@ _REFUSALS = {
     12: "it is in another mode, or an app uses it; close the app, or switch the sensor off and on",
     13: "it is being charged; take it off the charger",
 }
-"""What a person can do, by the status of an answer (PmdControlPointResponse.kt)."""
+"""Words on what a person can do, by the status of an answer (PmdControlPointResponse.kt)."""
 # Bytes of one value of each setting that an answer may bring.
 _SETTING_SIZES = {0: 2, 1: 2, 2: 2, 3: 4, 4: 1, 5: 4}
 

@@ -31,7 +31,7 @@ COLUMNS: Mapping[str, str] = {
     "_random_start": "random start, same recordings",
     "_random_forest": "random forest",
 }
-"""What is compared, by the end of its name."""
+"""Titles of the models that are compared, by the end of their names."""
 
 
 class Figures(Struct, frozen=True):

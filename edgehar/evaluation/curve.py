@@ -46,7 +46,7 @@ class Point(Struct, frozen=True):
     is_random_start: bool
     steps: int
     people: int
-    """How many its weights have seen: each once, in however many sets of a collection."""
+    """Number of people whom its weights have seen: each once, in however many sets of a collection."""
     fine: dict[str, float]
     """Macro-F1 by row."""
     coarse: dict[str, float]

@@ -73,7 +73,7 @@ class Told(Struct, frozen=True):
     began_s: float
     """From the film's begin, s."""
     told_s: float
-    """When it was told, s."""
+    """Time at which it was told, from the film's begin, s."""
 
 
 class FilmScore(Struct, frozen=True):

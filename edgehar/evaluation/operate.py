@@ -57,7 +57,7 @@ _SURE, _SURE_REST, _SURE_WINDOWS = 0.9, 0.01, 50
 """Probability of what a network tells well and of all but it and a rival, and windows after which the belief rises no more."""
 
 Key = tuple[str, str]
-"""What is worn, by its name in the operating points, and node of the label tree."""
+"""Name in the operating points of what is worn, and node of the label tree."""
 Thresholds = dict[Key, float]
 Pool = tuple[Key, ...]
 """Thresholds whose false starts are counted together, as the recordings show no more of each."""
@@ -153,7 +153,7 @@ class Fitted(Struct, frozen=True):
 
     thresholds: Thresholds
     pools: dict[Key, Pool]
-    """Whose false starts a threshold rests on: its own alone, or those of others too; none if there is too little."""
+    """Thresholds on whose false starts each rests: its own alone, or those of others too; none if there is too little."""
 
 
 def fit(exposed: Exposure, progress: Progress | None = None) -> dict[Point, Fitted]:

@@ -26,7 +26,7 @@ _LEVELS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0
 _SHOWN = (0.9, 0.98)
 """Those of them that stand in a table."""
 _LEAST_S = 10.0
-"""What is over sooner, s, no window shows for long enough."""
+"""Least length of an activity that counts, s: what is over sooner, no window shows for long enough."""
 _MARKS: Mapping[Point, str] = {"quiet": "s", "normal": "D", "eager": "^"}
 
 
@@ -59,7 +59,7 @@ class Trade(Struct, frozen=True):
     curve: tuple[Cost, ...]
     """A point for each of some thresholds, the same for all."""
     points: dict[Point, Cost]
-    """What each operating point costs."""
+    """Cost of each operating point."""
 
 
 def observe(exposed: Exposure, thresholds: Mapping[Key, float]) -> dict[Key, Told]:

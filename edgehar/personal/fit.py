@@ -25,7 +25,7 @@ SHARE = 1.0
 LEAST_SHARE = 100.0
 """Weight of the background beside a short take, in windows."""
 LEAST_PROBABILITY = 1e-6
-"""Whose logarithm is taken."""
+"""Floor of a probability before its logarithm is taken."""
 
 
 def teach(network: Recognizer, takes: Sequence[Take], created: str = "") -> Head:

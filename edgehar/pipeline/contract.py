@@ -51,7 +51,7 @@ class ConfiguredSensor(Struct, frozen=True):
     """A sensor as a configuration describes it."""
 
     key: str
-    """Where it stands, such as `wearer[0].ble[1]`."""
+    """Place where it stands, such as `wearer[0].ble[1]`."""
     placement: str
     modality: Modality
     name: str = "a sensor"

@@ -10,11 +10,11 @@ from edgehar.pipeline.fall_settings import FallSettings
 from edgehar.pipeline.operating_points import Point
 
 PLAIN_THRESHOLD, PLAIN_KIND_THRESHOLD = 0.8, 0.95
-"""Of a label and of a kind of labels, for which neither a key nor an operating point gives one."""
+"""Thresholds of a label and of a kind of labels for which neither a key nor an operating point gives one."""
 
 
 Threshold = Annotated[float, Meta(ge=0.5, le=0.9999)]
-"""Of two labels at most one has more than half of the belief, and none ever has all."""
+"""Share of the belief: of two labels at most one has more than half of it, and none ever has all."""
 
 
 def _key(unit: str, least: float, most: float, sentence: str) -> Meta:

@@ -18,7 +18,7 @@ from edgehar.types import Prediction
 _ONCE_S = 10.0
 """After a fall is told none is for so long: who falls rolls, bounces, and gets up; a round number."""
 _UP_HOPS = 3
-"""Who moves for so many hops in a row and is as before is up again; a round number, two seconds."""
+"""Hops in a row with movement after which who is as before is up again; a round number, two seconds."""
 _NEW = -1
 """Hops moved after a fall that the last window told: until the next, `recovered` is of the fall before."""
 _UP_DEG = 45.0

@@ -18,11 +18,11 @@ from msgspec import Struct
 from edgehar.types import STANDARD_GRAVITY, HopAcceleration
 
 _LEAST_PEAK = 1.5 * STANDARD_GRAVITY
-"""What is softer is no hit, m/s²: going down stairs reaches it; of 143 acted falls 5 % are softer at the hip."""
+"""Softest hit, m/s²: going down stairs reaches it; of 143 acted falls 5 % are softer at the hip."""
 _HARD = 3.0 * STANDARD_GRAVITY
 """From here on a hit speaks for a fall, m/s² (Abbate et al. 2012, Pervasive Mob. Comput. 8:883)."""
 _MOST_PEAK = 6.0 * STANDARD_GRAVITY
-"""What is harder proves no more, m/s²: in SmartFallMM and WEDA-FALL three of four falls are softer."""
+"""Hit from which on a harder one proves no more, m/s²: in SmartFallMM and WEDA-FALL three of four falls are softer."""
 _FALL_S = 0.6
 """Before the impact, s: from standing it takes 0.7 s (Hsiao and Robinovitch 1998), part of it in the impact's hop."""
 _BEFORE_S = 2.0
@@ -32,15 +32,15 @@ _CALM_SWING = 4.0
 _TURNED_DEG = 60.0
 """From here on a turn does: between upright and lying (Karantonis et al. 2006, IEEE Trans. Inf. Technol. Biomed. 10:156)."""
 STILL_SWING = 2.0
-"""Who swings less in a hop lies still, m/s²; a round number."""
+"""Swing in a hop below which somebody lies still, m/s²; a round number."""
 _LEAST_SWING = 0.7
-"""Who is hurt and who lies still by intention swing less than that, m/s², and nothing more is proven by less."""
+"""Swing below which nothing more is proven, m/s²: who is hurt and who lies still by intention both swing less."""
 _FREE = 0.6 * STANDARD_GRAVITY
 """Specific force below which a body falls, m/s² (Kangas et al. 2008, Gait Posture 28:285): lying down keeps more."""
 _FREE_BOUNDS = 0.15 * STANDARD_GRAVITY, 1.2 * STANDARD_GRAVITY
-"""What is beyond proves no more, m/s²; round numbers."""
+"""Bounds of the specific force beyond which nothing more is proven, m/s²; round numbers."""
 _REPEATS_SHARE = 0.5
-"""What is softer than this share of a hit repeats it not; a round number."""
+"""Least share of a hit that repeats it; a round number."""
 _MOST_REPEATS = 3
 """As many as a window has room for; more is no more of a train."""
 _SUREST = 1e-4

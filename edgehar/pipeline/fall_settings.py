@@ -1,4 +1,4 @@
-"""What tells a fall, by where the sensor is: the weights of the evidence.
+"""Weights of the evidence that tells a fall, by where the sensor is.
 
                        waist, hip, chest   wrist
     -----------------  ------------------  ----------------------------------------------------------------------
@@ -50,7 +50,7 @@ class FallWeights(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FallSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """When a fall is told, and the weights of each kind of placement."""
+    """Limits at which a fall is told, and the weights of each kind of placement."""
 
     suspicion: Annotated[
         float, _key("1", 0, 1, "Probability below which nothing is a fall; higher: fewer false ones.")

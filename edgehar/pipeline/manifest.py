@@ -106,7 +106,7 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
     metrics: dict[str, Any]
     """Scores on people."""
     frames: Annotated[tuple[Word, ...], Meta(min_length=1)] = ("device",)
-    """In which of its modality's frames the network sees a sensor, one after the other."""
+    """Those of its modality's frames in which the network sees a sensor, one after the other."""
     tree: dict[Word, Annotated[tuple[Word, ...], Meta(min_length=1)]] = {}
     """Inner nodes of the `label_tree` and their children: labels, or nodes; empty in older pairs."""
     alike: dict[Word, Word] = {}

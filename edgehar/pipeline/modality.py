@@ -1,4 +1,4 @@
-"""What a model looks at: the channels of each of its sensors, and how the network sees them."""
+"""Modalities, the kinds of input of a model: the channels of each of its sensors, and how the network sees them."""
 
 from collections.abc import Callable, Mapping
 

@@ -33,7 +33,7 @@ class Rated(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     at_most_per_hour: Count | None
     """95 % upper bound of the rate of false starts in these hours, exact Poisson; None without any."""
     basis: Basis
-    """What the threshold rests on. `label`: the recordings show what this label does at this placement; `placement`: they show
+    """Evidence that the threshold rests on. `label`: the recordings show what this label does at this placement; `placement`: they show
     it only of all such labels there together, and the rate is kept in their mean; `elsewhere`: not even of them, and the
     threshold is the median of the other placements;
     `default`: nowhere, and it is that of the settings."""

@@ -12,7 +12,7 @@ STOPPED = "edgehar was stopped."
 ENDED = "The recording has ended."
 PAUSED = "Paused by a request."
 BEGUN_ANEW = "Begun anew by a request."
-"""Why nothing is judged any more."""
+"""Reason why nothing is judged any more."""
 
 
 class Reasons:

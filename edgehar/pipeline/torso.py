@@ -12,7 +12,7 @@ from edgehar.devices.keypoints import HIPS, LEAST_SCORE, SHOULDERS, TORSO
 from edgehar.types import KEYPOINTS, FloatArray
 
 FEATURES = ("x", "y", "vx", "vy", "score")
-"""Of each keypoint: torso lengths, torso lengths per second, 0..1."""
+"""Features of each keypoint: torso lengths, torso lengths per second, 0..1."""
 
 _SHORTEST = 0.02
 """A torso that looks shorter, in heights of the picture, is a person too far away, or one who points at the camera."""

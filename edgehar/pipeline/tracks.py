@@ -18,7 +18,7 @@ class Packets(Protocol):
 
     @property
     def header(self) -> Header:
-        """Whose it is, and where each stream's sensor was worn."""
+        """Header of the recording: whose it is, and where each stream's sensor was worn."""
         ...
 
     @property

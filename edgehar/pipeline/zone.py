@@ -34,7 +34,7 @@ class Table(Struct, frozen=True):
     least: int
     """No smaller group can be made out."""
     t: float
-    """When they were counted, monotonic, s."""
+    """Time at which they were counted, monotonic, s."""
 
 
 def coarsened(counts: Mapping[str, int], least: int) -> dict[str, int | None]:

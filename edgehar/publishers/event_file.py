@@ -50,7 +50,7 @@ _FAILS_OF_SYSTEM = {errno.EROFS, errno.ENOSPC, errno.EIO, errno.EDQUOT}
 """Codes of a disk that does not work, which say nothing against the file."""
 
 _ERRORS = (OSError, sqlite3.Error, UnicodeDecodeError)
-"""What a call may raise: even in SQLite's own messages there may be damaged text."""
+"""Errors that a call may raise: even in SQLite's own messages there may be damaged text."""
 
 Row = tuple[int, float, str, bytes]
 """Number, Unix time when it was pushed, topic, payload."""
@@ -66,7 +66,7 @@ class EventFile:
         """
         self.path = folder / FILE_NAME
         self.problem: str | None = None
-        """Why nothing can be written, while it is so."""
+        """Reason why nothing can be written, in words; None while it can."""
         self._pending: dict[int, Row | None] = {}
         """By number, what is to be in the file; None: nothing."""
         self._is_writing = self._has_ended = self._is_to_scrub = False

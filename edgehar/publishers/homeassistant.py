@@ -1,4 +1,4 @@
-"""What Home Assistant reads to show a gateway and each wearer as a device, with nothing to set up there.
+"""Messages that Home Assistant reads to show a gateway and each wearer as a device, with nothing to set up there.
 
     <prefix>/device/<client id>/config             the gateway       retained; empty: forget it
     <prefix>/device/<client id>/<wearer>/config    a wearer, a zone  retained; empty: forget them
@@ -32,12 +32,12 @@ DEFAULT_PREFIX = "homeassistant"
 """First part of the topics that Home Assistant reads, unless it is told otherwise."""
 
 ONLINE = "online"
-"""What it says on `<prefix>/status` when it has begun to listen."""
+"""Payload that it sends on `<prefix>/status` when it has begun to listen."""
 
 EVENT_TYPES = ("activity_started", "activity_ended")
 
 FALL_TYPES = {"activity_started": "fall", "activity_ended": "fall_ended"}
-"""What a fall's entity says of each event; whether they got up again stands beside it, as `recovered`."""
+"""Words of a fall's entity for each event; whether they got up again stands beside it, as `recovered`."""
 
 NEVER_EVENTS = (OTHER, NO_SIGNAL, NOT_WORN)
 """States that neither begin nor end as an event."""

@@ -42,7 +42,7 @@ class KeptEvents:
 
     @property
     def problem(self) -> str | None:
-        """Why they are in memory alone although there is a file; None: they are not."""
+        """Reason why they are in memory alone although there is a file; None: they are not."""
         return self._file.problem if self._file else None
 
     def age_s(self, event: Message) -> float:

@@ -136,7 +136,7 @@ class Mqtt:
 
     @property
     def disk_problem(self) -> str | None:
-        """Why events are in memory alone although they should be on the disk; None: they are not."""
+        """Reason why events are in memory alone although they should be on the disk; None: they are not."""
         return self._kept.problem
 
     @property

@@ -1,4 +1,4 @@
-"""What a publisher is told by its broker: topics, who takes their messages, and patience with those that do harm.
+"""Subscriptions of a publisher: topics, who takes their messages, and patience with those that do harm.
 
 Publishing comes first. A broker that refuses a topic is named once, and one over whose messages connections end
 again and again, because somebody left a huge one there, is for a while not asked for any but what is needed.

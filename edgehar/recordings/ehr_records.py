@@ -39,7 +39,7 @@ class Unread(Struct):
     spoilt_bytes: int = 0
     """Bytes that are no record."""
     places: int = 0
-    """Where such bytes lie in a row."""
+    """Places where such bytes lie in a row."""
     refused: int = 0
     """Records that are whole, but not of a time or a stream that can be."""
     first_offset: int | None = None

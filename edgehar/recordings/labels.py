@@ -1,4 +1,4 @@
-"""What data sets call an activity, in the words that models here use.
+"""Labels of data sets, in the words that models here use.
 
 A set may say less than a model: `stairs_up_or_down`, or `typing`, done sitting by most and standing by some. Such
 a label stands for several, any of which may be true.

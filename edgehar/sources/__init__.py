@@ -35,9 +35,9 @@ class LinkState(Struct, kw_only=True):
     battery: int | None = None
     """Charge of the sensor, percent, where the link tells it apart from its packets; None if not known."""
     age_s: float | None = None
-    """From when data were taken to their delivery, over the last ones, s; None where the source cannot know."""
+    """Time from when data were taken to their delivery, over the last ones, s; None where the source cannot know."""
     lost: str | None = None
-    """Why the newest life ended, in words; None once packets come again. `reconnect.keep_open` writes it."""
+    """Reason why the newest life ended, in words; None once packets come again. `reconnect.keep_open` writes it."""
     lives: int = 0
     """Lives in which packets came; `reconnect.keep_open` counts them."""
 

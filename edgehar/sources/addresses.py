@@ -1,4 +1,4 @@
-"""What an address that people write may look like: a host, a serial port, a phone.
+"""Forms of the addresses that people write: a host, a serial port, a phone.
 
 Nothing is opened or asked for here. Each check raises ConfigError, which says what to write instead.
 """

@@ -35,7 +35,7 @@ class Track(Struct, frozen=True, eq=False):
     """A recording to be replayed."""
 
     header: Header
-    """Whose it is, and where each stream's sensor was worn."""
+    """Header of the recording: whose it is, and where each stream's sensor was worn."""
     packets: Packets
     truth: Sequence[Segment] = ()
     """Stretches of what was done; empty if nobody wrote it down."""

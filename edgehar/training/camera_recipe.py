@@ -28,7 +28,7 @@ class CameraSensor(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Scenes(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where people are filmed."""
+    """Places where people are filmed."""
 
     desk: Shares = field(default_factory=dict)
     """By a camera on the screen before them, which shows the upper half."""

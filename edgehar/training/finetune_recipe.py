@@ -30,9 +30,9 @@ class Recordings(Struct, frozen=True, forbid_unknown_fields=True):
     files: str = ""
     """Pattern of `.ehr` or `.csv` files, beside the recipe: `me/*.csv`."""
     placement: str = ""
-    """Where the sensor of a CSV file was worn."""
+    """Placement of the sensor of a CSV file."""
     person: str = ""
-    """Who wore it; else each file is a person of its own, by its path from the recipe without its ending."""
+    """Person who wore it; else each file is a person of its own, by its path from the recipe without its ending."""
     label: str = ""
     """Label of the whole file, where the files do not say; else `NAME.labels.csv` beside `NAME.ehr` says it."""
     columns: Columns | None = None
@@ -44,7 +44,7 @@ class Recordings(Struct, frozen=True, forbid_unknown_fields=True):
     held_out: Share | None = None
     """Share of these people who are not fitted to; else the recipe's."""
     weight: Positive = 1.0
-    """How often its windows are shown, beside those of other recordings of the same size."""
+    """Frequency with which its windows are shown, beside those of other recordings of the same size."""
 
     @property
     def name(self) -> str:
@@ -77,7 +77,7 @@ class Synthetic(Struct, frozen=True, forbid_unknown_fields=True):
     recipe: str = "imu_tcn_synthetic.toml"
     """Path of the recipe that simulates them, from this one's folder; else one that is shipped."""
     windows: Count | None = None
-    """How many are made; else as many as their recipe says."""
+    """Number of windows that are made; else as many as their recipe says."""
 
 
 class Tuning(Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ from edgehar.training.people_windows import PeopleWindows
 from edgehar.training.provenance import Person
 
 _ROUNDING_S = 1e-6
-"""Of sums of hops, s."""
+"""Rounding error of sums of hops, s."""
 
 Mask = NDArray[np.bool_]
 

@@ -26,7 +26,7 @@ _LABELLED = 0.75
 _COVERED = 0.8
 """Least share of its samples that a sensor has in a window, as of simulated ones."""
 _MOST = 2000.0
-"""What a sensor reads beyond this, m/s² or rad/s, is a glitch: 200 g, and the network clips far below it."""
+"""Largest reading of a sensor that is no glitch, m/s² or rad/s: 200 g, and the network clips far below it."""
 _COUNTS = 0.25
 """Least share of a window that an activity fills for its label to be one that may be true."""
 _NAMED = 8

@@ -1,4 +1,4 @@
-"""What recipes of all modalities have in common."""
+"""Parts that recipes of all modalities have in common."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Protocol
@@ -63,7 +63,7 @@ class ModelRecipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     window: Count
     hop: Count
     frames: Annotated[tuple[str, ...], Meta(min_length=1)]
-    """In which axes the network sees each sensor."""
+    """Frames of axes in which the network sees each sensor."""
     normalization: Normalization
     """The same that will stand in the manifest."""
     network: Network

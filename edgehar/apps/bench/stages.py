@@ -1,4 +1,4 @@
-"""Where a packet's time goes: the stages of a real pipeline, timed where they run."""
+"""The stages of a real pipeline, timed where they run: they say where a packet's time goes."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence

@@ -40,7 +40,7 @@ class Wish(Struct, frozen=True):
     seconds: float = 30.0
     """Time for which sensors are listened to, s; 0: not at all."""
     wearer: str | None = None
-    """Whose; None: everybody's."""
+    """Id of the wearer whose sensors are listened to; None: everybody's."""
     like: Path | None = None
     """A recording in which the sensors are worn as they should be."""
 

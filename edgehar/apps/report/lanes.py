@@ -40,7 +40,7 @@ class Painter(Struct, frozen=True):
     told: Sequence[Stretch]
     true: Sequence[Stretch]
     silent: Sequence[Hole]
-    """Where there was no answer to be sure of."""
+    """Stretches without an answer to be sure of."""
 
 
 def painter(

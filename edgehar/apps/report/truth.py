@@ -17,7 +17,7 @@ class LabelFigures(Struct, frozen=True):
 
     label: str
     windows: int
-    """In which it was done."""
+    """Windows in which it was done."""
     precision: float | None
     """Share of the windows it was told in that were it; None if it was never told."""
     recall: float

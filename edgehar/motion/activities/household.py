@@ -1,4 +1,4 @@
-"""What people do at home and at work with the whole body: reach up, bend down, lie down, exercise on the floor.
+"""Movements of the whole body at home and at work: reach up, bend down, lie down, exercise on the floor.
 
 Ranges without a source are common sense.
 """

@@ -17,7 +17,7 @@ _HEADER_BYTES = 128
 _ORDERS = {b"IM": "<", b"MI": ">"}
 _VERSION = 0x0100
 _MOST_BYTES = 1 << 30
-"""Of one variable, unpacked."""
+"""Most bytes of one variable, unpacked."""
 
 _MATRIX, _COMPRESSED = 14, 15
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}

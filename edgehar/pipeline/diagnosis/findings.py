@@ -18,7 +18,7 @@ class Finding(Struct, frozen=True):
     fix: str | None = None
     """The thing to do; None where nothing is to be done."""
     subject: str = ""
-    """Whose: a sensor as `wearer/placement`, or empty for the machine."""
+    """Sensor that it is about, as `wearer/placement`; empty for the machine."""
 
 
 def ok(check: str, says: str) -> Finding:

@@ -1,11 +1,11 @@
-"""What Sparkplug hosts have yet to hear of what was: changes that wait for births, or were sent just before a loss."""
+"""Changes that Sparkplug hosts have yet to hear of: they wait for births, or were sent just before a loss."""
 
 from collections import deque
 
 from edgehar.publishers.sparkplug.parts import Change
 
 RESENT_MS = 60_000
-"""What was sent so long before a session was lost is sent again: longer than a broker takes to miss a host, ms."""
+"""Time before a session was lost from which on what was sent is sent again, ms: longer than a broker takes to miss a host."""
 
 
 class History:

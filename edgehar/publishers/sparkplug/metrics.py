@@ -1,4 +1,4 @@
-"""What a Sparkplug host is told of a wearer: the metrics of a device, and their values.
+"""The metrics of a wearer's device, and their values, as a Sparkplug host is told them.
 
     Activity/Label          String      as on MQTT: a label or kind of labels, `other`, `no_signal`, `not_worn`
     Activity/Likeliest      String      of a kind the likelier label

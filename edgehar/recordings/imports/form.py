@@ -38,7 +38,7 @@ class Wish(Struct, frozen=True):
     zone: tzinfo = UTC
     """Zone of dates that name none."""
     device: str | None = None
-    """Which of several sensors in one file."""
+    """Name of the sensor that is read, of several in one file."""
     columns: Columns | None = None
     """Columns of a file of no known form."""
 

@@ -1,4 +1,4 @@
-"""Where a camera's pictures come from: a device, a stream of the network, or a file."""
+"""Origin of a camera's pictures: a device, a stream of the network, or a file."""
 
 import errno
 import os

@@ -18,7 +18,7 @@ class Frame(Struct, frozen=True, eq=False):
     """One picture."""
 
     taken_at: float
-    """When it was grabbed, host monotonic s; of a file that is not played at its pace its own time, s."""
+    """Time at which it was grabbed, host monotonic s; of a file that is not played at its pace its own time, s."""
     picture: Picture
 
 

@@ -18,9 +18,9 @@ FROZEN_S = 10.0
 """A picture that is the same to the last bit for so long is a frozen one, s: a sensor has noise, even in the dark."""
 
 _WAITED_S = 0.001
-"""Who waited longer for a frame than to decode it has the newest, s; one that was ready had itself been waiting."""
+"""Wait beyond decoding from which on a frame is the newest, s; one that was ready had itself been waiting."""
 _CATCH_UP_S = 1.0
-"""What never makes one wait has its frames taken as they come after so long, s."""
+"""Time after which the frames of a camera that never makes one wait are taken as they come, s."""
 _PROBE_S = 2.0
 _SPARSE = 8
 """Every so many-th row and column tells whether a picture changed."""

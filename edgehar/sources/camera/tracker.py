@@ -53,9 +53,9 @@ class Tracker:
     def __init__(self, net: MoveNet) -> None:
         self._net = net
         self._crop: Crop | None = None
-        """Where to look for who was seen in the last picture; None if nobody was."""
+        """Crop in which to look for who was seen in the last picture; None if nobody was."""
         self._last_crop: Crop | None = None
-        """Where to look for who was seen last; None once nobody is there."""
+        """Crop in which to look for who was seen last; None once nobody is there."""
         self._in_a_row = 0
         self._seen_at = self._looked_at = -math.inf
         self._somebody = self._second = False

@@ -10,7 +10,7 @@ from edgehar.sources.camera.opencv import load_opencv
 from edgehar.sources.camera.throttle import Throttle
 
 _USUAL_FPS = 25.0
-"""Of a file that does not say."""
+"""Pictures per second of a file that does not say."""
 _CATCH_UP_S = 1.0
 """A machine too slow for the file's pace shows what is late after so long, s."""
 
