@@ -15,7 +15,6 @@ from edgehar.config.schema import Config, Gateway
 from edgehar.config.worn import Replay, Wearer
 from edgehar.config.zone import Zone
 from edgehar.daemon.daemon import Daemon
-from edgehar.daemon.figures import figures
 from edgehar.recordings.ehr import Header
 from edgehar.recordings.ehr_writer import Writer
 from edgehar.sources.simulated.simulator import Simulator
@@ -53,7 +52,9 @@ async def measure(wearers: int, folder: Path) -> None:
     await asyncio.sleep(SECONDS)
     share = (time.process_time() - cpu) / (time.monotonic() - wall)
     table, heard = daemon.zones.each["z"].table, sum(feed.is_up for feed in daemon.feeds)
-    print(f"{wearers} wearers, {heard} heard: {100 * share:.0f} % of a core, {figures(daemon)['rss_mb']} MB")
+    print(
+        f"{wearers} wearers, {heard} heard: {100 * share:.0f} % of a core, {daemon.figures.gateway()['rss_mb']} MB"
+    )
     print(f"told: {table}")
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):

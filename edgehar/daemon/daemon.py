@@ -19,7 +19,7 @@ from edgehar.config.schema import Config
 from edgehar.daemon import metrics, systemd
 from edgehar.daemon.announcement import Announcement
 from edgehar.daemon.control import WearerControl
-from edgehar.daemon.figures import health, prometheus
+from edgehar.daemon.figures import Figures
 from edgehar.daemon.keepers import Keepers
 from edgehar.daemon.metrics import Answers, TimedRecognizer
 from edgehar.daemon.models import Models
@@ -28,7 +28,7 @@ from edgehar.daemon.purging import obey_wishes
 from edgehar.daemon.requests import Reload, Request, Requests, obey
 from edgehar.daemon.roster import Roster
 from edgehar.daemon.scada import make_sparkplug, worn, zone_device
-from edgehar.daemon.status_line import log_start, status_line
+from edgehar.daemon.status_line import broker_state, log_start, status_line
 from edgehar.daemon.wearer import WearerFeed
 from edgehar.daemon.zones import Zones, pseudonymous
 from edgehar.errors import ConfigError, EdgeharError, OperatorError, about
@@ -103,8 +103,7 @@ class Daemon:
         if self.mqtt:
             Requests(self.mqtt, self.obey)
         self._drain_s = drain_s
-        self.started, self.began = time.monotonic(), time.time()
-        """Time at which it was made, monotonic and Unix time, s."""
+        self.figures = Figures(self.models, self.zones, self.answers, self.mqtt, self.sparkplug)
         self._next: Config | None = None
 
     @property
@@ -135,7 +134,8 @@ class Daemon:
         left: list[str] = []
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._watch(), name="watch")]
-            log_start(self, self._config)
+            self.zones.log_start()
+            log_start(self._config, self.models, self.feeds, self.sparkplug, is_told=bool(self.publishers))
             if self._config.metrics:
                 serving = metrics.serve(self._config.metrics.listen, self.metrics, self._token)
                 background.append(tasks.create_task(serving, name="metrics"))
@@ -225,19 +225,19 @@ class Daemon:
     @property
     def broker(self) -> str:
         """State of the link to the broker, in words."""
-        return "no broker" if self.mqtt is None else "broker up" if self.mqtt.connected else "broker away"
+        return broker_state(self.mqtt)
 
     def status(self) -> str:
         """Say in words how it goes, and what is wrong with which sensor."""
-        return status_line(self)
+        return status_line(self.controls, self.zones, self.mqtt, self.sparkplug)
 
     def health(self) -> dict[str, Any]:
         """Return counters since the start, for people and dashboards."""
-        return health(self)
+        return self.figures.health(self.controls)
 
     def metrics(self) -> str:
         """Return figures since the start, as Prometheus reads them."""
-        return prometheus(self)
+        return self.figures.prometheus(self.controls)
 
     def _publish(self, item: Activity | Event) -> None:
         if self.zones.has(item.wearer):
@@ -272,12 +272,12 @@ class Daemon:
     async def _watch(self) -> None:
         """Feed systemd's watchdog from progress; tell what is wrong with a sensor, and publish health."""
         ready, is_first = ["READY=1"], True
-        next_health = self.started + HEALTH_S
+        next_health = self.figures.started + HEALTH_S
         while True:
             now = time.monotonic()
             if all(feed.makes_progress(now) for feed in self.feeds):
                 # A queue that was full just then must not cost the start.
-                taken = systemd.notify(*ready, "WATCHDOG=1", f"STATUS={status_line(self)}")
+                taken = systemd.notify(*ready, "WATCHDOG=1", f"STATUS={self.status()}")
                 ready = [] if taken else ready
             self._update()
             self._count(now)

@@ -145,7 +145,7 @@ class Answers:
 def families_of(
     health: Mapping[str, Any], info: Labels, mqtt: Mqtt | None, *, began: float
 ) -> Iterator[Family]:
-    """Yield the metrics of `Daemon.health` and of a publisher; `info` names what runs, `began` is Unix time, s."""
+    """Yield the metrics of `Figures.health` and of a publisher; `info` names what runs, `began` is Unix time, s."""
     yield Family("edgehar_build_info", "gauge", "What runs.", [Sample(info, 1.0)])
     yield _single("process_start_time_seconds", "gauge", "Unix time of the start.", began)
     yield _single("process_resident_memory_bytes", "gauge", "Memory.", health["rss_mb"] * 2**20)

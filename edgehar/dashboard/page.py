@@ -14,7 +14,6 @@ from edgehar.config.read import state_folder
 from edgehar.config.schema import Config
 from edgehar.daemon.control import WearerControl
 from edgehar.daemon.daemon import Daemon
-from edgehar.daemon.figures import figures as figures_of
 from edgehar.dashboard.colours import hue
 from edgehar.dashboard.history import TIMELINE_S, History
 from edgehar.dashboard.pictures import HasPicture, Pictures
@@ -112,7 +111,7 @@ class Page:
     async def state(self) -> dict[str, Any]:
         """Return all that the page shows but strips and pictures; sensors are heard meanwhile."""
         mqtt, broker = self._daemon.mqtt, self._config.mqtt
-        wearers, figures = await self._of_each(self._wearer), figures_of(self._daemon)
+        wearers, figures = await self._of_each(self._wearer), self._daemon.figures.gateway()
         return {
             "type": "state",
             "now": time.time(),
