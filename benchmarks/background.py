@@ -17,7 +17,8 @@ from edgehar.personal.background import SUFFIX, Background, worn_sensors, write
 from edgehar.personal.judged import judge
 from edgehar.personal.takes import Take
 from edgehar.pipeline import recognizer
-from edgehar.pipeline.manifest import ModelSpec, read
+from edgehar.pipeline.manifest import read
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.datasets import Trial, read_set
 from edgehar.recordings.labels import possible_labels

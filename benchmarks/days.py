@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from edgehar.evaluation.unseen import Recordings, mark, tuned_on
 from edgehar.motion.wearer import Wearer
-from edgehar.pipeline.manifest import SEEN, ModelSpec
+from edgehar.pipeline.model_spec import SEEN, ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.datasets import Trial, joined, read_set, set_files
 from edgehar.recordings.labels import possible_labels

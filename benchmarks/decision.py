@@ -26,7 +26,8 @@ from benchmarks.days import Day, Stretch, of_people, of_simulated
 from edgehar.evaluation.plan import decision_of
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.label_tree import LabelTree
-from edgehar.pipeline.manifest import ModelSpec, find, read
+from edgehar.pipeline.manifest import find, read
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.recognizer import load
 from edgehar.recordings.false_starts import SETTLED_S
 from edgehar.training import recipe as recipes

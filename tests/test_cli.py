@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from edgehar import cli
 from edgehar.cli import train
 from edgehar.pipeline import manifest
+from edgehar.pipeline.model_spec import SEEN
 
 COMMANDS = {"edgehar": cli.app, "edgehar-train": train.app}
 
@@ -110,7 +111,7 @@ def test_a_models_summary_fits_a_terminal_of_80_columns_and_28_lines() -> None:
     spec = manifest.read(manifest.find("imu_tcn"))
     assert all(label in done.stdout for label in spec.labels)
     assert "people it has not seen" in " ".join(done.stdout.split())
-    seen = [name for name, score in spec.metrics.items() if score["mark"] == manifest.SEEN]
+    seen = [name for name, score in spec.metrics.items() if score["mark"] == SEEN]
     assert seen
     assert not [name for name in seen if name in " ".join(done.stdout.split())]
     full = edgehar("models", "info", "imu_tcn", "--full").stdout

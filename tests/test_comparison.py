@@ -9,7 +9,7 @@ from edgehar.evaluation import comparison
 from edgehar.evaluation.comparison import FalseStarts, Figures, Scores
 from edgehar.evaluation.plan import GESTURES_ROW
 from edgehar.evaluation.unseen import NEVER, OTHERS
-from edgehar.pipeline.manifest import SEEN
+from edgehar.pipeline.model_spec import SEEN
 
 
 def figures(

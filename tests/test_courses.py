@@ -14,7 +14,7 @@ from edgehar.evaluation.courses import course, courses, people, told
 from edgehar.evaluation.plan import decision_of
 from edgehar.pipeline import manifest
 from edgehar.pipeline.label_tree import LabelTree
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.operating_points import SEVERAL
 from edgehar.pipeline.telling import Telling
 from edgehar.types import Activity, Event, Prediction

@@ -15,7 +15,7 @@ from edgehar.evaluation import curve
 from edgehar.evaluation.curve import Point
 from edgehar.evaluation.plan import GESTURES_ROW
 from edgehar.evaluation.unseen import NEVER, OTHERS
-from edgehar.pipeline.manifest import SEEN
+from edgehar.pipeline.model_spec import SEEN
 from edgehar.training import finetune_recipe
 
 __all__ = ["folder", "libraries"]

@@ -20,7 +20,7 @@ from edgehar.evaluation.answers import answer
 from edgehar.evaluation.results import Results
 from edgehar.evaluation.unseen import NEVER, OTHERS
 from edgehar.pipeline import manifest, recognizer
-from edgehar.pipeline.manifest import SEEN
+from edgehar.pipeline.model_spec import SEEN
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.datasets import read_set
 from edgehar.training import export

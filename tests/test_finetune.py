@@ -18,7 +18,7 @@ from people_sets import simulate
 from edgehar.cli import train as cli
 from edgehar.errors import ConfigError, OperatorError
 from edgehar.pipeline import manifest, recognizer
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.training import cache, export, finetune_recipe, finetune_report, recipe as recipes, weights
 from edgehar.training.build import Build, fitting_libraries

@@ -17,7 +17,7 @@ from edgehar.evaluation.unseen import Recordings
 from edgehar.motion.wearer import Wearer
 from edgehar.personal.statistics import PER_SENSOR, statistics
 from edgehar.pipeline import manifest
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec, Sensor
 from edgehar.training import export, finetune_recipe, recipe as recipes
 from edgehar.training.build import Build
 from edgehar.training.finetune import Finetune
@@ -51,7 +51,7 @@ def data(recipe: Recipe) -> Dataset:
 @pytest.fixture(scope="module")
 def spec(recipe: Recipe) -> ModelSpec:
     shipped = manifest.read(ROOT / "models" / "imu_tcn.json")
-    sensors = tuple(manifest.Sensor(s.name, s.placements) for s in recipe.sensors)
+    sensors = tuple(Sensor(s.name, s.placements) for s in recipe.sensors)
     as_tiny = {"labels": recipe.labels, "sensors": sensors, "tree": {}, "operating_points": {}}
     return msgspec.structs.replace(shipped, **as_tiny)
 
@@ -195,7 +195,7 @@ def test_a_forest_that_cannot_be_kept_is_not_scored(tmp_path: Path, *, stale: bo
 
 
 def test_the_forest_answers_like_the_recognizer(spec: ModelSpec, forest: Any) -> None:
-    sensors = tuple(manifest.Sensor(s.name, s.placements, ("walking", "running")) for s in spec.sensors)
+    sensors = tuple(Sensor(s.name, s.placements, ("walking", "running")) for s in spec.sensors)
     judge = Forest(msgspec.structs.replace(spec, sensors=sensors), forest)
     x = np.zeros((spec.window, len(sensors) * 6), np.float32)
     x[:, 2] = 9.81

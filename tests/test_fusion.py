@@ -11,7 +11,8 @@ from edgehar.pipeline.branch import Branch
 from edgehar.pipeline.fusion import FADES_S, Fusion
 from edgehar.pipeline.intake import Intake
 from edgehar.pipeline.joint_labels import JointLabels
-from edgehar.pipeline.manifest import Sensor, find, read
+from edgehar.pipeline.manifest import find, read
+from edgehar.pipeline.model_spec import Sensor
 from edgehar.pipeline.recognizer import Recognizer, load
 from edgehar.types import OTHER, FloatArray, Prediction, Stream
 

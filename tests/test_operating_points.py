@@ -17,7 +17,7 @@ from edgehar.daemon.daemon import Daemon
 from edgehar.errors import ConfigError, ModelError, OperatorError
 from edgehar.evaluation.plan import decision_of
 from edgehar.pipeline import manifest
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.operating_points import POINTS, SEVERAL, OperatingPoints, Rated, worn_as
 from edgehar.training.export import write_manifest
 from edgehar.types import Activity, Prediction

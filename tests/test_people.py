@@ -15,7 +15,7 @@ from edgehar.devices.sensor_server import ACCELEROMETER, GYROSCOPE
 from edgehar.errors import ConfigError, RecordingError
 from edgehar.motion.wearer import Wearer
 from edgehar.pipeline import manifest
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.recordings.csv_files import Columns
 from edgehar.recordings.ehr import Header, read
 from edgehar.recordings.ehr_writer import Writer

@@ -16,7 +16,8 @@ from text_pairs import SQUATS, copied, make
 
 from edgehar.errors import ModelError
 from edgehar.pipeline import manifest
-from edgehar.pipeline.manifest import Sensor, read
+from edgehar.pipeline.manifest import read
+from edgehar.pipeline.model_spec import Sensor
 from edgehar.pipeline.new_labels import with_labels, without_label
 from edgehar.pipeline.prototypes import Mixture, Text, prototype
 from edgehar.pipeline.recognizer import load

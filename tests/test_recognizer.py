@@ -18,7 +18,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from edgehar.errors import ModelError
 from edgehar.pipeline import manifest
 from edgehar.pipeline.decision_settings import Settings
-from edgehar.pipeline.manifest import ModelSpec, Sensor, available, find, read
+from edgehar.pipeline.manifest import available, find, read
+from edgehar.pipeline.model_spec import ModelSpec, Sensor
 from edgehar.pipeline.mounting import level
 from edgehar.pipeline.recognizer import Recognizer, load
 from edgehar.training import export

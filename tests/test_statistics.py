@@ -6,7 +6,8 @@ from conftest import ROOT
 
 from edgehar.personal.logistic import features, fit, standard
 from edgehar.personal.statistics import PER_SENSOR, either_way_up, in_axes, of_window, statistics, width
-from edgehar.pipeline.manifest import ModelSpec, read
+from edgehar.pipeline.manifest import read
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.types import FloatArray
 
 RNG = np.random.default_rng(3)

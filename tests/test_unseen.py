@@ -19,7 +19,7 @@ from edgehar.evaluation.unseen import (
     tuned_on,
 )
 from edgehar.pipeline import manifest
-from edgehar.pipeline.manifest import SEEN
+from edgehar.pipeline.model_spec import SEEN
 
 SPEC = manifest.read(manifest.find("imu_tcn"))
 TUNED_ON = frozenset({("wisdm_watch", 1600), ("wisdm_watch", 1601), ("dsads", 1)})

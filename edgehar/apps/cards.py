@@ -6,7 +6,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from edgehar.pipeline import manifest
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 
 FOLDER = "cards"
 """Beside the pairs."""

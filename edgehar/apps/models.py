@@ -10,7 +10,7 @@ from edgehar.apps.cards import Card
 from edgehar.errors import OperatorError
 from edgehar.personal.head import read
 from edgehar.personal.heads import name_of
-from edgehar.pipeline.manifest import SEEN, ModelSpec
+from edgehar.pipeline.model_spec import SEEN, ModelSpec
 from edgehar.pipeline.operating_points import FALSE_STARTS_PER_HOUR
 from edgehar.sources.camera.weights import MODEL, find_weights, variant_of
 from edgehar.validation import printable

@@ -6,8 +6,9 @@ from pathlib import Path
 from edgehar.errors import ModelError
 from edgehar.personal.heads import load_head
 from edgehar.pipeline.loop import Pipeline
-from edgehar.pipeline.manifest import ModelSpec, find
+from edgehar.pipeline.manifest import find
 from edgehar.pipeline.modality import IMU, MODALITIES, modality_of_profile
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer, load
 from edgehar.sources.replay import Replay, open_recording
 from edgehar.types import Activity, Event, Stream

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from edgehar.config.schema import Config
 from edgehar.daemon.contract import KEYS, configured_sensors, mismatches
 from edgehar.pipeline.contract import Mismatch
-from edgehar.pipeline.manifest import ModelSpec, available
+from edgehar.pipeline.manifest import available
+from edgehar.pipeline.model_spec import ModelSpec
 
 
 def verify(spec: ModelSpec, name: str, config: Config | None = None) -> dict[str, Any]:

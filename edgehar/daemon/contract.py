@@ -15,8 +15,8 @@ from edgehar.personal.head import read as read_head
 from edgehar.pipeline import contract, manifest
 from edgehar.pipeline.contract import ConfiguredSensor, Mismatch
 from edgehar.pipeline.joint_labels import joint_tree
-from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.modality import CAMERA, IMU, Modality, modality_of_profile
+from edgehar.pipeline.model_spec import ModelSpec
 
 Key = Literal["path", "camera"]
 

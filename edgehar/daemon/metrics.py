@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from msgspec import Struct
 
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.zone import Table
 from edgehar.publishers.mqtt import Mqtt

@@ -16,8 +16,8 @@ from edgehar.pipeline import contract, recognizer
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.joint_labels import joint_tree
 from edgehar.pipeline.label_tree import LabelTree
-from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.modality import IMU, modality_of_profile
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 
 _LOGGER = logging.getLogger(__name__)

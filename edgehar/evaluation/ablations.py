@@ -19,7 +19,7 @@ from edgehar.evaluation.markdown import figure, table
 from edgehar.evaluation.metrics import score
 from edgehar.evaluation.results import TURNED
 from edgehar.motion.imu import random_rotations
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.recordings.datasets import Trial, read_set
 from edgehar.training import export, fit as fitting
 from edgehar.training.dataset_windows import HOP_S, windows as cut

@@ -18,7 +18,7 @@ from edgehar.evaluation.markdown import table
 from edgehar.evaluation.plan import GESTURES_ROW
 from edgehar.evaluation.results import Line, Results
 from edgehar.evaluation.unseen import NEVER, OTHERS
-from edgehar.pipeline.manifest import SEEN
+from edgehar.pipeline.model_spec import SEEN
 from edgehar.recordings.datasets import collection
 from edgehar.training.files import write_whole
 

@@ -19,7 +19,7 @@ from edgehar.evaluation.unseen import People, Recordings, by_set, named, tuned_o
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.belief import belief_in
 from edgehar.pipeline.label_tree import LabelTree
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.operating_points import worn_as
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.pipeline.telling import Telling

@@ -25,7 +25,7 @@ from edgehar.evaluation.truth import NO_ANSWER, Words, coarse_answers, held_to, 
 from edgehar.evaluation.unseen import Recordings
 from edgehar.pipeline import manifest, recognizer
 from edgehar.pipeline.label_tree import LabelTree
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.datasets import Trial, set_files
 from edgehar.recordings.trials import has_form

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from edgehar.errors import ConfigError, ModelError
 from edgehar.personal.statistics import statistics
 from edgehar.pipeline import manifest
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.training import export
 from edgehar.training.build import Build

@@ -12,7 +12,7 @@ from edgehar.evaluation.results import Line
 from edgehar.evaluation.truth import is_certain
 from edgehar.evaluation.unseen import Recordings
 from edgehar.pipeline import manifest, recognizer
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.training.progress import Progress
 
 

@@ -26,7 +26,7 @@ from edgehar.evaluation.unseen import People, by_set, person
 from edgehar.pipeline.belief import belief_in
 from edgehar.pipeline.decision_settings import PLAIN_KIND_THRESHOLD, PLAIN_THRESHOLD
 from edgehar.pipeline.label_tree import LabelTree
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.operating_points import (
     FALSE_STARTS_PER_HOUR,
     POINTS,

@@ -17,7 +17,7 @@ from edgehar.evaluation.truth import is_certain
 from edgehar.pipeline.decision import Decision
 from edgehar.pipeline.episode import Episode
 from edgehar.pipeline.label_tree import LabelTree
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.telling import Telling
 from edgehar.recordings.datasets import Trial
 from edgehar.recordings.labels import possible_labels

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehar.pipeline.label_tree import LabelTree
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.recordings.labels import possible_labels
 from edgehar.recordings.scoring import Segment
 from edgehar.types import OTHER, FloatArray

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from edgehar.errors import RecordingError
-from edgehar.pipeline.manifest import SEEN, ModelSpec
+from edgehar.pipeline.model_spec import SEEN, ModelSpec
 from edgehar.recordings.datasets import Trial, collection, read_set, set_files
 from edgehar.training import provenance
 from edgehar.training.provenance import POINTS_FITTED_ON, TUNED_ON

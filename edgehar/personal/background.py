@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edgehar.errors import ModelError
 from edgehar.personal.logistic import Array
 from edgehar.pipeline import manifest
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 
 SUFFIX = ".background.npz"
 FORMAT = 2

@@ -15,7 +15,7 @@ from edgehar.personal.judged import Judged, judge
 from edgehar.personal.logistic import Array, Indices
 from edgehar.personal.open_set import fit_reach, residuals
 from edgehar.personal.takes import Take
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.types import FALLING, OTHER, NoAnswer
 from edgehar.validation import shown

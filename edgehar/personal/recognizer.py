@@ -16,7 +16,7 @@ from edgehar.personal.head import Head
 from edgehar.personal.logistic import Array, Logistic, softmax
 from edgehar.personal.open_set import Reach
 from edgehar.personal.statistics import of_window, width
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.new_labels import with_labels
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.types import FALLING, FloatArray, Prediction, Window

@@ -6,7 +6,7 @@ A head is taught by those that stay the same when the sensor is worn turned over
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.types import IMU_CHANNELS, FloatArray
 
 PER_SENSOR = 119

@@ -14,8 +14,8 @@ from msgspec import Struct
 from edgehar import __version__
 from edgehar.errors import ConfigError, ModelError
 from edgehar.pipeline.label_tree import LabelTree
-from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.modality import Modality
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.operating_points import Point
 from edgehar.types import OTHER
 from edgehar.validation import did_you_mean, shown

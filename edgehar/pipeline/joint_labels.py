@@ -7,7 +7,7 @@ name (`alike`), or as `other`. So the likelihood of a label is the probability o
 from collections.abc import Mapping, Sequence
 
 from edgehar.pipeline.label_tree import LabelTree
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.types import OTHER, FloatArray
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from msgspec.structs import replace
 
-from edgehar.pipeline.manifest import ModelSpec, Sensor
+from edgehar.pipeline.model_spec import ModelSpec, Sensor
 from edgehar.pipeline.operating_points import OperatingPoints, Point, Rated
 
 _THRESHOLDS: Mapping[Point, float] = {"quiet": 0.9999, "normal": 0.995, "eager": 0.9}

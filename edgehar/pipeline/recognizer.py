@@ -16,7 +16,8 @@ import numpy as np
 
 from edgehar.errors import ModelError
 from edgehar.litert import form, load_runtime
-from edgehar.pipeline.manifest import ModelSpec, content_of, file_of, read
+from edgehar.pipeline.manifest import content_of, file_of, read
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.prototypes import Mixture
 from edgehar.types import (
     FALLING,

@@ -13,7 +13,7 @@ from msgspec import Struct
 from edgehar import __version__, native_stderr
 from edgehar.errors import ConfigError
 from edgehar.pipeline import recognizer
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.training import calibrate, export, fit as fitting, weights
 from edgehar.training.cache import CachedArrays, fit_key, simulation_key
 from edgehar.training.calibrate import Calibration, Rounding

@@ -9,8 +9,8 @@ from msgspec import Meta, Struct, field
 
 from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.pipeline import modality as modalities
-from edgehar.pipeline.manifest import TrainedOn
 from edgehar.pipeline.modality import Modality
+from edgehar.pipeline.model_spec import TrainedOn
 from edgehar.training.recipe_parts import Count, ModelRecipe, Positive, Share
 
 Shares = dict[str, Share]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgehar.errors import ModelError
 from edgehar.pipeline.cut import cut
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.sources.simulated.packet_loss import BURST, BurstLoss
 from edgehar.types import ACCELERATION, Samples, Window
 

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from edgehar import native_stderr
 from edgehar.pipeline import manifest
-from edgehar.pipeline.manifest import FORMAT, ModelSpec, Quantization, Sensor
+from edgehar.pipeline.manifest import FORMAT
+from edgehar.pipeline.model_spec import ModelSpec, Quantization, Sensor
 from edgehar.training.files import write_whole
 from edgehar.training.recipe_parts import ModelRecipe
 from edgehar.types import FloatArray

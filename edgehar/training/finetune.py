@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from edgehar import __version__
 from edgehar.errors import ConfigError, ModelError
 from edgehar.pipeline import manifest, recognizer
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.recordings.labels import common_label
 from edgehar.training import (
     calibrate,

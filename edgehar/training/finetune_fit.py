@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehar.errors import ConfigError
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.training import fit as fitting, weights
 from edgehar.training.cache import CachedArrays
 from edgehar.training.finetune_recipe import FinetuneRecipe

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.training.cache import CachedArrays
 from edgehar.training.progress import Progress
 from edgehar.training.recipe_parts import ModelRecipe

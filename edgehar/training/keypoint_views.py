@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from edgehar.devices.keypoints import LEAST_SCORE, TORSO
 from edgehar.motion.detection import LEFT, RIGHT
-from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.modality import CAMERA
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.training.camera_recipe import CameraRecipe
 from edgehar.training.film import Film, as_keypoints
 from edgehar.types import KEYPOINTS, FloatArray

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgehar.motion.imu import random_rotations, small_rotations
 from edgehar.motion.skeleton import Array
 from edgehar.pipeline.label_tree import LabelTree
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.training.finetune_recipe import FinetuneRecipe
 from edgehar.training.people_windows import PeopleWindows
 from edgehar.types import FloatArray

@@ -9,7 +9,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgehar.errors import ConfigError
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.recordings.labels import common_label, possible_labels
 from edgehar.recordings.scoring import Segment
 from edgehar.training import people

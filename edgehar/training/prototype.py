@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from edgehar.errors import ConfigError, ModelError
 from edgehar.pipeline import manifest
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.new_labels import with_labels, without_label
 from edgehar.pipeline.prototypes import prototype
 from edgehar.training import export, text_tower

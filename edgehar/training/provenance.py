@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from edgehar.errors import ModelError
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.recordings.datasets import collection
 from edgehar.training.finetune_recipe import FinetuneRecipe
 from edgehar.training.people_windows import PeopleWindows

@@ -12,8 +12,8 @@ from edgehar.motion.activities.catalogue import CATALOGUE
 from edgehar.motion.imu import SITES
 from edgehar.pipeline import modality as modalities
 from edgehar.pipeline.decision_settings import REPLACED
-from edgehar.pipeline.manifest import TrainedOn
 from edgehar.pipeline.modality import Modality
+from edgehar.pipeline.model_spec import TrainedOn
 from edgehar.training.camera_recipe import CameraRecipe
 from edgehar.training.frames import FRAMES
 from edgehar.training.recipe_parts import Count, ModelRecipe, Positive, Share

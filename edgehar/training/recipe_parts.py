@@ -7,8 +7,8 @@ from msgspec import Meta, Struct, field
 
 from edgehar.pipeline import label_tree
 from edgehar.pipeline.decision_settings import Settings
-from edgehar.pipeline.manifest import Normalization, TrainedOn
 from edgehar.pipeline.modality import Modality
+from edgehar.pipeline.model_spec import Normalization, TrainedOn
 from edgehar.training.tcn import Network
 from edgehar.validation import shown
 

@@ -14,7 +14,7 @@ from edgehar.motion.activities.catalogue import CATALOGUE, EVENTS
 from edgehar.motion.imu import RATE, SITES, draw_mountings, random_rotations
 from edgehar.motion.skeleton import Array, Figure, SegmentLengths, segment_lengths
 from edgehar.motion.wearer import draw_body_height
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.training.frames import FRAMES
 from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe, Sensor

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from edgehar.errors import ModelError
-from edgehar.pipeline.manifest import ModelSpec, file_of
+from edgehar.pipeline.manifest import file_of
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.training.files import write_arrays
 from edgehar.training.texts import WIDTH
 from edgehar.types import FloatArray

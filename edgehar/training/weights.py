@@ -13,7 +13,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from edgehar.errors import ModelError
-from edgehar.pipeline.manifest import ModelSpec, file_of
+from edgehar.pipeline.manifest import file_of
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.training.files import write_arrays
 from edgehar.training.tcn import Network
 

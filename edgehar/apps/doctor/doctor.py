@@ -31,7 +31,7 @@ from edgehar.errors import ConfigError, ModelError
 from edgehar.pipeline import manifest
 from edgehar.pipeline.diagnosis.findings import ok
 from edgehar.pipeline.diagnosis.measurement import Array
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 
 
 class Wish(Struct, frozen=True):

@@ -18,8 +18,8 @@ from edgehar.pipeline.diagnosis.diagnose import diagnose, figures, measure
 from edgehar.pipeline.diagnosis.findings import Finding, fail, ok
 from edgehar.pipeline.diagnosis.gait import walking
 from edgehar.pipeline.diagnosis.measurement import Array, Measurement
-from edgehar.pipeline.manifest import ModelSpec
 from edgehar.pipeline.modality import IMU, modality_of_profile
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.recordings import ehr
 from edgehar.sources import Source
 from edgehar.sources.reconnect import keep_open

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
 from edgehar.pipeline import manifest
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.recordings.datasets import Trial, read_set
 from edgehar.recordings.scoring import Segment
 from edgehar.training.dataset_windows import windows

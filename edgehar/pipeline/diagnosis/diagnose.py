@@ -13,7 +13,7 @@ from edgehar.pipeline.diagnosis.gait import check_gait, walking
 from edgehar.pipeline.diagnosis.link import check_link
 from edgehar.pipeline.diagnosis.measurement import Array, Measurement, Signals
 from edgehar.pipeline.diagnosis.worn import check_worn
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.types import STANDARD_GRAVITY, Item, Stream
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edgehar.errors import ConfigError
 from edgehar.litert import load_runtime
 from edgehar.pipeline import manifest
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.training import export, recipe as recipes, tcn, weights
 from edgehar.training.camera_recipe import CameraRecipe

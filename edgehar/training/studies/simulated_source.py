@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edgehar.pipeline import manifest
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.training import recipe as recipes, synthesize
 from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe

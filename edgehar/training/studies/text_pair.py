@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgehar import __version__
 from edgehar.pipeline import recognizer
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.prototypes import Prototype, Text, prototype
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.training import calibrate, export, fit as fitting, text_tower

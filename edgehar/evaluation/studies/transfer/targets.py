@@ -15,7 +15,7 @@ from edgehar.evaluation.studies.published.targets import PublishedTarget, read_p
 from edgehar.evaluation.studies.targets import TARGETS, Chosen, Target, read_target, target_of
 from edgehar.evaluation.studies.transfer.plan import FIVE_UNITS
 from edgehar.pipeline import manifest
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.recordings.datasets import read_set, set_files
 from edgehar.training.studies import simulated_source
 from edgehar.training.studies.transfer import PARTS, SMALL, Shape, Take

@@ -17,7 +17,7 @@ from edgehar.evaluation.studies.outcome import Outcome, outcome, pooled
 from edgehar.evaluation.studies.results import Results
 from edgehar.evaluation.studies.targets import Target
 from edgehar.pipeline import recognizer
-from edgehar.pipeline.manifest import ModelSpec
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.recordings.datasets import read_set, set_files
 from edgehar.training.cache import cache_key
 from edgehar.training.dataset_windows import windows
