@@ -14,16 +14,8 @@ from people_sets import simulate
 from edgehar.cli import train as cli
 from edgehar.evaluation import operate_report
 from edgehar.evaluation.courses import Course
-from edgehar.evaluation.operate import (
-    FOLDS,
-    Exposure,
-    apart,
-    exposure,
-    false_starts,
-    fit,
-    rated,
-    with_points,
-)
+from edgehar.evaluation.exposure import Exposure, exposure, false_starts
+from edgehar.evaluation.operate import FOLDS, apart, fit, rated, with_points
 from edgehar.pipeline import manifest
 from edgehar.pipeline.operating_points import POINTS, Point
 from edgehar.training.export import write_manifest

@@ -28,6 +28,7 @@ def operate(
     """
     from edgehar.evaluation import operate as points, operate_report, report
     from edgehar.evaluation.courses import courses, people
+    from edgehar.evaluation.exposure import exposure
     from edgehar.pipeline import manifest
     from edgehar.training import export
     from edgehar.training.files import write_whole
@@ -38,7 +39,7 @@ def operate(
     if write:
         report.ready(path, work)
     with bars.shown() as progress:
-        exposed = points.exposure(spec, courses(path, data, chosen, workers, progress))
+        exposed = exposure(spec, courses(path, data, chosen, workers, progress))
         fitted = points.fit(exposed, progress)
         parts = list(points.apart(exposed, progress))
         totals = operate_report.totals(exposed, fitted, parts)

@@ -13,8 +13,9 @@ from msgspec import Struct, field
 
 from edgehar.evaluation import picture
 from edgehar.evaluation.courses import Course
+from edgehar.evaluation.exposure import Exposure, Key, false_runs, stated
 from edgehar.evaluation.markdown import table
-from edgehar.evaluation.operate import Exposure, Fitted, Key, false_runs, stated
+from edgehar.evaluation.operate import Fitted
 from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.operating_points import FALSE_STARTS_PER_HOUR, Point
 from edgehar.recordings.bounds import upper_bound
