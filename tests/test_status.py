@@ -18,8 +18,9 @@ from shell import edgehar, run
 from test_daemon import finished, start
 
 from edgehar.apps import retained, status as apps_status, systemd_unit
+from edgehar.apps.gateway_topics import Topics
 from edgehar.apps.retained import LARGEST_PACKET, Listener as Client, UnreachableError
-from edgehar.apps.status import MOST_WEARERS, STALE_S, Topics, in_words, status
+from edgehar.apps.status import MOST_WEARERS, STALE_S, in_words, status
 from edgehar.apps.systemd_unit import unit_state
 from edgehar.cli import status as cli_status
 from edgehar.config.read import load

@@ -1,30 +1,29 @@
-"""`edgehar status`: how it goes with a gateway that runs somewhere, as its broker and systemd know it.
-
-Whatever stands on a topic may be somebody else's: it is read by its form, bounded, and shown with nothing in it that
-commands a terminal.
-"""
+"""`edgehar status`: how it goes with a gateway that runs somewhere, as its broker and systemd know it."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
-import msgspec
-from msgspec import Meta, Struct
-
+from edgehar.apps.gateway_topics import (
+    About,
+    Health,
+    Reasons,
+    SensorHealth,
+    Topics,
+    WearerHealth,
+    WholeCount,
+    bounded_line,
+)
 from edgehar.apps.retained import Listener, UnreachableError
 from edgehar.apps.systemd_unit import unit_state
-from edgehar.config.names import Name
 from edgehar.config.schema import Config, Mqtt
 from edgehar.daemon.daemon import HEALTH_S
-from edgehar.errors import ConfigError, one_line
+from edgehar.errors import ConfigError
 from edgehar.personal.heads import name_of
 from edgehar.publishers.payloads import iso_utc
 from edgehar.types import NO_SIGNAL
-from edgehar.validation import shown
-
-T = TypeVar("T")
 
 STALE_S = 3 * HEALTH_S
 """Health that is older than this is none of a gateway that runs, s."""
@@ -32,96 +31,10 @@ STALE_S = 3 * HEALTH_S
 MOST_WEARERS = 100
 """Wearers that are read; of more it is said that there are more."""
 
-LONGEST_TEXT = 200
-"""Letters of a text that are shown."""
-
 LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 """Unix time that every time zone can still write, s; what is later is told as this."""
 
 _OF_WEARER = ("status", "status/attributes", "activity", "activity/attributes", "operating_point", "paused")
-
-Moment = Annotated[datetime, Meta(tz=True)]
-Count = Annotated[float, Meta(ge=0, le=1e12)]
-WholeCount = Annotated[int, Meta(ge=0, le=10**12)]
-
-
-class _About(Struct, frozen=True):
-    """Content of `<gateway>/info`, as far as it is read."""
-
-    version: str = ""
-    model: str = ""
-    wearers: dict[Name, list[str]] = {}
-    models: dict[Name, str] = {}
-    zones: dict[Name, Any] = {}
-
-
-class _SensorHealth(Struct, frozen=True):
-    battery: Count | None = None
-    packets: Count | None = None
-    lost: Count | None = None
-
-
-class _WearerHealth(Struct, frozen=True):
-    sensors: dict[str, _SensorHealth] = {}
-
-
-class _SparkplugHealth(Struct, frozen=True):
-    is_born: bool = True
-
-
-class _Health(Struct, frozen=True):
-    """Content of `<gateway>/health`, as far as it is read."""
-
-    time: Moment | None = None
-    uptime_s: Count | None = None
-    rss_mb: Count | None = None
-    events_dropped: Count | None = None
-    messages_refused: Count | None = None
-    sparkplug: _SparkplugHealth | None = None
-    wearers: dict[str, _WearerHealth] = {}
-
-
-class _Reasons(Struct, frozen=True):
-    """Content of `<wearer>/activity/attributes`, as far as it is read."""
-
-    confidence: Annotated[float, Meta(ge=0, le=1)] | None = None
-    since: Moment | None = None
-    time: Moment | None = None
-    reason: str = ""
-
-
-class Topics:
-    """Retained payloads below a gateway's topic; one of another form than ours is noted as a problem."""
-
-    def __init__(self, root: str, payloads: Mapping[str, bytes]) -> None:
-        self._root, self._payloads = root, payloads
-        self.problems: list[str] = []
-
-    def word(self, suffix: str, expected: Sequence[str] = ()) -> str | None:
-        """Return the bare word of a topic; None if there is none, or another than is expected."""
-        payload = self._payloads.get(f"{self._root}/{suffix}")
-        if payload is None:
-            return None
-        text = payload[:1000].decode(errors="replace")
-        if expected and text not in expected:
-            self._note(suffix, " or ".join(expected), text)
-            return None
-        return _line(text)
-
-    def content(self, suffix: str, kind: type[T], expected: str) -> T | None:
-        """Return the JSON of a topic; None if there is none, or of another form."""
-        payload = self._payloads.get(f"{self._root}/{suffix}")
-        if payload is None:
-            return None
-        try:
-            return msgspec.json.decode(payload, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self._note(suffix, expected, payload[:1000].decode(errors="replace"))
-            return None
-
-    def _note(self, suffix: str, expected: str, text: str) -> None:
-        topic = f"{self._root}/{suffix}"
-        self.problems.append(f"topic {topic}: expected {expected}, got {shown(text)}; who else writes there?")
 
 
 async def status(config: Config) -> dict[str, Any]:
@@ -155,7 +68,7 @@ async def _told(config: Config, broker: Mqtt) -> dict[str, Any]:
     root = f"{broker.prefix}/{config.gateway.id}"
     async with Listener(broker) as listener:
         payloads = await listener.read([f"{root}/{suffix}" for suffix in ("status", "info", "health")])
-        about = Topics(root, payloads).content("info", _About, "the JSON of a gateway")
+        about = Topics(root, payloads).content("info", About, "the JSON of a gateway")
         names = [*about.wearers] if about else told_of(config)
         topics = [f"{root}/{name}/{suffix}" for name in names[:MOST_WEARERS] for suffix in _OF_WEARER]
         topics += [f"{root}/zone/{name}/counts" for name in [*(about.zones if about else ())][:MOST_WEARERS]]
@@ -165,8 +78,8 @@ async def _told(config: Config, broker: Mqtt) -> dict[str, Any]:
 
 def _report(config: Config, topics: Topics, names: Sequence[str], now: float) -> dict[str, Any]:
     state = topics.word("status", ("online", "offline"))
-    about = topics.content("info", _About, "the JSON of a gateway") or _About()
-    health = topics.content("health", _Health, "the JSON of a gateway's health") or _Health()
+    about = topics.content("info", About, "the JSON of a gateway") or About()
+    health = topics.content("health", Health, "the JSON of a gateway's health") or Health()
     wearers = [
         _wearer(topics, name, about.models.get(name), is_online=state == "online", now=now)
         for name in names[:MOST_WEARERS]
@@ -200,15 +113,15 @@ def told_of(config: Config) -> list[str]:
     return [wearer.id for wearer in config.wearer if wearer.id not in counted]
 
 
-def _gateway(name: str, state: str | None, about: _About, health: _Health, now: float) -> dict[str, Any]:
+def _gateway(name: str, state: str | None, about: About, health: Health, now: float) -> dict[str, Any]:
     told_at, sparkplug = health.time.timestamp() if health.time else None, health.sparkplug
     began = None if told_at is None or health.uptime_s is None else told_at - health.uptime_s
     return {
         "id": name,
         "status": state,
         "since": None if began is None or state != "online" else _utc(began),
-        "version": _line(about.version) or None,
-        "model": _line(about.model) or None,
+        "version": bounded_line(about.version) or None,
+        "model": bounded_line(about.model) or None,
         "health_age_s": None if told_at is None else round(now - told_at),
         "memory_mb": health.rss_mb,
         "events_dropped": health.events_dropped,
@@ -218,7 +131,7 @@ def _gateway(name: str, state: str | None, about: _About, health: _Health, now: 
 
 
 def _wearer(topics: Topics, name: str, model: str | None, *, is_online: bool, now: float) -> dict[str, Any]:
-    reasons = topics.content(f"{name}/activity/attributes", _Reasons, "the JSON of a state") or _Reasons()
+    reasons = topics.content(f"{name}/activity/attributes", Reasons, "the JSON of a state") or Reasons()
     paused = topics.word(f"{name}/paused", ("ON", "OFF"))
     heard = topics.word(f"{name}/status", ("online", "offline"))
     return {
@@ -230,9 +143,9 @@ def _wearer(topics: Topics, name: str, model: str | None, *, is_online: bool, no
         "confidence": reasons.confidence,
         "since": None if reasons.since is None else _utc(reasons.since.timestamp()),
         "told_s_ago": None if reasons.time is None else round(now - reasons.time.timestamp()),
-        "reason": _line(reasons.reason) or None,
+        "reason": bounded_line(reasons.reason) or None,
         "operating_point": topics.word(f"{name}/operating_point"),
-        "model": model and _line(model),
+        "model": model and bounded_line(model),
     }
 
 
@@ -240,7 +153,10 @@ def _zone(topics: Topics, name: str) -> dict[str, Any]:
     """Return the counts of a zone, a text or number each; what is withheld is none."""
     expected, form = "the JSON of a zone's counts", dict[str, WholeCount | str | None]
     told = topics.content(f"zone/{name}/counts", form, expected) or {}
-    counts = [(_line(key), _line(value) if isinstance(value, str) else value) for key, value in told.items()]
+    counts = [
+        (bounded_line(key), bounded_line(value) if isinstance(value, str) else value)
+        for key, value in told.items()
+    ]
     return {"zone": name, **dict(counts[:MOST_WEARERS])}
 
 
@@ -250,18 +166,18 @@ def _utc(unix_s: float) -> str:
 
 
 def _sensors(
-    topics: Topics, name: str, placements: Sequence[str], health: _Health
+    topics: Topics, name: str, placements: Sequence[str], health: Health
 ) -> Iterator[dict[str, Any]]:
     states = (
         topics.content(f"{name}/status/attributes", dict[str, str], "the JSON of each sensor's state") or {}
     )
-    counters = health.wearers.get(name, _WearerHealth()).sensors
+    counters = health.wearers.get(name, WearerHealth()).sensors
     for place in list(dict.fromkeys([*placements, *states]))[:MOST_WEARERS]:
-        counts = counters.get(place, _SensorHealth())
+        counts = counters.get(place, SensorHealth())
         yield {
             "wearer": name,
-            "placement": _line(place),
-            "state": _line(states[place]) if place in states else None,
+            "placement": bounded_line(place),
+            "state": bounded_line(states[place]) if place in states else None,
             "battery": counts.battery,
             "packets": counts.packets,
             "lost": counts.lost,
@@ -301,18 +217,14 @@ def _wrong_of_wearers(
             yield f"{name} is not heard"
 
 
-def _wrong_of_heads(config: Config, about: _About) -> Iterator[str]:
+def _wrong_of_heads(config: Config, about: About) -> Iterator[str]:
     for wearer in config.wearer:
         model, head = about.models.get(wearer.id), wearer.head and name_of(Path(wearer.head))
         if head and model and not model.endswith(f"+{head}"):
             yield (
-                f"{wearer.id} is told without what {head} was taught, by {_line(model)}: `systemctl reload edgehar` takes it up, "
+                f"{wearer.id} is told without what {head} was taught, by {bounded_line(model)}: `systemctl reload edgehar` takes it up, "
                 "and the log or `edgehar config check` says if it does not fit"
             )
-
-
-def _line(text: str) -> str:
-    return one_line(text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 3]}...")
 
 
 def in_words(seconds: float) -> str:
