@@ -1,5 +1,7 @@
 """The file of a study's figures: nothing that was scored is lost or scored twice."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,42 @@ def test_what_was_kept_is_there_again(tmp_path: Path) -> None:
     assert [line[:3] for line in file.read_text().splitlines()[1:-1]] == ['"a"', '"b"']
 
 
+_MANY = """
+import sys
+from pathlib import Path
+from msgspec import Struct
+from edgehar.evaluation.studies.results import Results
+
+class Entry(Struct, frozen=True):
+    f1: float
+
+results = Results(Path(sys.argv[1]), Entry, 1)
+print(len(results.entries), flush=True)
+sys.stdin.readline()
+for i in range(40):
+    results.keep(f"{sys.argv[2]} {i}", Entry(0.01 * i))
+"""
+
+
+def test_two_processes_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "some.json"
+    command = [sys.executable, "-c", _MANY, str(file)]
+    pair = [
+        subprocess.Popen([*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for name in ("a", "b")
+    ]
+    for each in pair:
+        assert each.stdout
+        assert each.stdout.readline() == "0\n"
+    for each in pair:
+        assert each.stdin
+        each.stdin.write("\n")
+        each.stdin.flush()
+    assert [each.communicate(timeout=60) and each.returncode for each in pair] == [0, 0]
+    kept = Results(file, Entry, 1).entries
+    assert sorted(kept) == sorted(f"{name} {i}" for name in "ab" for i in range(40))
+
+
 def test_figures_of_another_version_are_refused_and_stay(tmp_path: Path) -> None:
     file = tmp_path / "some.json"
     Results(file, Entry, 1).keep("a", Entry(0.5))
@@ -42,5 +80,5 @@ def test_another_file_is_refused_by_name(tmp_path: Path, content: str) -> None:
 
 
 def test_a_folder_that_is_missing_is_one_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be written"):
+    with pytest.raises(ConfigError, match="no: figures cannot be written to it: No such file"):
         Results(tmp_path / "no" / "some.json", Entry, 1).keep("a", Entry(0.5))

@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
+from edgehar.errors import RecordingError
 from edgehar.training.build import fitting_libraries
 from edgehar.training.cache import CachedArrays, cache_key
 from edgehar.training.fit import begin
@@ -27,7 +28,17 @@ from edgehar.training.synthesize import Views
 from edgehar.training.texts import captions, embeddings
 from edgehar.types import FloatArray
 
-__all__ = ["OBJECTIVES", "Joint", "Pretraining", "assign", "encoder", "pretrain", "pretrain_joint", "shown"]
+__all__ = [
+    "OBJECTIVES",
+    "Joint",
+    "Pretraining",
+    "assign",
+    "encoder",
+    "pretrain",
+    "pretrain_joint",
+    "require_motion",
+    "shown",
+]
 
 PRETRAINING_VERSION = 1
 """Raise it with any change that gives other weights from the same triples."""
@@ -52,7 +63,7 @@ class Pretraining(Struct, frozen=True, forbid_unknown_fields=True):
     seed: Annotated[int, Meta(ge=0)] = 20261201
     site: Literal["wrist", "thigh_strap"] = "wrist"
     mocap: bool = True
-    """Let recorded motion be a part of the windows, if there is a data folder."""
+    """Let recorded motion be a part of the windows."""
 
 
 class Joint(Struct, frozen=True, eq=False):
@@ -83,7 +94,7 @@ def pretrain_joint(
         ImportError: without the libraries that fit.
     """
     libraries = fitting_libraries()
-    data = data if settings.mocap else None
+    data = require_motion(settings, data)
     recipe = making.recipe_of(settings.site, settings.seed)
     key = making.key(recipe, settings.windows, data)
     tables = {"settings": msgspec.to_builtins(settings), "network": msgspec.to_builtins(recipe.network)}
@@ -98,6 +109,18 @@ def pretrain_joint(
     projections = {"imu_projection": joint.imu_projection, "text_projection": joint.text_projection}
     cached.save(projections | {f"encoder/{name}": array for name, array in joint.encoder.items()})
     return joint
+
+
+def require_motion(settings: Pretraining, data: Path | None) -> Path | None:
+    """Return the data folder whose recorded motion is a part of the windows, None if none shall be; RecordingError if it lacks it."""
+    if not settings.mocap or data is None:
+        return None
+    motion = data / "mocap"
+    if not motion.is_dir():
+        raise RecordingError(
+            f"{motion}: no such folder; to do without recorded motion say mocap = false where the settings have the pre-training"
+        )
+    return data
 
 
 def _of_arrays(arrays: dict[str, NDArray[Any]]) -> Joint:

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from edgehar.errors import ConfigError, RecordingError
+from edgehar.errors import ConfigError
 from edgehar.evaluation import forest
 from edgehar.evaluation.studies import targets
 from edgehar.evaluation.studies.outcome import Outcome, outcome, pooled
@@ -27,18 +27,20 @@ from edgehar.training.progress import Progress
 from edgehar.training.recipe_parts import Count
 from edgehar.training.studies.head_first import HeadFirst, Lesson, Tuner
 from edgehar.training.studies.networks import Weights, scaled, shown
-from edgehar.training.studies.pretrain import OBJECTIVES, Objective, Pretraining, pretrain
+from edgehar.training.studies.pretrain import OBJECTIVES, Objective, Pretraining, pretrain, require_motion
 from edgehar.types import FloatArray
 
 VERSION = 1
 """Raise it with any change that gives other figures."""
 FOREST, RANDOM, LABELS, ALL = "random forest", "random start", "labels", "all four"
-LONG, TIMES = "random start, longer", 4
-"""Row that has so many times the steps of all layers: what a random start lacks may be time alone."""
+LONG, LABELS_LONG = "random start, longer", "labels, longer"
+TIMES = 4
+"""Those rows have so many times the steps of all layers: what a start lacks may be time alone."""
 ROWS: Mapping[str, tuple[Objective, ...]] = {
     RANDOM: (),
     LONG: (),
     LABELS: ("labels",),
+    LABELS_LONG: ("labels",),
     ALL: OBJECTIVES,
     **{f"all but {name}": tuple(each for each in OBJECTIVES if each != name) for name in OBJECTIVES},
 }
@@ -46,7 +48,7 @@ ROWS: Mapping[str, tuple[Objective, ...]] = {
 FROZEN, TUNED = "frozen", "not frozen"
 PUBLISHED: Mapping[str, str] = {"OpenPack": "openpack", "MM-Fit": "mm-fit"}
 """Sets in their published forms, as tables call them, and as `published.targets` does."""
-_MAIN = (FOREST, RANDOM, LONG, LABELS, ALL)
+_MAIN = (FOREST, RANDOM, LONG, LABELS, LABELS_LONG, ALL)
 """Rows that come first."""
 _RATE_HZ = 50.0
 """Rows per second of all targets, Hz."""
@@ -71,7 +73,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     def course_of(self, row: str) -> HeadFirst:
         """Return the course of the fine-tuning of a row."""
-        steps = self.course.steps * (TIMES if row == LONG else 1)
+        steps = self.course.steps * (TIMES if row in {LONG, LABELS_LONG} else 1)
         return replace(self.course, steps=steps)
 
 
@@ -163,16 +165,12 @@ class Study:
         ]
         for name in dict.fromkeys(cell.target for cell in missing if cell.target not in PUBLISHED):
             set_files(self._data, targets.TARGETS[name].set)
-        motion = self._data / "mocap"
-        learns = any(ROWS.get(cell.row) for cell in missing)
-        if learns and self._settings.pretraining.mocap and not motion.is_dir():
-            raise RecordingError(
-                f"{motion}: no such folder; without recorded motion say mocap = false in [pretraining]"
-            )
+        if any(ROWS.get(cell.row) for cell in missing):
+            require_motion(self._settings.pretraining, self._data)
         for done, cell in enumerate(missing):
             self._progress(f"fits, {cell.row} on {cell.target}", done, len(missing))
             target, x = self._target(cell.target)
-            if cell.fold < len(target.people()):
+            if cell.fold < len(target.people()) and key(self._settings, cell) not in self._results:
                 self._results.keep(key(self._settings, cell), self._fit(cell, target, x))
         self._progress("fits", len(missing), len(missing))
 

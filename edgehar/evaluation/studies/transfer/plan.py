@@ -18,8 +18,9 @@ from edgehar.training.studies.transfer import PARTS, PUBLISHED, SMALL, Course
 
 RANDOM, OURS, OURS_ALL = "random start", "ours", "ours, all objectives"
 """Starts that are no set of poses; those are called `SET KIND`."""
-LONG, TIMES = "random start, longer", 4
-"""Start that has so many times the steps: what a random start lacks may be time alone."""
+LONG, OURS_LONG = "random start, longer", "ours, longer"
+LONGER, TIMES = {LONG: RANDOM, OURS_LONG: OURS}, 4
+"""Starts that are these, and have so many times the steps: what a start lacks may be time alone."""
 FIVE_UNITS = "dsads, five units"
 LAYERS_PORTION = 0.3
 FEW = (0.1, 0.3)
@@ -77,13 +78,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     def course(self, network: str, start: str) -> Course:
         """Return the course of the fit to a target."""
         course = self.courses(network)[0]
-        return replace(course, steps=TIMES * course.steps) if start == LONG else course
+        return replace(course, steps=TIMES * course.steps) if start in LONGER else course
 
     def origin(self, network: str, start: str) -> tuple[object, ...]:
         """Return all that says what a start has learned."""
-        if start in {RANDOM, LONG}:
+        start = LONGER.get(start, start)
+        if start == RANDOM:
             return ()
-        if network == SMALL and start in {OURS, OURS_ALL}:
+        if is_joint(network, start):
             return (self.ours,)
         of_source = (self.simulated,) if start == OURS else (self.clips, self.source_window_s)
         return (*of_source, self.courses(network)[1])
@@ -109,6 +111,11 @@ class Cell(Struct, frozen=True):
         return _key(parts, settings.windows, course, *settings.origin(self.network, self.start))
 
 
+def is_joint(network: str, start: str) -> bool:
+    """Tell whether a start is our own pre-training, that of the study of text, pose and IMU."""
+    return network == SMALL and LONGER.get(start, start) in {OURS, OURS_ALL}
+
+
 def source_key(settings: Settings, network: str, source: str) -> str:
     """Return the name of the figures of what a pre-training is worth on held-out clips."""
     start = OURS if source.startswith(OURS) else source
@@ -129,7 +136,7 @@ def _ordered(of: Settings) -> Iterator[Cell]:
     few = [portion for portion in of.portions if portion in FEW]
     more = [portion for portion in of.portions if portion not in FEW]
     for target in of.targets:
-        yield from _cells(of, SMALL, target, few, (RANDOM, LONG, of.source, OURS, OURS_ALL))
+        yield from _cells(of, SMALL, target, few, (RANDOM, LONG, of.source, OURS, OURS_ALL, OURS_LONG))
     for target in of.targets[:2]:
         yield from _cells(of, SMALL, target, more, (RANDOM, OURS_ALL))
     for target in of.published_targets[:1]:

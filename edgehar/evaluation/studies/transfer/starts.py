@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from edgehar.evaluation.studies.outcome import Outcome, outcome
 from edgehar.evaluation.studies.results import Results
 from edgehar.evaluation.studies.transfer import targets
-from edgehar.evaluation.studies.transfer.plan import LONG, OURS, OURS_ALL, RANDOM, Cell, Settings, source_key
+from edgehar.evaluation.studies.transfer.plan import (
+    LONGER,
+    OURS,
+    RANDOM,
+    Cell,
+    Settings,
+    is_joint,
+    source_key,
+)
 from edgehar.training.build import fitting_libraries
 from edgehar.training.cache import CachedArrays, cache_key
 from edgehar.training.progress import Progress
@@ -61,19 +69,19 @@ class Starts:
 
     def of(self, cell: Cell, site: str) -> Weights | None:
         """Return what a fit starts from, worn at a site; None for a random start."""
-        if cell.start in {RANDOM, LONG}:
+        start = LONGER.get(cell.start, cell.start)
+        if start == RANDOM:
             return None
-        if cell.network == SMALL:
-            is_own = cell.start in {OURS, OURS_ALL}
-            return self._ours(cell.start, site) if is_own else self._pretrained(SMALL, cell.start)
-        return self._pretrained(PUBLISHED, f"{OURS} {site}" if cell.start == OURS else cell.start)
+        if is_joint(cell.network, start):
+            return self._ours(start, site)
+        network = SMALL if cell.network == SMALL else PUBLISHED
+        return self._pretrained(network, f"{OURS} {site}" if start == OURS else start)
 
     def _ours(self, start: str, site: str) -> Weights:
         chosen = replace(self._settings.ours, site="wrist" if site == "wrist" else "thigh_strap")
         if start == OURS:
             chosen = replace(chosen, objectives=("labels",))
-        data = self._data if (self._data / "mocap").is_dir() else None
-        return pretrain(chosen, data, self._work, 1, self._progress)
+        return pretrain(chosen, self._data, self._work, 1, self._progress)
 
     def _pretrained(self, network: str, source: str) -> Weights:
         name = source_key(self._settings, network, source)

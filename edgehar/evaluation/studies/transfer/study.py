@@ -9,20 +9,31 @@ import numpy as np
 
 from edgehar.errors import ConfigError
 from edgehar.evaluation.studies.outcome import outcome
+from edgehar.evaluation.studies.published.sets import PUBLISHED as ARCHIVES
 from edgehar.evaluation.studies.results import Results
 from edgehar.evaluation.studies.transfer import targets
-from edgehar.evaluation.studies.transfer.plan import LONG, OURS, OURS_ALL, RANDOM, Cell, Settings, plan
+from edgehar.evaluation.studies.transfer.plan import (
+    LONGER,
+    OURS,
+    OURS_ALL,
+    RANDOM,
+    Cell,
+    Settings,
+    is_joint,
+    plan,
+)
 from edgehar.evaluation.studies.transfer.starts import VERSION, Fit, Starts
 from edgehar.evaluation.studies.transfer.targets import Ready
 from edgehar.training.progress import Progress
 from edgehar.training.studies import pose_sources
+from edgehar.training.studies.pretrain import require_motion
 from edgehar.training.studies.published_tcn import LEAST_ROWS
 from edgehar.training.studies.simulated_source import FOLD
 from edgehar.training.studies.transfer import Course, Fitter, Shape
 
 _HELD = 4
 """Targets in memory at once, of one network each; a plan keeps fits to the same target together."""
-_OWN_STARTS = {RANDOM, LONG, OURS, OURS_ALL}
+_OWN_STARTS = {RANDOM, OURS, OURS_ALL, *LONGER}
 
 
 def open_results(out: Path) -> Results[Fit]:
@@ -79,13 +90,27 @@ class Study:
         self._fitter: tuple[object, Fitter] | None = None
 
     def run(self) -> None:
-        """Make all fits of the plan that are not kept yet and whose data are at hand."""
-        cells = plan(self._settings)
-        for i, cell in enumerate(cells):
-            self._progress("fits of the study", i, len(cells))
-            if cell.key(self._settings) not in self._results and is_at_hand(self._data, cell):
+        """Make all fits of the plan that are not kept yet and whose data are at hand.
+
+        RecordingError, before the first, if an archive is damaged or the recorded motion is missing.
+        """
+        missing = [
+            cell
+            for cell in plan(self._settings)
+            if cell.key(self._settings) not in self._results and is_at_hand(self._data, cell)
+        ]
+        if any(is_joint(cell.network, cell.start) for cell in missing):
+            require_motion(self._settings.ours, self._data)
+        # What is damaged shows before hours of fits to something else.
+        archives = dict.fromkeys(cell.target for cell in missing if cell.target in ARCHIVES)
+        for done, name in enumerate(archives):
+            self._progress("looking at archives", done, len(archives))
+            targets.archive(self._data, name)
+        for i, cell in enumerate(missing):
+            self._progress("fits of the study", i, len(missing))
+            if cell.key(self._settings) not in self._results:
                 self._results.keep(cell.key(self._settings), self._score(cell))
-        self._progress("fits of the study", len(cells), len(cells))
+        self._progress("fits of the study", len(missing), len(missing))
 
     def _score(self, cell: Cell) -> Fit:
         ready = self._ready(cell.target, cell.network)

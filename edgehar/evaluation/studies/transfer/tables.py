@@ -17,6 +17,7 @@ from edgehar.evaluation.studies.transfer.plan import (
     LONG,
     OURS,
     OURS_ALL,
+    OURS_LONG,
     RANDOM,
     TIMES,
     Cell,
@@ -80,7 +81,9 @@ def _main(scores: Scores) -> list[tuple[str, str, str]]:
         if _is_of_people(scores, cell)
         and cell == Cell(cell.network, cell.target, cell.portion, cell.start, 0)
     ]
-    order = {name: i for i, name in enumerate((RANDOM, LONG, scores.settings.source, OURS, OURS_ALL))}
+    order = {
+        name: i for i, name in enumerate((RANDOM, LONG, scores.settings.source, OURS, OURS_ALL, OURS_LONG))
+    }
     networks = {SMALL: 0, PUBLISHED: 1}
     targets = list(dict.fromkeys(target for _, target, _ in rows))
     return sorted(
@@ -129,7 +132,7 @@ def _gains(scores: Scores, *, all_rows: bool = True) -> str:
     head = [*map(_percent, few), *(f"{_percent(portion)}, over {LONG}" for portion in few)]
     laid_out = table(["network", "target", "start", *head], rows, (0, 1, 2))
     return (
-        f"Gain in macro-F1 over a random start, bold where 95 % of it hold no 0; `{LONG}` has {TIMES} times the steps:"
+        f"Gain in macro-F1 over a random start, bold where 95 % of it hold no 0; starts called `longer` have {TIMES} times the steps:"
         f"\n\n{laid_out}"
         if rows and few
         else ""

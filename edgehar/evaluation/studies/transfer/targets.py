@@ -71,7 +71,7 @@ def ready(data: Path, name: str, network: str, windows: int) -> Ready:
     RecordingError if its files are missing or have another form.
     """
     if name in ARCHIVES:
-        return _of_archive(_archive(data, name), network)
+        return _of_archive(archive(data, name), network)
     if name == FIVE_UNITS:
         trials = read_set(data, "dsads")
         units = [target_of(f"dsads {place}", trials, Chosen("dsads", place)) for place in _UNITS]
@@ -80,8 +80,11 @@ def ready(data: Path, name: str, network: str, windows: int) -> Ready:
 
 
 @lru_cache(1)
-def _archive(data: Path, name: str) -> PublishedTarget:
-    """Read an archive once for all networks; the next takes its place, as each is hundreds of megabytes."""
+def archive(data: Path, name: str) -> PublishedTarget:
+    """Read an archive that is at hand, once for all networks; the next takes its place, as each is hundreds of megabytes.
+
+    RecordingError as of `read_published`.
+    """
     published = read_published(data, name)
     assert published is not None, "asked for only where `is_at_hand`"
     return published
