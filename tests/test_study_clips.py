@@ -146,9 +146,9 @@ def ran(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return out, second.stdout, told.lines
 
 
-def call(data: Path, out: Path, settings: str) -> Result:
+def call(data: Path, out: Path, settings: str, *more: str) -> Result:
     arguments = ["study", "clips", "--data", str(data), "--settings", str(data / settings)]
-    return CliRunner().invoke(app, [*arguments, "--out", str(out), "--work", str(out / "work")])
+    return CliRunner().invoke(app, [*arguments, "--out", str(out), "--work", str(out / "work"), *more])
 
 
 class Told(logging.Handler):
@@ -206,6 +206,15 @@ def test_tables_and_figures_and_picture_are_written(ran: Ran) -> None:
     assert page.endswith("<!-- /scores -->\nafter\n")
     assert told.strip() in page
     assert (out / "studies" / "clips.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_with_no_fit_what_is_kept_is_laid_out(made: Path, ran: Ran) -> None:
+    out, told, _ = ran
+    kept = (out / "studies" / "clips.json").read_bytes()
+    (out / "studies" / "clips.png").unlink()
+    assert call(made, out, "poses.toml", "--no-fit").stdout == told
+    assert (out / "studies" / "clips.png").is_file()
+    assert (out / "studies" / "clips.json").read_bytes() == kept
 
 
 def test_a_study_goes_on_where_it_was_stopped_to_the_same_figures(made: Path, ran: Ran) -> None:

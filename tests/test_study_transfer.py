@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import archives
 import msgspec
 import numpy as np
 import pytest
@@ -14,7 +15,18 @@ from skeletons import PICTURES, drawn
 from edgehar.cli import train as cli
 from edgehar.evaluation.studies.outcome import outcome
 from edgehar.evaluation.studies.results import Results
-from edgehar.evaluation.studies.transfer.plan import LONG, OURS, OURS_ALL, RANDOM, TIMES, Cell, Settings, plan
+from edgehar.evaluation.studies.transfer.plan import (
+    LONG,
+    LONGER,
+    OURS,
+    OURS_ALL,
+    OURS_LONG,
+    RANDOM,
+    TIMES,
+    Cell,
+    Settings,
+    plan,
+)  # fmt: skip
 from edgehar.evaluation.studies.transfer.scores import Scores
 from edgehar.evaluation.studies.transfer.starts import Fit
 from edgehar.evaluation.studies.transfer.study import open_results
@@ -87,7 +99,7 @@ def test_the_whole_study_on_little_data(folder: Path, capsys: pytest.CaptureFixt
     shown = capsys.readouterr().out
     rows = [row for row in shown.splitlines() if row.startswith("| small tCNN | dsads wrist")]
     assert {row.split(" | ")[2] for row in rows} == {
-        RANDOM, LONG, "jhmdb synth", OURS, OURS_ALL, "ntu synth",
+        RANDOM, LONG, "jhmdb synth", OURS, OURS_ALL, OURS_LONG, "ntu synth",
     }  # fmt: skip
     assert [row for row in rows if "not at hand" in row] == [row for row in rows if "ntu" in row]
     assert "| pamap2 | tCNN | published, best transfer | 81.98 |" in shown
@@ -99,7 +111,7 @@ def test_the_whole_study_on_little_data(folder: Path, capsys: pytest.CaptureFixt
     assert "ntu synth" not in page
     assert (folder / "docs" / "studies" / "transfer.png").stat().st_size > 1000
     kept = (folder / "docs" / "studies" / "transfer.json").read_bytes()
-    assert kept.count(b"seed 0") == 5
+    assert kept.count(b"seed 0") == 6
 
     # Whatever was scored is not fitted again, and with --no-fit nothing is.
     assert _main(folder) == 0
@@ -148,16 +160,38 @@ def test_a_missing_folder_is_one_line(folder: Path, capsys: pytest.CaptureFixtur
     assert "none: no such folder; --data takes the one that holds imu/ and pose/" in capsys.readouterr().err
 
 
+def test_missing_motion_is_said_before_the_first_fit(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = folder / "tiny.toml"
+    settings.write_text(settings.read_text().replace(", mocap = false", ""))
+    assert _main(folder) == 78
+    err = capsys.readouterr().err
+    assert "data/mocap: no such folder; to do without recorded motion say mocap = false" in err
+    assert not (folder / "docs" / "studies" / "transfer.json").exists()
+
+
+def test_a_damaged_archive_is_said_before_the_first_fit(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archives.pamap2_archive(folder / "data", [(4, 3.2)])
+    damaged = next((folder / "data").glob("PAMAP2_Dataset/Protocol/subject106.dat"))
+    damaged.write_text("no number\n")
+    assert _main(folder) == 78
+    assert "subject106.dat" in capsys.readouterr().err
+    assert not (folder / "docs" / "studies" / "transfer.json").exists()
+
+
 def test_a_plan_has_each_fit_once_and_begins_with_what_matters() -> None:
     settings = Settings()
     cells = plan(settings)
     keys = [cell.key(settings) for cell in cells]
     assert len(set(keys)) == len(keys)
-    first = cells[: 4 * 2 * 5 * settings.seeds]
+    first = cells[: 4 * 2 * 6 * settings.seeds]
     assert {cell.portion for cell in first} == {0.1, 0.3}
-    assert {cell.start for cell in first} == {RANDOM, LONG, settings.source, OURS, OURS_ALL}
-    steps = {start: settings.course(SMALL, start).steps for start in (RANDOM, LONG, OURS)}
-    assert steps[LONG] == TIMES * steps[RANDOM] == TIMES * steps[OURS]
+    assert {cell.start for cell in first} == {RANDOM, settings.source, OURS, OURS_ALL, *LONGER}
+    steps = {start: settings.course(SMALL, start).steps for start in (RANDOM, LONG, OURS, OURS_LONG)}
+    assert steps[LONG] == steps[OURS_LONG] == TIMES * steps[RANDOM] == TIMES * steps[OURS]
     assert {(cell.layers, cell.frozen) for cell in cells if cell.network == PUBLISHED} >= {
         (4, True),
         (1, False),

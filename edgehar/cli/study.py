@@ -79,7 +79,7 @@ def joint(
     Example: edgehar-train study joint --data ../shared/data
 
     Pre-train one encoder by each set of objectives, on the same simulated people and recorded motion; fine-tune it, frozen
-    and not, on the wrists of recorded people. What is not at hand is a row that says so. Needs edgehar[train]. Writes
+    and not, on the wrists of recorded people. An archive that is not at hand is a row that says so. Needs edgehar[train]. Writes
     studies/joint.json and .png below --out, and the tables into its studies.md; after Ctrl-C the same command goes on.
     """
     from edgehar.evaluation import picture
@@ -105,6 +105,7 @@ def clips(
     settings: SETTINGS = None,
     out: OUT = DOCS,
     work: WORK = None,
+    fit: FIT = True,
 ) -> None:
     """Classify clips of people by LRCN, and by MoveNet's keypoints.
 
@@ -122,8 +123,11 @@ def clips(
     picture.libraries()  # what cannot be drawn shows before half an hour of fits
     files.check_writable(out / "studies", "--out takes a folder to write to")
     results = Results(out / "studies" / "clips.json", study.Entry, study.VERSION)
-    with bars.shown(lambda: f"{len(results.entries)} figures are kept; the same command goes on") as progress:
-        study.run(data, chosen, work or Path("build") / "study_clips", results, progress)
+    if fit:
+        with bars.shown(
+            lambda: f"{len(results.entries)} figures are kept; the same command goes on"
+        ) as progress:
+            study.run(data, chosen, work or Path("build") / "study_clips", results, progress)
     scored = study.scored(chosen, results)
     _lay_out(tables.tables(scored), out, "clips")
     tables.picture(scored, out / "studies" / "clips.png")
