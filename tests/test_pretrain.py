@@ -186,5 +186,5 @@ def test_recorded_motion_joins_where_it_is(data: Path) -> None:
 
 
 def test_a_folder_without_recorded_motion_is_one_error(tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match="mocap: no such folder; .* say mocap = false"):
+    with pytest.raises(RecordingError, match=r"mocap: no such folder; .* say mocap = false"):
         pretrain(Pretraining(windows=10, steps=1, batch=4), tmp_path, tmp_path, 1, quiet)
