@@ -34,8 +34,8 @@ VERSION = 1
 """Raise it with any change that gives other figures."""
 FOREST, RANDOM, LABELS, ALL = "random forest", "random start", "labels", "all four"
 LONG, LABELS_LONG = "random start, longer", "labels, longer"
-TIMES = 4
-"""Those rows have so many times the steps of all layers: what a start lacks may be time alone."""
+LONGER, TIMES = frozenset({LONG, LABELS_LONG}), 4
+"""Rows that have so many times the steps of all layers: what a start lacks may be time alone."""
 ROWS: Mapping[str, tuple[Objective, ...]] = {
     RANDOM: (),
     LONG: (),
@@ -73,7 +73,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     def course_of(self, row: str) -> HeadFirst:
         """Return the course of the fine-tuning of a row."""
-        steps = self.course.steps * (TIMES if row in {LONG, LABELS_LONG} else 1)
+        steps = self.course.steps * (TIMES if row in LONGER else 1)
         return replace(self.course, steps=steps)
 
 

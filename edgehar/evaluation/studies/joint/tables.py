@@ -15,6 +15,8 @@ from edgehar.evaluation.studies.joint.study import (
     FOREST,
     FROZEN,
     LABELS,
+    LONG,
+    LONGER,
     PUBLISHED,
     RANDOM,
     ROWS,
@@ -33,6 +35,8 @@ FINE = (
     "typing",
 )  # fmt: skip
 """Labels of wisdm that hands do: eating, typing, ball games."""
+_BESIDE = (LABELS, ALL, LONG)
+"""Starts that all others are compared with."""
 _FINE_TARGET, _ONE_PERSON = "wisdm wrist", "openpack wrist"
 NOT_RUN = "not run: data not at hand"
 _PAPER = "+18.8 % (relative or absolute: not stated)"
@@ -60,8 +64,13 @@ class Scores(Struct, frozen=True):
         return scored(self.settings, self.results, Cell(row, target, portion, 0), way)
 
     def ways(self) -> list[tuple[str, str]]:
-        """List the rows of tables: start and way."""
-        of = [(row, way) for way in (TUNED, FROZEN) for row in self.settings.rows if row != FOREST]
+        """List the rows of tables: start and way; longer is only what fits all layers."""
+        of = [
+            (row, way)
+            for way in (TUNED, FROZEN)
+            for row in self.settings.rows
+            if row != FOREST and not (way == FROZEN and row in LONGER)
+        ]
         return [(FOREST, TUNED), *of] if FOREST in self.settings.rows else of
 
 
@@ -146,9 +155,9 @@ def _gains(scores: Scores, portion: float) -> str:
         each = [_pair(scores, row, LABELS, name, portion, way) for name in scores.targets]
         if row == LABELS or any(each):
             cells = ["" if pair is None else _shown(*outcomes.gain(*pair), sign="+") for pair in each]
-            over = [_mean_gain(scores, row, other, portion, way) for other in (LABELS, ALL)]
+            over = [_mean_gain(scores, row, other, portion, way) for other in _BESIDE]
             rows.append([row, way, *cells, *over])
-    head = ("start", "encoder", *scores.targets, f"mean over `{LABELS}`", f"mean over `{ALL}`")
+    head = ("start", "encoder", *scores.targets, *(f"mean over `{other}`" for other in _BESIDE))
     return table(head, [row for row in rows if any(row[2:])], (0, 1))
 
 
