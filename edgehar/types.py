@@ -58,6 +58,9 @@ NOT_WORN: NoAnswer = "not_worn"
 NOT_YET = inf
 """A time that has not come, s: nothing is later than it, and no time has passed since."""
 
+NO_STATES = ("unknown", "unavailable")
+"""States by which Home Assistant says that it has none: who listens there would take labels of these names for no answer."""
+
 OTHER = "other"
 """Something is done, and it is none of the model's labels with enough certainty."""
 

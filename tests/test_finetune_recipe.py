@@ -65,3 +65,8 @@ def test_a_portion_is_of_somebody(tmp_path: Path) -> None:
         finetune_recipe.changed(recipe, portion=0.0)
     assert finetune_recipe.changed(recipe, portion=0.5).portion == 0.5
     assert finetune_recipe.changed(recipe, steps=40).tuning.steps == 40
+
+
+def test_a_new_label_that_home_assistant_takes_for_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="new_labels: Home Assistant takes 'unknown' for no answer at all"):
+        finetune_recipe.load(written(tmp_path, 'set = "dsads"', 'new_labels = ["Unknown"]'))

@@ -344,7 +344,7 @@ def test_takes_of_other_placements_are_refused(network: Recognizer, take: Take) 
         teach(network, [take, moved])
 
 
-@pytest.mark.parametrize("label", [FALLING, "no_signal", "still"])
+@pytest.mark.parametrize("label", [FALLING, "no_signal", "still", "unknown"])
 def test_what_cannot_be_taught_is_refused(network: Recognizer, take: Take, label: str) -> None:
     with pytest.raises(ModelError, match=f'label "{label}" cannot be taught'):
         teach(network, [replace(take, truth=[(0.0, 20.0, label)])])

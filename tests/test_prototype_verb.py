@@ -19,14 +19,18 @@ from edgehar.cli import train as cli
 from edgehar.config.schema import Config, Gateway, Model, Mqtt
 from edgehar.config.worn import Replay, Wearer
 from edgehar.daemon.daemon import Daemon
-from edgehar.errors import ModelError
+from edgehar.errors import ConfigError, ModelError
 from edgehar.personal.fit import teach
 from edgehar.personal.recognizer import personal
 from edgehar.personal.takes import read_take
 from edgehar.pipeline.manifest import read
 from edgehar.pipeline.recognizer import load
 from edgehar.training import prototype as prototypes
+from edgehar.training.finetune import Finetune
+from edgehar.training.finetune_recipe import FinetuneRecipe, Recordings, Tuning
 from edgehar.training.prototype import label_of
+from edgehar.training.texts import embeddings
+from edgehar.types import NO_STATES
 
 GYM = [("walking", 12.0), ("squatting", 20.0), ("sitting", 10.0)]
 BIN = Path(sys.executable).parent
@@ -80,7 +84,7 @@ def test_what_is_typed_is_told_in_a_replay_and_gone_when_it_is_removed(pair: Pat
     assert f'typed, and never trained: squats ("{SQUATS}")' in described
     verified = run("edgehar", "models", "verify", pair)
     assert verified.returncode == 0
-    gone = run("edgehar-train", "prototype", pair, "squats", "--remove")
+    gone = run("edgehar-train", "prototype", pair, f"{SQUATS}.", "--remove")
     assert gone.stdout == f"{pair}: 15 labels, typed: none\n"
     assert pair.read_bytes() == before
 
@@ -114,14 +118,77 @@ def test_what_cannot_be_typed_is_refused_in_one_line(
     assert "got 500 characters" in refused(pair, "x" * 500)
     assert "walking: spoken@1 tells it already; --label takes another name" in refused(pair, "walking")
     assert "still: spoken@1 tells it already" in refused(pair, "ironing", "--label", "still")
-    assert "not_worn: a word of edgehar's own" in refused(pair, "ironing", "--label", "not_worn")
-    assert "expected a label of small letters" in refused(pair, "ironing", "--label", "Ironing a shirt")
+    for own_word in ("not_worn", "withheld"):
+        assert f"{own_word}: a word of edgehar's own" in refused(pair, "ironing", "--label", own_word)
+    assert "got characters that cannot be printed" in refused(pair, "iron\x1b[31ming")
+    assert "got characters that cannot be printed" in refused(pair, "iron\udcff")
+    assert "got 300 characters" in refused(pair, "ironing", "--label", "x" * 300)
+    assert "running: spoken@1 tells it already" in refused(pair, "ironing", "--label", "jogging")
+    for mark in ("a/b", "a+b", "a#b", "a\nb", "it's", "\N{PARTY POPPER}", ""):
+        assert "expected a label of small letters" in refused(pair, "ironing", f"--label={mark}")
+    assert "expected a label of small letters" in refused(pair, "ironing", "--label", "ironing a shirt")
     assert "expected a typed label of spoken@1 (none)" in refused(pair, "ironing", "--remove")
     assert "--label names what is added" in refused(pair, "ironing", "--remove", "--label", "x")
     prototypes.write(pair, prototypes.add(pair, "Ironing."), None)
-    assert "--remove it first" in refused(pair, "ironing")
+    assert "ironing: spoken@1 tells it already; --remove it first" in refused(
+        pair, "sweeping the floor", "--label", "ironing"
+    )
+    assert '"IRONING": typed already, as ironing; --remove it first' in refused(
+        pair, "IRONING", "--label", "pressing"
+    )
     (tmp_path / "file").write_text("")
     assert "--out takes a folder" in refused(pair, "sweeping the floor", "--out", tmp_path / "file")
+
+
+@pytest.mark.parametrize("word", NO_STATES)
+def test_a_label_that_home_assistant_takes_for_none_is_refused(
+    word: str, pair: Path, refused: Callable[..., str]
+) -> None:
+    assert f"{word}: Home Assistant takes it for no answer at all" in refused(
+        pair, "ironing", "--label", word
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [
+        ("bu\N{COMBINING DIAERESIS}geln", "bügeln"),
+        ("squat", "squatting"),
+        ("Ironing", "ironing"),
+        ("null", "null"),
+    ],
+)
+def test_a_label_is_told_as_recordings_are_read(label: str, told: str, pair: Path) -> None:
+    assert prototypes.add(pair, "ironing", label).labels[-1] == told
+
+
+def test_of_a_pair_that_lacks_a_part_nothing_is_copied(
+    pair: Path, tmp_path: Path, refused: Callable[..., str]
+) -> None:
+    prototypes.write(pair, prototypes.add(pair, "ironing"), None)
+    pair.with_name("spoken.text.npz").unlink()
+    assert "spoken.text.npz: cannot be read" in refused(
+        pair, "ironing", "--remove", "--out", tmp_path / "new"
+    )
+    assert [*(tmp_path / "new").iterdir()] == []
+
+
+def test_of_a_text_not_known_by_heart_it_is_told_how_it_was_read(caplog: pytest.LogCaptureFixture) -> None:
+    [ironing] = embeddings(["ironing"])
+    prototypes._tell_how_read("Ironing", ironing)
+    assert not caplog.messages
+    prototypes._tell_how_read("Bügeln", ironing)
+    [line] = caplog.messages
+    assert line.startswith('"Bügeln": read as English')
+    assert "'ironing' is most like it of what edgehar knows by heart (cosine 1.00)" in line
+
+
+def test_a_fine_tune_that_would_drop_what_was_typed_is_refused(pair: Path, tmp_path: Path) -> None:
+    prototypes.write(pair, prototypes.add(pair, "ironing"), None)
+    recipe = FinetuneRecipe("mine", "1", 0, "spoken", (Recordings(set="desk"),), Tuning(1))
+    tuning = Finetune(recipe, tmp_path / "mine.toml", None, tmp_path, 1, "", lambda *_: None)
+    with pytest.raises(ConfigError, match="base: spoken@1 shares a space with texts, which a fit would move"):
+        tuning.spec()
 
 
 def test_a_pair_without_its_text_tower_says_so(pair: Path, refused: Callable[..., str]) -> None:
@@ -172,4 +239,7 @@ def test_a_head_that_was_taught_before_a_label_was_typed_is_refused(pair: Path, 
     with pytest.raises(
         ModelError, match=r"network_labels: expected .*ironing, got .*squats; labels were typed"
     ):
+        personal(load(pair), head)
+    prototypes.write(pair, prototypes.add(pair, SQUATS, "squats"), None)
+    with pytest.raises(ModelError, match="labels were typed since it was taught"):
         personal(load(pair), head)

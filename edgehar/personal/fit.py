@@ -17,7 +17,7 @@ from edgehar.personal.open_set import fit_reach, residuals
 from edgehar.personal.takes import Take
 from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer
-from edgehar.types import FALLING, OTHER, NoAnswer
+from edgehar.types import FALLING, NO_STATES, OTHER, NoAnswer
 from edgehar.validation import shown
 
 SHARE = 1.0
@@ -146,6 +146,7 @@ def _slots(spec: ModelSpec, takes: Sequence[Take]) -> tuple[str | None, ...]:
 def _check_labels(spec: ModelSpec, takes: Sequence[Take]) -> None:
     refused = {FALLING: "falls are not taught: what tells them stays as it is"}
     refused |= dict.fromkeys(get_args(NoAnswer), "it is an answer of its own")
+    refused |= dict.fromkeys(NO_STATES, "Home Assistant takes it for no answer at all; say what was done")
     refused |= dict.fromkeys(
         spec.tree, f"it is a kind of labels of {spec.id}; name one of them, or another word"
     )

@@ -96,16 +96,16 @@ def personal(network: Recognizer, head: Head) -> Personal:
             f"head of {head.model}: model_sha256: expected {spec.sha256} of {spec.id}, got {head.model_sha256}; a head fits "
             "one network alone: name that one, or teach the head again"
         )
+    if head.network_labels not in {(), spec.labels}:
+        raise ModelError(
+            f"head of {head.model}: network_labels: expected {', '.join(spec.labels)}, got {', '.join(head.network_labels)}; "
+            "labels were typed since it was taught, or removed: teach the head again"
+        )
     columns, slots = len(spec.labels) + len(head.new_labels), len(spec.sensors)
     if head.weights.shape[1] != columns or len(head.slots) != slots:
         raise ModelError(
             f"head of {head.model}: weights: expected {columns} labels and {slots} sensors, got {head.weights.shape[1]} "
             f"and {len(head.slots)}; teach the head again"
-        )
-    if head.network_labels not in {(), spec.labels}:
-        raise ModelError(
-            f"head of {head.model}: network_labels: expected {', '.join(spec.labels)}, got {', '.join(head.network_labels)}; "
-            "labels were typed since it was taught, or removed: teach the head again"
         )
     if head.statistics not in {0, width(spec, head.slots)}:
         raise ModelError(

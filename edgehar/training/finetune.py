@@ -79,6 +79,11 @@ class Finetune(Struct, frozen=True):
         ConfigError if it could not be one, or if the base has no such place.
         """
         base, new = manifest.read(self.base), self.recipe.new_labels
+        if base.text:
+            raise ConfigError(
+                f"{self.path}: base: {base.id} shares a space with texts, which a fit would move, and what was typed with it; "
+                "name another pair, such as imu_tcn, or teach this one by `edgehar personalize`"
+            )
         before = {common_label(label): label for label in base.labels}
         for label in new:
             if same := before.get(common_label(label)):

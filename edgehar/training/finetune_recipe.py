@@ -12,7 +12,7 @@ from edgehar.errors import ConfigError
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.recordings.csv_files import Columns
 from edgehar.training.recipe import Count, Positive, Share, decode, read
-from edgehar.types import OTHER
+from edgehar.types import NO_STATES, OTHER
 
 _WITHOUT_EFFECT = {
     "set": ("placement", "person", "label", "columns"),
@@ -181,6 +181,8 @@ def _problems(recipe: FinetuneRecipe) -> Iterator[str]:
         yield from (f"recordings[{i}]{problem}" for problem in _problems_of(some))
     if OTHER in recipe.new_labels:
         yield f"new_labels: {OTHER!r} is no activity; every model that knows it brings it along"
+    for label in {*NO_STATES}.intersection(map(str.lower, recipe.new_labels)):
+        yield f"new_labels: Home Assistant takes {label!r} for no answer at all; name what is done"
 
 
 def _problems_of(some: Recordings) -> Iterator[str]:

@@ -74,6 +74,13 @@ def embeddings(texts: Iterable[str]) -> FloatArray:
     return np.stack([vectors[text] for text in texts]) if texts else np.zeros((0, WIDTH), np.float32)
 
 
+def nearest(vector: FloatArray) -> tuple[str, float]:
+    """Return the text known by heart that is nearest to an embedding (WIDTH,) of unit length, and the cosine."""
+    kept = _kept()
+    cosines = np.stack([*kept.values()]) @ vector
+    return [*kept][int(cosines.argmax())], float(cosines.max())
+
+
 def encode(texts: tuple[str, ...]) -> FloatArray:
     """Return the encoder's embeddings of texts, (n, WIDTH), of unit length; ConfigError if it is not installed."""
     try:
