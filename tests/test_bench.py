@@ -1,6 +1,7 @@
 """`edgehar bench`: what is timed, the arithmetic of capacity and comparison, and the verb itself."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from conftest import ROOT
 
 from edgehar.apps.bench import run as benches
 from edgehar.apps.bench.capacity import BUDGET, Capacity, Fleet, Step, capacity, fill, word
@@ -250,6 +252,17 @@ id = "ben"
 [wearer.simulator]
 placements = ["waist"]
 """
+
+
+def test_a_model_that_takes_no_trouser_pocket_is_measured_where_it_is_worn(tmp_path: Path) -> None:
+    wrist = shutil.copy(ROOT / "models" / "imu_tcn.tflite", tmp_path)
+    raw = json.loads((ROOT / "models" / "imu_tcn.json").read_text())
+    for sensor in raw["sensors"]:
+        sensor["placements"] = [f"{place}_strap" for place in sensor["placements"]]
+    Path(wrist).with_suffix(".json").write_text(json.dumps(raw | {"manifest_sha256": ""}))
+    assert benches.Bench(str(wrist)).wearers == [[raw["sensors"][0]["placements"][0]]]
+    with pytest.raises(ModelError, match="takes no sensor worn at"):
+        benches.Bench("pose_tcn")
 
 
 def test_the_wearers_of_a_configuration_are_carried(tmp_path: Path) -> None:

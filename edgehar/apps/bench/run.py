@@ -33,6 +33,8 @@ from edgehar.config.worn import Wearer
 from edgehar.errors import ConfigError
 from edgehar.pipeline.loop import Pipeline
 from edgehar.pipeline.manifest import find
+from edgehar.pipeline.modality import IMU
+from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.pipeline.recognizer import Recognizer, load
 from edgehar.sources.simulated.simulator import Simulator
 from edgehar.types import Item, Stream
@@ -104,12 +106,14 @@ class Bench:
 
     def __init__(self, model: str = "imu_tcn", config: Path | None = None) -> None:
         """Load the model and the packets; OperatorError says what does not fit."""
-        self.wearers, self.has_camera = [[_PLACEMENT]], False
+        self.wearers: list[list[str]] = []
+        self.has_camera = False
         self.weights: Path | None = None
         if config is not None:
             self._read(config)
         self.recognizer: Recognizer = load(find(model))
         spec = self.recognizer.spec
+        self.wearers = self.wearers or [[_place(spec)]]
         self.warm_s = (spec.window + 2 * spec.hop) / spec.rate_hz
         self.hop_s = spec.hop / spec.rate_hz
         for worn in self.wearers:
@@ -139,6 +143,12 @@ class Bench:
             raise ConfigError(
                 f"{config}: nobody wears a motion sensor, which is what is timed; leave --config away"
             )
+
+
+def _place(spec: ModelSpec) -> str:
+    """Return where the sensor of nobody's configuration is worn: the usual place, or the first that a model of motion takes."""
+    places = [place for sensor in spec.sensors for place in sensor.placements]
+    return _PLACEMENT if _PLACEMENT in places or spec.modality is not IMU else places[0]
 
 
 def _motion_sensors(wearer: Wearer) -> list[str]:
