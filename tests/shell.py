@@ -1,13 +1,16 @@
 """The command `edgehar` as a shell starts it, beside what a test goes on with."""
 
 import asyncio
+import io
+import logging
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
-from typer.testing import CliRunner
+import pytest
 
 from edgehar import cli
-from edgehar.errors import EdgeharError, OperatorError
 
 
 async def start(*arguments: str, before: Callable[[], None] | None = None) -> asyncio.subprocess.Process:
@@ -36,10 +39,18 @@ async def edgehar(*arguments: str) -> tuple[int, str, str]:
     return await ended(await start(*arguments))
 
 
-def run(*arguments: str) -> tuple[int, str, str]:
+def run(*arguments: str | Path) -> tuple[int, str, str]:
     """Run a verb in this process, which is quicker than another one; return its exit code, data and messages."""
-    done = CliRunner().invoke(cli.app, arguments)
-    if isinstance(done.exception, EdgeharError):
-        code = 78 if isinstance(done.exception, OperatorError) else 1
-        return code, done.stdout, f"{done.stderr}{done.exception}"
-    return done.exit_code, done.stdout, done.stderr
+    log, out, err = logging.getLogger(), io.StringIO(), io.StringIO()
+    level, handlers = log.level, log.handlers[:]
+    log.handlers.clear()
+    try:
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.setattr(sys, "argv", ["edgehar", *map(str, arguments)])
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
+    finally:
+        log.setLevel(level)
+        log.handlers[:] = handlers
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, out.getvalue(), err.getvalue()

@@ -15,6 +15,7 @@ import pytest
 import typer
 from configurations import EVERYTHING
 from conftest import ROOT
+from shell import run
 from typer.testing import CliRunner
 
 from edgehar import cli
@@ -104,17 +105,17 @@ def test_every_verb_takes_verbose(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_models_summary_fits_a_terminal_of_80_columns_and_28_lines() -> None:
-    done = edgehar("models", "info", "imu_tcn")
-    lines = done.stdout.splitlines()
+    _, out, _ = run("models", "info", "imu_tcn")
+    lines = out.splitlines()
     assert len(lines) < 28  # the prompt takes one
     assert max(map(len, lines)) <= 80
     spec = manifest.read(manifest.find("imu_tcn"))
-    assert all(label in done.stdout for label in spec.labels)
-    assert "people it has not seen" in " ".join(done.stdout.split())
+    assert all(label in out for label in spec.labels)
+    assert "people it has not seen" in " ".join(out.split())
     seen = [name for name, score in spec.metrics.items() if score["mark"] == SEEN]
     assert seen
-    assert not [name for name in seen if name in " ".join(done.stdout.split())]
-    full = edgehar("models", "info", "imu_tcn", "--full").stdout
+    assert not [name for name in seen if name in " ".join(out.split())]
+    _, full, _ = run("models", "info", "imu_tcn", "--full")
     assert spec.sha256 in full
     assert len(full.splitlines()) > 200
 
@@ -135,38 +136,38 @@ def test_reports_print_for_people_and_as_json(
 ) -> None:
     (tmp_path / "edgehar.toml").write_text(EVERYTHING)
     monkeypatch.chdir(tmp_path)
-    assert edgehar(*arguments).stdout.strip()
-    assert json.loads(edgehar(*arguments, "--json").stdout)
+    assert run(*arguments)[1].strip()
+    assert json.loads(run(*arguments, "--json")[1])
 
 
 def test_verify_says_what_the_checksums_cover(tmp_path: Path) -> None:
     for suffix in (".json", ".tflite"):
         shutil.copy(ROOT / "models" / f"imu_tcn{suffix}", tmp_path)
     pair = tmp_path / "imu_tcn.json"
-    assert "checksums_cover: network, labels, settings and" in edgehar("models", "verify", str(pair)).stdout
+    assert "checksums_cover: network, labels, settings and" in run("models", "verify", pair)[1]
     sealed = json.loads(pair.read_text())
     pair.write_text(json.dumps({key: sealed[key] for key in sealed if key != "manifest_sha256"}))
-    assert "checksums_cover: network alone: " in edgehar("models", "verify", str(pair)).stdout
+    assert "checksums_cover: network alone: " in run("models", "verify", pair)[1]
     pair.write_text(json.dumps(sealed | {"labels": sealed["labels"][::-1]}))
-    refused = edgehar("models", "verify", str(pair))
-    assert refused.returncode == 78
-    assert "imu_tcn.json: manifest_sha256: expected " in refused.stderr
+    code, _, err = run("models", "verify", pair)
+    assert code == 78
+    assert "imu_tcn.json: manifest_sha256: expected " in err
 
 
 def test_the_places_of_a_models_sensors_are_listed_as_they_are_written() -> None:
-    described = " ".join(edgehar("models", "info", "imu_tcn").stdout.split())
+    described = " ".join(run("models", "info", "imu_tcn")[1].split())
     assert "up to 2 of wrist, wrist_left, wrist_right: all labels" in described
     assert "one of trouser_pocket, trouser_pocket_left, trouser_pocket_right, thigh, " in described
     assert "[" not in described
 
 
 def test_a_sensor_that_can_tell_every_label_says_so() -> None:
-    wrist = edgehar("models", "info", "imu_tcn", "--full").stdout.split("name: wrist\n")[1]
+    wrist = run("models", "info", "imu_tcn", "--full")[1].split("name: wrist\n")[1]
     assert wrist.splitlines()[1].strip() == "labels: all"
 
 
 def test_the_schema_is_json() -> None:
-    assert "$defs" in json.loads(edgehar("config", "schema").stdout)
+    assert "$defs" in json.loads(run("config", "schema")[1])
 
 
 @pytest.mark.parametrize(
@@ -195,10 +196,10 @@ def test_the_schema_is_json() -> None:
 def test_a_refusal_is_an_exit_code_and_a_sentence_on_stderr(
     arguments: list[str], code: int, message: str
 ) -> None:
-    done = edgehar(*arguments)
-    assert (done.returncode, done.stdout) == (code, "")
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    ended, out, err = run(*arguments)
+    assert (ended, out) == (code, "")
+    assert message in err
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize(
@@ -236,9 +237,9 @@ id = "w"
 serial = [{{ port = "/dev/ttyACM0", {keys[10]} }}]
 """)
     (tmp_path / "secret").write_text("s3cret")
-    done = edgehar("config", "check", "-c", path)
-    assert done.returncode == 78
-    assert done.stderr.startswith(f"edgehar: {path}:{line}: ")
+    code, _, err = run("config", "check", "-c", path)
+    assert code == 78
+    assert err.startswith(f"edgehar: {path}:{line}: ")
 
 
 def test_replay_prints_a_persons_events_and_their_score(data: Path) -> None:
