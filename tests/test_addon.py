@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import ROOT
+from shell import run
 
 from edgehar import __version__
 from edgehar.config.read import load, parse
@@ -96,9 +97,8 @@ def write(tmp_path: Path, host: str, chosen: dict[str, Any]) -> Path:
 
 def test_sensors_become_wearers_that_edgehar_takes(tmp_path: Path, supervisor: str) -> None:
     config = write(tmp_path, supervisor, options(sensors=SENSORS, labels=["still", "falling"], metrics=True))
-    command = [sys.executable, "-m", "edgehar", "config", "check", "--config", str(config)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    code, _, err = run("config", "check", "--config", config)
+    assert code == 0, err
     report = check(load(config))
     assert report["wearers"] == {"anna": ["wrist_left", "trouser_pocket"], "bert": ["waist", "chest"]}
     raw = tomllib.loads(config.read_text())

@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import json
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from certificates import listener_of, make_certificates
 from mosquitto import Listener, Mosquitto, free_port, guarded
 from mqtt_peer import Connect, Peer
 from msgspec.structs import replace
+from shell import run
 
 from edgehar.apps import broker as apps_broker
 from edgehar.apps.broker import BrokerTest
@@ -171,16 +170,15 @@ def test_the_verb_prints_a_line_for_each_stage_and_fails_if_one_did(
     path = tmp_path / "edgehar.toml"
     simulated = '[[wearer]]\nid = "anna"\nsimulator = { placements = ["wrist"] }\n'
 
-    def verb(port: int, *more: str) -> subprocess.CompletedProcess[str]:
+    def verb(port: int, *more: str) -> tuple[int, str, str]:
         path.write_text(f'[mqtt]\nhost = "127.0.0.1"\nport = {port}\n{simulated}')
-        command = [sys.executable, "-m", "edgehar", "mqtt", "test", "--config", str(path), *more]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        return run("mqtt", "test", "--config", path, *more)
 
-    passed = verb(broker.port)
-    assert passed.returncode == 0, passed.stderr
-    assert [line.split()[0] for line in passed.stdout.splitlines()][:3] == ["stage", "name", "connection"]
+    code, out, err = verb(broker.port)
+    assert code == 0, err
+    assert [line.split()[0] for line in out.splitlines()][:3] == ["stage", "name", "connection"]
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    failed = verb(port, "--json")
-    assert failed.returncode == 1
-    assert json.loads(failed.stdout)[-1]["stage"] == "connection"
+    code, out, _ = verb(port, "--json")
+    assert code == 1
+    assert json.loads(out)[-1]["stage"] == "connection"

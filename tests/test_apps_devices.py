@@ -14,7 +14,7 @@ from bluez import Bluetoothd
 from msgspec.structs import replace
 from peripherals import sensor
 from radio import Characteristic, Peripheral
-from shell import edgehar
+from shell import edgehar, run
 
 from edgehar.apps.devices import run_trial
 from edgehar.config.read import load
@@ -222,27 +222,26 @@ async def test_assign_writes_what_the_daemon_reads(bluez: Bluetoothd, tmp_path: 
     assert load(path).wearer[0].ble == [worn]
 
 
-async def test_assign_of_a_port_says_who_gave_way(tmp_path: Path) -> None:
+def test_assign_of_a_port_says_who_gave_way(tmp_path: Path) -> None:
     path = tmp_path / "edgehar.toml"
 
-    async def assign(port: str, *more: str) -> tuple[int, str, str]:
-        return await edgehar(
-            "devices", "assign", port, "--wearer", "anna", "--placement", "chest", "-c", str(path), *more
-        )
+    def assign(port: str, *more: str) -> tuple[int, str, str]:
+        worn = ("--wearer", "anna", "--placement", "chest")
+        return run("devices", "assign", port, *worn, "-c", path, *more)
 
-    code, out, err = await assign("socket://127.0.0.1:7777", "--baud", "9600")
+    code, out, err = assign("socket://127.0.0.1:7777", "--baud", "9600")
     assert (code, "gave way" in err) == (0, False)
     assert out == '[[wearer.serial]]\nplacement = "chest"\nport = "socket://127.0.0.1:7777"\nbaud = 9600\n'
-    code, out, err = await assign("/dev/ttyNOWHERE")
+    code, out, err = assign("/dev/ttyNOWHERE")
     assert code == 0
     assert out in path.read_text()
     assert "there is no /dev/ttyNOWHERE now" in err
     assert "gave way: socket://127.0.0.1:7777 9600, worn by anna at chest" in err.splitlines()
     [anna] = load(path).wearer
     assert [(s.placement, s.port, s.baud) for s in anna.serial] == [("chest", "/dev/ttyNOWHERE", 115200)]
-    code, _, err = await assign("foo://x:1")
+    code, _, err = assign("foo://x:1")
     assert (code, "foo://x:1" in err) == (78, True)
-    code, _, err = await assign("/dev/ttyNOWHERE", "--profile", "movella_dot")
+    code, _, err = assign("/dev/ttyNOWHERE", "--profile", "movella_dot")
     assert (code, "edgehar's wire format alone" in err) == (78, True)
 
 
@@ -271,8 +270,8 @@ async def test_a_command_over_bluetooth_is_answered(
         (["set_rate", "0"], "command 0x03 with 0 and 0; 1..10000000 and 0..0 expected"),
     ],
 )
-async def test_a_command_that_is_none_is_refused_in_a_line(command: Sequence[str], line: str) -> None:
-    code, _, err = await edgehar("devices", "command", "/dev/null", *command)
+def test_a_command_that_is_none_is_refused_in_a_line(command: Sequence[str], line: str) -> None:
+    code, _, err = run("devices", "command", "/dev/null", *command)
     assert code == 78
     assert err.startswith(f"edgehar: {line}")
 

@@ -3,13 +3,12 @@
 import asyncio
 import json
 import math
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mosquitto import PATIENCE_S, Mosquitto, free_port
+from shell import run
 
 from edgehar.apps.online import check_online
 from edgehar.config.schema import Config, Mqtt
@@ -67,13 +66,13 @@ def test_the_verb_fails_if_anything_did(tmp_path: Path) -> None:
         f'[mqtt]\nhost = "127.0.0.1"\nport = {free_port()}\n'
         '[[wearer]]\nid = "anna"\nsimulator = { placements = ["wrist"] }\n'
     )
-    command = [sys.executable, "-m", "edgehar", "config", "check", "--online", "-c", str(path)]
-    done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
-    assert done.returncode == 1, done.stderr
-    answer = json.loads(done.stdout)
+    command = ("config", "check", "--online", "-c", path)
+    code, out, err = run(*command, "--json")
+    assert code == 1, err
+    answer = json.loads(out)
     assert [row["stage"] for row in answer["broker"]] == ["name", "connection"]
     assert answer["wearers"] == {"anna": {"wrist": "ok"}}
-    lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+    lines = run(*command)[1].splitlines()
     assert [line.split()[0] for line in lines] == [
         "stage",
         "name",

@@ -15,7 +15,7 @@ from mosquitto import free_port
 from peripherals import sensor
 from phones import ANDROID, recording
 from sensors import at_rest
-from shell import edgehar, ended, start
+from shell import edgehar, ended, run, start
 from test_phone_http import poster
 
 from edgehar.recordings.ehr import read
@@ -103,18 +103,18 @@ async def test_a_full_disk_ends_it_with_the_counts_and_one_line(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device"])
-async def test_what_is_no_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
     target = Path("/dev/null")
     if kind == "pipe":
         target = tmp_path / "pipe"
         os.mkfifo(target)
-    code, out, err = await edgehar("record", str(target), "--port", "/dev/ttyNOWHERE")
+    code, out, err = run("record", target, "--port", "/dev/ttyNOWHERE")
     assert (code, out) == (78, "")
     assert err.splitlines()[-1].startswith(f"edgehar: {target}: expected a file")
 
 
-async def test_a_name_that_no_replay_takes_is_refused(tmp_path: Path) -> None:
-    code, _, err = await edgehar("record", str(tmp_path / "a.npz"), "--port", "/dev/ttyNOWHERE")
+def test_a_name_that_no_replay_takes_is_refused(tmp_path: Path) -> None:
+    code, _, err = run("record", tmp_path / "a.npz", "--port", "/dev/ttyNOWHERE")
     assert (code, "expected a name that ends in .ehr; .npz is that of a set" in err) == (78, True)
     assert not (tmp_path / "a.npz").exists()
 
@@ -143,7 +143,7 @@ async def test_a_sensor_over_bluetooth_is_recorded_by_its_name_or_address(
     path = tmp_path / "a.ehr"
     for whom in (dot.address, "Movella DOT 0001"):
         code, out, _ = await edgehar(
-            "record", str(path), "--ble", whom, "--placement", "chest", "--seconds", "2", "--json"
+            "record", str(path), "--ble", whom, "--placement", "chest", "--seconds", "0.5", "--json"
         )
         assert (code, json.loads(out)["packets"] > 0) == (0, True)
     assert read(path).header.streams == (Stream("chest", "movella_dot"),)
@@ -174,10 +174,10 @@ async def test_a_phone_is_recorded(tmp_path: Path) -> None:
         (["--port", ""], "--port: expected"),
     ],
 )
-async def test_what_does_not_say_one_sensor_is_refused_in_a_line(
+def test_what_does_not_say_one_sensor_is_refused_in_a_line(
     tmp_path: Path, options: list[str], says: str
 ) -> None:
-    code, out, err = await edgehar("record", str(tmp_path / "a.ehr"), *options)
+    code, out, err = run("record", tmp_path / "a.ehr", *options)
     assert (code, out) == (78, "")
     assert says in err.splitlines()[-1]
     assert not (tmp_path / "a.ehr").exists()

@@ -4,12 +4,11 @@ import asyncio
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from shell import run
 from test_loop import walk
 
 from edgehar.apps.playback import Playback
@@ -80,8 +79,8 @@ async def test_the_page_says_what_was_done_what_is_missing_and_what_was_uncertai
 def test_figures_are_those_that_replay_prints(tmp_path: Path) -> None:
     path = recording(tmp_path / "walk.ehr")
     made = asyncio.run(write_report(path, tmp_path / "walk.html"))
-    command = [sys.executable, "-m", "edgehar", "replay", "--json", str(path)]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    code, printed, _ = run("replay", "--json", path)
+    assert code == 0
     rows = {row["type"]: row for row in map(json.loads, printed.splitlines())}
     assert made["macro_f1"] == pytest.approx(rows["confusion"]["macro_f1"], abs=0.001)
     html = (tmp_path / "walk.html").read_text("utf-8")
@@ -210,15 +209,15 @@ def test_the_verb_writes_the_page_and_says_how_long_it_took(tmp_path: Path) -> N
     path = recording(tmp_path / "walk.ehr")
     shutil.copy(find("imu_tcn"), tmp_path / "mine.json")
     shutil.copy(find("imu_tcn").with_suffix(".tflite"), tmp_path / "mine.tflite")
-    edgehar = [sys.executable, "-m", "edgehar", "report", str(path)]
-    command = [*edgehar, "--html", f"{tmp_path}/page.html", "--model", f"{tmp_path}/mine.json", "--json"]
-    made = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    page, mine = tmp_path / "page.html", tmp_path / "mine.json"
+    code, out, _ = run("report", path, "--html", page, "--model", mine, "--json")
+    made = json.loads(out)
+    assert code == 0
     assert made["took_s"] > 0
-    assert (tmp_path / "page.html").stat().st_size == made["bytes"]
-    refused = subprocess.run([*edgehar], capture_output=True, text=True, check=False)
-    assert refused.returncode == 2
-    assert "--html" in refused.stderr
-    missing = [sys.executable, "-m", "edgehar", "report", "gone.ehr", "--html", f"{tmp_path}/p.html"]
-    refused = subprocess.run(missing, capture_output=True, text=True, check=False)
-    assert (refused.returncode, refused.stdout) == (78, "")
-    assert refused.stderr.startswith("edgehar: gone.ehr: No such file or directory")
+    assert page.stat().st_size == made["bytes"]
+    code, _, err = run("report", path)
+    assert code == 2
+    assert "--html" in err
+    code, out, err = run("report", "gone.ehr", "--html", tmp_path / "p.html")
+    assert (code, out) == (78, "")
+    assert err.startswith("edgehar: gone.ehr: No such file or directory")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import foreign
 import numpy as np
+from shell import run
 
 
 def edgehar(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -54,20 +55,20 @@ def test_refusals_are_one_line_and_exit_codes_those_of_every_verb(tmp_path: Path
         (("export", path, tmp_path / "b.csv"), 78, "a.csv: no recording"),
     ]
     for arguments, code, complaint in cases:
-        done = edgehar(*arguments)
-        assert done.returncode == code, done.stderr
-        assert complaint in done.stderr
-        assert done.stdout == ""
-        assert "Traceback" not in done.stderr
+        ended, out, err = run(*arguments)
+        assert ended == code, err
+        assert complaint in err
+        assert out == ""
+        assert "Traceback" not in err
     assert not list(tmp_path.glob("*.ehr"))
 
 
 def test_a_placement_that_no_model_knows_is_warned_of(tmp_path: Path) -> None:
     path = foreign.axivity(tmp_path / "a.csv", *foreign.motion(seconds=2.0))
-    done = edgehar("import", path, tmp_path / "b.ehr", "--placement", "wrist_lft", "--json")
-    assert done.returncode == 0
-    assert json.loads(done.stdout)["known_to"] == []
-    assert "did you mean `wrist_left`?" in done.stderr
+    code, out, err = run("import", path, tmp_path / "b.ehr", "--placement", "wrist_lft", "--json")
+    assert code == 0
+    assert json.loads(out)["known_to"] == []
+    assert "did you mean `wrist_left`?" in err
 
 
 _HALF_WRITTEN = """

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 TAB = """
-eval "$($1 --show-completion bash)"
+eval "$1"
+shift
 COMP_WORDS=("$@")
 COMP_CWORD=$(($# - 1))
 "_${1//-/_}_completion" "$1"
@@ -16,18 +18,28 @@ printf '%s\\n' "${COMPREPLY[@]}"
 """
 
 
-def offered(*words: str) -> list[str]:
-    """Return what is offered for the last of the words."""
+def in_bash(script: str, *words: str) -> str:
+    """Run a script in which the commands are on the path; return what it prints."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-euc", TAB, "bash", *words],
+        ["bash", "-euc", script, "bash", *words],
         capture_output=True,
         text=True,
         check=False,
         env=os.environ | {"PATH": path},
     )
     assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout.split()
+    return done.stdout
+
+
+@cache
+def completion_of(command: str) -> str:
+    return in_bash("$1 --show-completion bash", command)
+
+
+def offered(*words: str) -> list[str]:
+    """Return what is offered for the last of the words."""
+    return in_bash(TAB, completion_of(words[0]), *words).split()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from labelled import record
 from listening import until
 from mosquitto import Mosquitto, free_port
+from shell import run
 from test_daemon_requests import ROOT, listening, running
 from text_pairs import SQUATS, copied, make
 
@@ -52,11 +53,6 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
         yield broker
 
 
-def run(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [str(BIN / program), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 @pytest.fixture
 def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Give a run of the verb that has to be refused, in one line, which is returned."""
@@ -71,28 +67,35 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     return verb
 
 
-def test_what_is_typed_is_told_in_a_replay_and_gone_when_it_is_removed(pair: Path, tmp_path: Path) -> None:
+def test_what_is_typed_is_told_in_a_replay_and_gone_when_it_is_removed(
+    pair: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     gym, before = record(tmp_path / "gym.ehr", GYM, {"squatting": "squats"}), pair.read_bytes()
-    replayed = run("edgehar", "replay", gym, "--model", pair)
-    assert "sitting" in begun(replayed)
-    assert "squats" not in begun(replayed)
-    added = run("edgehar-train", "prototype", pair, SQUATS, "--label", "squats")
+    before_it = begun(gym, pair)
+    assert "sitting" in before_it
+    assert "squats" not in before_it
+    added = subprocess.run(
+        [BIN / "edgehar-train", "prototype", pair, SQUATS, "--label", "squats"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert added.stdout == f"{pair}: 16 labels, typed: squats\n", added.stderr
-    replayed = run("edgehar", "replay", gym, "--model", pair)
-    assert {"sitting", "squats"} <= begun(replayed)
-    described = " ".join(run("edgehar", "models", "info", pair).stdout.split())
+    assert {"sitting", "squats"} <= begun(gym, pair)
+    described = " ".join(run("models", "info", pair)[1].split())
     assert f'typed, and never trained: squats ("{SQUATS}")' in described
-    verified = run("edgehar", "models", "verify", pair)
-    assert verified.returncode == 0
-    gone = run("edgehar-train", "prototype", pair, f"{SQUATS}.", "--remove")
-    assert gone.stdout == f"{pair}: 15 labels, typed: none\n"
+    assert run("models", "verify", pair)[0] == 0
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["prototype", str(pair), f"{SQUATS}.", "--remove"])
+    assert capsys.readouterr().out == f"{pair}: 15 labels, typed: none\n"
     assert pair.read_bytes() == before
 
 
-def begun(replayed: subprocess.CompletedProcess[str]) -> set[str]:
+def begun(recording: Path, pair: Path) -> set[str]:
     """Return the labels that a replay tells the beginning of."""
-    assert replayed.returncode == 0, replayed.stderr
-    return {*re.findall(r"  (\w+) began$", replayed.stdout, re.MULTILINE)}
+    code, out, err = run("replay", recording, "--model", pair)
+    assert code == 0, err
+    return {*re.findall(r"  (\w+) began$", out, re.MULTILINE)}
 
 
 def test_a_copy_leaves_the_pair_as_it_is_and_can_be_typed_for_again(pair: Path, tmp_path: Path) -> None:
