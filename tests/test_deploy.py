@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from conftest import ROOT, lacking
 from mosquitto import Listener, Mosquitto, free_port, program
+from shell import run as edgehar
 
 from edgehar.config.edit import assign
 from edgehar.config.read import leaves, load, parse
@@ -104,8 +105,8 @@ def test_every_command_of_the_guide_is_one() -> None:
         *commands
     }
     for verb in {*commands}:
-        done = run(*PROGRAM, *verb.split(), "--help")
-        assert done.returncode == 0, done.stderr
+        code, _, err = edgehar(*verb.split(), "--help")
+        assert code == 0, err
 
 
 def exec_start() -> list[str]:

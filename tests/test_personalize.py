@@ -54,10 +54,6 @@ def personalize(config: Path, *arguments: str | Path) -> Result:
     return CliRunner().invoke(cli.app, ["personalize", "--config", str(config), *map(str, arguments)])
 
 
-def shell(*arguments: str | Path) -> tuple[int, str, str]:
-    return run(*map(str, arguments))
-
-
 def report(config: Path, *arguments: str | Path) -> dict[str, Any]:
     done = personalize(config, *arguments, "--json")
     assert not done.exception or isinstance(done.exception, SystemExit), done.exception
@@ -74,8 +70,8 @@ def test_a_new_activity_is_taught_used_and_taken_back(recordings: Path, config: 
     assert load(config).wearer[0].head == str(head)
     assert 'id = "anna"  # not her name' in config.read_text()
 
-    assert "tape_box began" in shell("replay", recordings / "box.ehr", "--head", head)[1]
-    assert "tape_box began" not in shell("replay", recordings / "box.ehr")[1]
+    assert "tape_box began" in run("replay", recordings / "box.ehr", "--head", head)[1]
+    assert "tape_box began" not in run("replay", recordings / "box.ehr")[1]
 
     about = CliRunner().invoke(cli.app, ["models", "info", str(head), "--json"])
     assert json.loads(about.stdout)["new_labels"] == ["tape_box"]
@@ -139,7 +135,7 @@ def test_a_copy_is_no_second_take_and_no_other_recording(config: Path, tmp_path:
 
 def test_recordings_of_another_place_are_refused_and_of_another_wearer_named(config: Path) -> None:
     elsewhere = record(config.parent / "elsewhere.ehr", DAY, placement="waist")
-    done = shell("personalize", elsewhere, "--config", config)
+    done = run("personalize", elsewhere, "--config", config)
     assert (done[0], "expected what anna wears, wrist_right, got waist" in done[2]) == (78, True)
     bens = record(config.parent / "bens.ehr", DAY, wearer="ben")
     assert (
@@ -191,7 +187,7 @@ def test_a_damaged_head_and_one_of_another_network_fail_the_check_and_are_taken_
     assert report(config, recordings / "box.ehr")["accepted"]
     head = config.parent / "heads" / "anna.1.head.json"
     head.write_text(head.read_text().replace("tape_box", "tape_bag"))
-    code, _, err = shell("config", "check", "--config", config)
+    code, _, err = run("config", "check", "--config", config)
     assert (code, "anna.1.head.json: sha256: expected" in err) == (78, True)
     assert personalize(config, "--undo").exit_code == 0
     assert config.read_text() == CONFIG
@@ -209,7 +205,7 @@ def test_a_damaged_head_and_one_of_another_network_fail_the_check_and_are_taken_
     ],
 )
 def test_what_cannot_be_is_one_line(config: Path, arguments: tuple[str, ...], problem: str) -> None:
-    code, _, err = shell("personalize", *arguments, "--config", config)
+    code, _, err = run("personalize", *arguments, "--config", config)
     assert code in {2, 78}
     assert problem in " ".join(err.split())
 
@@ -218,7 +214,7 @@ def test_a_recording_without_labels_and_a_label_too_short_are_one_line_each(
     recordings: Path, config: Path
 ) -> None:
     assert (
-        "says nowhere what was done" in shell("personalize", recordings / "silent.ehr", "--config", config)[2]
+        "says nowhere what was done" in run("personalize", recordings / "silent.ehr", "--config", config)[2]
     )
     short = record(config.parent / "short.ehr", [("walking", 10), ("arm_work", 2)], {"arm_work": "tape_box"})
     done = edgehar("personalize", short, "--config", config)
