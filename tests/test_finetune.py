@@ -1,11 +1,14 @@
 """Fine-tuning a tiny pair on a few simulated wearers who stand in for people."""
 
+import functools
 import hashlib
 import os
 import re
 import shutil
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import numpy as np
@@ -25,6 +28,7 @@ from edgehar.training.build import Build, fitting_libraries
 from edgehar.training.finetune import Finetune
 from edgehar.training.finetune_recipe import FinetuneRecipe, Recordings, Synthetic
 from edgehar.training.provenance import people_of
+from edgehar.training.weights import Weights
 from edgehar.types import Prediction, Window
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -39,6 +43,7 @@ held_out = 0.3
 [tuning]
 steps = 30
 batch = 32
+representative = 60
 
 [synthetic]
 recipe = "tiny.toml"
@@ -74,15 +79,21 @@ def libraries() -> str:
         lacking(str(error))
 
 
+@functools.cache
+def base_pair(libraries: str) -> tuple[bytes, ModelSpec, Weights]:
+    """Build the base once, however many files of tests tune it."""
+    with TemporaryDirectory() as work:
+        recipe = recipes.load(ROOT / "tests" / "tiny.toml")
+        return Build(recipe, Path(work), 1, libraries, lambda *_: None).pair()
+
+
 @pytest.fixture(scope="module")
-def folder(libraries: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a base, a recipe beside it, and two sets."""
+def folder(libraries: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Make a base, a recipe beside it, and two sets; a temperature is found on few views."""
     folder: Path = tmp_path_factory.mktemp("tuned")
     content = (ROOT / "tests" / "tiny.toml").read_bytes()
     (folder / "tiny.toml").write_bytes(content)
-    work = cache.make_work_folder(folder / "base")
-    build = Build(recipes.load(folder / "tiny.toml"), work, 1, libraries, lambda *_: None)
-    network, spec, floats = build.pair()
+    network, spec, floats = base_pair(libraries)
     export.write_pair(folder / "tiny", network, spec)
     weights.write(folder / "tiny", floats, spec.sha256)
     (folder / "mine.toml").write_text(RECIPE)
@@ -92,7 +103,9 @@ def folder(libraries: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     simulate(folder / "imu" / "walks.npz", script, people=range(1, 6))
     activity = ["walking", "handwork"] * 2
     simulate(folder / "imu" / "hands.npz", script[:1] * 2, ("wrist_left",), people=(1, 2), activity=activity)
-    return folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edgehar.training.finetune._CALIBRATED_ON", 300)
+        yield folder
 
 
 def tuning(folder: Path, work: Path, libraries: str, recipe: FinetuneRecipe | None = None) -> Finetune:
@@ -121,6 +134,7 @@ def test_a_pair_comes_out_that_runs_and_says_whom_it_was_tuned_on(
     assert (len(held_out["walks"]), len(held_out["hands"])) == (2, 1)
     assert not {*tuned_on["walks"]} & {*held_out["walks"]}
     assert spec.provenance["base"]["id"] == "tiny@0.0.1"
+    assert spec.provenance["training_data"].endswith(", and simulated people")
     assert spec.provenance["calibration"]["windows"] > 0
 
 
@@ -393,12 +407,16 @@ def test_of_a_short_fit_no_more_steps_are_kept_than_it_has(
     )
 
 
-def test_nobody_held_out_leaves_the_temperature_of_the_base(folder: Path, libraries: str) -> None:
+def test_nobody_held_out_leaves_the_temperature_of_the_base_and_a_share_of_none_simulates_nobody(
+    folder: Path, libraries: str
+) -> None:
     recipe = finetune_recipe.load(folder / "mine.toml")
-    recipe = replace(recipe, held_out=0.0, synthetic=None, tuning=replace(recipe.tuning, steps=1))
+    nobody = Synthetic(share=0.0)
+    recipe = replace(recipe, held_out=0.0, synthetic=nobody, tuning=replace(recipe.tuning, steps=1))
     _, spec, _ = tuning(folder, folder / "nobody", libraries, recipe).pair()
     assert spec.temperature == manifest.read(folder / "tiny").temperature
     assert "calibration" not in spec.provenance
+    assert spec.provenance["training_data"] == "recordings of people, named under tuned_on"
 
 
 def of_known(folder: Path, beside: Path, people: dict[str, list[int | str]], apart: list[int]) -> None:
@@ -448,13 +466,6 @@ def test_whom_a_base_knows_all_of_leaves_its_temperature_and_nothing_to_report(
     export.write_pair(tmp_path / "mine", content, spec)
     assert spec.temperature == manifest.read(tmp_path / "tiny").temperature
     assert tuned.report(tmp_path / "mine") == []
-
-
-def test_people_are_called_simulated_only_if_a_share_is(folder: Path, libraries: str, tmp_path: Path) -> None:
-    of_known(folder, tmp_path, {}, apart=[])
-    tuned = brief(tmp_path / "mine.toml", folder, libraries)
-    none = replace(tuned, recipe=replace(tuned.recipe, synthetic=Synthetic(share=0.0)))
-    assert none.pair()[1].provenance["training_data"] == "recordings of people, named under tuned_on"
 
 
 def test_a_layer_that_is_none_is_refused_before_anything_is_cut(folder: Path, libraries: str) -> None:
