@@ -61,9 +61,10 @@ def draw(panels: Mapping[str, Mapping[str, Line]], axes: Axes, path: Path) -> No
     for place, (title, lines) in zip(places, panels.items(), strict=False):
         for name, line in lines.items():
             i = names.index(name)
+            # A bootstrap need not hold the figure itself, where a label is one person's alone.
             around = (
-                [y - low for y, low in zip(line.y, line.low, strict=True)],
-                [high - y for y, high in zip(line.y, line.high, strict=True)],
+                [max(y - low, 0.0) for y, low in zip(line.y, line.low, strict=True)],
+                [max(high - y, 0.0) for y, high in zip(line.y, line.high, strict=True)],
             )
             drawn[name] = place.errorbar(
                 line.x, line.y, yerr=around, capsize=2, lw=1.1, ms=4, marker=_MARKS[i % len(_MARKS)],
