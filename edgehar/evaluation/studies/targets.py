@@ -18,6 +18,7 @@ from edgehar.pipeline.model_spec import ModelSpec
 from edgehar.recordings.datasets import Trial, read_set
 from edgehar.recordings.scoring import Segment
 from edgehar.training.dataset_windows import windows
+from edgehar.training.studies.simulated_source import BASE
 from edgehar.types import FloatArray, Samples
 
 FOLDS = 5
@@ -100,7 +101,7 @@ def read_target(data: Path, name: str) -> Target:
 
 def target_of(name: str, trials: Iterable[Trial], chosen: Chosen) -> Target:
     """Cut the windows of one sensor out of trials; labels with few windows are left out, RecordingError if there is no window."""
-    spec = manifest.read(manifest.find("imu_tcn_synthetic"))
+    spec = manifest.read(manifest.find(BASE))
     rows: list[_Row] = []
     for trial in trials:
         if chosen.placement in trial.tracks:

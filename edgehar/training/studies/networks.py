@@ -1,17 +1,15 @@
 """The encoder that is pre-trained, and what is wired around it meanwhile."""
 
 from collections.abc import Callable, Collection, Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehar.pipeline import manifest
-from edgehar.training import recipe as recipes
 from edgehar.training.recipe import Recipe
 from edgehar.training.studies import objectives
-from edgehar.training.studies.triples import POINTS, POSE_HZ, SHIPPED
+from edgehar.training.studies.simulated_source import base_recipe
+from edgehar.training.studies.triples import POINTS, POSE_HZ
 from edgehar.training.synthesize import normalize
 from edgehar.training.tcn import build
 from edgehar.types import FloatArray
@@ -33,20 +31,15 @@ Weights = Mapping[str, NDArray[np.float32]]
 """By Keras variable path."""
 
 
-@cache
-def _shipped() -> Recipe:
-    return recipes.load(manifest.shipped() / f"{SHIPPED}.toml")
-
-
 def encoder(labels: int) -> Any:
     """Make the shipped model's network for one sensor: input as of `shown`, outputs `logits` (labels) and `embedding`."""
-    recipe = _shipped()
+    recipe = base_recipe()
     return build(recipe.network, recipe.window, 1, _CHANNELS, labels)
 
 
 def shown(x: FloatArray) -> FloatArray:
     """Turn windows (n, 2, 128, 3), m/s² and rad/s, into the network's input (n, 128, 12)."""
-    return normalize(_shipped(), x[:, None])
+    return normalize(base_recipe(), x[:, None])
 
 
 def assign(model: Any, weights: Weights) -> list[str]:
@@ -67,7 +60,7 @@ def is_of_encoder(path: str) -> bool:
 
 def scaled(x: FloatArray) -> FloatArray:
     """Scale windows (n, 2, rows, 3), m/s² and rad/s, as the network's input is, in their own axes alone: (n, rows, 6)."""
-    form = _shipped().normalization
+    form = base_recipe().normalization
     clip, scale = (np.array(of, np.float32).reshape(2, 1, 3) for of in (form.clip, form.scale))
     shares = np.clip(x, -clip, clip) / scale
     return np.ascontiguousarray(shares.transpose(0, 2, 1, 3)).reshape(len(x), x.shape[2], 6)

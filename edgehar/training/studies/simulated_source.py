@@ -1,6 +1,6 @@
 """One simulated sensor as a source to learn from, and windows of sensors as networks of the study see them."""
 
-from pathlib import Path
+from functools import cache
 
 import numpy as np
 from msgspec import Struct
@@ -35,9 +35,10 @@ class Simulated(Struct, frozen=True, eq=False):
     label: NDArray[np.int64]
 
 
+@cache
 def base_recipe() -> Recipe:
     """Read the recipe that comes with the package."""
-    return recipes.load(Path(manifest.find(BASE)).with_suffix(".toml"))
+    return recipes.load(manifest.shipped() / f"{BASE}.toml")
 
 
 def one_sensor(site: str, windows: int) -> Recipe:

@@ -22,11 +22,10 @@ from edgehar.motion.capture.track import Track
 from edgehar.motion.imu import RATE
 from edgehar.motion.landmarks import draw_offsets, landmarks
 from edgehar.motion.skeleton import SIDES, Array, Body, SegmentLengths
-from edgehar.pipeline import manifest
-from edgehar.training import recipe as recipes
 from edgehar.training.cache import SIMULATION_VERSION, CachedArrays, cache_key, file_digests
 from edgehar.training.progress import Progress
 from edgehar.training.recipe import Recipe, Sensor
+from edgehar.training.studies.simulated_source import base_recipe
 from edgehar.training.synthesize import Dataset, at_work, perform
 from edgehar.training.virtual_sensors import LEAD, Recorded, record, stacked
 from edgehar.types import KEYPOINTS, Window
@@ -36,7 +35,6 @@ TRIPLES_VERSION = 1
 POSE_HZ = 25
 POINTS = ("nose", *(name for name in KEYPOINTS if name.partition("_")[0] not in {"nose", "eye", "ear"}))
 """Points of a pose."""
-SHIPPED = "imu_tcn_synthetic"
 CAPTURED = 0.25
 """Share of windows that are recorded motion, if there is any: round number."""
 _ALSO = (
@@ -82,7 +80,7 @@ class Piece(Struct, frozen=True, eq=False):
 
 def recipe_of(site: str, seed: int) -> Recipe:
     """Return the recipe of the shipped model with a single sensor at a site of the body, and more activities."""
-    shipped = recipes.load(manifest.shipped() / f"{SHIPPED}.toml")
+    shipped = base_recipe()
     sensor = Sensor("sensor", (site,), (site,), alone=1.0)
     activities = {label: tuple(dict.fromkeys(shipped.synthesis.of(label))) for label in shipped.labels}
     activities["other"] = (*activities["other"], *_ALSO)
