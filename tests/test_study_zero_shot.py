@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT, lacking
+from msgspec.structs import replace
 from numpy.testing import assert_allclose, assert_array_equal
 from people_sets import simulate
 
@@ -94,10 +95,29 @@ def test_what_was_scored_is_not_scored_again(ran: Path, monkeypatch: pytest.Monk
     settings = study.Settings(TINY, 3, ("dsads wrist",), 3, {"sitting": "wrist"}, ("ironing", "hammering"))
     results = study.open_results(ran)
     assert {*results.entries} == {study.key(settings, name) for name in ("dsads wrist", "sitting")}
+    elsewhere = replace(settings, elsewhere={"sitting": "hip"})
+    assert study.key(elsewhere, "sitting") not in results
+    assert study.key(elsewhere, "dsads wrist") in results
     monkeypatch.setattr(study, "Judge", None)
     assert study.run(settings, ran, results, ran / "work", 1, lambda *_: None) is None
     assert (ran / "studies" / "zero_shot.json").read_bytes() == before
     assert zero_shot_tables.tables(settings, results) in (ran / "studies" / "zero_shot.md").read_text()
+
+
+def test_with_no_fit_what_is_kept_is_laid_out(
+    ran: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = ran / "studies" / "zero_shot.md"
+    before = page.read_bytes()
+    page.unlink()
+    settings = ("--settings", str(ran / "tiny.toml"), "--out", str(ran), "--no-fit")
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["study", "zero-shot", "--data", str(tmp_path / "nowhere"), *settings])
+    assert page.read_bytes() == before
+    capsys.readouterr()
+    with pytest.raises(SystemExit, match="78"):
+        cli.main(["study", "zero-shot", "--data", str(ran), *settings, "--export", str(tmp_path / "pair")])
+    assert "--export makes the pair" in capsys.readouterr().err
 
 
 def test_the_pair_that_it_exports_takes_texts(ran: Path) -> None:

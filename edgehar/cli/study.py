@@ -7,6 +7,7 @@ import typer
 
 from edgehar.cli import progress_bars as bars
 from edgehar.cli.recipe_arguments import WORKERS, WorkersOption
+from edgehar.errors import ConfigError
 from edgehar.training import cache, files, recipe
 
 DATA = Annotated[Path, typer.Option(help="Folder that holds imu/, pose/, video/, and archives as published.")]
@@ -46,15 +47,13 @@ def transfer(
     10 to 100 % of the people of each target. What is not at hand is a row that says so. Needs edgehar[train]. Writes
     studies/transfer.json and .png below --out, and the tables into its studies.md; after Ctrl-C the same command goes on.
     """
-    from edgehar.evaluation import picture
     from edgehar.evaluation.studies.transfer import study, tables
     from edgehar.evaluation.studies.transfer.plan import Settings
     from edgehar.evaluation.studies.transfer.scores import Scores
 
     chosen = _chosen(settings, Settings)
     study.check(chosen, data)
-    picture.libraries()  # what cannot be drawn shows before an hour of fits
-    files.check_writable(out / "studies", "--out takes a folder to write to")
+    _ready(out)
     results = study.open_results(out)
     if fit:
         folder = cache.make_work_folder(work or Path("build") / "study_transfer")
@@ -82,13 +81,11 @@ def joint(
     and not, on the wrists of recorded people. An archive that is not at hand is a row that says so. Needs edgehar[train]. Writes
     studies/joint.json and .png below --out, and the tables into its studies.md; after Ctrl-C the same command goes on.
     """
-    from edgehar.evaluation import picture
     from edgehar.evaluation.studies.joint import study, tables
 
     chosen = _chosen(settings, study.Settings)
     study.check(chosen)
-    picture.libraries()  # what cannot be drawn shows before an hour of fits
-    files.check_writable(out / "studies", "--out takes a folder to write to")
+    _ready(out)
     results = study.open_results(out)
     if fit:
         folder = cache.make_work_folder(work or Path("build") / "study_joint")
@@ -115,13 +112,11 @@ def clips(
     poses of JHMDB and Penn Action. What is not at hand is a row that says so. Needs edgehar[train,camera]. Writes
     studies/clips.json and .png below --out, and the tables into its studies.md; after Ctrl-C the same command goes on.
     """
-    from edgehar.evaluation import picture
     from edgehar.evaluation.studies.clips import study, tables
     from edgehar.evaluation.studies.results import Results
 
     chosen = _chosen(settings, study.Settings)
-    picture.libraries()  # what cannot be drawn shows before half an hour of fits
-    files.check_writable(out / "studies", "--out takes a folder to write to")
+    _ready(out)
     results = Results(out / "studies" / "clips.json", study.Entry, study.VERSION)
     if fit:
         with bars.shown(
@@ -140,6 +135,7 @@ def zero_shot(
     out: OUT = DOCS,
     work: WORK = None,
     workers: WorkersOption = WORKERS,
+    fit: FIT = True,
     export: Annotated[
         Path | None, typer.Option(metavar="STEM", help="Also write the pair here, such as models/wrist_text.")
     ] = None,
@@ -159,16 +155,27 @@ def zero_shot(
     study.check(chosen)
     files.check_writable(out / "studies", "--out takes a folder to write to")
     if export is not None:
+        if not fit:
+            raise ConfigError("--export makes the pair, --no-fit makes nothing; leave one away")
         files.check_writable(export.parent, "--export takes the path of a pair to write")
     results = study.open_results(out)
-    kept = cache.make_work_folder(work or Path("build") / "study_zero_shot")
-    with bars.shown(
-        lambda: f"what was simulated and scored is kept in {kept} and {results.path}"
-    ) as progress:
-        made = study.run(chosen, data, results, kept, workers, progress, always=export is not None)
-    if export is not None and made is not None:
-        text_pair.write(export, made)
+    if fit:
+        kept = cache.make_work_folder(work or Path("build") / "study_zero_shot")
+        with bars.shown(
+            lambda: f"what was simulated and scored is kept in {kept} and {results.path}"
+        ) as progress:
+            made = study.run(chosen, data, results, kept, workers, progress, always=export is not None)
+        if export is not None and made is not None:
+            text_pair.write(export, made)
     _lay_out(tables.tables(chosen, results), out, "zero_shot", tables.short(chosen, results))
+
+
+def _ready(out: Path) -> None:
+    """Refuse, before an hour of fits, figures that cannot be written and pictures that cannot be drawn."""
+    from edgehar.evaluation import picture
+
+    picture.libraries()
+    files.check_writable(out / "studies", "--out takes a folder to write to")
 
 
 def _chosen(file: Path | None, kind: type[_Settings]) -> _Settings:

@@ -102,8 +102,10 @@ def open_results(out: Path) -> Results[Entry]:
 def key(settings: Settings, name: str) -> str:
     """Return the key of a set among the figures; other settings have other keys."""
     built = msgspec.to_builtins(settings)
-    digest = cache_key({name: value for name, value in built.items() if name not in {"targets", "elsewhere"}})
-    return f"{name}, {digest[:8]}"
+    parts = {field: value for field, value in built.items() if field not in {"targets", "elsewhere"}}
+    if (placement := settings.elsewhere.get(name)) != _ELSEWHERE.get(name):
+        parts["placement"] = placement
+    return f"{name}, {cache_key(parts)[:8]}"
 
 
 def run(
