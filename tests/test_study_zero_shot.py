@@ -155,6 +155,13 @@ def test_a_typed_text_is_scored_as_the_run_time_has_it(ran: Path, made: TextPair
     assert_array_equal(told, mixed.argmax(axis=1) == mixed.shape[1] - 1)
 
 
+def test_what_was_seen_under_other_words_is_not_unseen() -> None:
+    shown = ("stairs_up_or_down", "dribbling_ball", "kicking_ball", "basketball_shoot", "waving", "lying")
+    never = ("draw_x", "swipe_left", "push", "writing", "eating_soup", "cross_trainer", "moving_elevator")
+    assert not zero_shot_tables.unseen(shown).any()
+    assert zero_shot_tables.unseen(never).all()
+
+
 def test_shuffled_texts_are_right_as_often_as_chance() -> None:
     n, labels = 3000, tuple("abcde")
     true = np.random.default_rng(3).integers(0, 5, n)
