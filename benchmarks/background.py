@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
+from edgehar.evaluation.plan import offered
 from edgehar.motion.wearer import Wearer
 from edgehar.personal.background import SUFFIX, Background, worn_sensors, write
 from edgehar.personal.judged import judge
@@ -108,11 +109,12 @@ def drawn(
     network: Recognizer, takes: Sequence[Take], group: str, word: str, count: int, rng: np.random.Generator
 ) -> Background | None:
     """Return so many windows of what one person did; None without takes."""
-    may = np.isin(network.spec.labels, possible_labels(word))
-    if not may.any():
-        may = np.isin(network.spec.labels, [OTHER])
     if not takes:
         return None
+    told = offered(network.spec, [*takes[0].tracks])
+    may = np.isin(network.spec.labels, possible_labels(word, told))
+    if not may.any():
+        may = np.isin(network.spec.labels, [OTHER])
     judged = judge(network, takes, network.spec.hop / network.spec.rate_hz)
     rows = rng.permutation(len(judged.label))[:count]
     many = np.full(len(rows), group)

@@ -145,14 +145,18 @@ def day_of(recognizer: Recognizer, source: str, file: CachedArrays, live: Callab
         arrays = _judged(recognizer, *live())
         file.save(arrays)
     placements = tuple(arrays["placements"].tolist())
-    offered = {*_offered(recognizer.spec, placements)}
+    offered = _offered(recognizer.spec, placements)
     truth = [
-        (start, end, tuple(sorted({label if label in offered else OTHER for label in possible_labels(word)})))
+        (start, end, _possible(word, offered))
         for (start, end), word in zip(arrays["ends"].tolist(), arrays["words"].tolist(), strict=True)
     ]
     rows = zip(arrays["t"].tolist(), arrays["probabilities"], arrays["swing"].tolist(), strict=True)
     judged = [Prediction(t, None if np.isnan(p[0]) else p, None, 1.0, moved) for t, p, moved in rows]
     return Day(source, placements, truth, judged)
+
+
+def _possible(word: str, offered: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted({label if label in offered else OTHER for label in possible_labels(word, offered)}))
 
 
 def _judged(recognizer: Recognizer, tracks: dict[str, Samples], truth: Sequence[Segment]) -> Arrays:

@@ -11,7 +11,7 @@ from pathlib import Path
 from edgehar.evaluation.answers import answer
 from edgehar.evaluation.evaluate import left_out
 from edgehar.evaluation.metrics import score
-from edgehar.evaluation.plan import Run
+from edgehar.evaluation.plan import Run, offered
 from edgehar.evaluation.truth import held_to
 from edgehar.evaluation.unseen import Recordings
 from edgehar.pipeline.manifest import find
@@ -27,11 +27,12 @@ def main(data: str, model: str = "imu_tcn") -> None:
     recordings = Recordings(Path(data), left_out(find(model)))
     for name, placement in SETS.items():
         trials = recordings.read(name)
+        told = offered(recognizer.spec, (placement,))
         labels = tuple(sorted({label for trial in trials for *_, label in trial.truth}))
         for rate in RATES_HZ:
             run = Run(name, (placement,), labels, rate_hz=rate, decides=False)
             answers = answer(recognizer, trials, run)
-            scored = score(answers.person, held_to(answers.true, answers.predicted), answers.predicted)
+            scored = score(answers.person, held_to(answers.true, answers.predicted, told), answers.predicted)
             at = f"{rate:g} Hz" if rate else "as recorded"
             spread = "" if scored.interval is None else f" {list(scored.interval)}"
             print(f"{name} {placement}, {at}: macro-F1 {scored.macro_f1:.3f}{spread}", flush=True)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import lacking
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from edgehar.errors import RecordingError
 from edgehar.evaluation.metrics import calibration, score
@@ -47,6 +47,7 @@ def metrics() -> Any:
         lacking(f"scikit-learn ({error})")
 
 
+@settings(deadline=None)
 @given(pairs=st.lists(st.tuples(st.sampled_from(WORDS[:3]), st.sampled_from(WORDS)), min_size=1, max_size=60))
 def test_figures_are_those_of_scikit_learn(metrics: Any, pairs: list[tuple[str, str]]) -> None:
     person, true, predicted = scored(pairs)
@@ -80,8 +81,17 @@ def test_nothing_cannot_be_scored() -> None:
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     probabilities = np.array([[0.9, 0.1]] * 10 + [[0.0, 0.0]], np.float32)
     true = np.array(["walking"] * 7 + ["lying"] * 3 + ["lying"])
-    confidence = calibration(true, probabilities, ("walking", "lying"), 1.0)
+    labels = ("walking", "lying")
+    confidence = calibration(true, probabilities, labels, labels, 1.0)
     assert (confidence.windows, confidence.before, confidence.after) == (10, 0.2, 0.2)
+
+
+def test_a_label_that_the_model_tells_itself_is_as_right_as_it_is_sure_of_it() -> None:
+    probabilities = np.array([[0.9, 0.1]] * 9 + [[0.1, 0.9]], np.float32)
+    true, labels = np.array(["typing"] * 10), ("typing", "sitting")
+    assert calibration(true, probabilities, labels, labels, 1.0).after == pytest.approx(0.0)
+    # Where what is worn does not tell it, it is sitting that is right.
+    assert calibration(true, probabilities, labels, ("sitting",), 1.0).after == pytest.approx(0.8)
 
 
 def test_an_answer_that_is_no_label_is_only_an_error() -> None:
@@ -98,5 +108,5 @@ def test_the_temperature_can_be_taken_back(temperature: float, logit: float) -> 
         return np.array([powers / powers.sum()] * 4, np.float32)
 
     true, labels = np.array(["walking"] * 4), ("walking", "lying")
-    warm = calibration(true, softmax(temperature), labels, temperature)
-    assert warm.before == pytest.approx(calibration(true, softmax(1.0), labels, 1.0).after, abs=2e-4)
+    warm = calibration(true, softmax(temperature), labels, labels, temperature)
+    assert warm.before == pytest.approx(calibration(true, softmax(1.0), labels, labels, 1.0).after, abs=2e-4)

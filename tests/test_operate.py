@@ -55,7 +55,7 @@ def peaks(
     )
     times = np.array([5.0 + HOP_S * i for i in range(windows)])
     truth = [(0.0, float(times[-1]), done)]
-    return Course(f"a {hours}", worn, times, beliefs, np.arange(windows) == 0, possible, truth)
+    return Course(f"a {hours}", worn, LABELS, times, beliefs, np.arange(windows) == 0, possible, truth)
 
 
 def fitted(*courses: Course) -> dict[Point, dict[tuple[str, str], float]]:

@@ -48,30 +48,45 @@ def top(label: str) -> str:
     ],
 )
 def test_an_answer_is_held_to_one_of_what_may_be_true(true: str, answer: str, fine: str, coarse: str) -> None:
-    assert held_to(words(true), words(answer)).tolist() == [fine]
-    assert held_to(words(true), words(top(answer)), top).tolist() == [coarse]
+    assert held_to(words(true), words(answer), SPEC.labels).tolist() == [fine]
+    assert held_to(words(true), words(top(answer)), SPEC.labels, top).tolist() == [coarse]
+
+
+@pytest.mark.parametrize("kind", ["typing", "hands"])
+def test_what_the_model_tells_itself_is_the_truth_by_its_label_and_by_its_kind(kind: str) -> None:
+    told, tops = (*SPEC.labels, "typing"), {**TOPS, "typing": kind}
+    true, answers = words("typing", "typing", "typing"), words("typing", "sitting", "other")
+    assert held_to(true, answers, told).tolist() == ["typing"] * 3
+    coarse = words(*(tops.get(answer, answer) for answer in answers.tolist()))
+    held = held_to(true, coarse, told, lambda label: tops.get(label, label))
+    assert held.tolist() == [kind] * 3
 
 
 @given(
     st.lists(
         st.tuples(
             st.sampled_from(("walking", "typing", "stairs_up_or_down", "turning", "running")),
-            st.sampled_from(("walking", "sitting", "standing", "stairs_up", "other", "running", NO_ANSWER)),
+            st.sampled_from(
+                ("walking", "sitting", "standing", "stairs_up", "other", "running", "typing", NO_ANSWER)
+            ),
         ),
         min_size=1,
-    )
+    ),
+    st.sampled_from((SPEC.labels, (*SPEC.labels, "typing"))),
 )
-def test_an_answer_is_right_if_and_only_if_it_may_be_true(pairs: list[tuple[str, str]]) -> None:
+def test_an_answer_is_right_if_and_only_if_it_may_be_true(
+    pairs: list[tuple[str, str]], told: tuple[str, ...]
+) -> None:
     true, answers = (words(*column) for column in zip(*pairs, strict=True))
-    right = held_to(true, answers) == answers
-    assert right.tolist() == [answer in possible_labels(label) for label, answer in pairs]
+    right = held_to(true, answers, told) == answers
+    assert right.tolist() == [answer in possible_labels(label, told) for label, answer in pairs]
     coarse = words(*map(top, answers.tolist()))
-    assert np.all((held_to(true, coarse, top) == coarse)[right])
+    assert np.all((held_to(true, coarse, told, top) == coarse)[right])
 
 
 def test_other_that_may_be_true_is_right_and_counts_for_no_label() -> None:
     true, answers = words("typing", "walking", "walking"), words("other", "walking", "other")
-    scored = score(words("a 1", "a 1", "a 1"), held_to(true, answers), answers)
+    scored = score(words("a 1", "a 1", "a 1"), held_to(true, answers, SPEC.labels), answers)
     assert scored.f1 == {"walking": pytest.approx(2 / 3, abs=1e-4)}
     assert scored.accuracy == pytest.approx(2 / 3, abs=1e-4)
     assert scored.windows == 3

@@ -20,7 +20,7 @@ from edgehar.pipeline.label_tree import LabelTree
 from edgehar.pipeline.recognizer import Recognizer
 from edgehar.recordings.bounds import upper_bound
 from edgehar.recordings.datasets import Trial
-from edgehar.recordings.labels import possible_labels
+from edgehar.recordings.labels import possible_labels, told_as
 from edgehar.types import OTHER
 
 SETS: Mapping[str, tuple[str, ...]] = {
@@ -64,17 +64,23 @@ def alarms(count: int, hours: float) -> Alarms:
 
 
 def null_trials(name: str, trials: Sequence[Trial], labels: Sequence[str]) -> list[Trial]:
-    """Choose the trials of null activities; those of working people, with a label for each row, are one activity."""
+    """Choose the trials of null activities; those of working people, with a label for each row, are one activity.
+
+    What is one of the labels is none, though it be so to other models.
+    """
     chosen = SETS.get(name, ())
     return [
-        trial for trial in trials if (trial.activity in chosen if chosen else trial.activity not in labels)
+        trial
+        for trial in trials
+        if told_as(trial.activity, labels) is None and (not chosen or trial.activity in chosen)
     ]
 
 
 def count(recognizer: Recognizer, trials: Sequence[Trial], placements: Sequence[str]) -> Null:
     """Count alarms of every label, and kind of label, that these sensors offer, on null activities."""
     spec = recognizer.spec
-    tree, labels = LabelTree(spec.labels, spec.tree), set(offered(spec, placements)) - {OTHER}
+    tree, told = LabelTree(spec.labels, spec.tree), offered(spec, placements)
+    labels = set(told) - {OTHER}
     null: list[_Course] = []
     for trial in trials:
         if set(placements) <= set(trial.tracks):
@@ -82,7 +88,7 @@ def count(recognizer: Recognizer, trials: Sequence[Trial], placements: Sequence[
                 recognizer, {placement: trial.tracks[placement] for placement in placements}
             )
             started = Counter(event.label for event in reported.events if event.kind == "activity_started")
-            possible = {label for *_, word in trial.truth for label in possible_labels(word)}
+            possible = {label for *_, word in trial.truth for label in possible_labels(word, told)}
             null.append(_Course(possible, reported.hours, started))
     nodes = [node for node in tree.nodes if labels & set(tree.leaves(node))]
     counted = {node: raised for node in nodes if (raised := _count(null, node, tree)) is not None}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edgehar.errors import RecordingError
 from edgehar.evaluation.events import wearings
+from edgehar.evaluation.plan import offered
 from edgehar.evaluation.unseen import People, Recordings, by_set, named, tuned_on
 from edgehar.pipeline import recognizer
 from edgehar.pipeline.belief import belief_in
@@ -48,6 +49,8 @@ class Course(Struct, frozen=True, eq=False):
     """Such as `dsads 1`."""
     worn: str
     """Name of the worn sensor, or `operating_points.SEVERAL`."""
+    offered: tuple[str, ...]
+    """Labels that what is worn can tell."""
     times: NDArray[np.float64]
     """End of each window, (windows,), s."""
     beliefs: NDArray[np.float64]
@@ -79,14 +82,15 @@ def course(
             belief.push(p.probabilities.tolist(), p.t)
             times.append(p.t)
             beliefs.append(belief.now)
-    segments = merge(truth)
+    segments, can_tell = merge(truth), offered(spec, placements)
     return Course(
         person=person,
         worn=worn_as([sensor.name for sensor in spec.sensors], spec.slots(placements)),
+        offered=can_tell,
         times=np.array(times),
         beliefs=np.array(beliefs).reshape(-1, len(spec.labels)),
         resumes=np.array(resumes, np.bool_),
-        possible=may_begin(spec.labels, np.array(times), segments),
+        possible=may_begin(spec.labels, can_tell, np.array(times), segments),
         truth=segments,
     )
 

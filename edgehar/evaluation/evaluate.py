@@ -4,7 +4,7 @@ Needs no TensorFlow. Which sets are scored stands here (`SETS`, `set_names`; eve
 each is scored in `plan`, the figures in `metrics`, the tables in `tables`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from functools import cache, lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from edgehar.evaluation import unseen
 from edgehar.evaluation.answers import Answers, answer
 from edgehar.evaluation.measurements import MEASUREMENTS, measure
 from edgehar.evaluation.metrics import Score, calibration, score
-from edgehar.evaluation.plan import DECIDED_ON, Row, Run, offered, plan
+from edgehar.evaluation.plan import DECIDED_ON, Row, Run, offered, plan, told_in
 from edgehar.evaluation.results import RULE, TURNED, Line, Results, Swept, group_means
 from edgehar.evaluation.truth import NO_ANSWER, Words, coarse_answers, held_to, is_certain
 from edgehar.evaluation.unseen import Recordings
@@ -158,11 +158,11 @@ def _collect(
     sweeps: dict[str, dict[str, Swept]] = {}
     for row in rows:
         pooled = pool([answers[run] for run in row.runs], row.labels)
-        if not any(is_certain(label) for label in set(pooled.true.tolist())):
+        if not any(is_certain(label, told_in(spec, row)) for label in set(pooled.true.tolist())):
             why[row.name] = "no window lies wholly in one of its activities"
         elif row.of:
             condition = row.name.removeprefix(f"{row.of}, ")
-            sweeps.setdefault(row.of, {})[condition] = _swept(row, pooled, lines[row.of].everybody)
+            sweeps.setdefault(row.of, {})[condition] = _swept(spec, row, pooled, lines[row.of].everybody)
         else:
             lines[row.name] = line_of(spec, row, pooled)
     plain = [row for row in rows if row.name in lines and is_plain(row)]
@@ -175,7 +175,9 @@ def _collect(
         means=group_means(lines, _alone(rows, lines)),
         sweeps=sweeps,
         calibration={
-            row.name: calibration(pooled.true, pooled.probabilities, spec.labels, spec.temperature)
+            row.name: calibration(
+                pooled.true, pooled.probabilities, spec.labels, told_in(spec, row), spec.temperature
+            )
             for row in plain
             for pooled in [pool([answers[run] for run in row.runs], row.labels)]
         },
@@ -204,12 +206,13 @@ def pool(answers: Sequence[Answers], labels: Sequence[str]) -> Answers:
 
 def line_of(spec: ModelSpec, row: Row, pooled: Answers) -> Line:
     """Score everybody, and the people decided on and the others where a set has both."""
+    told = told_in(spec, row)
     scored = [unseen.person(word) for word in np.unique(pooled.person).tolist()]
     whole = Line(
         placements=tuple(placement for run in row.runs for placement in run.placements),
         offered=max(len(offered(spec, run.placements)) for run in row.runs),
-        everybody=_fine(pooled),
-        coarse=_coarse(spec, pooled),
+        everybody=_fine(pooled, told),
+        coarse=_coarse(spec, pooled, told),
         mark=unseen.mark(unseen.tuned_on(spec), scored),
         is_headline=row.is_headline,
     )
@@ -219,41 +222,49 @@ def line_of(spec: ModelSpec, row: Row, pooled: Answers) -> Line:
     decided_on = np.isin(pooled.person, looked_at)
     return replace(
         whole,
-        decided_on=_fine(pooled, decided_on) if decided_on.any() else None,
-        apart=_fine(pooled, ~decided_on) if not decided_on.all() else None,
+        decided_on=_fine(pooled, told, decided_on) if decided_on.any() else None,
+        apart=_fine(pooled, told, ~decided_on) if not decided_on.all() else None,
     )
 
 
-def _fine(pooled: Answers, rows: NDArray[np.bool_] | slice = _ALL) -> Score:
+def _fine(pooled: Answers, told: Collection[str], rows: NDArray[np.bool_] | slice = _ALL) -> Score:
     states = pooled.state[rows] if all(pooled.state) else None
-    return _score(pooled.person[rows], pooled.true[rows], pooled.predicted[rows], states)
+    return _score(pooled.person[rows], pooled.true[rows], pooled.predicted[rows], states, told)
 
 
-def _coarse(spec: ModelSpec, pooled: Answers) -> Score:
+def _coarse(spec: ModelSpec, pooled: Answers, told: Collection[str]) -> Score:
     top = LabelTree(spec.labels, spec.tree).top
     states = np.array([top(state) for state in pooled.state.tolist()]) if all(pooled.state) else None
-    return _score(pooled.person, pooled.true, coarse_answers(spec, pooled.probabilities), states, top)
+    return _score(pooled.person, pooled.true, coarse_answers(spec, pooled.probabilities), states, told, top)
 
 
 def _score(
-    person: Words, true: Words, answers: Words, states: Words | None, word: Callable[[str], str] = str
+    person: Words,
+    true: Words,
+    answers: Words,
+    states: Words | None,
+    told: Collection[str],
+    word: Callable[[str], str] = str,
 ) -> Score:
     """Score the answers and, if there are such, the states of the decision, said by `word`."""
-    raw = score(person, held_to(true, answers, word), answers)
-    return raw if states is None else replace(raw, decided=score(person, held_to(true, states, word), states))
+    raw = score(person, held_to(true, answers, told, word), answers)
+    if states is None:
+        return raw
+    return replace(raw, decided=score(person, held_to(true, states, told, word), states))
 
 
-def _swept(row: Row, pooled: Answers, whole: Score) -> Swept:
+def _swept(spec: ModelSpec, row: Row, pooled: Answers, whole: Score) -> Swept:
+    told = told_in(spec, row)
     judged = pooled.predicted != NO_ANSWER
     macro, of_answered = (
-        _score(pooled.person[rows], pooled.true[rows], pooled.predicted[rows], None).macro_f1
+        _score(pooled.person[rows], pooled.true[rows], pooled.predicted[rows], None, told).macro_f1
         if rows.any()
         else 0.0
         for rows in (np.ones_like(judged), judged)
     )
     decided = None
     if row.runs[0].is_decided:
-        decided = score(pooled.person, held_to(pooled.true, pooled.state), pooled.state).macro_f1
+        decided = score(pooled.person, held_to(pooled.true, pooled.state, told), pooled.state).macro_f1
     ratio = macro / whole.macro_f1 if whole.macro_f1 else 0.0
     return Swept(macro, round(ratio, 4), round(float(judged.mean()), 4), of_answered, decided)
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from edgehar.evaluation.answers import Answers
 from edgehar.evaluation.evaluate import Load, each, line_of, pool, set_names
-from edgehar.evaluation.plan import Row, Run, plan
+from edgehar.evaluation.plan import Row, Run, plan, told_in
 from edgehar.evaluation.results import Line
 from edgehar.evaluation.truth import is_certain
 from edgehar.evaluation.unseen import Recordings
@@ -40,7 +40,7 @@ def headlines(
     return {
         name: line_of(knows or spec, row, windows)
         for name, (row, windows) in pooled.items()
-        if any(is_certain(label) for label in set(windows.true.tolist()))
+        if any(is_certain(label, told_in(spec, row)) for label in set(windows.true.tolist()))
     }
 
 

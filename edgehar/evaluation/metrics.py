@@ -1,6 +1,6 @@
 """Figures of recognition: F1, its spread over people, and how honest the probabilities are."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -85,13 +85,21 @@ def _interval(by_person: Counts) -> tuple[float, float] | None:
 
 
 def calibration(
-    true: Words, probabilities: FloatArray, labels: Sequence[str], temperature: float
+    true: Words, probabilities: FloatArray, labels: Sequence[str], told: Collection[str], temperature: float
 ) -> Confidence:
-    """Measure the windows with an answer, whose truth is as the set says it; `probabilities` are at the model's temperature."""
+    """Measure the windows with an answer.
+
+    Args:
+        true: Truth as the set says it.
+        probabilities: Of all windows at the model's temperature.
+        labels: Labels of these probabilities.
+        told: Those of them that the model tells of what is worn.
+        temperature: The model's.
+    """
     answered = probabilities.sum(axis=1) > 0
     true, after = true[answered], probabilities[answered]
     answers = np.array(labels)[after.argmax(axis=1)]
-    right = answers == held_to(true, answers)
+    right = answers == held_to(true, answers, told)
     before = tempered(after, 1.0 / temperature)
     return Confidence(
         windows=len(true),

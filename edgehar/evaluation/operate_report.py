@@ -85,7 +85,7 @@ _Activity = tuple[float, float, str, set[str]]
 def _activities(tree: LabelTree, course: Course) -> Iterator[tuple[float, float, set[str]]]:
     """Yield what was done that is one of the labels, whichever of those that may be true."""
     for start, end, word in course.truth:
-        labels = {*possible_labels(word)}
+        labels = {*possible_labels(word, course.offered)}
         if OTHER not in labels and labels <= {*tree.labels} and end - start >= _LEAST_S:
             yield start, end, labels
 

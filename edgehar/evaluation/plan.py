@@ -105,6 +105,11 @@ def offered(spec: ModelSpec, placements: Sequence[str]) -> tuple[str, ...]:
     return tuple(spec.labels[i] for i in spec.offered(worn))
 
 
+def told_in(spec: ModelSpec, row: Row) -> tuple[str, ...]:
+    """Return the labels that the sensors of a row tell: of pooled rows, those that any of them tells."""
+    return tuple(dict.fromkeys(label for run in row.runs for label in offered(spec, run.placements)))
+
+
 def plan(spec: ModelSpec, sets: Mapping[str, Sequence[Trial]]) -> Plan:
     """Plan every set: each sensor alone, all together, plain and turned; then the sweeps and the gestures.
 
@@ -161,9 +166,9 @@ def _scored(
     true = dict.fromkeys(label for trial in worn for *_, label in trial.truth)
     if name in LABELS:
         return tuple(label for label in LABELS[name] if label in true)
-    labels = set(offered(spec, placements)) - {OTHER}
-    scored = tuple(label for label in true if labels & set(possible_labels(label)))
-    return scored if any(is_certain(label) for label in scored) else ()
+    told = offered(spec, placements)
+    scored = tuple(label for label in true if (set(told) - {OTHER}) & set(possible_labels(label, told)))
+    return scored if any(is_certain(label, told) for label in scored) else ()
 
 
 def _variants(title: str, run: Run, *, by_row: bool, is_headline: bool) -> Iterator[Row]:

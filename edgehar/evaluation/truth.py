@@ -1,15 +1,16 @@
 """The truth of a window, and what its answer is held to.
 
 A set may say less than a model: `stairs_up_or_down`, or `typing`, done sitting or standing. Such a truth is several
-labels (`recordings.labels.possible_labels`), and an answer that is one of them is right. For F1, which needs one truth for
-each window, that answer is then the truth; of a wrong answer it is the first of the labels that is not `other`. A
-window that may be `other` and is told so is right, and counts for no label: `metrics.score` leaves `other` out of F1.
+labels (`recordings.labels.possible_labels`), and an answer that is one of them is right; of a model that tells `typing`
+itself, only that. For F1, which needs one truth for each window, a right answer is the truth; of a wrong one it is the
+first of the labels that is not `other`. A window that may be `other` and is told so is right, and counts for no label:
+`metrics.score` leaves `other` out of F1.
 
 Said coarsely a label is its top in the model's tree (`still`, `on_foot`), and the answer the top whose labels are together
 the likeliest; the same rule holds for both.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +26,20 @@ Words = NDArray[np.str_]
 NO_ANSWER = "no_answer"
 
 
-def held_to(true: Words, answers: Words, word: Callable[[str], str] = str) -> Words:
-    """Return for each window, (windows,), the label that its answer is held to; `word` says by what a label goes."""
+def held_to(true: Words, answers: Words, told: Collection[str], word: Callable[[str], str] = str) -> Words:
+    """Return for each window, (windows,), the label that its answer is held to.
+
+    Args:
+        true: What a set says.
+        answers: What the model says, in the words of `word`.
+        told: Labels, not kinds of labels, that the model tells of what is worn.
+        word: By what a label goes.
+    """
     held: dict[tuple[str, str], str] = {}
     for pair in zip(true.tolist(), answers.tolist(), strict=True):
         if pair not in held:
             label, answer = pair
-            possible = [word(name) for name in possible_labels(label)]
+            possible = [word(name) for name in possible_labels(label, told)]
             first = next((name for name in possible if name != OTHER), OTHER)
             held[pair] = answer if answer in possible else first
     return np.array([held[pair] for pair in zip(true.tolist(), answers.tolist(), strict=True)], np.str_)
@@ -47,9 +55,9 @@ def coarse_answers(spec: ModelSpec, probabilities: FloatArray) -> Words:
     return np.where(together.any(axis=1), answers, NO_ANSWER)
 
 
-def is_certain(label: str) -> bool:
-    """Tell whether a set that says so leaves only one label."""
-    return len(possible_labels(label)) == 1
+def is_certain(label: str, told: Collection[str]) -> bool:
+    """Tell whether a set that says so leaves only one label to a model that tells these of what is worn."""
+    return len(possible_labels(label, told)) == 1
 
 
 def truth_of(truth: Sequence[Segment], begin: float, end: float, *, greater_part: bool) -> str | None:

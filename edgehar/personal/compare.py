@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from edgehar.errors import ModelError
-from edgehar.personal.counts import Counts, count, run, total
+from edgehar.personal.counts import WHOLE, Counts, Run, Stretch, count, run, total
 from edgehar.personal.fit import teach
 from edgehar.personal.folds import folds
 from edgehar.personal.gate import Compared
@@ -14,6 +14,7 @@ from edgehar.personal.recognizer import personal
 from edgehar.personal.takes import Take
 from edgehar.pipeline.decision_settings import Settings
 from edgehar.pipeline.recognizer import Recognizer
+from edgehar.recordings.scoring import Segment
 from edgehar.sources.replay import Track
 
 Progress = Callable[[str, int, int], None]
@@ -67,7 +68,7 @@ def try_head(
     left_out = list[str]()
     for done, track in enumerate(stored, start=1):
         try:
-            pair = [count(run(track, model, settings), track.truth) for model in (in_use, new)]
+            pair = _pair(run(track, in_use, settings), run(track, new, settings), track.truth)
         except ModelError as error:
             left_out.append(f"{track.name}: {error}")
         else:
@@ -91,7 +92,15 @@ def _held_out(
             if stretches:
                 shift = lesson.track.truth[0][0] - lesson.take.truth[0][0]
                 within = [(begin + shift, end + shift) for begin, end in stretches]
-                before.append(count(without, lesson.track.truth, within))
-                after.append(count(run(lesson.track, model, settings), lesson.track.truth, within))
+                pair = _pair(without, run(lesson.track, model, settings), lesson.track.truth, within)
+                before, after = [*before, pair[0]], [*after, pair[1]]
         progress("teaching and judging in turn", done, len(turns))
     return Compared(HELD_OUT, total(before), total(after))
+
+
+def _pair(
+    before: Run, after: Run, truth: Sequence[Segment], stretches: Sequence[Stretch] = WHOLE
+) -> tuple[Counts, Counts]:
+    """Count both by what either of them tells: a label that only the new one has is true of what the old one said too."""
+    labels = {*before.labels, *after.labels}
+    return count(before, truth, labels, stretches), count(after, truth, labels, stretches)

@@ -4,7 +4,7 @@ A start is false if nothing of its kind may begin just then (`recordings.false_s
 told before it is over, or so shortly after it that a start would still be true.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import product
 from math import inf
 
@@ -24,6 +24,8 @@ from edgehar.types import FALLING, OTHER, Activity, Event
 
 Stretch = tuple[float, float]
 """Start and end, stream time, s."""
+WHOLE: Sequence[Stretch] = ((-inf, inf),)
+"""All of a recording."""
 
 ANY = "any label"
 """Stands for all labels and kinds of labels together."""
@@ -43,6 +45,11 @@ class Run(Struct, frozen=True, eq=False):
     """State after each window."""
     starts: list[tuple[float, str]]
     """End of the window on which an activity began, s, and its label."""
+
+    @property
+    def labels(self) -> list[str]:
+        """Those labels, without their kinds, that are told."""
+        return [label for label in self.tree.labels if label in self.told]
 
 
 class Counts(Struct, frozen=True):
@@ -81,14 +88,22 @@ def run(track: Track, model: Recognizer, settings: Settings) -> Run:
     )
 
 
-def count(told: Run, truth: Sequence[Segment], stretches: Iterable[Stretch] = ((-inf, inf),)) -> Counts:
-    """Count within some stretches of a recording, all of it by default, as far as its truth is known."""
+def count(
+    told: Run,
+    truth: Sequence[Segment],
+    labels: Collection[str],
+    stretches: Iterable[Stretch] = WHOLE,
+) -> Counts:
+    """Count within some stretches of a recording, all of it by default, as far as its truth is known.
+
+    `labels` are all that is told of it by any of the models that are compared, so that all are held to the same truth.
+    """
     segments = merge(truth)
     parts = [*_parts(segments, stretches)]
     judged = np.zeros(len(told.times), np.bool_)
     for part in parts:
         judged |= part.holds(told.times)
-    possible = may_begin(told.tree.labels, told.times, segments)
+    possible = may_begin(told.tree.labels, labels, told.times, segments)
     begun = dict(told.starts)
     starts = np.array([begun.get(t, "") for t in told.times.tolist()], np.str_)
     hours, false = {ANY: float(judged.sum()) * told.hop_s / 3600.0}, {ANY: 0}

@@ -1,6 +1,6 @@
 """The truth that a start is held to: an activity may begin to be told while it is done, and shortly after it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,14 @@ SETTLED_S = 4.0
 
 
 def may_begin(
-    labels: Sequence[str], times: NDArray[np.float64], truth: Iterable[Segment]
+    labels: Sequence[str], told: Collection[str], times: NDArray[np.float64], truth: Iterable[Segment]
 ) -> NDArray[np.bool_]:
-    """Return which labels may begin to be told at which times, (times, labels): true then, or so shortly before."""
+    """Return which labels may begin to be told at which times, (times, labels): true then, or so shortly before.
+
+    `told` are those of them that what is worn can tell.
+    """
     possible = np.zeros((len(times), len(labels)), np.bool_)
     for start, end, word in truth:
         rows = (times > start) & (times <= end + SETTLED_S)
-        possible |= rows[:, None] & np.isin(labels, possible_labels(word))
+        possible |= rows[:, None] & np.isin(labels, possible_labels(word, told))
     return possible

@@ -1,10 +1,11 @@
 """Labels of data sets, in the words that models here use.
 
 A set may say less than a model: `stairs_up_or_down`, or `typing`, done sitting by most and standing by some. Such
-a label stands for several, any of which may be true.
+a label stands for several, any of which may be true. To a model that tells the label itself, as it was fitted, taught or
+typed, it is that one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from edgehar.types import OTHER
 
@@ -78,7 +79,18 @@ def common_label(label: str) -> str:
     return _ALIASES.get(label.lower(), label.lower())
 
 
-def possible_labels(label: str) -> tuple[str, ...]:
-    """Return the common labels that may be true while a set says `label`; of most it is the one."""
+def told_as(label: str, told: Collection[str]) -> str | None:
+    """Return which of the labels that a model tells is what a set calls `label`; None if none is."""
     common = common_label(label)
-    return _SETS_OF_LABELS.get(common, (common,))
+    return common if common in told else next((name for name in told if common_label(name) == common), None)
+
+
+def possible_labels(label: str, told: Collection[str]) -> tuple[str, ...]:
+    """Return the labels that may be true while a set says `label`; of most it is the one.
+
+    `told` are those that a model tells of what is worn: among them the label is itself, and nothing else is true.
+    """
+    if itself := told_as(label, told):
+        return (itself,)
+    common = common_label(label)
+    return tuple(told_as(name, told) or name for name in _SETS_OF_LABELS.get(common, (common,)))

@@ -235,6 +235,5 @@ def _allowed(spec: ModelSpec, some: Recordings, labels: Sequence[str]) -> NDArra
 def _possible(spec: ModelSpec, some: Recordings, label: str) -> tuple[str, ...]:
     """Return what a common label of recordings may be in the model's words: as they say, itself, or of the known lists."""
     given = {common_label(key): possible for key, possible in some.labels.items()}
-    in_model = {common_label(name): name for name in spec.labels} | {name: name for name in spec.labels}
-    itself = (in_model[label],) if label in in_model else possible_labels(label)
-    return tuple(name for name in given.get(label, itself) if name in spec.labels)
+    possible = given.get(label, possible_labels(label, spec.labels))
+    return tuple(name for name in possible if name in spec.labels)
