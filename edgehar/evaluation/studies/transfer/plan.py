@@ -154,6 +154,8 @@ def _ordered(of: Settings) -> Iterator[Cell]:
         yield from _archive(of, archive)
     if of.parts:
         yield from _cells(of, PARTS, FIVE_UNITS, [LAYERS_PORTION], (RANDOM, of.source))
+    for target in of.targets:
+        yield from _cells(of, SMALL, target, of.portions[-1:], tuple(LONGER))
 
 
 def _archive(of: Settings, archive: str) -> Iterator[Cell]:
