@@ -137,19 +137,13 @@ def _ordered(of: Settings) -> Iterator[Cell]:
     more = [portion for portion in of.portions if portion not in FEW]
     for target in of.targets:
         yield from _cells(of, SMALL, target, few, (RANDOM, LONG, of.source, OURS, OURS_ALL, OURS_LONG))
-    for target in of.targets[:2]:
-        yield from _cells(of, SMALL, target, more, (RANDOM, OURS_ALL))
-    for target in of.published_targets[:1]:
+    for target in of.published_targets:
         yield from _cells(of, PUBLISHED, target, few, (RANDOM, of.source, OURS))
     yield from _layers(of)
     for target in of.targets:
-        yield from _cells(of, SMALL, target, more, (RANDOM, OURS_ALL))
+        yield from _cells(of, SMALL, target, more, (RANDOM, of.source, OURS, OURS_ALL))
     for target in of.other_targets:
         yield from _cells(of, SMALL, target, few, of.other_sources)
-    for target in of.targets:
-        yield from _cells(of, SMALL, target, more, (of.source, OURS))
-    for target in of.published_targets:
-        yield from _cells(of, PUBLISHED, target, few, (RANDOM, of.source, OURS))
     for archive in of.archives:
         yield from _archive(of, archive)
     if of.parts:
