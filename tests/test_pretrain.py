@@ -26,6 +26,7 @@ from edgehar.training.studies.pretrain import (
     shown,
     texts_of,
 )
+from edgehar.training.studies.simulated_source import base_recipe
 from edgehar.training.studies.triples import POINTS, Triples
 from edgehar.training.virtual_sensors import LEAD, Recorded
 from edgehar.types import Window
@@ -183,6 +184,16 @@ def test_recorded_motion_joins_where_it_is(data: Path) -> None:
         assert np.linalg.norm(piece.x[:, 0].astype(float).mean(axis=1), axis=-1) == pytest.approx(
             9.8, abs=2.5
         )
+
+
+def test_a_site_learns_what_the_shipped_sensor_can_tell_there() -> None:
+    wrist, thigh = (making.recipe_of(site, 1) for site in ("wrist", "thigh_strap"))
+    shipped = base_recipe()
+    worn = next(sensor for sensor in shipped.sensors if "thigh_strap" in sensor.sites)
+    assert wrist.labels == shipped.labels
+    assert thigh.labels == list(worn.labels)
+    assert "lying" not in thigh.labels
+    assert {label for label in thigh.labels if thigh.synthesis.of(label)} == set(thigh.labels)
 
 
 def test_a_folder_without_recorded_motion_is_one_error(tmp_path: Path) -> None:

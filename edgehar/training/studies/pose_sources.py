@@ -149,6 +149,11 @@ def is_at_hand(data: Path, name: str) -> bool:
     return any(next(data.glob(pattern), None) is not None for pattern in SETS[name].at)
 
 
+def files(data: Path, name: str) -> list[Path]:
+    """List the files of a set below a folder, in order."""
+    return sorted(path for pattern in SETS[name].at for path in data.glob(pattern))
+
+
 def read_source(data: Path, name: str, most: int) -> Source:
     """Read so many clips at most of one of `SETS`; RecordingError if a file has another form, or none is usable."""
     usable = (clip for clip in SETS[name].read(data) if len(clip.motion.t) >= local_spline.SPAN)

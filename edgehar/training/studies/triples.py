@@ -79,13 +79,15 @@ class Piece(Struct, frozen=True, eq=False):
 
 
 def recipe_of(site: str, seed: int) -> Recipe:
-    """Return the recipe of the shipped model with a single sensor at a site of the body, and more activities."""
+    """Return the recipe of the shipped model with a single sensor at a site of the body, of the labels it can tell there, and more activities."""
     shipped = base_recipe()
-    sensor = Sensor("sensor", (site,), (site,), alone=1.0)
-    activities = {label: tuple(dict.fromkeys(shipped.synthesis.of(label))) for label in shipped.labels}
+    worn = next(sensor for sensor in shipped.sensors if site in sensor.sites)
+    labels = [label for label in shipped.labels if not worn.labels or label in worn.labels]
+    activities = {label: tuple(dict.fromkeys(shipped.synthesis.of(label))) for label in labels}
     activities["other"] = (*activities["other"], *_ALSO)
     synthesis = replace(shipped.synthesis, activities=activities)
-    return replace(shipped, seed=seed, sensors=(sensor,), synthesis=synthesis)
+    alone = Sensor("sensor", (site,), (site,), alone=1.0)
+    return replace(shipped, labels=labels, seed=seed, sensors=(alone,), synthesis=synthesis)
 
 
 def make(
@@ -206,7 +208,8 @@ def _mirrored(x: NDArray[np.float16], pose: NDArray[np.float16]) -> Piece:
 
 
 def _captured(recipe: Recipe, windows: int, data: Path, workers: int, progress: Progress) -> list[_Part]:
-    takes = [part for take in clips(data / "mocap", _SHORTEST_S) for part in _parts(take)]
+    whole = (take for take in clips(data / "mocap", _SHORTEST_S) if take.label in recipe.labels)
+    takes = [part for take in whole for part in _parts(take)]
     jobs = _jobs(recipe, takes, windows)
     parts = []
     with at_work(workers) as run:

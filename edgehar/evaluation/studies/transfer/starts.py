@@ -4,6 +4,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,14 +23,14 @@ from edgehar.evaluation.studies.transfer.plan import (
     source_key,
 )
 from edgehar.training.build import fitting_libraries
-from edgehar.training.cache import CachedArrays, cache_key
+from edgehar.training.cache import SIMULATION_VERSION, CachedArrays, cache_key, file_digests
 from edgehar.training.progress import Progress
 from edgehar.training.studies import pose_sources, simulated_source
 from edgehar.training.studies.pretrain import pretrain
 from edgehar.training.studies.transfer import PUBLISHED, SMALL, Fitter, Shape, Weights
 from edgehar.types import FloatArray
 
-VERSION = 1
+VERSION = 2
 """Raise it with any change that gives other figures."""
 _SEED = 42
 """Seed of all pre-training, as published."""
@@ -85,7 +86,8 @@ class Starts:
 
     def _pretrained(self, network: str, source: str) -> Weights:
         name = source_key(self._settings, network, source)
-        key = cache_key({"source": name}, f"transfer {VERSION}", fitting_libraries())
+        made_of = {"source": name, **self._made_of(source)}
+        key = cache_key(made_of, f"transfer {VERSION}", fitting_libraries())
         cached = CachedArrays(self._work / f"source_{key[:12]}.npz", key)
         if name in self._results and (kept := cached.load()) is not None:
             return kept
@@ -102,6 +104,13 @@ class Starts:
         scored = outcome(made.labels, everybody, made.label[of], fitter.answers(take, of))
         self._results.keep(name, Fit(scored, len(rows), seconds))
         return weights
+
+    def _made_of(self, source: str) -> dict[str, object]:
+        """Return what the windows of a source are made of, besides the settings."""
+        if source.startswith(OURS):
+            recipe = msgspec.to_builtins(simulated_source.base_recipe())
+            return {"recipe": recipe, "simulation": SIMULATION_VERSION}
+        return {"files": file_digests(pose_sources.files(self._data, source.partition(" ")[0]))}
 
     def _simulated(self, network: str, source: str) -> _Source:
         site = source.removeprefix(f"{OURS} ")
