@@ -191,7 +191,7 @@ def test_a_site_learns_what_the_shipped_sensor_can_tell_there() -> None:
     shipped = base_recipe()
     worn = next(sensor for sensor in shipped.sensors if "thigh_strap" in sensor.sites)
     assert wrist.labels == shipped.labels
-    assert thigh.labels == list(worn.labels)
+    assert thigh.labels == worn.labels
     assert "lying" not in thigh.labels
     assert {label for label in thigh.labels if thigh.synthesis.of(label)} == set(thigh.labels)
 

@@ -49,7 +49,7 @@ def one_sensor(site: str, windows: int) -> Recipe:
     of = recipe.synthesis.activities
     return replace(
         recipe,
-        labels=list(labels),
+        labels=labels,
         sensors=(replace(sensor, sites=(SITES[site][1],), alone=1.0),),
         synthesis=replace(
             recipe.synthesis, windows=windows, activities={name: of[name] for name in of if name in labels}

@@ -82,7 +82,7 @@ def recipe_of(site: str, seed: int) -> Recipe:
     """Return the recipe of the shipped model with a single sensor at a site of the body, of the labels it can tell there, and more activities."""
     shipped = base_recipe()
     worn = next(sensor for sensor in shipped.sensors if site in sensor.sites)
-    labels = [label for label in shipped.labels if not worn.labels or label in worn.labels]
+    labels = tuple(label for label in shipped.labels if not worn.labels or label in worn.labels)
     activities = {label: tuple(dict.fromkeys(shipped.synthesis.of(label))) for label in labels}
     activities["other"] = (*activities["other"], *_ALSO)
     synthesis = replace(shipped.synthesis, activities=activities)
