@@ -113,11 +113,10 @@ def clips(
     studies/clips.json and .png below --out, and the tables into its studies.md; after Ctrl-C the same command goes on.
     """
     from edgehar.evaluation.studies.clips import study, tables
-    from edgehar.evaluation.studies.results import Results
 
     chosen = _chosen(settings, study.Settings)
     _ready(out)
-    results = Results(out / "studies" / "clips.json", study.Entry, study.VERSION)
+    results = study.open_results(out)
     if fit:
         with bars.shown(
             lambda: f"{len(results.entries)} figures are kept; the same command goes on"

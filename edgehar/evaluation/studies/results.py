@@ -16,6 +16,8 @@ from msgspec import Struct
 from edgehar.errors import ConfigError
 from edgehar.training.files import write_whole
 
+NO_DATA = "not run: data not at hand"
+"""Row of a table for what there was no data for."""
 Entry = TypeVar("Entry")
 
 

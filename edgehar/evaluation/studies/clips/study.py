@@ -94,6 +94,11 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     note: str = ""
 
 
+def open_results(out: Path) -> Results[Entry]:
+    """Open the study's file below a folder; ConfigError as of `Results`."""
+    return Results(out / "studies" / "clips.json", Entry, VERSION)
+
+
 def run(data: Path, settings: Settings, work: Path, results: Results[Entry], progress: Progress) -> None:
     """Score each way on each set, unless it is among the results; what is not at hand is left out.
 

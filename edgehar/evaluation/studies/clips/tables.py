@@ -32,8 +32,8 @@ from edgehar.evaluation.studies.outcome import (
     value,
     wilson,
 )
+from edgehar.evaluation.studies.results import NO_DATA
 
-NOT_RUN = "not run: data not at hand"
 _NO_SPLIT = "not run: the labels at hand have no split"
 _PUBLISHED = {BASIC: "34 %", ADVANCED: "41 %", RECURRENT: "70 % (50 of 71 clips)"}
 """`LoreImbo/hmdb51-video-classification`, its README: accuracy on a random quarter of the clips."""
@@ -108,7 +108,7 @@ def tables(entries: Mapping[str, Entry]) -> str:
 def _films(entries: Mapping[str, Entry]) -> str:
     scored = scores(entries, "films")
     if not scored:
-        return NOT_RUN
+        return NO_DATA
     about = entries["films"]
     costs = {way: score.classify_ms + _looking(way, about) for way, score in scored.items()}
     ours = costs.get(AS_SHIPPED, 0.0)
@@ -157,7 +157,7 @@ def _hmdb(entries: Mapping[str, Entry]) -> str:
 
 def _cell(scored: Mapping[str, Score], way: str) -> str:
     if way not in scored:
-        return NOT_RUN
+        return NO_DATA
     score = scored[way]
     return f"{score.accuracy:.3f} ({_between(score.wilson)}) / {score.macro_f1:.3f}"
 
@@ -168,7 +168,7 @@ def _poses(entries: Mapping[str, Entry], name: str, published: Sequence[tuple[st
     rows += [[title, share, "", "", "", "", count] for title, share, count in published]
     head = ("way", "accuracy", "95 %", "macro-F1", "seeds", "accuracy of the seeds", "parameters")
     if not scored:
-        rows.insert(0, ["all ways", _NO_SPLIT if name == "penn own" else NOT_RUN, *[""] * 5])
+        rows.insert(0, ["all ways", _NO_SPLIT if name == "penn own" else NO_DATA, *[""] * 5])
     note = f"{entries[name].note}.\n\n" if name in entries else ""
     return note + table(head, rows)
 
@@ -211,4 +211,4 @@ def picture(entries: Mapping[str, Entry], path: Path) -> None:
 
 def _point(place: float, score: Score) -> curves.Line:
     low, high = score.wilson
-    return curves.Line((place,), (score.accuracy,), (min(low, score.accuracy),), (max(high, score.accuracy),))
+    return curves.Line((place,), (score.accuracy,), (low,), (high,))

@@ -28,7 +28,7 @@ from edgehar.evaluation.studies.joint.study import (
     scored,
 )
 from edgehar.evaluation.studies.outcome import Counts, Interval, Outcome
-from edgehar.evaluation.studies.results import Results
+from edgehar.evaluation.studies.results import NO_DATA, Results
 
 FINE = (
     "dribbling_ball", "eating_chips", "eating_pasta", "eating_sandwich", "eating_soup", "kicking_ball", "playing_catch",
@@ -38,7 +38,6 @@ FINE = (
 _BESIDE = (LABELS, ALL, LONG)
 """Starts that all others are compared with."""
 _FINE_TARGET, _ONE_PERSON = "wisdm wrist", "openpack wrist"
-NOT_RUN = "not run: data not at hand"
 _PAPER = "+18.8 % (relative or absolute: not stated)"
 
 
@@ -213,7 +212,7 @@ def _beside(scores: Scores) -> str:
                     [f"edgehar, {portion:.0%}", _words(name), f"{random:.3f}", f"{all_four:.3f}", gain]
                 )
         if name in PUBLISHED and name not in scores.targets:
-            rows.append(["edgehar", name, "", "", NOT_RUN])
+            rows.append(["edgehar", name, "", "", NO_DATA])
     return table(("", "people", RANDOM, ALL, "gain in macro-F1"), rows, (0, 1, 4))
 
 
