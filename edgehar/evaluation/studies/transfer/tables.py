@@ -116,15 +116,15 @@ def _portions(scores: Scores) -> str:
 
 
 def _gains(scores: Scores, *, all_rows: bool = True) -> str:
-    """Lay out the gain over a random start where few are recorded; of all rows, or of those that were scored."""
+    """Lay out the gain over a random start where few are recorded; of all starts, or of the three that matter, as far as they were scored."""
     few = [portion for portion in scores.settings.portions if portion in FEW]
-    rows = []
+    matter, rows = {scores.settings.source, OURS, OURS_ALL}, []
     for network, target, start in _main(scores):
         if start == RANDOM:
             continue
         cells = [Cell(network, target, portion, start, 0) for portion in few]
         gains = [scores.gain(cell, replace(cell, start=RANDOM)) for cell in cells]
-        if not (all_rows or any(gains)):
+        if not all_rows and not (any(gains) and start in matter):
             continue
         shown = [_gain(made, scores.absence(cell)) for made, cell in zip(gains, cells, strict=True)]
         if not any(gains) and shown:
