@@ -35,7 +35,7 @@ from edgehar.evaluation.studies.clips.footage import Footage
 from edgehar.evaluation.studies.clips.study import Entry
 from edgehar.evaluation.studies.clips.tables import _bare, scores, tables
 from edgehar.evaluation.studies.outcome import Outcome, wilson
-from edgehar.evaluation.studies.results import NO_DATA, Results
+from edgehar.evaluation.studies.results import NO_DATA, NOT_RUN, Results
 from edgehar.motion.capture.planar import JHMDB_JOINTS, PENN_JOINTS
 from edgehar.sources.camera.opencv import Picture
 
@@ -184,7 +184,7 @@ def test_every_way_is_scored_on_every_set(ran: Ran) -> None:
     hmdb = rows_of(told, "HMDB51")
     assert re.match(r"[01]\.\d{3} \(.*\) / [01]\.\d{3}", hmdb[BASIC][1])
     assert hmdb[BASIC][0] == "34 %"
-    assert hmdb[BASIC][2:] == [NO_DATA, NO_DATA]
+    assert hmdb[BASIC][2:] == [NOT_RUN, NOT_RUN]  # at hand, but not asked for
     for title in ("JHMDB", "Penn Action, halves", "Penn Action, its own split"):
         assert {_bare(way) for way in (MAJORITY, FOREST)} < set(rows_of(told, title))
     assert rows_of(told, "JHMDB")["DD-Net, published"][0] == "77.2 %"
@@ -313,11 +313,19 @@ def test_a_wrong_folder_and_wrong_settings_are_one_error_each(tmp_path: Path, ma
     assert "seeds" in refusal("--data", made, "--settings", tmp_path / "none.toml", *out)
 
 
-def test_what_is_not_at_hand_has_rows_that_say_so() -> None:
-    text = tables({})
+def test_what_is_not_at_hand_has_rows_that_say_so(tmp_path: Path) -> None:
+    text = tables({}, tmp_path)
     assert rows_of(text, "JHMDB")["all ways"][0] == NO_DATA
     assert rows_of(text, "Penn Action, its own split")["all ways"][0].startswith("not run: ")
     assert rows_of(text, "HMDB51")[RECURRENT] == ["70 % (50 of 71 clips)", NO_DATA, NO_DATA, NO_DATA]
+
+
+def test_what_is_at_hand_and_not_fitted_yet_says_no_more_than_that(made: Path) -> None:
+    text = tables({}, made)
+    for title in ("JHMDB", "Penn Action, its own split"):
+        assert rows_of(text, title)["all ways"][0] == NOT_RUN
+    assert rows_of(text, "HMDB51")[RECURRENT][1:] == [NOT_RUN] * 3
+    assert f"### Films\n\n{NOT_RUN}\n" in text
 
 
 def test_a_way_counts_once_all_its_folds_are_scored() -> None:

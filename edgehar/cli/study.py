@@ -123,7 +123,7 @@ def clips(
         ) as progress:
             study.run(data, chosen, work or Path("build") / "study_clips", results, progress)
     scored = study.scored(chosen, results)
-    _lay_out(tables.tables(scored), out, "clips")
+    _lay_out(tables.tables(scored, data), out, "clips")
     tables.picture(scored, out / "studies" / "clips.png")
 
 

@@ -16,8 +16,8 @@ from msgspec import Struct
 from edgehar.errors import ConfigError
 from edgehar.training.files import write_whole
 
-NO_DATA = "not run: data not at hand"
-"""Row of a table for what there was no data for."""
+NOT_RUN, NO_DATA = "not run", "not run: data not at hand"
+"""Cells of a table for what was not fitted yet, and what there is no data for."""
 Entry = TypeVar("Entry")
 
 

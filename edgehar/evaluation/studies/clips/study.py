@@ -127,7 +127,7 @@ def scored(settings: Settings, results: Results[Entry]) -> dict[str, Entry]:
     }
 
 
-def is_at_hand(data: Path, name: str) -> bool:
+def is_at_hand(data: Path, name: SetName) -> bool:
     """Tell whether the data of a set is there."""
     if name == "penn own" and not (data / clip_sets.PENN_LABELS).is_dir():
         return False

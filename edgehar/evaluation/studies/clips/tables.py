@@ -22,7 +22,7 @@ from edgehar.evaluation.studies.clips.fits import (
     RECURRENT,
     TUNED,
 )
-from edgehar.evaluation.studies.clips.study import Entry
+from edgehar.evaluation.studies.clips.study import Entry, SetName, is_at_hand
 from edgehar.evaluation.studies.outcome import (
     Interval,
     Outcome,
@@ -32,7 +32,7 @@ from edgehar.evaluation.studies.outcome import (
     value,
     wilson,
 )
-from edgehar.evaluation.studies.results import NO_DATA
+from edgehar.evaluation.studies.results import NO_DATA, NOT_RUN
 
 _NO_SPLIT = "not run: the labels at hand have no split"
 _PUBLISHED = {BASIC: "34 %", ADVANCED: "41 %", RECURRENT: "70 % (50 of 71 clips)"}
@@ -93,22 +93,29 @@ def _score(fits: Sequence[Entry], folds: int) -> Score | None:
     )  # fmt: skip
 
 
-def tables(entries: Mapping[str, Entry]) -> str:
-    """Lay out all tables."""
+def tables(entries: Mapping[str, Entry], data: Path) -> str:
+    """Lay out all tables; what is missing in them is at hand below the data folder or not."""
     parts = [
-        ("### Films", _films(entries)),
-        ("### HMDB51", _hmdb(entries)),
-        ("### JHMDB, split 1: poses alone", _poses(entries, "jhmdb", _DD_NET)),
-        ("### Penn Action, halves of each action by number: poses alone", _poses(entries, "penn", ())),
-        ("### Penn Action, its own split: poses alone", _poses(entries, "penn own", ())),
+        ("### Films", _films(entries) or _absence(data, "films")),
+        ("### HMDB51", _hmdb(entries, data)),
+        ("### JHMDB, split 1: poses alone", _poses(entries, data, "jhmdb", _DD_NET)),
+        ("### Penn Action, halves of each action by number: poses alone", _poses(entries, data, "penn", ())),
+        ("### Penn Action, its own split: poses alone", _poses(entries, data, "penn own", ())),
     ]
     return "\n\n".join(f"{title}\n\n{text}" for title, text in parts)
+
+
+def _absence(data: Path, name: SetName) -> str:
+    """Say why there are no figures of a set."""
+    if is_at_hand(data, name):
+        return NOT_RUN
+    return _NO_SPLIT if name == "penn own" and is_at_hand(data, "penn") else NO_DATA
 
 
 def _films(entries: Mapping[str, Entry]) -> str:
     scored = scores(entries, "films")
     if not scored:
-        return NO_DATA
+        return ""
     about = entries["films"]
     costs = {way: score.classify_ms + _looking(way, about) for way, score in scored.items()}
     ours = costs.get(AS_SHIPPED, 0.0)
@@ -140,11 +147,12 @@ def _looking(way: str, about: Entry) -> float:
     return small if way in {BASIC, ADVANCED} else keypoints
 
 
-def _hmdb(entries: Mapping[str, Entry]) -> str:
+def _hmdb(entries: Mapping[str, Entry], data: Path) -> str:
     splits = {split: scores(entries, f"hmdb51 {split}") for split in hmdb51.SPLITS}
-    ways = (BASIC, ADVANCED, RECURRENT, MAJORITY, FOREST, ANEW, TUNED)
+    ways, absent = (BASIC, ADVANCED, RECURRENT, MAJORITY, FOREST, ANEW, TUNED), _absence(data, "hmdb51 1")
     rows = [
-        [way, _PUBLISHED.get(way, ""), *(_cell(scored, way) for scored in splits.values())] for way in ways
+        [way, _PUBLISHED.get(way, ""), *(_cell(scored, way) or absent for scored in splits.values())]
+        for way in ways
     ]
     notes = [f"Split {i}: {entries[f'hmdb51 {i}'].note}.\n\n" for i in splits if f"hmdb51 {i}" in entries]
     head = (
@@ -157,18 +165,20 @@ def _hmdb(entries: Mapping[str, Entry]) -> str:
 
 def _cell(scored: Mapping[str, Score], way: str) -> str:
     if way not in scored:
-        return NO_DATA
+        return ""
     score = scored[way]
     return f"{score.accuracy:.3f} ({_between(score.wilson)}) / {score.macro_f1:.3f}"
 
 
-def _poses(entries: Mapping[str, Entry], name: str, published: Sequence[tuple[str, str, str]]) -> str:
+def _poses(
+    entries: Mapping[str, Entry], data: Path, name: SetName, published: Sequence[tuple[str, str, str]]
+) -> str:
     scored = scores(entries, name)
     rows = [[_bare(way), *_of_seeds(scored[way])] for way in ON_POSES if way in scored]
     rows += [[title, share, "", "", "", "", count] for title, share, count in published]
     head = ("way", "accuracy", "95 %", "macro-F1", "seeds", "accuracy of the seeds", "parameters")
     if not scored:
-        rows.insert(0, ["all ways", _NO_SPLIT if name == "penn own" else NO_DATA, *[""] * 5])
+        rows.insert(0, ["all ways", _absence(data, name), *[""] * 5])
     note = f"{entries[name].note}.\n\n" if name in entries else ""
     return note + table(head, rows)
 

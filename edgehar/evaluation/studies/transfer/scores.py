@@ -6,12 +6,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from edgehar.evaluation.studies.outcome import Interval, Outcome, gain, pooled
-from edgehar.evaluation.studies.results import NO_DATA, Results
+from edgehar.evaluation.studies.results import NO_DATA, NOT_RUN, Results
 from edgehar.evaluation.studies.transfer.plan import Cell, Settings, plan, source_key
 from edgehar.evaluation.studies.transfer.starts import Fit
 from edgehar.evaluation.studies.transfer.study import is_at_hand
-
-NOT_RUN = "not run"
 
 
 class Scores:

@@ -10,6 +10,7 @@ from edgehar.evaluation.markdown import table
 from edgehar.evaluation.studies import curves
 from edgehar.evaluation.studies.curves import Axes, Line
 from edgehar.evaluation.studies.outcome import Interval, value, weighted_f1
+from edgehar.evaluation.studies.results import NOT_RUN
 from edgehar.evaluation.studies.transfer import paper
 from edgehar.evaluation.studies.transfer.plan import (
     FEW,
@@ -23,7 +24,7 @@ from edgehar.evaluation.studies.transfer.plan import (
     Cell,
     Settings,
 )
-from edgehar.evaluation.studies.transfer.scores import NOT_RUN, Scores
+from edgehar.evaluation.studies.transfer.scores import Scores
 from edgehar.training.studies.pose_sources import KINDS, SETS
 from edgehar.training.studies.transfer import PUBLISHED, SMALL
 
