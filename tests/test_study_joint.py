@@ -1,5 +1,6 @@
 """The study of joint pre-training, the whole command, on sets that are made here."""
 
+import itertools
 import json
 import os
 import re
@@ -23,6 +24,8 @@ from edgehar.evaluation.studies.joint.study import (
     FOREST,
     FROZEN,
     LABELS,
+    LABELS_LONG,
+    LONG,
     RANDOM,
     TUNED,
     Cell,
@@ -246,6 +249,26 @@ def test_tables_say_what_was_gained_and_leave_out_what_is_missing(tmp_path: Path
     fine = [i for i, name in enumerate(better.labels) if name in joint_tables.FINE]
     f1 = float(np.mean(outcomes.each_f1(better.counts.sum(axis=0))[fine]))
     assert any(line.startswith(f"| {ALL} | {TUNED} | {f1:.3f} (") for line in lines)
+
+
+def test_longer_starts_are_set_beside_each_other_and_not_said_twice(tmp_path: Path) -> None:
+    rows = (LONG, LABELS, LABELS_LONG)
+    settings = Settings(targets=("wisdm wrist", "utd wrist"), portions=(0.1,), rows=rows)
+    results = Results(tmp_path / "joint.json", Entry, 1)
+    better, worse = made(0.9, 1), made(0.6, 2)
+    for row in rows:
+        whole = better if row == LABELS_LONG else worse
+        for name, fold in itertools.product(settings.targets, range(2)):
+            part = part_of(whole, fold)
+            key = joint.key(settings, Cell(row, name, 0.1, fold))
+            results.keep(key, Entry({TUNED: part, FROZEN: part}, 3, 2))
+    text = joint_tables.tables(joint_tables.Scores(settings, results, tmp_path))
+    of = outcomes.value(better) - outcomes.value(worse)
+    [line] = [line for line in text.splitlines() if line.startswith("| 10% |")]
+    assert line.count(f"| {of:+.3f} (") == 3  # each target, and their mean
+    # Only the steps of all layers are more: frozen it is the same start.
+    assert f"| {LABELS} | {FROZEN} |" in text
+    assert f"| {LABELS_LONG} | {FROZEN} |" not in text
 
 
 def part_of(of: Outcome, fold: int) -> Outcome:

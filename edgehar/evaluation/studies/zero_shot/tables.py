@@ -18,13 +18,13 @@ both hands and the nearest that anybody was told of .73."""
 
 
 def tables(settings: Settings, results: Results[Entry]) -> str:
-    """Return all tables as Markdown: of labels one by one for the first target, of typed ones for the others."""
+    """Return all tables as Markdown: of ways, of labels one by one, and of typed ones for all targets but the first."""
     entries = _kept(settings, results)
     scored = {name: entry for name, entry in entries.items() if entry.outcomes}
     first = next(iter(scored), None)
     parts = [
         _of_ways(scored),
-        *([_of_labels(first, scored[first])] if first else []),
+        *(_of_labels(name, entry) for name, entry in scored.items()),
         _of_typed({name: entry for name, entry in scored.items() if name != first}),
         _of_elsewhere({name: entry for name, entry in entries.items() if name not in scored}),
     ]
